@@ -1,0 +1,113 @@
+# The entry points of this repository. `make` alone prints them.
+#
+# Two environments: .venv (services; tests and tools on top of it) and .venv-triton, which Triton's Python stub runs in. Each
+# step leaves a stamp, so that a second `make run` sets nothing up. Our own packages go in second and without dependencies,
+# because pip refuses editable installs together with hashes.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/uv pip install --quiet
+OWN    := libs/contracts libs/meshkit libs/translog libs/engine libs/simbank services/gateway services/risk-scoring services/audit deploy/local cli
+STACK  := .stack/.fetched
+LOCK   := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-config --quiet --custom-compile-command 'make locks'
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.own $(STACK) ## environments and software for `make up`, nothing started
+
+.PHONY: dev
+dev: $(VENV)/.dev ## setup, and what tests and checks need
+
+.PHONY: up
+up: setup ## start the mesh in the background, return when it is ready
+	@$(BIN)/python -m localmesh up
+
+.PHONY: down
+down: setup ## stop it
+	@$(BIN)/python -m localmesh down
+
+.PHONY: status
+status: setup ## what runs, with pids, ports and logs
+	@$(BIN)/python -m localmesh status
+
+.PHONY: logs
+logs: setup ## follow the logs; NAME=kafka for one process
+	@$(BIN)/python -m localmesh logs $(NAME)
+
+.PHONY: certs
+certs: setup ## make or renew the development certificates and token
+	@$(BIN)/python -m localmesh certs
+
+.PHONY: lint
+lint: dev ## ruff, import contracts, buf
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/buf lint
+
+.PHONY: types
+types: dev ## mypy --strict
+	@$(BIN)/mypy $(foreach package,$(filter-out libs/contracts,$(OWN)),$(package))
+
+.PHONY: proto
+proto: dev ## generate libs/contracts/gen from proto/
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/buf generate
+
+.PHONY: pytest
+pytest: dev ## the tests alone; ARGS='-k name' is passed on
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: test
+test: lint types pytest ## everything that must pass
+
+.PHONY: locks
+locks: $(VENV)/.uv ## compile requirements/*.in again, versions kept where they still fit
+	@$(BIN)/uv pip compile $(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
+	@$(BIN)/uv pip compile $(LOCK) requirements/dev.in -o requirements/dev.txt
+	@$(BIN)/uv pip compile $(LOCK) requirements/services.in -c requirements/dev.txt -o requirements/services.txt
+	@grep '^onnxruntime==' requirements/dev.txt | sed 's/ .*//' > requirements/.triton.constraint
+	@$(BIN)/uv pip compile $(LOCK) requirements/triton.in -c requirements/.triton.constraint -o requirements/triton.txt
+	@rm requirements/.triton.constraint
+	@$(BIN)/uv pip compile $(LOCK) --no-deps requirements/stack.in -o requirements/stack.txt
+
+$(VENV)/.uv: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv does not work (Debian: apt install python3-venv)"; exit 1; }
+	@echo "setup: uv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+$(VENV)/.services: $(VENV)/.uv requirements/services.txt
+	@echo "setup: packages of the services"
+	@$(PIP) --python $(BIN)/python --require-hashes -r requirements/services.txt
+	@touch $@
+
+$(VENV)/.own: $(VENV)/.services $(addsuffix /pyproject.toml,$(OWN))
+	@echo "setup: our own packages"
+	@$(PIP) --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(OWN))
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.own requirements/dev.txt $(STACK)
+	@echo "setup: packages for tests and checks"
+	@$(PIP) --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-triton/.installed: $(VENV)/.uv requirements/triton.txt libs/engine/pyproject.toml
+	@echo "setup: Python for Triton"
+	@test -x .venv-triton/bin/python || $(PYTHON) -m venv --without-pip .venv-triton
+	@$(PIP) --python .venv-triton/bin/python --require-hashes -r requirements/triton.txt
+	@$(PIP) --python .venv-triton/bin/python --no-deps --no-build-isolation -e libs/engine
+	@touch $@
+
+$(STACK): $(VENV)/.own .venv-triton/.installed requirements/stack.txt $(wildcard deploy/local/localmesh/fetch/*.py)
+	@echo "setup: Kafka, Redis, Triton, Zipkin"
+	@$(BIN)/python -m localmesh.fetch
+	@touch $@

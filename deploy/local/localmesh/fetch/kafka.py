@@ -1,0 +1,42 @@
+"""Apache Kafka as its jars from Maven Central, with the SLF4J binding it needs to log at all, and a formatted storage folder.
+
+Formatting starts a Java machine for a second; the result does not depend on ports, so each mesh copies it instead.
+"""
+
+from pathlib import Path
+
+from localmesh.fetch.maven import copy_with_dependencies, java
+from localmesh.fetch.once import once, run
+
+KAFKA = "4.1.1"
+LOG4J = "2.24.3"  # the log4j-core that Kafka's own dependencies bring
+CLUSTER_ID = "ZmlubWVzaC1sb2NhbC0wMQ"
+
+LOG4J_XML = """<Configuration status="WARN">
+  <Appenders><Console name="console"><PatternLayout pattern="%d{ISO8601} %-5p %c{1} %m%n"/></Console></Appenders>
+  <Loggers>
+    <Root level="WARN"><AppenderRef ref="console"/></Root>
+    <Logger name="kafka.server.KafkaRaftServer" level="INFO"/>
+  </Loggers>
+</Configuration>
+"""
+
+FORMAT_PROPERTIES = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:9093
+listeners=PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093
+controller.listener.names=CONTROLLER
+log.dirs=formatted
+"""
+
+
+def fetch(stack: Path) -> Path:
+    """Folder with `*.jar`, `log4j2.xml` and `formatted/`, the empty storage of node 1."""
+    return once(stack / f"kafka-{KAFKA}", _build)
+
+
+def _build(folder: Path) -> None:
+    copy_with_dependencies([("org.apache.kafka", "kafka_2.13", KAFKA), ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J)], folder)
+    (folder / "log4j2.xml").write_text(LOG4J_XML)
+    (folder / "format.properties").write_text(FORMAT_PROPERTIES)
+    run([java(), "-cp", f"{folder}/*", "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "format.properties"], folder)

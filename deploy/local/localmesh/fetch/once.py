@@ -1,0 +1,49 @@
+"""A folder of `.stack/` is made in full or not at all.
+
+It is built under a temporary name and renamed; its name carries the version, so a finished folder is never changed and needs
+no stamp. Two builders at once: the loser of the rename throws its copy away.
+"""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+class MissingToolError(Exception):
+    """A program that must be installed by hand; the message says which and how."""
+
+
+def once(target: Path, build: Callable[[Path], None]) -> Path:
+    """Returns `target`, made by `build(empty folder)` unless it exists. What `build` raises leaves nothing behind."""
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        scratch.chmod(0o755)
+        build(scratch)
+        scratch.rename(target)
+    except OSError:
+        if not target.exists():
+            raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return target
+
+
+def tool(name: str, how: str) -> str:
+    """Path of a program on PATH; MissingToolError with `how` to install it."""
+    found = shutil.which(name)
+    if found is None:
+        raise MissingToolError(f"{name} is not on PATH: {how}")
+    return found
+
+
+def run(command: Sequence[str], cwd: Path) -> str:
+    """Standard output; RuntimeError with everything the program said when it fails."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
+    return done.stdout

@@ -1,0 +1,112 @@
+"""Command lines and settings of the four servers that are not ours. One function per server, from places and ports to a row."""
+
+import secrets
+import shutil
+from pathlib import Path
+
+from localmesh.fetch import kafka, redis, triton, zipkin
+from localmesh.fetch.maven import java
+from localmesh.health import HttpHealth, KafkaHealth, RedisHealth
+from localmesh.places import Places
+from localmesh.ports import LOOPBACK, Ports
+from localmesh.rows import Row
+
+KAFKA_PROPERTIES = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+group.min.session.timeout.ms=1000
+controlled.shutdown.enable=false
+"""
+
+
+def kafka_row(places: Places, ports: Ports) -> Row:
+    """One KRaft node, broker and controller at once, 512 MB heap."""
+    software, data = kafka.fetch(places.stack), places.var / "kafka"
+    properties = data / "server.properties"
+
+    def prepare() -> None:
+        if not (data / "log").exists():
+            shutil.copytree(software / "formatted", data / "log")
+        properties.write_text(
+            KAFKA_PROPERTIES.format(host=LOOPBACK, port=ports.kafka, controller=ports.kafka_controller, data=data / "log")
+        )
+
+    return Row(
+        name="kafka",
+        command=(java(), "-Xms256m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError", f"-Dlog4j2.configurationFile={software}/log4j2.xml",
+                 "-cp", f"{software}/*", "kafka.Kafka", str(properties)),
+        ports={"broker": ports.kafka, "controller": ports.kafka_controller},
+        health=KafkaHealth(LOOPBACK, ports.kafka),
+        prepare=prepare,
+    )  # fmt: skip
+
+
+def redis_row(places: Places, ports: Ports, name: str = "redis") -> Row:
+    """Append-only file synced every second, and no eviction: what it forgets, a fraud feature would silently lose."""
+    program, data = redis.fetch(places.stack), places.var / name
+    return Row(
+        name=name,
+        command=(str(program), "--bind", LOOPBACK, "--port", str(ports.redis), "--dir", str(data), "--appendonly", "yes",
+                 "--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--save", "", "--daemonize", "no"),
+        ports={"redis": ports.redis},
+        health=RedisHealth(LOOPBACK, ports.redis),
+        prepare=lambda: data.mkdir(parents=True, exist_ok=True),
+    )  # fmt: skip
+
+
+def triton_row(places: Places, ports: Ports) -> Row:
+    """Loopback only; models are loaded once at start, and the APIs that load models or map shared memory answer nobody.
+
+    Triton cannot switch those APIs off; it can ask for a header value, and nobody is told this one. The stub ignores
+    PYTHONPATH and takes the first `python3` on PATH as its own, so that must be the environment with numpy 1.26.
+    """
+    software, closed = triton.fetch(places.stack), f"closed={secrets.token_hex(16)}"
+    return Row(
+        name="triton",
+        command=(
+            str(software / "bin" / "tritonserver"), f"--model-repository={places.models}", "--model-control-mode=none",
+            f"--backend-directory={software / 'backends'}", "--disable-auto-complete-config",
+            f"--http-address={LOOPBACK}", f"--http-port={ports.triton_http}",
+            f"--grpc-address={LOOPBACK}", f"--grpc-port={ports.triton_grpc}",
+            f"--metrics-address={LOOPBACK}", f"--metrics-port={ports.triton_metrics}", "--allow-gpu-metrics=false",
+            f"--http-restricted-api=model-repository,shared-memory,trace,logging:{closed}",
+            f"--grpc-restricted-protocol=model-repository,shared-memory,trace,logging:{closed}",
+            "--pinned-memory-pool-byte-size=0", "--exit-timeout-secs=5", "--log-format=ISO8601",
+        ),
+        env={
+            "PATH": f"{places.triton_python}:/usr/local/bin:/usr/bin:/bin",
+            "LD_LIBRARY_PATH": f"{software / 'lib'}:{triton.python_library()}",
+            "OMP_NUM_THREADS": "1",
+        },
+        ports={"http": ports.triton_http, "grpc": ports.triton_grpc, "metrics": ports.triton_metrics},
+        health=HttpHealth(LOOPBACK, ports.triton_http, "/v2/health/ready"),
+    )  # fmt: skip
+
+
+def zipkin_row(places: Places, ports: Ports) -> Row:
+    """Spans in memory, 512 MB: with half of that it died under 4,000 spans a second."""
+    jar: Path = zipkin.fetch(places.stack)
+    return Row(
+        name="zipkin",
+        command=(java(), "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-jar", str(jar),
+                 f"--armeria.ports[0].ip={LOOPBACK}", f"--armeria.ports[0].port={ports.zipkin}", "--armeria.ports[0].protocols[0]=http"),
+        env={"STORAGE_TYPE": "mem", "MEM_MAX_SPANS": "200000", "SELF_TRACING_ENABLED": "false"},
+        ports={"http": ports.zipkin},
+        health=HttpHealth(LOOPBACK, ports.zipkin, "/health"),
+    )  # fmt: skip
