@@ -1,0 +1,1 @@
+"""Keyed identifiers, commitments and seals. All keys derive from one root secret."""

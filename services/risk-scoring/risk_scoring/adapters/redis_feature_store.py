@@ -1,0 +1,96 @@
+"""Feature store on Redis: packs batches for the scripts and reads their answers. The logic is in `scripts/*.lua`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import msgpack
+import numpy as np
+from meshkit.clock import Clock
+
+from risk_scoring.adapters.redis_link import RedisLink
+from risk_scoring.domain.features import COUNT, SCHEMA_VERSION
+from risk_scoring.domain.observation import (
+    DECIDED,
+    LOST,
+    STORED_VECTOR,
+    Candidate,
+    CapPolicy,
+    Change,
+    Finalised,
+    Observation,
+    Observed,
+    RestoredRecord,
+    StoredDecision,
+)
+
+_pack = msgpack.Packer(use_bin_type=False).pack
+_ID_MEMORY_S = 120 * 86_400  # labels repeat for months
+
+
+class RedisFeatureStore:
+    """The one place that calls the scripts. Every method raises StoreForgot or Unavailable when Redis can't be trusted or reached."""
+
+    def __init__(self, link: RedisLink, clock: Clock, dedupe_horizon_s: int, cap: CapPolicy) -> None:
+        self.link = link
+        self._clock = clock
+        self._horizon_s = dedupe_horizon_s
+        self._cap = cap
+
+    async def observe(self, batch: Sequence[Observation], partition: int = -1, offset: int = -1, timeout_s: float | None = None) -> Observed:
+        """Rule D4, one call. ``partition`` and ``offset`` are the source of the batch's last record, -1 for synchronous requests."""
+        header = _pack([self._horizon_s, partition, offset, SCHEMA_VERSION, int(self._clock.now_s())])
+        status, blob, extras = await self.link.call("observe", header, _pack(batch), timeout_s=timeout_s)
+        letters = status.decode()
+        schemas: list[int] = []
+        decisions: list[StoredDecision] = []
+        rest = iter(extras)
+        for letter in letters:
+            if letter == STORED_VECTOR:
+                schemas.append(int(next(rest)))
+            elif letter == DECIDED:
+                decisions.append(StoredDecision(next(rest), next(rest)))
+        vectors = np.frombuffer(blob, dtype="<f4").reshape(-1, COUNT)
+        return Observed(letters, vectors, schemas, decisions)
+
+    async def finalise(
+        self, candidates: Sequence[Candidate], published: Mapping[int, int] | None = None, timeout_s: float | None = None
+    ) -> Finalised:
+        """Rules D6 and D18, one call. ``published`` tells up to which offset each decision partition is known to be written."""
+        interval = int(self._clock.now_s()) // self._cap.interval_s
+        marks = [number for pair in (published or {}).items() for number in pair]
+        header = _pack([self._horizon_s, interval, self._cap.interval_s, self._cap.highest_rate, self._cap.least_decisions, marks])
+        status, extras = await self.link.call("finalise", header, _pack(candidates), timeout_s=timeout_s)
+        letters = status.decode()
+        winners = [StoredDecision(extras[2 * i], extras[2 * i + 1]) for i in range(letters.count(LOST))]
+        return Finalised(letters, winners)
+
+    async def amend(self, changes: Sequence[Change], topic: str, partition: int, next_offset: int) -> str:
+        """Apply labels and lifecycle corrections with their input offset; returns one letter each: a applied, p parked, r repeated."""
+        header = _pack([int(self._clock.now_s()), self._horizon_s, _ID_MEMORY_S, topic, partition, next_offset])
+        return cast(bytes, await self.link.call("amend", header, _pack(changes))).decode()
+
+    async def amended_offset(self, topic: str, partition: int) -> int:
+        """Return the next offset of a topic of corrections that the store has not applied."""
+        value = await self.link.command("HGET", self.link.prefix + "amended", f"{topic}:{partition}")
+        return int(value) if value else 0
+
+    async def published_offset(self, partition: int) -> int:
+        """Return the last offset of a decision partition up to which all decisions are in the store, -1 for none."""
+        value = await self.link.command("HGET", self.link.prefix + "published", partition)
+        return int(value) if value else -1
+
+    async def restore(self, token: str, records: Sequence[RestoredRecord], partition: int, next_offset: int) -> tuple[int, int]:
+        """Rule D9: put published decisions back; returns (decisions restored, deltas replayed). Needs the restore lock's token."""
+        header = _pack([int(self._clock.now_s()), self._horizon_s, partition, next_offset])
+        decisions, deltas = await self.link.evaluate("restore", self.link.prefix, token, header, _pack(records))
+        return int(decisions), int(deltas)
+
+    async def stored_decision(self, decision_id: bytes) -> bytes | None:
+        """Return the exact bytes of a decision inside the dedupe horizon, None when there is none."""
+        packed = await self.link.command("GET", self.link.prefix.encode() + b"d:" + decision_id)
+        if packed is None:
+            return None
+        entry = msgpack.unpackb(packed, raw=True)
+        return cast(bytes, entry[2]) if entry[0] == 2 else None

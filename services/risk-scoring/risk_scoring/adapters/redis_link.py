@@ -1,0 +1,173 @@
+"""The connection to Redis, and the question whether Redis still knows what it knew.
+
+Redis forgets: up to a second at a crash (append-only file, everysec), everything at a flush. The store's *generation* is a key that starts with the
+run id of the Redis process and is written by a completed restore alone. On every new connection the run id is compared with it (rule D8), and every
+script is told the generation it is expected to work on: after a restart, a failover or a flush nothing is read or written before a restore.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from importlib.resources import files
+from typing import Any
+from uuid import uuid4
+
+from meshkit.config import RedisSettings
+from meshkit.errors import FailedPrecondition, InvalidArgument, Unavailable
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+_LOCK_MS = 30_000
+
+
+class StoreForgot(Unavailable):
+    """Redis restarted, failed over or was emptied; a restore has to come first."""
+
+    default_reason = "STORE_NOT_RESTORED"
+
+
+def _script(name: str) -> str:
+    folder = files("risk_scoring.adapters") / "scripts"
+    return (folder / "state.lua").read_text() + (folder / f"{name}.lua").read_text()
+
+
+class RedisLink:
+    """Runs the scripts, knows the generation. Shared by all adapters of one process."""
+
+    def __init__(self, settings: RedisSettings, prefix: str) -> None:
+        self.prefix = prefix
+        self._check_durability = settings.check_durability
+        self._timeout_s = settings.timeout_ms / 1000
+        self._pool: ConnectionPool = ConnectionPool.from_url(
+            settings.url,
+            socket_timeout=self._timeout_s,
+            socket_connect_timeout=min(self._timeout_s, 1.0),
+            max_connections=64,
+            redis_connect_func=self._on_connect,
+        )
+        self.redis: Redis = Redis(connection_pool=self._pool)
+        self._sources = {name: _script(name) for name in ("observe", "finalise", "restore", "amend")}
+        self._digests = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in self._sources.items()}
+        self._run_id: str | None = None
+        self.generation: str | None = None
+
+    async def _on_connect(self, connection: AbstractConnection) -> None:
+        """Handshake of every new connection: a new run id means that the store may have forgotten."""
+        await connection.on_connect()
+        await connection.send_command("INFO", "server")
+        info = await connection.read_response()
+        run_id = _field(info, "run_id")
+        if self._run_id is not None and run_id != self._run_id:
+            self.generation = None
+        self._run_id = run_id
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.redis.aclose()
+        await self._pool.disconnect()
+
+    async def call(self, name: str, *args: bytes | str, timeout_s: float | None = None) -> Any:
+        """Run a script on the current generation. Raises StoreForgot, Unavailable (reason FEATURE_STORE_DOWN), InvalidArgument."""
+        if self.generation is None:
+            raise StoreForgot("the feature store is not restored yet")
+        return await self.evaluate(name, self.prefix, self.generation, *args, timeout_s=timeout_s)
+
+    async def evaluate(self, name: str, *args: bytes | str, timeout_s: float | None = None) -> Any:
+        """Run a script with exactly these arguments; errors as in ``call``."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                try:
+                    return await self.redis.execute_command("EVALSHA", self._digests[name], 0, *args)
+                except NoScriptError:
+                    return await self.redis.execute_command("EVAL", self._sources[name], 0, *args)
+        except ResponseError as error:
+            raise self._refused(error) from error
+        except (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError) as error:
+            raise Unavailable("feature store does not answer", reason="FEATURE_STORE_DOWN", retry_after_s=0.2) from error
+
+    def _refused(self, error: ResponseError) -> Exception:
+        text = str(error)
+        if "GENERATION" in text:
+            self.generation = None
+            return StoreForgot("the feature store was restored by somebody else or forgot")
+        if "RESTORE" in text:
+            return Unavailable("somebody else restores the feature store", reason="RESTORE_ELSEWHERE")
+        if "INVALID" in text:
+            return InvalidArgument(text, reason="INVALID_TRANSACTION")
+        return Unavailable(f"feature store refused: {text.split(' ', 1)[0]}", reason="FEATURE_STORE_DOWN")
+
+    async def command(self, *args: Any) -> Any:
+        """Run one command; a store that does not answer raises Unavailable."""
+        try:
+            return await self.redis.execute_command(*args)
+        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            raise Unavailable("feature store does not answer", reason="FEATURE_STORE_DOWN", retry_after_s=0.2) from error
+        except RedisError as error:
+            raise Unavailable("feature store refused a command", reason="FEATURE_STORE_DOWN") from error
+
+    async def adopt(self) -> bool:
+        """Take over the generation if Redis has been restored since its start; False when a restore is needed."""
+        info = await self.command("INFO", "server")
+        run_id = str(info["run_id"])
+        self._run_id = run_id
+        stored = await self.command("GET", self.prefix + "generation")
+        text = stored.decode() if stored else ""
+        self.generation = text if text.startswith(run_id + ":") else None
+        return self.generation is not None
+
+    async def check_durability(self) -> None:
+        """Refuse a Redis that evicts keys or keeps nothing on disk (rule D8). Raises FailedPrecondition."""
+        if not self._check_durability:
+            return
+        for name, wanted in (("maxmemory-policy", "noeviction"), ("appendonly", "yes")):
+            answer = await self.command("CONFIG", "GET", name)
+            values = {_text(key): _text(value) for key, value in answer.items()}
+            if values.get(name) != wanted:
+                raise FailedPrecondition(f"Redis setting {name} must be {wanted}", reason="STORE_NOT_DURABLE")
+
+    async def lock(self) -> str | None:
+        """Try to become the one who restores; returns the lock's token or None."""
+        token = uuid4().hex
+        taken = await self.command("SET", self.prefix + "restoring", token, "NX", "PX", _LOCK_MS)
+        return token if taken else None
+
+    async def hold(self, token: str) -> None:
+        """Extend the lock while it is ours. Raises Unavailable when it is not."""
+        if await self.command("GET", self.prefix + "restoring") != token.encode():
+            raise Unavailable("the restore lock was lost", reason="RESTORE_ELSEWHERE")
+        await self.command("PEXPIRE", self.prefix + "restoring", _LOCK_MS)
+
+    async def unlock(self, token: str) -> None:
+        """Give the lock back if it is still ours."""
+        if await self.command("GET", self.prefix + "restoring") == token.encode():
+            await self.command("DEL", self.prefix + "restoring")
+
+    async def invalidate(self) -> None:
+        """Stop every reader and writer of the store until the restore is complete."""
+        await self.command("DEL", self.prefix + "generation")
+        self.generation = None
+
+    async def publish_generation(self) -> None:
+        """Declare the store restored; raises Unavailable when Redis restarted while it was."""
+        info = await self.command("INFO", "server")
+        if str(info["run_id"]) != self._run_id:
+            raise StoreForgot("Redis restarted during the restore")
+        generation = f"{self._run_id}:{uuid4().hex}"
+        await self.command("SET", self.prefix + "generation", generation)
+        self.generation = generation
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _field(info: bytes | str, name: str) -> str:
+    for line in _text(info).splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return value
+    raise RedisConnectionError(f"INFO has no {name}")

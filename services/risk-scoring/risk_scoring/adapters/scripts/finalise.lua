@@ -1,0 +1,64 @@
+-- D6, D18. One call per batch, before any send or reply: set-if-absent of the exact decision bytes, and the count for the decline cap.
+--
+-- ARGV[1] prefix, ARGV[2] expected generation, ARGV[3] MessagePack {dedupe horizon s, cap interval number, cap interval s, highest decline rate,
+-- least denominator, watermarks [partition, offset, ...]}, ARGV[4] MessagePack array of candidates {id, fingerprint, tenant, decision, audit,
+-- capped decision or '', capped audit or ''}. A candidate with a capped form is a decline that the cap may turn into a review.
+-- Returns {status letters, extras}: w this candidate won, k its capped form won, l another decision was stored before (extras: decision, audit),
+-- c same id with another fingerprint.
+prefix = ARGV[1]
+local header, batch = unpack_(ARGV[3]), unpack_(ARGV[4])
+local horizon_s, interval, interval_s, highest, least, marks = header[1], header[2], header[3], header[4], header[5], header[6]
+if not generation_ok(ARGV[2]) then return redis.error_reply('GENERATION the store was restored or forgot') end
+for i, candidate in ipairs(batch) do
+  for field = 1, 7 do
+    if type(candidate[field]) ~= 'string' then return redis.error_reply('INVALID candidate ' .. i .. ' field ' .. field) end
+  end
+end
+
+local caps = {}
+local function cap_of(tenant)
+  local cap = caps[tenant]
+  if not cap then
+    local key = prefix .. 'cap:' .. interval .. ':' .. tenant
+    local values = redis.call('HMGET', key, 'total', 'declined')
+    cap = { key = key, total = tonumber(values[1] or 0), declined = tonumber(values[2] or 0) }
+    caps[tenant] = cap
+  end
+  return cap
+end
+
+local status, extras = {}, {}
+for i, candidate in ipairs(batch) do
+  local key = prefix .. 'd:' .. candidate[1]
+  local stored = redis.call('GET', key)
+  local entry = stored and unpack_(stored)
+  if entry and entry[2] ~= candidate[2] then
+    status[i] = 'c'
+  elseif entry and entry[1] == 2 then
+    status[i] = 'l'
+    extras[#extras + 1] = entry[3]
+    extras[#extras + 1] = entry[4]
+  else
+    local cap = cap_of(candidate[3])
+    local decision, audit, letter = candidate[4], candidate[5], 'w'
+    cap.total = cap.total + 1
+    if candidate[6] ~= '' then
+      if cap.total >= least and cap.declined + 1 > highest * cap.total then
+        decision, audit, letter = candidate[6], candidate[7], 'k'
+      else
+        cap.declined = cap.declined + 1
+      end
+    end
+    redis.call('SET', key, pack({ 2, candidate[2], decision, audit }), 'EX', horizon_s)
+    status[i] = letter
+  end
+end
+for _, cap in pairs(caps) do
+  redis.call('HSET', cap.key, 'total', cap.total, 'declined', cap.declined)
+  redis.call('EXPIRE', cap.key, interval_s * 2)
+end
+for i = 1, #marks, 2 do
+  local before = tonumber(redis.call('HGET', prefix .. 'published', marks[i]) or -1)
+  if marks[i + 1] > before then redis.call('HSET', prefix .. 'published', marks[i], marks[i + 1]) end
+end
+return { table.concat(status), extras }

@@ -1,0 +1,36 @@
+-- D9. Puts published decisions back into a store that forgot them. What the decision topic says first is what was decided.
+--
+-- ARGV[1] prefix, ARGV[2] token of the restore lock, ARGV[3] MessagePack {now s, dedupe horizon s, decision partition, next offset},
+-- ARGV[4] MessagePack array of {transaction (see state.lua), decision, input partition or -1, input offset}.
+-- Idempotent: an input offset at or below the last applied one, or a transaction whose vector is stored, is counted already.
+-- Returns {restored decisions, replayed deltas}.
+prefix = ARGV[1]
+local header, batch = unpack_(ARGV[3]), unpack_(ARGV[4])
+if redis.call('GET', prefix .. 'restoring') ~= ARGV[2] then return redis.error_reply('RESTORE the lock is held by somebody else') end
+local now, horizon_s, partition, next_offset = header[1], header[2], header[3], header[4]
+local decisions, deltas = 0, 0
+for _, record in ipairs(batch) do
+  local tx, decision = record[1], record[2]
+  local key = prefix .. 'd:' .. tx[ID]
+  local stored = redis.call('GET', key)
+  local entry = stored and unpack_(stored)
+  if not entry then
+    local applied = record[3] >= 0 and tonumber(redis.call('HGET', prefix .. 'applied', record[3]) or -1) or -1
+    if record[3] < 0 or record[4] > applied then
+      apply(tx)
+      deltas = deltas + 1
+    end
+  end
+  local left_s = tx[TIME] + horizon_s - now
+  if left_s > 0 and not (entry and entry[1] == 2 and entry[3] == decision) then
+    redis.call('SET', key, pack({ 2, tx[PRINT], decision, '' }), 'EX', math.ceil(left_s))
+    decisions = decisions + 1
+  end
+  if record[3] >= 0 then
+    local applied = tonumber(redis.call('HGET', prefix .. 'applied', record[3]) or -1)
+    if record[4] > applied then redis.call('HSET', prefix .. 'applied', record[3], record[4]) end
+  end
+end
+save_all()
+redis.call('HSET', prefix .. 'published', partition, next_offset - 1)
+return { decisions, deltas }

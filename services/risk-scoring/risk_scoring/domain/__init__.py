@@ -1,0 +1,1 @@
+"""Pure rules of anti-fraud: no clients, no protobuf, no event loop."""

@@ -1,0 +1,97 @@
+"""What the feature store needs of a transaction, and what it answers. Keys are keyed hashes; nothing here names a customer.
+
+The order of ``Observation``'s fields is the order that `adapters/scripts/state.lua` reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEW, STORED_VECTOR, DECIDED, CONFLICT = "n", "v", "d", "c"
+WON, WON_CAPPED, LOST = "w", "k", "l"
+
+
+class Observation(NamedTuple):
+    """One transaction for the scripts. Ids and keys are bytes; times are epoch seconds; the amount is in minor units of the reference currency."""
+
+    decision_id: bytes  # 16 bytes
+    fingerprint: bytes  # 16 bytes
+    customer_key: bytes
+    counterparty_key: bytes  # empty when there is none
+    device_key: bytes  # empty when unknown
+    account_key: bytes
+    time_s: int
+    amount_minor: int
+    channel: int
+    local_hour: int
+    local_weekday: int
+    place: int  # first four bytes of the place's keyed hash, 0 when unknown
+
+
+class StoredDecision(NamedTuple):
+    """Exact bytes of a decision and of its audit record (empty after a restore: audited before it was published)."""
+
+    decision: bytes
+    audit: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Answer of Observe, one status letter for each transaction."""
+
+    status: str
+    vectors: NDArray[np.float32]  # (rows with status NEW or STORED_VECTOR, features) float32, in input order
+    stored_schemas: list[int]  # one for each STORED_VECTOR
+    decisions: list[StoredDecision]  # one for each DECIDED
+
+
+class Candidate(NamedTuple):
+    """A decision that wants to be the one. ``capped_*`` hold the form it takes when the decline cap is reached; empty when the cap doesn't apply."""
+
+    decision_id: bytes
+    fingerprint: bytes
+    tenant: str
+    decision: bytes
+    audit: bytes
+    capped_decision: bytes
+    capped_audit: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finalised:
+    """Answer of Finalise, one status letter for each candidate; ``winners`` holds one entry for each LOST."""
+
+    status: str
+    winners: list[StoredDecision]
+
+
+class CapPolicy(NamedTuple):
+    """Decline cap (rule D18): the share of declines in a processing-time interval, from a least number of decisions on."""
+
+    interval_s: int
+    highest_rate: float
+    least_decisions: int
+
+
+class Change(NamedTuple):
+    """A later correction of an observed transaction; field order as in state.lua."""
+
+    kind: str  # label, decline, reverse or advice
+    observation: Observation
+    frauds: int
+    genuine: int
+    amount_minor: int
+    change_id: str
+
+
+class RestoredRecord(NamedTuple):
+    """One published decision for restore.lua."""
+
+    observation: Observation
+    decision: bytes
+    partition: int  # input partition, -1 for a synchronous decision
+    offset: int
