@@ -23,41 +23,46 @@ class _Group(BaseModel):
 class KafkaSettings(_Group):
     """The event log."""
 
-    bootstrap_servers: str = Field("127.0.0.1:19092", description="host:port of one or more brokers, comma separated")
-    topic_prefix: str = Field("", description="prepended to every topic, group and transactional id: one per environment or test")
-    transaction_timeout_ms: Milliseconds = Field(10_000, description="a process that dies inside a transaction pins readers this long at most")
-    request_timeout_ms: Milliseconds = Field(15_000, description="one request to a broker")
+    bootstrap_servers: str = Field(default="127.0.0.1:19092", description="host:port of one or more brokers, comma separated")
+    topic_prefix: str = Field(default="", description="prepended to every topic, group and transactional id: one per environment or test")
+    transaction_timeout_ms: Milliseconds = Field(
+        default=10_000, description="a process that dies inside a transaction pins readers this long at most"
+    )
+    request_timeout_ms: Milliseconds = Field(default=15_000, description="one request to a broker")
 
 
 class RedisSettings(_Group):
     """The feature store."""
 
-    url: str = Field("redis://127.0.0.1:16379/0", description="redis:// or rediss:// URL of the primary")
-    timeout_ms: Milliseconds = Field(2_000, description="one call; a synchronous request uses what is left of its deadline when that is less")
-    check_durability: bool = Field(True, description="refuse to start on a Redis with eviction or without append-only file")
+    url: str = Field(default="redis://127.0.0.1:16379/0", description="redis:// or rediss:// URL of the primary")
+    timeout_ms: Milliseconds = Field(
+        default=2_000, description="one call; a synchronous request uses what is left of its deadline when that is less"
+    )
+    check_durability: bool = Field(default=True, description="refuse to start on a Redis with eviction or without append-only file")
 
 
 class TritonSettings(_Group):
     """Models behind Triton Inference Server."""
 
-    url: str = Field("127.0.0.1:18001", description="host:port of Triton's gRPC endpoint")
-    timeout_ms: Milliseconds = Field(500, description="one inference; past it the declared fallback answers")
+    url: str = Field(default="127.0.0.1:18001", description="host:port of Triton's gRPC endpoint")
+    timeout_ms: Milliseconds = Field(default=500, description="one inference; past it the declared fallback answers")
 
 
 class TlsSettings(_Group):
     """Mutual TLS of one workload. All three or none; without them only loopback is served, in clear text."""
 
-    certificate: Path | None = Field(None, description="PEM chain of this workload; its SPIFFE URI SAN is the identity")
-    key: Path | None = Field(None, description="PEM private key")
-    authority: Path | None = Field(None, description="PEM of the authority that signs peers")
+    certificate: Path | None = Field(default=None, description="PEM chain of this workload; its SPIFFE URI SAN is the identity")
+    key: Path | None = Field(default=None, description="PEM private key")
+    authority: Path | None = Field(default=None, description="PEM of the authority that signs peers")
 
 
 class KeySettings(_Group):
     """Secrets for keyed hashes, commitments and seals."""
 
-    id: str = Field("dev-1", description="id of the keys in use; written beside everything keyed")
+    id: str = Field(default="dev-1", description="id of the keys in use; written beside everything keyed")
     secret: SecretStr = Field(
-        SecretStr("finmesh-development-secret-not-for-production"), description="root secret, at least 32 bytes in production; sub-keys are derived (HKDF)"
+        default=SecretStr("finmesh-development-secret-not-for-production"),
+        description="root secret, at least 32 bytes in production; sub-keys are derived (HKDF)",
     )
 
 
@@ -72,9 +77,9 @@ class ServiceConfig(BaseSettings):
         extra="ignore",
     )
 
-    listen: str = Field("127.0.0.1:0", description="host:port of the gRPC server")
-    metrics_listen: str = Field("", description="host:port of the Prometheus endpoint; empty: none")
-    shutdown_grace_s: Seconds = Field(5.0, description="how long running calls may finish after SIGTERM")
+    listen: str = Field(default="127.0.0.1:0", description="host:port of the gRPC server")
+    metrics_listen: str = Field(default="", description="host:port of the Prometheus endpoint; empty: none")
+    shutdown_grace_s: Seconds = Field(default=5.0, description="how long running calls may finish after SIGTERM")
     kafka: KafkaSettings = KafkaSettings()
     tls: TlsSettings = TlsSettings()
     keys: KeySettings = KeySettings()

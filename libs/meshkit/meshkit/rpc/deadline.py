@@ -1,0 +1,75 @@
+"""Deadlines that travel: each hop takes its caller's deadline less a margin, and refuses work that cannot finish.
+
+gRPC tells a server its caller's deadline but hands it to nobody. The server's middleware puts it into a context variable; the channel
+takes it out for outgoing calls. A caller without a deadline, or with one of ten years, gets the method's maximum.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from meshkit.errors import DeadlineExceeded
+from meshkit.rpc.chain import Call
+
+_deadline_s: ContextVar[float | None] = ContextVar("finmesh_deadline_s", default=None)  # of time.monotonic()
+
+
+def remaining_s() -> float | None:
+    """Return seconds until the current call's deadline (may be negative); None outside of a call."""
+    at = _deadline_s.get()
+    return None if at is None else at - time.monotonic()
+
+
+def budget_s(limit_s: float, *, margin_s: float = 0.0, least_s: float = 0.0) -> float:
+    """Return how long one piece of work may take: ``limit_s`` or what is left of the deadline less ``margin_s``.
+
+    Raises DeadlineExceeded when less than ``least_s`` (or nothing) would be left.
+    """
+    left = remaining_s()
+    budget = limit_s if left is None else min(limit_s, left - margin_s)
+    if budget <= least_s:
+        raise DeadlineExceeded("too little time is left to finish", reason="DEADLINE_TOO_NEAR")
+    return budget
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Bounds per method; keys of ``maximum_s`` are full method paths ``/package.Service/Method``."""
+
+    default_maximum_s: float = 10.0
+    margin_s: float = 0.005
+    least_s: float = 0.002
+    maximum_s: Mapping[str, float] = field(default_factory=dict)
+
+    def effective_s(self, method: str, callers_s: float | None) -> float:
+        """Return how long the handler may take. Raises DeadlineExceeded when the caller's deadline is over or too near."""
+        maximum = self.maximum_s.get(method, self.default_maximum_s)
+        if callers_s is None or not callers_s <= maximum:
+            return maximum
+        left = callers_s - self.margin_s
+        if left < self.least_s:
+            raise DeadlineExceeded("too little time is left to finish", reason="DEADLINE_TOO_NEAR")
+        return left
+
+    @asynccontextmanager
+    async def __call__(self, call: Call) -> AsyncIterator[None]:
+        """Middleware: bounds the call and publishes its deadline to outgoing calls. Long streams (health, reflection) pass."""
+        if not call.is_ours:
+            yield
+            return
+        seconds = self.effective_s(call.method, call.context.time_remaining())
+        token = _deadline_s.set(time.monotonic() + seconds)
+        try:
+            async with asyncio.timeout(seconds) as scope:
+                yield
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise DeadlineExceeded("the deadline is over") from None
+        finally:
+            _deadline_s.reset(token)

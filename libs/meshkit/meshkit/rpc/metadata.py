@@ -1,0 +1,53 @@
+"""Names of the headers that finmesh services exchange. Those of the principal are trusted only from the gateway's identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meshkit.rpc.chain import Call
+
+REQUEST_ID = "x-request-id"  # UUIDv7, made by the gateway
+PRINCIPAL = "x-finmesh-principal"  # the token's subject
+TENANT = "x-finmesh-tenant"
+SCENARIO = "x-finmesh-scenario"
+PURPOSE = "x-finmesh-purpose"
+POLICY_HASH = "x-finmesh-policy-hash"  # SHA-256 of the policy that allowed the call, hex
+FORWARDER = "gateway"  # the workload whose word counts
+
+
+@dataclass(frozen=True, slots=True)
+class CallerFacts:
+    """What the gateway established about a call; empty strings when it did not come through the gateway."""
+
+    request_id: str = ""
+    principal: str = ""
+    tenant: str = ""
+    scenario: str = ""
+    purpose: str = ""
+    policy_hash: bytes = b""
+
+
+def caller_facts(call: Call) -> CallerFacts:
+    """Return the gateway's facts about a call.
+
+    From any other workload they are ignored. A clear-text server listens on loopback alone and knows no peer: there they are taken as
+    sent. Raises InvalidArgument for a repeated header.
+    """
+    if call.peer not in ("", FORWARDER):
+        return CallerFacts()
+    policy_hash = call.header(POLICY_HASH) or ""
+    return CallerFacts(
+        request_id=call.header(REQUEST_ID) or "",
+        principal=call.header(PRINCIPAL) or "",
+        tenant=call.header(TENANT) or "",
+        scenario=call.header(SCENARIO) or "",
+        purpose=call.header(PURPOSE) or "",
+        policy_hash=_hex(policy_hash),
+    )
+
+
+def _hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""

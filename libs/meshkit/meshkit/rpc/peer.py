@@ -1,0 +1,46 @@
+"""Who calls: the SPIFFE URI SAN of the client's certificate. The common name is ignored.
+
+Which workloads may call a service is its configuration. gRPC fills ``peer_spiffe_id`` only for a certificate with exactly one URI SAN
+that is a valid SPIFFE id, so a DNS SAN that looks like one does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from meshkit.errors import PermissionDenied, Unauthenticated
+from meshkit.rpc.chain import Call
+
+TRUST_DOMAIN = "finmesh.local"
+_HEALTH = "/grpc.health.v1.Health/"
+
+
+def spiffe_id(workload: str) -> str:
+    """Return the SPIFFE id of a workload of this trust domain."""
+    return f"spiffe://{TRUST_DOMAIN}/{workload}"
+
+
+def identity(auth_context: Mapping[str, Any]) -> str:
+    """Return the workload name of a peer (the path of its SPIFFE id). Raises Unauthenticated when there is none."""
+    ids: Sequence[bytes] = tuple(auth_context.get("peer_spiffe_id") or ())
+    prefix = f"spiffe://{TRUST_DOMAIN}/".encode()
+    if len(ids) != 1 or not ids[0].startswith(prefix) or len(ids[0]) == len(prefix):
+        raise Unauthenticated("the certificate names no workload of this trust domain", reason="PEER_UNKNOWN")
+    return ids[0][len(prefix) :].decode("ascii", "replace")
+
+
+class Peers:
+    """Middleware: lets the named workloads in. Health may be asked by every workload with a certificate."""
+
+    def __init__(self, allowed: Collection[str]) -> None:
+        self._allowed = frozenset(allowed)
+
+    @asynccontextmanager
+    async def __call__(self, call: Call) -> AsyncIterator[None]:
+        """Set ``call.peer`` or raise Unauthenticated / PermissionDenied."""
+        call.peer = identity(call.context.auth_context())
+        if call.peer not in self._allowed and not call.method.startswith(_HEALTH):
+            raise PermissionDenied("this workload may not call this service", reason="PEER_NOT_ALLOWED")
+        yield

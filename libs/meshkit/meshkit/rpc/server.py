@@ -1,0 +1,133 @@
+"""One gRPC server as all services run it: chain, health, reflection, channelz, limits, mutual TLS.
+
+Generated ``add_XServicer_to_server(servicer, server)`` functions take it as it is. Without TLS it refuses to listen anywhere but on
+loopback.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc import aio
+from grpc_channelz.v1 import channelz
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from meshkit.config import TlsSettings
+from meshkit.rpc import tls as rpc_tls
+from meshkit.rpc.chain import Chain, Middleware
+from meshkit.rpc.deadline import Deadlines
+from meshkit.rpc.peer import Peers
+from meshkit.telemetry.rpc import ServerTelemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one connection may cost."""
+
+    message_bytes: int = 4 * 1024 * 1024
+    metadata_bytes: int = 16 * 1024
+    streams_per_connection: int = 1000
+    concurrent_calls: int | None = None
+    keepalive_ms: int = 30_000
+    least_ping_interval_ms: int = 10_000
+    connection_idle_ms: int = 600_000
+
+    def options(self) -> list[tuple[str, Any]]:
+        """Return gRPC channel arguments. Metadata above the limit is refused by gRPC with RESOURCE_EXHAUSTED."""
+        return [
+            ("grpc.max_receive_message_length", self.message_bytes),
+            ("grpc.max_send_message_length", 16 * 1024 * 1024),
+            ("grpc.max_metadata_size", self.metadata_bytes),
+            ("grpc.absolute_max_metadata_size", self.metadata_bytes),
+            ("grpc.max_concurrent_streams", self.streams_per_connection),
+            ("grpc.keepalive_time_ms", self.keepalive_ms),
+            ("grpc.keepalive_timeout_ms", 10_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", self.least_ping_interval_ms),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.max_connection_idle_ms", self.connection_idle_ms),
+            ("grpc.so_reuseport", 0),
+            ("grpc.enable_channelz", 1),
+        ]
+
+
+def _is_loopback(listen: str) -> bool:
+    host = listen.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class MeshServer:
+    """A grpc.aio server with everything a finmesh service shows. ``port`` is readable after construction; port 0 picks a free one.
+
+    ``callers``: workloads that may call when TLS is on. ``middlewares`` run inside telemetry, deadline and peer check, before the handler.
+    Raises ValueError for a clear-text address that is not loopback, OSError when the address is taken.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        tls: TlsSettings | None = None,
+        *,
+        callers: Collection[str] = (),
+        deadlines: Deadlines | None = None,
+        middlewares: Sequence[Middleware] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        tls = tls or TlsSettings()
+        limits = limits or Limits()
+        secure = rpc_tls.is_configured(tls)
+        if not secure and not _is_loopback(listen):
+            raise ValueError(f"refusing to listen on {listen} without TLS: only loopback is served in clear text")
+        peers: list[Middleware] = [Peers(callers)] if secure else []
+        chain = Chain([ServerTelemetry(), *peers, deadlines or Deadlines(), *middlewares])
+        self._server = aio.server(interceptors=[chain], options=limits.options(), maximum_concurrent_rpcs=limits.concurrent_calls)
+        self._health = health.aio.HealthServicer()
+        self._names: list[str] = []
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        channelz.add_channelz_servicer(self._server)
+        try:
+            if secure:
+                self.port = self._server.add_secure_port(listen, rpc_tls.server_credentials(tls))
+            else:
+                self.port = self._server.add_insecure_port(listen)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {listen}: {error}") from None
+        self.address = f"{listen.rpartition(':')[0]}:{self.port}"
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Take the handlers of a service (called by generated code)."""
+        handlers = tuple(generic_rpc_handlers)
+        self._names += [name for handler in handlers if (name := getattr(handler, "service_name", lambda: "")())]
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
+        """Take registered handlers (called by generated code)."""
+        self._server.add_registered_method_handlers(service_name, dict(method_handlers))
+
+    async def start(self) -> None:
+        """Serve. Health says NOT_SERVING until ``set_health``."""
+        shown = [*self._names, health.SERVICE_NAME, "grpc.channelz.v1.Channelz", reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(shown, self._server)
+        for name in ("", *self._names):
+            await self.set_health(name, serving=False)
+        await self._server.start()
+
+    async def set_health(self, name: str, *, serving: bool) -> None:
+        """Set the state of the whole (``""``, which also sets every service served here) or of one named component."""
+        state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for each in (name, *self._names) if name == "" else (name,):
+            await self._health.set(each, state)
+
+    async def stop(self, grace_s: float) -> None:
+        """Say NOT_SERVING, refuse new calls, let running ones finish for at most ``grace_s``."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_s)

@@ -1,0 +1,170 @@
+"""The life of a process: enter resources, ready, serve, SIGTERM, NOT_SERVING, drain, stop, close in reverse.
+
+A dependency that is down never prevents the start: it makes the service ready-degraded or not ready, and health says which component it
+is. A background task that dies of a bug ends the process with exit code 1, so that whoever runs it can start it again. A signal during
+the start-up is kept until ``run``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, Self, TypeVar
+
+from opentelemetry.metrics import CallbackOptions, Observation
+from pydantic import ValidationError
+
+from meshkit.config import ServiceConfig
+from meshkit.rpc.server import MeshServer
+from meshkit.telemetry import metrics, names, setup
+
+_logger = logging.getLogger("finmesh.service")
+_Config = TypeVar("_Config", bound=ServiceConfig)
+_Resource = TypeVar("_Resource")
+
+
+def load_config(kind: Callable[[], _Config]) -> _Config:
+    """Return the settings read from the environment. Wrong ones: one line on stderr, without values, and exit code 2."""
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'__'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
+        sys.stderr.write(f"configuration is wrong: {wrong}\n")
+        raise SystemExit(2) from None
+
+
+class Service:
+    """One process. Use as ``async with Service(config, name="risk-scoring") as service: ...; await service.run(server)``."""
+
+    def __init__(self, config: ServiceConfig, name: str) -> None:
+        self.name = name
+        self.config = config
+        self.stopping = asyncio.Event()
+        self.port: int | None = None
+        self.metrics_port: int | None = None
+        self._stack = AsyncExitStack()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._failure: BaseException | None = None
+        self._missing: dict[str, tuple[str, bool]] = {}  # component -> (reason, still serving)
+        self._components: set[str] = set()
+        self._server: MeshServer | None = None
+        self._health_changed = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Turn telemetry on and listen to signals."""
+        loop = asyncio.get_running_loop()
+        telemetry = setup.configure(self.name)
+        self._stack.callback(telemetry.close)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+            self._stack.callback(loop.remove_signal_handler, number)
+        if self.config.metrics_listen:
+            endpoint = metrics.Endpoint(self.config.metrics_listen, self.state)
+            self.metrics_port = endpoint.port
+            self._stack.callback(endpoint.close)
+
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(int(name not in self._missing), {"component": name}) for name in sorted(self._components)]
+
+        metrics.meter().create_observable_gauge(names.COMPONENT_UP, [observe], description="1 when a dependency answers")
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        """End tasks, then close resources in reverse order."""
+        self.stopping.set()
+        await self._end_tasks()
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def add(self, resource: AbstractAsyncContextManager[_Resource]) -> _Resource:
+        """Enter a resource; it is closed at the end, later ones first."""
+        return await self._stack.enter_async_context(resource)
+
+    def task(self, work: Coroutine[Any, Any, Any], name: str | None = None) -> asyncio.Task[Any]:
+        """Run ``work`` beside the service. It may end; if it raises, the process ends with exit code 1. It should watch ``stopping``."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception() is None:
+            return
+        self._failure = self._failure or task.exception()
+        _logger.error("background task failed", exc_info=task.exception(), extra={"facts": {"task": task.get_name()}})
+        self.stop()
+
+    def degraded(self, component: str, reason: str) -> None:
+        """Note that a dependency is missing while the service goes on without it. ``reason`` holds no personal data."""
+        self._change(component, (reason, True))
+
+    def not_ready(self, component: str, reason: str) -> None:
+        """Note that a dependency is missing without which nothing can be served."""
+        self._change(component, (reason, False))
+
+    def recovered(self, component: str) -> None:
+        """Note that a dependency answers (again)."""
+        self._change(component, None)
+
+    def _change(self, component: str, missing: tuple[str, bool] | None) -> None:
+        known = component in self._components
+        self._components.add(component)
+        if known and self._missing.get(component) == missing:
+            return
+        if missing is None:
+            self._missing.pop(component, None)
+        else:
+            self._missing[component] = missing
+        facts = {"component": component, "state": self.state()["state"], "reason": missing[0] if missing else ""}
+        _logger.log(logging.WARNING if missing else logging.INFO, "component changed", extra={"facts": facts})
+        self._health_changed.set()
+
+    def state(self) -> dict[str, Any]:
+        """Return ``{"service", "state": ready | ready-degraded | not-ready | stopping, "missing": {component: reason}}``."""
+        if self.stopping.is_set():
+            state = "stopping"
+        elif not self._missing:
+            state = "ready"
+        else:
+            state = "ready-degraded" if all(serving for _, serving in self._missing.values()) else "not-ready"
+        return {"service": self.name, "state": state, "missing": {name: reason for name, (reason, _) in self._missing.copy().items()}}
+
+    def stop(self) -> None:
+        """Begin the end, as SIGTERM does."""
+        self.stopping.set()
+        self._health_changed.set()
+
+    async def run(self, server: MeshServer) -> None:
+        """Serve until SIGTERM, SIGINT, ``stop`` or the failure of a task. Raises SystemExit(1) after a failure."""
+        self._server, self.port = server, server.port
+        await server.start()
+        _logger.info("serving", extra={"facts": {"address": server.address, **{k: str(v) for k, v in self.state().items()}}})
+        while not self.stopping.is_set():
+            self._health_changed.clear()
+            await self._show_health(server)
+            await self._health_changed.wait()
+        _logger.info("stopping")
+        await server.stop(self.config.shutdown_grace_s)
+        await self._end_tasks()
+        if self._failure is not None:
+            raise SystemExit(1)
+
+    async def _show_health(self, server: MeshServer) -> None:
+        for component in sorted(self._components):
+            await server.set_health(component, serving=component not in self._missing)
+        await server.set_health("", serving=self.state()["state"] in ("ready", "ready-degraded"))
+
+    async def _end_tasks(self) -> None:
+        """Give tasks the grace time to see ``stopping``, then cancel them."""
+        tasks = set(self._tasks)
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=self.config.shutdown_grace_s)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)

@@ -1,0 +1,59 @@
+"""Log lines as JSON on stderr, one object a line, with trace ids; every text goes through the redactor.
+
+Facts come as ``logger.info("text", extra={"facts": {...}})``. An exception gives its type and where it was raised; its own text is
+redacted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from meshkit.telemetry.context import current
+from meshkit.telemetry.redactor import redact
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one line of JSON."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        trace = current()
+        if trace is not None:
+            line["trace_id"] = f"{trace.trace_id:032x}"
+            line["span_id"] = f"{trace.span_id:016x}"
+        for key, value in getattr(record, "facts", {}).items():
+            line[redact(key)] = value if isinstance(value, (bool, int, float)) else redact(str(value))
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception"] = redact("".join(traceback.format_exception(record.exc_info[1])))
+        return json.dumps(line, ensure_ascii=False, allow_nan=True)
+
+
+def configure(service: str, *, level: str = "INFO", stream: TextIO | None = None) -> logging.Handler:
+    """Send all logging of the process through the JSON formatter; returns the handler."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter(service))
+    top = logging.getLogger()
+    for old in list(top.handlers):
+        if isinstance(old.formatter, JsonFormatter):
+            top.removeHandler(old)
+    top.addHandler(handler)
+    top.setLevel(level)
+    for noisy in ("aiokafka", "faststream", "urllib3", "grpc"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return handler
