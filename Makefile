@@ -21,10 +21,12 @@ help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(VENV)/.own $(STACK) ## environments and software for `make up`, nothing started
+setup: $(VENV)/.uv ## environments and software for `make up`, nothing started
+	@$(MAKE) -s -j3 $(VENV)/.own .venv-triton/.installed $(STACK)
 
 .PHONY: dev
-dev: $(VENV)/.dev ## setup, and what tests and checks need
+dev: setup ## setup, and what tests and checks need
+	@$(MAKE) -s $(VENV)/.dev
 
 .PHONY: up
 up: setup ## start the mesh in the background, return when it is ready
@@ -95,7 +97,7 @@ $(VENV)/.own: $(VENV)/.services $(addsuffix /pyproject.toml,$(OWN))
 	@$(PIP) --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(OWN))
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.own requirements/dev.txt $(STACK)
+$(VENV)/.dev: $(VENV)/.own requirements/dev.txt
 	@echo "setup: packages for tests and checks"
 	@$(PIP) --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
@@ -107,7 +109,7 @@ $(VENV)/.dev: $(VENV)/.own requirements/dev.txt $(STACK)
 	@$(PIP) --python .venv-triton/bin/python --no-deps --no-build-isolation -e libs/engine
 	@touch $@
 
-$(STACK): $(VENV)/.own .venv-triton/.installed requirements/stack.txt $(wildcard deploy/local/localmesh/fetch/*.py)
+$(STACK): $(VENV)/.uv requirements/stack.txt $(wildcard deploy/local/localmesh/fetch/*.py)
 	@echo "setup: Kafka, Redis, Triton, Zipkin"
-	@$(BIN)/python -m localmesh.fetch
+	@PYTHONPATH=deploy/local $(BIN)/python -m localmesh.fetch
 	@touch $@

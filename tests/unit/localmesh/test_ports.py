@@ -1,0 +1,26 @@
+import socket
+from dataclasses import astuple
+
+import pytest
+from localmesh.ports import LOOPBACK, Ports, free_ports
+
+
+def test_a_port_is_set_by_its_variable() -> None:
+    ports = Ports.from_environment({"FINMESH_PORT_KAFKA": "29092", "FINMESH_PORT_UNKNOWN": "1"})
+    assert (ports.kafka, ports.redis) == (29092, 16379)
+
+
+def test_two_parts_on_one_port_are_refused() -> None:
+    with pytest.raises(ValueError, match="share a port"):
+        Ports.from_environment({"FINMESH_PORT_KAFKA": "16379"})
+
+
+def test_free_ports_differ_and_can_be_bound() -> None:
+    ports = free_ports(20)
+    assert len(set(ports)) == 20
+    with socket.socket() as s:
+        s.bind((LOOPBACK, ports[0]))
+
+
+def test_a_free_mesh_shares_no_port_with_the_default_one() -> None:
+    assert not set(astuple(Ports.free())) & set(astuple(Ports()))

@@ -1,0 +1,87 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from localmesh.external import External
+from localmesh.places import Places
+from localmesh.ports import Ports
+from localmesh.processes import table
+from localmesh.rows import Row, ordered
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return replace(Places.default(), var=tmp_path)
+
+
+def by_name(rows: list[Row]) -> dict[str, Row]:
+    return {row.name: row for row in rows}
+
+
+def test_the_table_has_an_order_and_no_port_twice(places: Places) -> None:
+    rows = table(places, Ports.free())
+    assert {row.name for row in ordered(rows)} == {
+        "kafka", "redis", "triton", "zipkin", "provision", "audit", "risk-stream", "risk-rpc", "gateway",
+    }  # fmt: skip
+    ports = [port for row in rows for port in row.ports.values()]
+    assert len(ports) == len(set(ports)) == 15
+
+
+def test_topics_exist_before_any_service_starts(places: Places) -> None:
+    rows = by_name(table(places, Ports()))
+    services = [row for row in rows.values() if "FINMESH_LISTEN" in row.env]
+    assert len(services) == 4
+    assert all("provision" in row.needs for row in services)
+    assert rows["provision"].one_shot
+
+
+def test_every_process_can_be_probed_or_ends(places: Places) -> None:
+    assert all(row.one_shot or row.health is not None for row in table(places, Ports()))
+
+
+@pytest.mark.parametrize("setting, gone", [("kafka", "kafka"), ("redis", "redis"), ("triton", "triton"), ("otlp", "zipkin")])
+def test_an_external_server_takes_the_place_of_a_row(places: Places, setting: str, gone: str) -> None:
+    rows = by_name(table(places, Ports(), External(**{setting: "http://elsewhere:1"})))
+    assert gone not in rows
+    assert len(rows) == 8
+    assert all(gone not in row.needs for row in rows.values())
+    assert any("http://elsewhere:1" in row.env.values() for row in rows.values())
+
+
+def test_external_servers_are_read_from_the_environment() -> None:
+    external = External.from_environment({"FINMESH_EXTERNAL_KAFKA": "a:1,b:1", "FINMESH_EXTERNAL_REDIS": ""})
+    assert external == External(kafka="a:1,b:1")
+
+
+def test_servers_listen_on_loopback_alone_and_triton_is_closed(places: Places) -> None:
+    rows = by_name(table(places, Ports()))
+    triton = " ".join(rows["triton"].command)
+    assert triton.count("-address=127.0.0.1") == 3
+    assert "--model-control-mode=none" in triton
+    assert "--grpc-restricted-protocol=model-repository,shared-memory" in triton
+    assert rows["triton"].env["PATH"].startswith(str(places.triton_python))
+    redis = rows["redis"].command
+    assert redis[redis.index("--bind") + 1] == "127.0.0.1"
+    assert redis[redis.index("--maxmemory-policy") + 1] == "noeviction"
+
+
+def test_kafka_is_given_its_storage_once_and_its_ports_each_time(places: Places) -> None:
+    first = by_name(table(places, Ports()))["kafka"]
+    assert first.prepare is not None
+    first.prepare()
+    marker = places.var / "kafka" / "log" / "kept"
+    marker.touch()
+    second = by_name(table(places, replace(Ports(), kafka=1234)))["kafka"]
+    assert second.prepare is not None
+    second.prepare()
+    assert marker.exists()
+    assert (places.var / "kafka" / "log" / "meta.properties").exists()
+    properties = (places.var / "kafka" / "server.properties").read_text()
+    assert "advertised.listeners=PLAINTEXT://127.0.0.1:1234\n" in properties
+    assert "auto.create.topics.enable=false\n" in properties
+
+
+def test_each_service_has_the_certificate_of_its_identity(places: Places) -> None:
+    rows = by_name(table(places, Ports()))
+    identities = {name: Path(row.env["FINMESH_TLS__CERTIFICATE"]).stem for name, row in rows.items() if "FINMESH_LISTEN" in row.env}
+    assert identities == {"audit": "audit", "risk-stream": "risk-scoring", "risk-rpc": "risk-scoring", "gateway": "gateway"}

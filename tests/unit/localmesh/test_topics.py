@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+from localmesh.topics import Wanted, load, wanted
+from pydantic import ValidationError
+
+ENTRY = """
+- name: finmesh.risk.v1.TransactionDecided
+  partitions: 4
+  retention_ms: 1000
+  key: account_id
+  writers: [risk-scoring]
+  readers: [audit]
+  message: finmesh.risk.v1.TransactionDecided
+  dead_letter: true
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "topics.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_an_entry_becomes_a_topic_and_its_dead_letters(tmp_path: Path) -> None:
+    main, dead = wanted(load(written(tmp_path, ENTRY)), "test.")
+    assert main == Wanted("test.finmesh.risk.v1.TransactionDecided", 4, {"cleanup.policy": "delete", "retention.ms": "1000"})
+    assert (dead.name, dead.partitions) == ("test.finmesh.risk.v1.TransactionDecided.dead-letter", 1)
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("partitions: 4", "partitions: 0"),
+        ("name: finmesh.risk.v1", "name: finmesh_risk.v1"),
+        ("retention_ms: 1000", "retention: 1000"),
+        ("retention_ms: 1000", "cleanup_policy: delete"),
+        ("dead_letter: true", "cleanup_policy: compact"),
+    ],
+)
+def test_a_mistake_in_the_file_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    assert old in ENTRY
+    with pytest.raises(ValidationError):
+        load(written(tmp_path, ENTRY.replace(old, new)))
+
+
+def test_a_topic_named_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="TransactionDecided twice"):
+        load(written(tmp_path, ENTRY + ENTRY))
