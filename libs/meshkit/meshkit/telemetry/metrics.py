@@ -54,16 +54,22 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 class Endpoint:
-    """HTTP on ``listen``: ``/metrics`` for Prometheus and ``/state`` as JSON. ``port`` is the bound one."""
+    """HTTP on ``listen``: ``/metrics`` for Prometheus, the state as JSON under ``/state`` (always 200) and ``/ready`` (503 when not serving).
+
+    Probes of an orchestrator ask here, because they speak no mutual TLS. ``port`` is the bound one.
+    """
 
     def __init__(self, listen: str, state: Callable[[], Mapping[str, Any]]) -> None:
         host, _, port = listen.rpartition(":")
         metrics = make_wsgi_app()
 
         def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            if environ.get("PATH_INFO") == "/state":
-                start_response("200 OK", [("Content-Type", "application/json")])
-                return [json.dumps(state()).encode()]
+            path = environ.get("PATH_INFO")
+            if path in ("/state", "/ready"):
+                now = state()
+                serving = path == "/state" or str(now.get("state")).startswith("ready")
+                start_response("200 OK" if serving else "503 Service Unavailable", [("Content-Type", "application/json")])
+                return [json.dumps(now).encode()]
             result: Iterable[bytes] = metrics(environ, start_response)
             return result
 
