@@ -1,4 +1,7 @@
-"""How each channel is run: mode, default answer, thresholds and decline cap. One immutable, versioned table; `channels.yaml` is its file.
+"""How each channel is run: mode, default answer, thresholds, overflow of the decline cap. One immutable, versioned table; `channels.yaml`.
+
+The cap itself is one for all channels of a tenant, because finalise counts by tenant.
+"""
 
 from __future__ import annotations
 
@@ -9,55 +12,51 @@ from typing import Any, Self
 
 import numpy as np
 
+from risk_scoring.domain.observation import CapPolicy
 from risk_scoring.domain.outcome import ChannelMode, Float64, Int8, Outcome, Thresholds
 from risk_scoring.domain.transaction import Channel
 
-_FIELDS = {"mode", "default_outcome", "thresholds", "decline_cap"}
-_CAP_FIELDS = {"max_share", "interval_s", "min_decisions", "overflow"}
-
-
-@dataclass(frozen=True, slots=True)
-class DeclineCap:
-    """At most ``max_share`` of a channel's decisions in an interval of processing time may be declines, counted from ``min_decisions`` on.
-
-    max_share: float
-    interval_s: int
-    min_decisions: int
-    overflow: Outcome
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.max_share <= 1.0 or not 1 <= self.interval_s <= 86_400 or self.min_decisions < 1:
-            raise ValueError("a decline cap needs 0 < max_share <= 1, 1 <= interval_s <= 86400 and min_decisions >= 1")
-        if self.overflow not in (Outcome.CHALLENGE, Outcome.REVIEW):
-            raise ValueError("the overflow of a decline cap is review or challenge")
+_FIELDS = {"mode", "default_outcome", "thresholds", "overflow"}
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelPolicy:
-    """One channel. ``default_outcome`` is the answer when the channel is off, and the bank's own answer when none comes in time."""
+    """One channel.
+
+    ``default_outcome``: the answer when the channel is off, and the bank's own when no answer comes in time. ``overflow``: what a decline
+    above the cap becomes, review or challenge; raises ValueError for anything else.
+    """
 
     mode: ChannelMode
     default_outcome: Outcome
     thresholds: Thresholds
-    decline_cap: DeclineCap
+    overflow: Outcome
+
+    def __post_init__(self) -> None:
+        if self.overflow not in (Outcome.CHALLENGE, Outcome.REVIEW):
+            raise ValueError("the overflow of the decline cap is review or challenge")
 
 
 @dataclass(frozen=True)
 class ChannelPolicies:
-    """All channels under one version. The arrays are indexed by channel number (row 0 is unused)."""
+    """All channels and the decline cap under one version. The arrays are indexed by channel number (row 0 is unused)."""
 
     version: str
+    cap: CapPolicy
     by_channel: Mapping[Channel, ChannelPolicy]
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
+    def from_document(cls, document: Any) -> Self:
         """Build from the parsed file; raises ValueError that names the channel and what is wrong."""
-        if set(document) != {"version", "channels"} or not isinstance(document["version"], str) or not document["version"]:
-            raise ValueError("the channel table needs version (text) and channels, and nothing else")
+        if not isinstance(document, Mapping) or set(document) != {"version", "decline_cap", "channels"}:
+            raise ValueError("the channel table needs version, decline_cap and channels, and nothing else")
+        if not isinstance(document["version"], str) or not document["version"]:
+            raise ValueError("the version of the channel table must be a text")
         channels = document["channels"]
         if not isinstance(channels, Mapping) or set(channels) != {channel.name.lower() for channel in Channel}:
             raise ValueError("the channel table must describe every channel and no other")
-        return cls(document["version"], {channel: _policy(channel.name.lower(), channels[channel.name.lower()]) for channel in Channel})
+        policies = {channel: _policy(channel.name.lower(), channels[channel.name.lower()]) for channel in Channel}
+        return cls(document["version"], _cap(document["decline_cap"]), policies)
 
     @cached_property
     def modes(self) -> Int8:
@@ -71,8 +70,8 @@ class ChannelPolicies:
 
     @cached_property
     def overflows(self) -> Int8:
-        """Overflow outcome of the decline cap by channel number, (5,) int8."""
-        return np.array([Outcome.REVIEW, *(self.by_channel[c].decline_cap.overflow for c in Channel)], dtype=np.int8)
+        """Overflow of the decline cap by channel number, (5,) int8."""
+        return np.array([Outcome.REVIEW, *(self.by_channel[c].overflow for c in Channel)], dtype=np.int8)
 
     @cached_property
     def thresholds(self) -> Float64:
@@ -80,23 +79,24 @@ class ChannelPolicies:
         return np.array([(np.inf, np.inf, np.inf), *(self.by_channel[c].thresholds.as_tuple() for c in Channel)], dtype=np.float64)
 
 
+def _cap(fields: Any) -> CapPolicy:
+    if not isinstance(fields, Mapping) or set(fields) != {"interval_s", "highest_rate", "least_decisions"}:
+        raise ValueError("decline_cap needs exactly interval_s, highest_rate and least_decisions")
+    cap = CapPolicy(int(fields["interval_s"]), float(fields["highest_rate"]), int(fields["least_decisions"]))
+    if not 0.0 < cap.highest_rate <= 1.0 or not 1 <= cap.interval_s <= 86_400 or cap.least_decisions < 1:
+        raise ValueError("decline_cap needs 0 < highest_rate <= 1, 1 <= interval_s <= 86400 and least_decisions >= 1")
+    return cap
+
+
 def _policy(name: str, fields: Any) -> ChannelPolicy:
     if not isinstance(fields, Mapping) or set(fields) != _FIELDS:
         raise ValueError(f"channel {name}: needs exactly {', '.join(sorted(_FIELDS))}")
-    cap_fields = fields["decline_cap"]
-    if not isinstance(cap_fields, Mapping) or set(cap_fields) != _CAP_FIELDS:
-        raise ValueError(f"channel {name}: decline_cap needs exactly {', '.join(sorted(_CAP_FIELDS))}")
     try:
         return ChannelPolicy(
             mode=ChannelMode[_word(fields["mode"])],
             default_outcome=Outcome[_word(fields["default_outcome"])],
             thresholds=Thresholds(**{key: float(value) for key, value in fields["thresholds"].items()}),
-            decline_cap=DeclineCap(
-                max_share=float(cap_fields["max_share"]),
-                interval_s=int(cap_fields["interval_s"]),
-                min_decisions=int(cap_fields["min_decisions"]),
-                overflow=Outcome[_word(cap_fields["overflow"])],
-            ),
+            overflow=Outcome[_word(fields["overflow"])],
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"channel {name}: {error}") from error

@@ -51,7 +51,7 @@ _OUTCOME_OF_ACTION: Int8 = np.array([Outcome.APPROVE, Outcome.REVIEW, Outcome.DE
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Scores from which on a transaction is challenged, reviewed, declined. Raises ValueError unless 0 < challenge < review < decline <= 1.
+    """Scores from which on a transaction is challenged, reviewed, declined. Raises ValueError unless 0 < challenge < review < decline <= 1."""
 
     challenge: float
     review: float

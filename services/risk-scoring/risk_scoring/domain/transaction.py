@@ -80,8 +80,7 @@ class Transaction:
             pattern is not None
             and pattern.fullmatch(
                 f"{self.tenant}\x1f{self.customer_id}\x1f{self.account_id}\x1f{self.counterparty_account_id}\x1f{self.merchant_id}\x1f"
-                f"{self.terminal_id}\x1f{self.device_id}\x1f{self.mcc}\x1f{self.country_code}\x1f{self.region_code}\x1f{self.instrument_toke
-                n}"
+                f"{self.terminal_id}\x1f{self.device_id}\x1f{self.mcc}\x1f{self.country_code}\x1f{self.region_code}\x1f{self.instrument_token}"
             )
             and 0 < self.amount_minor <= MAX_AMOUNT_MINOR
             and self.currency in EXPONENT
