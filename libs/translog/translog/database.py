@@ -1,0 +1,106 @@
+"""The port between the log and its database, and the one schema that every adapter uses.
+
+SQL is written once, with `?` for parameters and types that SQLite and PostgreSQL both know after substitution. A transaction that
+`write` opens holds leaves, tiles, checkpoint and Kafka offsets together, or nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+SCHEMA_VERSION = 1
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """Column types of a database."""
+
+    integer: str
+    blob: str
+    strict: str = ""
+    """Suffix of CREATE TABLE."""
+
+
+class Database(Protocol):
+    """One connection, used by one thread at a time."""
+
+    types: Types
+
+    def write(self) -> AbstractContextManager[None]:
+        """One durable transaction; an exception rolls it back. A failed commit raises StoreFailedError."""
+
+    def read(self) -> AbstractContextManager[None]:
+        """One snapshot: every query inside sees the same state."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Rows changed."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None: ...
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]: ...
+
+    def has_table(self, name: str) -> bool: ...
+
+    def integrity(self) -> list[str]:
+        """What the database says about its own pages and indexes; empty when sound."""
+
+    def close(self) -> None: ...
+
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL){strict};
+CREATE TABLE writer (id {integer} PRIMARY KEY CHECK (id = 1), epoch {integer} NOT NULL){strict};
+CREATE TABLE source (
+  source_id {integer} PRIMARY KEY,
+  topic TEXT NOT NULL,
+  partition_id {integer} NOT NULL,
+  topic_id TEXT NOT NULL,
+  next_offset {integer} NOT NULL,
+  UNIQUE (topic, partition_id, topic_id)
+){strict};
+CREATE TABLE leaf (
+  leaf_index {integer} PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('record', 'conflict', 'poison', 'gap')),
+  body {blob} NOT NULL,
+  leaf_hash {blob} NOT NULL,
+  event_id TEXT,
+  request_id TEXT,
+  decision_id TEXT,
+  tenant TEXT,
+  source_id {integer} REFERENCES source (source_id),
+  source_offset {integer},
+  source_position {integer},
+  received_ms {integer} NOT NULL
+){strict};
+CREATE UNIQUE INDEX leaf_record ON leaf (event_id) WHERE kind = 'record';
+CREATE INDEX leaf_conflict ON leaf (event_id) WHERE kind = 'conflict';
+CREATE INDEX leaf_request ON leaf (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX leaf_decision ON leaf (decision_id) WHERE decision_id IS NOT NULL;
+CREATE TABLE tile (
+  level {integer} NOT NULL,
+  tile_index {integer} NOT NULL,
+  hashes {blob} NOT NULL,
+  PRIMARY KEY (level, tile_index)
+){strict};
+CREATE TABLE checkpoint (size {integer} PRIMARY KEY, root {blob} NOT NULL, note TEXT NOT NULL, created_ms {integer} NOT NULL){strict};
+CREATE TABLE producer (name TEXT PRIMARY KEY, epoch {integer} NOT NULL, last_sequence {integer} NOT NULL){strict};
+CREATE TABLE quarantine (
+  leaf_index {integer} PRIMARY KEY REFERENCES leaf (leaf_index),
+  content_hash {blob} NOT NULL,
+  sealed {blob} NOT NULL
+){strict};
+CREATE TABLE tally (kind TEXT NOT NULL, tenant TEXT NOT NULL, leaves {integer} NOT NULL, PRIMARY KEY (kind, tenant)){strict}
+"""
+
+
+def create_schema(database: Database, *, origin: str, verifier_key: str) -> None:
+    """All tables and the first meta rows; call inside `write`."""
+    types = database.types
+    for statement in _SCHEMA.format(integer=types.integer, blob=types.blob, strict=types.strict).split(";"):
+        database.execute(statement.strip())
+    database.execute("INSERT INTO writer (id, epoch) VALUES (1, 0)")
+    rows = [("schema_version", str(SCHEMA_VERSION)), ("origin", origin), ("verifier_key", verifier_key)]
+    database.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", rows)

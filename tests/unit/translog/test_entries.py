@@ -1,0 +1,40 @@
+"""What may enter the log, and leaves that tell their kind from their committed bytes."""
+
+import hashlib
+import json
+
+import pytest
+from translog.entries import PREFIX, Gap, Keys, Kind, Record, Source, gap_body, kind_of, quarantined_body
+from translog.errors import MalformedError, RecordTooLargeError, ReservedRecordError
+
+SOURCE = Source("topic", 3, "topic-id", 41, 2)
+
+
+def test_a_record_fits_an_entry_bundle_or_is_refused() -> None:
+    assert len(Record(b"x" * 65_535, Keys("id")).body) == 65_535
+    with pytest.raises(RecordTooLargeError):
+        Record(b"x" * 65_536, Keys("id"))
+
+
+def test_a_record_cannot_pretend_to_be_a_leaf_of_the_log() -> None:
+    with pytest.raises(ReservedRecordError):
+        Record(gap_body(Gap("forged", {})), Keys("id"))
+    with pytest.raises(MalformedError):
+        Record(b"bytes", Keys(""))
+
+
+def test_kinds_follow_from_bytes() -> None:
+    gap = gap_body(Gap("producer-sequence", {"producer": "risk-scoring/stream/3", "expected": 4, "seen": 7}, SOURCE))
+    poison = quarantined_body(Kind.POISON, content=b"junk", sealed=b"sealed", source=SOURCE, reason="NOT_A_BATCH")
+    assert (kind_of(b"\x0a\x01x"), kind_of(b""), kind_of(gap), kind_of(poison)) == (Kind.RECORD, Kind.RECORD, Kind.GAP, Kind.POISON)
+    assert json.loads(gap)["source"] == ["topic", 3, "topic-id", 41, 2]
+    assert json.loads(poison)["sha256"] == hashlib.sha256(b"junk").hexdigest()
+    assert json.loads(poison)["sealed_sha256"] == hashlib.sha256(b"sealed").hexdigest()
+
+
+@pytest.mark.parametrize(
+    "body", [PREFIX, PREFIX + b'"record"}', PREFIX + b'"other"}', PREFIX + b"[]}", PREFIX + b'"gap"', PREFIX + b"\xff"]
+)
+def test_a_reserved_prefix_that_is_none_of_ours(body: bytes) -> None:
+    with pytest.raises(MalformedError):
+        kind_of(body)
