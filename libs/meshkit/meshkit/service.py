@@ -8,10 +8,11 @@ the start-up is kept until ``run``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Self, TypeVar
 
@@ -97,6 +98,22 @@ class Service:
         self._failure = self._failure or task.exception()
         _logger.error("background task failed", exc_info=task.exception(), extra={"facts": {"task": task.get_name()}})
         self.stop()
+
+    def watch(self, component: str, probe: Callable[[], Awaitable[object]], *, interval_s: float = 2.0, needed: bool = False) -> None:
+        """Ask ``probe`` again and again; when it raises or hangs, the component is missing (``needed``: not ready without it)."""
+        self.task(self._watch(component, probe, interval_s, needed), name=f"watch {component}")
+
+    async def _watch(self, component: str, probe: Callable[[], Awaitable[object]], interval_s: float, needed: bool) -> None:
+        note = self.not_ready if needed else self.degraded
+        while not self.stopping.is_set():
+            try:
+                async with asyncio.timeout(max(interval_s, 1.0)):
+                    await probe()
+                self.recovered(component)
+            except Exception as error:  # whatever a client raises, the component does not answer
+                note(component, getattr(error, "reason", None) or type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), interval_s)
 
     def degraded(self, component: str, reason: str) -> None:
         """Note that a dependency is missing while the service goes on without it. ``reason`` holds no personal data."""

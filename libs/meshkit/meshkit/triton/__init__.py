@@ -1,0 +1,1 @@
+"""Inference over gRPC, with a circuit breaker in front."""

@@ -1,0 +1,96 @@
+"""Inference on Triton (KServe v2 over gRPC) with typed errors, deadlines and a circuit breaker.
+
+It sends Triton's own generated messages through ``MeshChannel``: the stock client builds an object per tensor and knows neither our
+deadlines nor our errors. Tensors travel as raw contents; outputs are read-only views of the response's bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
+
+from meshkit.errors import DeadlineExceeded, InvalidArgument, MeshError, Unavailable
+from meshkit.rpc import deadline
+from meshkit.rpc.channel import MeshChannel
+from meshkit.triton.breaker import CircuitBreaker
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+class TritonClient:
+    """Client of one Triton server; ``url`` is host:port of its gRPC endpoint."""
+
+    def __init__(self, url: str, *, breaker: CircuitBreaker | None = None, message_bytes: int = 64 * 1024 * 1024) -> None:
+        self._channel = MeshChannel(url, message_bytes=message_bytes)
+        self._stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self.breaker = breaker or CircuitBreaker()
+
+    async def __aenter__(self) -> Self:
+        """Return the client; it connects with the first call."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close the connection."""
+        await self._channel.close()
+
+    async def infer(
+        self, model: str, version: str, inputs: Tensors, timeout_s: float, headers: Mapping[str, str] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return every output of one inference; ``version`` empty: the server's choice. Arrays are C-ordered, without object dtype.
+
+        Raises Unavailable (CIRCUIT_OPEN, or the server is down or the model is not loaded), DeadlineExceeded, InvalidArgument.
+        """
+        request = service_pb2.ModelInferRequest(model_name=model, model_version=version)
+        for name, array in inputs.items():
+            request.inputs.add(name=name, datatype=_datatype(array), shape=array.shape)
+            request.raw_input_contents.append(array.tobytes())
+        with self.breaker.guard():
+            budget_s = deadline.budget_s(timeout_s, margin_s=0.001, least_s=0.001)
+            try:
+                response = await self._stub.ModelInfer(request, timeout=budget_s, metadata=tuple((headers or {}).items()))
+            except DeadlineExceeded as error:
+                if budget_s < timeout_s:  # our caller was in a hurry; that says nothing about Triton
+                    raise DeadlineExceeded(error.message, reason="DEADLINE_TOO_NEAR") from None
+                raise
+            except MeshError as error:
+                raise _as_unavailable(error) from None
+        return {
+            output.name: np.frombuffer(raw, dtype=triton_to_np_dtype(output.datatype)).reshape(tuple(output.shape))
+            for output, raw in zip(response.outputs, response.raw_output_contents, strict=True)
+        }
+
+    async def ready(self, model: str, version: str = "", timeout_s: float = 1.0) -> bool:
+        """Return whether the model answers inference requests; False when the server does not answer."""
+        request = service_pb2.ModelReadyRequest(name=model, version=version)
+        try:
+            response = await self._stub.ModelReady(request, timeout=timeout_s)
+        except MeshError:
+            return False
+        return bool(response.ready)
+
+    async def configuration(self, model: str, version: str = "", timeout_s: float = 1.0) -> Any:
+        """Return the model's ``ModelConfig`` message (name, parameters, inputs, outputs). Raises NotFound, Unavailable."""
+        request = service_pb2.ModelConfigRequest(name=model, version=version)
+        try:
+            return (await self._stub.ModelConfig(request, timeout=timeout_s)).config
+        except MeshError as error:
+            raise _as_unavailable(error) from None
+
+
+def _datatype(array: NDArray[Any]) -> str:
+    datatype = np_to_triton_dtype(array.dtype)
+    if datatype is None or datatype == "BYTES":
+        raise InvalidArgument(f"no raw tensor of dtype {array.dtype}", reason="TENSOR_TYPE")
+    return str(datatype)
+
+
+def _as_unavailable(error: MeshError) -> MeshError:
+    """Return what a Triton error means: an untyped one (a failing backend) is Unavailable, the rest stays."""
+    if type(error) is MeshError:
+        return Unavailable("the model server failed", reason="MODEL_SERVER_FAILED")
+    return error
