@@ -49,10 +49,9 @@ certs: setup ## make or renew the development certificates and token
 	@$(BIN)/python -m localmesh certs
 
 .PHONY: lint
-lint: dev ## ruff, import contracts, buf
+lint: dev ## ruff and buf (import contracts are tests)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/lint-imports --no-logo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/buf lint
 
 .PHONY: types
@@ -61,7 +60,11 @@ types: dev ## mypy --strict
 
 .PHONY: proto
 proto: dev ## generate libs/contracts/gen from proto/
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/buf generate
+	@PATH="$(CURDIR)/$(BIN):$$PATH" proto/generate
+
+.PHONY: docs
+docs: dev ## generate docs/configuration.md and docs/asyncapi.yaml
+	@$(BIN)/python docs/generate
 
 .PHONY: pytest
 pytest: dev ## the tests alone; ARGS='-k name' is passed on

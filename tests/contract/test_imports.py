@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from .repository import IMPORT_ROOTS, ROOT
 
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"

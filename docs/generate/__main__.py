@@ -1,0 +1,29 @@
+"""`python docs/generate` writes every generated page; with `--check` it writes nothing and fails when one is stale."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status 1 when --check found a page that differs from what the code says."""
+    from generate import asyncapi, configuration
+
+    pages = {DOCS / "configuration.md": configuration.page(), DOCS / "asyncapi.yaml": asyncapi.page()}
+    stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
+    if "--check" in arguments:
+        for path in stale:
+            print(f"{path.relative_to(DOCS.parent)} is stale: make docs", file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(pages[path])
+        print(path.relative_to(DOCS.parent))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(DOCS))
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,193 @@
+"""What Kubernetes would be told: valid, hardened, closed but for the arrows, with the settings and ports that the code has."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+from localmesh.places import Places
+from localmesh.ports import Ports
+from localmesh.processes import table
+
+from .manifests import OVERLAYS, WORKLOADS, Resource, built, container, name, of_kind, pod, selects, workload
+from .repository import ROOT
+from .settings import environment_names
+
+# Kinds that a custom resource definition brings; their schemas are not part of Kubernetes.
+CUSTOM = {("Certificate", "cert-manager.io/v1"), ("Issuer", "cert-manager.io/v1"), ("ScaledObject", "keda.sh/v1alpha1")}
+# Workload, row of the process table.
+SERVICES = {"gateway": "gateway", "risk-scoring-rpc": "risk-rpc", "risk-scoring-stream": "risk-stream", "audit": "audit"}
+# Read by libraries, not by our settings.
+STANDARD = re.compile(r"^OTEL_")
+
+pytestmark = pytest.mark.parametrize("overlay", OVERLAYS)
+
+
+def _services(overlay: str) -> list[Resource]:
+    return [workload(overlay, wanted) for wanted in SERVICES]
+
+
+def _environment(resource: Resource) -> dict[str, Resource]:
+    return {entry["name"]: entry for entry in container(resource).get("env", [])}
+
+
+def _module(resource: Resource) -> str:
+    return str(container(resource)["args"][0])
+
+
+def test_core_kinds_are_valid(overlay: str) -> None:
+    unknown = set()
+    for resource in built(overlay):
+        try:
+            kubernetes_validate.validate(resource, kubernetes_validate.latest_version(), strict=True)
+        except kubernetes_validate.SchemaNotFoundError:
+            unknown.add((resource["kind"], resource["apiVersion"]))
+    assert unknown <= CUSTOM
+
+
+def test_pods_are_hardened(overlay: str) -> None:
+    for resource in of_kind(overlay, *WORKLOADS):
+        spec, box = pod(resource)["spec"], container(resource)
+        assert spec["securityContext"]["runAsNonRoot"] is True, name(resource)
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["serviceAccountName"] == name(resource)
+        assert box["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert "memory" in box["resources"]["limits"], name(resource)
+
+
+def test_what_serves_survives_a_drained_node(overlay: str) -> None:
+    budgets = {name(resource): resource for resource in of_kind(overlay, "PodDisruptionBudget")}
+    for resource in [*_services(overlay), workload(overlay, "triton")]:
+        assert selects(budgets[name(resource)]["spec"]["selector"], pod(resource)["metadata"]["labels"])
+        spread = pod(resource)["spec"]["topologySpreadConstraints"]
+        assert all(selects(rule["labelSelector"], pod(resource)["metadata"]["labels"]) for rule in spread)
+
+
+def test_probes_ask_the_endpoint_that_answers_in_clear_text(overlay: str) -> None:
+    for resource in _services(overlay):
+        box = container(resource)
+        asked = {probe: box[probe]["httpGet"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
+        assert {each["port"] for each in asked.values()} == {"metrics"}
+        assert asked["readinessProbe"]["path"] == "/ready"
+        assert asked["livenessProbe"]["path"] == "/state"
+
+
+def test_settings_exist_and_addresses_are_set(overlay: str) -> None:
+    for resource in _services(overlay):
+        known = environment_names(_module(resource))
+        given = {key for key in _environment(resource) if not STANDARD.match(key)}
+        assert given <= set(known), f"{name(resource)} is told what it does not read: {sorted(given - set(known))}"
+
+
+def test_the_process_table_and_the_manifests_set_the_same(overlay: str, tmp_path: Path) -> None:
+    rows = {row.name: row for row in table(Places(tmp_path), Ports())}
+    for resource in _services(overlay):
+        local = {key for key in rows[SERVICES[name(resource)]].env if key.startswith("FINMESH_")}
+        assert local <= set(_environment(resource)), f"{name(resource)} lacks {sorted(local - set(_environment(resource)))}"
+
+
+def test_ports_are_those_of_the_process_table(overlay: str, tmp_path: Path) -> None:
+    rows = {row.name: row for row in table(Places(tmp_path), Ports())}
+    for wanted, row in {**SERVICES, "triton": "triton"}.items():
+        box = container(workload(overlay, wanted))
+        ports = {port["name"]: port["containerPort"] for port in box["ports"]}
+        assert ports == dict(rows[row].ports), wanted
+        service = next(resource for resource in of_kind(overlay, "Service") if name(resource) == wanted)
+        assert {port["name"]: port["port"] for port in service["spec"]["ports"]} == ports
+    for resource in _services(overlay):
+        environment, ports = _environment(resource), {port["name"]: port["containerPort"] for port in container(resource)["ports"]}
+        assert environment["FINMESH_LISTEN"]["value"] == f"0.0.0.0:{ports['grpc']}"
+        assert environment["FINMESH_METRICS_LISTEN"]["value"] == f"0.0.0.0:{ports['metrics']}"
+
+
+def test_modules_to_start_exist(overlay: str) -> None:
+    for resource in of_kind(overlay, *WORKLOADS):
+        if str(container(resource)["image"]).startswith("finmesh/") and "command" not in container(resource):
+            assert find_spec(_module(resource)) is not None, name(resource)
+
+
+def test_references_lead_somewhere(overlay: str) -> None:
+    """ConfigMaps and Secrets come from the overlay, from cert-manager, or from the list that the overlay's head names."""
+    made = {(resource["kind"], name(resource)) for resource in of_kind(overlay, "ConfigMap", "Secret")}
+    made |= {("Secret", resource["spec"]["secretName"]) for resource in of_kind(overlay, "Certificate")}
+    heads = "".join((ROOT / "deploy/k8s" / path / "kustomization.yaml").read_text() for path in ("base", f"overlays/{overlay}"))
+    brought = set(re.findall(r"`([a-z-]+)` \(", heads))
+    for resource in of_kind(overlay, *WORKLOADS):
+        for entry in container(resource).get("env", []):
+            for kind, source in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
+                target = entry.get("valueFrom", {}).get(source, {}).get("name")
+                assert target is None or (kind, target) in made or target in brought, f"{name(resource)}: {entry['name']} from {target}"
+        for volume in pod(resource)["spec"].get("volumes", []):
+            target = volume.get("secret", {}).get("secretName") or volume.get("configMap", {}).get("name")
+            assert target is None or target in {known for _, known in made} | brought, f"{name(resource)}: volume {target}"
+
+
+def test_nothing_talks_unless_an_arrow_allows_it(overlay: str) -> None:
+    policies = {name(resource): resource["spec"] for resource in of_kind(overlay, "NetworkPolicy")}
+    assert policies.pop("deny-all") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for wanted, spec in policies.items():
+        (direction,) = spec["policyTypes"]
+        (rule,) = spec[direction.lower()]
+        (peer,) = rule["from" if direction == "Ingress" else "to"]
+        assert peer and rule["ports"], f"{wanted} allows everybody"
+
+
+def test_arrows_inside_meet(overlay: str) -> None:
+    """Each egress to a pod of ours has its ingress there, on a port that the pod opens; and what settings dial is an arrow."""
+    policies = [resource["spec"] for resource in of_kind(overlay, "NetworkPolicy")]
+    pods = {name(resource): resource for resource in of_kind(overlay, *WORKLOADS)}
+    dialled = set()
+    for caller, resource in pods.items():
+        for entry in container(resource).get("env", []):
+            host, _, port = str(entry.get("value", "")).removeprefix("http://").rpartition(":")
+            if host in pods:
+                dialled.add((caller, host, int(port)))
+    assert len(dialled) >= 4
+    for caller, callee, port in dialled:
+        ends = (pod(pods[caller])["metadata"]["labels"], pod(pods[callee])["metadata"]["labels"])
+        for direction, (own, other) in (("Egress", ends), ("Ingress", ends[::-1])):
+            assert any(_allows(spec, direction, own, other, port) for spec in policies), f"{direction} {caller} -> {callee}:{port}"
+        assert port in {opened["containerPort"] for opened in container(pods[callee])["ports"]}
+
+
+def _allows(spec: Resource, direction: str, own: dict[str, str], other: dict[str, str], port: int) -> bool:
+    if not selects(spec["podSelector"], own):
+        return False
+    for rule in spec.get(direction.lower(), []):
+        peers = rule["from" if direction == "Ingress" else "to"]
+        if any("podSelector" in peer and selects(peer["podSelector"], other) for peer in peers):
+            return any(opened["port"] == port for opened in rule["ports"])
+    return False
+
+
+def test_stream_scales_to_its_partitions(overlay: str) -> None:
+    (scaler,) = of_kind(overlay, "ScaledObject")
+    (trigger,) = scaler["spec"]["triggers"]
+    endpoints = next(resource for resource in of_kind(overlay, "ConfigMap") if name(resource).startswith("endpoints"))
+    topic = trigger["metadata"]["topic"].removeprefix(endpoints["data"]["topic-prefix"])
+    partitions = {row["name"]: row["partitions"] for row in _topics()}
+    assert scaler["spec"]["maxReplicaCount"] == partitions[topic]
+    assert trigger["metadata"]["excludePersistentLag"] == "true"
+    assert trigger["metadata"]["bootstrapServersFromEnv"] in _environment(workload(overlay, name(scaler)))
+
+
+def _topics() -> list[Resource]:
+    return list(yaml.safe_load((ROOT / "deploy/topics.yaml").read_text())["topics"])
+
+
+def test_certificates_name_the_identity_and_what_is_dialled(overlay: str) -> None:
+    certificates = {resource["spec"]["secretName"]: resource["spec"] for resource in of_kind(overlay, "Certificate")}
+    for resource in _services(overlay):
+        (volume,) = [volume for volume in pod(resource)["spec"]["volumes"] if volume["name"] == "tls"]
+        spec = certificates[volume["secret"]["secretName"]]
+        assert spec["uris"] == [f"spiffe://finmesh.local/{pod(resource)['metadata']['labels']['finmesh.io/identity']}"]
+        assert name(resource) in spec["dnsNames"]

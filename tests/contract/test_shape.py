@@ -1,0 +1,86 @@
+"""The 30-second rule: what the contracts name is found where its name says."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from google.protobuf.descriptor import ServiceDescriptor
+from localmesh.places import Places
+from localmesh.ports import Ports
+from localmesh.processes import table
+
+from .repository import ROOT, tracked_files
+from .settings import environment_names
+
+OWNERS = {
+    "finmesh.risk.v1.risk_scoring_service_pb2": ROOT / "services/risk-scoring/risk_scoring",
+    "finmesh.audit.v1.audit_service_pb2": ROOT / "services/audit/audit",
+}
+GATEWAY = "finmesh.gateway.v1.gateway_service_pb2"
+
+
+def service(module: str) -> ServiceDescriptor:
+    (only,) = importlib.import_module(module).DESCRIPTOR.services_by_name.values()
+    return only
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+@pytest.mark.parametrize("module", OWNERS)
+def test_an_rpc_is_a_use_case_of_its_name(module: str) -> None:
+    folder = OWNERS[module] / "usecases"
+    missing = [method.name for method in service(module).methods if not (folder / f"{snake(method.name)}.py").exists()]
+    assert not missing
+
+
+def test_the_gateway_forwards_only_what_somebody_owns() -> None:
+    owned = {method.name for module in OWNERS for method in service(module).methods}
+    forwarded = {method.name for method in service(GATEWAY).methods}
+    assert forwarded <= owned
+
+
+def test_the_gateway_wraps_the_owner_s_messages() -> None:
+    owned = {method.name: method for module in OWNERS for method in service(module).methods}
+    for method in service(GATEWAY).methods:
+        assert method.input_type.fields_by_name["request"].message_type is owned[method.name].input_type, method.name
+        assert method.output_type.fields_by_name["response"].message_type is owned[method.name].output_type, method.name
+
+
+def test_processes_are_told_what_they_read(tmp_path: Path) -> None:
+    """A name that no settings class knows would be ignored in silence."""
+    own = [row for row in table(Places(tmp_path), Ports()) if row.command[1] == "-m" and row.command[2] != "localmesh"]
+    assert len(own) == 4
+    for row in own:
+        known = environment_names(row.command[2])
+        unknown = {key for key in row.env if key.startswith("FINMESH_")} - set(known)
+        assert not unknown, f"{row.name}: {sorted(unknown)}"
+
+
+@pytest.mark.parametrize("package", ["gateway", "risk_scoring", "audit"])
+def test_settings_say_what_they_mean(package: str) -> None:
+    for setting in environment_names(package).values():
+        assert setting.description, f"{setting.variable} has no description"
+
+
+def test_decisions_are_listed() -> None:
+    files = {path.name for path in (ROOT / "docs/adr").glob("[0-9]*.md")}
+    listed = set(re.findall(r"\]\(([0-9][^)]+\.md)\)", (ROOT / "docs/adr/README.md").read_text()))
+    assert files == listed
+    assert sorted(int(name[:4]) for name in files) == list(range(1, len(files) + 1))
+
+
+def test_links_in_pages_lead_somewhere() -> None:
+    links = [
+        (page, target)
+        for page in tracked_files()
+        if page.suffix == ".md"
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+        if "://" not in target and not target.startswith("mailto:")
+    ]
+    assert links
+    assert not [f"{page.relative_to(ROOT)}: {target}" for page, target in links if not (page.parent / target).exists()]

@@ -1,0 +1,74 @@
+"""Versions that must agree across environments, because two of them run the same model or the same generated code."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+
+import pytest
+
+from .repository import ROOT
+
+GENERATED = ROOT / "libs/contracts/gen/finmesh"
+
+
+def lock(name: str) -> dict[str, str]:
+    """Return the pinned versions of a lock; where a package stands more than once (by platform or Python), the last one."""
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    return {
+        found[1].lower().replace("_", "-"): found[2]
+        for found in re.finditer(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^\s;\\]+)", text, re.MULTILINE)
+    }
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+def test_the_same_model_runs_on_the_same_runtime() -> None:
+    assert lock("services")["onnxruntime"] == lock("triton")["onnxruntime"] == lock("dev")["onnxruntime"]
+
+
+def test_tests_run_on_what_services_run_on() -> None:
+    services, dev = lock("services"), lock("dev")
+    assert {name: dev.get(name) for name in services} == services
+
+
+@pytest.mark.parametrize("package", ["grpcio", "protobuf", "onnxruntime", "aiokafka", "redis", "pydantic", "cryptography"])
+def test_installed_is_locked(package: str) -> None:
+    assert version(package) == lock("dev")[package]
+
+
+def test_triton_has_its_numpy() -> None:
+    assert numbers(lock("triton")["numpy"])[0] == 1, "under numpy 2 Triton's Python stub returns empty outputs"
+    assert numbers(lock("services")["numpy"])[0] >= 2
+
+
+def test_generated_code_fits_the_protobuf_runtime() -> None:
+    runtime = numbers(lock("services")["protobuf"])
+    stamps = {
+        numbers(found[1])
+        for path in GENERATED.rglob("*_pb2.py")
+        if (found := re.search(r"# Protobuf Python Version: (\S+)", path.read_text()))
+    }
+    assert stamps
+    assert all(stamp[0] == runtime[0] and stamp <= runtime for stamp in stamps), f"generated {stamps}, runtime {runtime}"
+
+
+def test_generated_code_fits_grpc() -> None:
+    runtime = numbers(lock("services")["grpcio"])
+    stamps = {
+        numbers(found[1])
+        for path in GENERATED.rglob("*_pb2_grpc.py")
+        if (found := re.search(r"GRPC_GENERATED_VERSION = '(.+)'", path.read_text()))
+    }
+    assert stamps
+    assert all(stamp <= runtime for stamp in stamps), f"generated {stamps}, runtime {runtime}"
+
+
+@pytest.mark.parametrize("name", ["bootstrap", "services", "dev", "triton", "stack"])
+def test_locks_carry_hashes(name: str) -> None:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    entries = re.findall(r"^[A-Za-z0-9].*?==(?:.*\\\n)(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
+    assert entries
+    assert len(entries) == len(re.findall(r"^[A-Za-z0-9]\S*==", text, re.MULTILINE))
