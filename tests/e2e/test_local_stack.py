@@ -63,7 +63,9 @@ async def doubled(client: triton.InferenceServerClient) -> list[float]:
 
 
 async def test_triton_computes_and_is_closed_to_control_and_comes_back(doubling: Places) -> None:
-    async with Mesh([triton_row(doubling, ports := Ports.free())], doubling.var) as mesh:
+    ports = Ports.free()
+    regions = f"finmesh-triton-{ports.triton_grpc}-*"
+    async with Mesh([triton_row(doubling, ports)], doubling.var) as mesh:
         async with triton.InferenceServerClient(f"{LOOPBACK}:{ports.triton_grpc}") as client:
             assert await doubled(client) == [2, 4, 6]
             for refused in (
@@ -76,6 +78,8 @@ async def test_triton_computes_and_is_closed_to_control_and_comes_back(doubling:
         await mesh.wait("triton", other_than_pid=mesh.kill("triton"))
         async with triton.InferenceServerClient(f"{LOOPBACK}:{ports.triton_grpc}") as client:
             assert await doubled(client) == [2, 4, 6]
+        assert len(list(Path("/dev/shm").glob(regions))) == 1
+    assert not list(Path("/dev/shm").glob(regions))
 
 
 async def test_provisioned_topics_carry_messages_and_are_provisioned_again(stack: Stack, topic_prefix: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -82,6 +83,7 @@ def stop(places: Places, console: Console) -> int:
     if pid is None:
         console.print("no mesh runs")
         return 0
+    ended = os.pidfd_open(pid) if sys.platform == "linux" else None
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while status.launcher(places.var) == pid:
@@ -89,5 +91,8 @@ def stop(places: Places, console: Console) -> int:
             console.print(f"launcher {pid} did not stop in {STOP_TIMEOUT_S:g} s", style="red")
             return 1
         time.sleep(POLL_S)
+    if ended is not None:
+        select.select([ended], [], [], STOP_TIMEOUT_S)  # it has let go of the folder; its interpreter takes a moment longer
+        os.close(ended)
     console.print("stopped")
     return 0

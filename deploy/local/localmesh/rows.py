@@ -28,7 +28,10 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One process: what it is called, how it is started, when it counts as ready and what must be ready before it."""
+    """One process: what it is called, how it is started, when it counts as ready and what must be ready before it.
+
+    `prepare` runs before each start, the first and every later one.
+    """
 
     name: str
     command: tuple[str, ...]

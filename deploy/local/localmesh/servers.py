@@ -32,11 +32,17 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 group.min.session.timeout.ms=1000
 controlled.shutdown.enable=false
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 """
 
 
 def kafka_row(places: Places, ports: Ports) -> Row:
-    """One KRaft node, broker and controller at once, 512 MB heap."""
+    """One KRaft node, broker and controller at once, 512 MB heap.
+
+    After SIGKILL the controller takes the same broker back only when its old session is over, so that is short here
+    (9 s by default, and a restart took 12 s).
+    """
     software, data = kafka.fetch(places.stack), places.var / "kafka"
     properties = data / "server.properties"
 
@@ -74,9 +80,16 @@ def triton_row(places: Places, ports: Ports) -> Row:
     """Loopback only; models are loaded once at start, and the APIs that load models or map shared memory answer nobody.
 
     Triton cannot switch those APIs off; it can ask for a header value, and nobody is told this one. The stub ignores
-    PYTHONPATH and takes the first `python3` on PATH as its own, so that must be the environment with numpy 1.26.
+    PYTHONPATH and takes the first `python3` on PATH as its own, so that must be the environment with numpy 1.26. A killed
+    Triton leaves its shared memory behind: the next one removes what carries this mesh's name.
     """
     software, closed = triton.fetch(places.stack), f"closed={secrets.token_hex(16)}"
+    memory = f"finmesh-triton-{ports.triton_grpc}-"
+
+    def prepare() -> None:
+        for left in Path("/dev/shm").glob(f"{memory}*"):  # noqa: S108
+            left.unlink(missing_ok=True)
+
     return Row(
         name="triton",
         command=(
@@ -87,6 +100,7 @@ def triton_row(places: Places, ports: Ports) -> Row:
             f"--metrics-address={LOOPBACK}", f"--metrics-port={ports.triton_metrics}", "--allow-gpu-metrics=false",
             f"--http-restricted-api=model-repository,shared-memory,trace,logging:{closed}",
             f"--grpc-restricted-protocol=model-repository,shared-memory,trace,logging:{closed}",
+            f"--backend-config=python,shm-region-prefix-name={memory}",
             "--pinned-memory-pool-byte-size=0", "--exit-timeout-secs=5", "--log-format=ISO8601",
         ),
         env={
@@ -96,6 +110,7 @@ def triton_row(places: Places, ports: Ports) -> Row:
         },
         ports={"http": ports.triton_http, "grpc": ports.triton_grpc, "metrics": ports.triton_metrics},
         health=HttpHealth(LOOPBACK, ports.triton_http, "/v2/health/ready"),
+        prepare=prepare,
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from localmesh.child import Child
+from localmesh.health import accepts
+from localmesh.ports import LOOPBACK
 from localmesh.rows import Row, ordered
 
 PROBE_EVERY_S = 0.05
@@ -165,8 +167,7 @@ class Mesh:
     async def _keep(self, slot: Slot) -> None:
         try:
             await asyncio.gather(*(self.wait(need) for need in slot.row.needs))
-            if slot.row.prepare is not None:
-                await asyncio.to_thread(slot.row.prepare)
+            await _refuse_taken(slot.row)
             ever_ready = False
             while not await self._live(slot):
                 ever_ready = ever_ready or slot.took_s > 0
@@ -181,6 +182,8 @@ class Mesh:
 
     async def _live(self, slot: Slot) -> bool:
         """One life of the process, from start to end. True when nothing more is to be done (one-shot done, or given up)."""
+        if slot.row.prepare is not None:
+            await asyncio.to_thread(slot.row.prepare)
         began = time.monotonic()
         slot.child = child = await Child.start(slot.row, slot.log)
         await self._set(slot, State.STARTING)
@@ -226,6 +229,13 @@ class Mesh:
             slot.state, slot.reason = state, reason
             slot.changed.notify_all()
         self._tell(self)
+
+
+async def _refuse_taken(row: Row) -> None:
+    """OSError when somebody listens on a port of the row: its health would be taken for ours."""
+    for use, port in row.ports.items():
+        if await accepts(LOOPBACK, port):
+            raise OSError(f"port {port} ({use}) is taken by another program; FINMESH_PORT_* chooses others")
 
 
 def tail(log: Path, lines: int = 15) -> str:

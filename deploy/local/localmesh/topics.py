@@ -1,13 +1,15 @@
 """deploy/topics.yaml: every topic of the mesh, as data.
 
-- name: finmesh.risk.v1.TransactionDecided     # without the prefix of an environment or test
-  partitions: 4
-  retention_ms: 604800000                      # or cleanup_policy: compact
-  key: account_id                              # the entity whose order matters
-  writers: [risk-scoring]
-  readers: [audit]
-  message: finmesh.risk.v1.TransactionDecided  # protobuf full name
-  dead_letter: true                            # also make <name>.dead-letter, one partition, kept 30 days
+topics:
+  - name: finmesh.risk.v1.TransactionDecided     # without the prefix of an environment or test
+    message: finmesh.risk.v1.TransactionDecided  # what is in it
+    key: account_id                              # the entity whose order matters
+    partitions: 4
+    retention_ms: 604800000                      # or cleanup_policy: compact
+    writers: [risk-scoring]
+    readers: [audit]
+    dead_letter: true                            # also make <name>.dead-letter, one partition, kept 30 days
+    description: The decision record.
 """
 
 from collections.abc import Iterable
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DEAD_LETTER = ".dead-letter"
 DEAD_LETTER_RETENTION_MS = 30 * 24 * 3600 * 1000
@@ -36,6 +38,7 @@ class Topic(BaseModel):
     readers: tuple[str, ...]
     message: str
     dead_letter: bool = False
+    description: str = ""
 
     @model_validator(mode="after")
     def _kept_for_how_long(self) -> "Topic":
@@ -53,9 +56,17 @@ class Wanted:
     config: dict[str, str]
 
 
-def load(file: Path) -> list[Topic]:
+class TopicFile(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    topics: tuple[Topic, ...]
+
+
+def load(file: Path) -> tuple[Topic, ...]:
     """Entries of the file. Raises pydantic.ValidationError, and ValueError for a name given twice."""
-    topics = TypeAdapter(list[Topic]).validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+    topics = TopicFile.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))).topics
     names = [topic.name for topic in topics]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 from localmesh.fetch import redis, wheel
-from localmesh.fetch.maven import _pom, copy_one
+from localmesh.fetch.maven import _pom, copy_one, require_java
 from localmesh.fetch.once import MissingToolError, once, run
 
 
@@ -81,3 +81,9 @@ def test_a_redis_server_on_path_is_used_when_new_enough(tmp_path: Path, monkeypa
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert redis.on_path() == (program if taken else None)
+
+
+def test_an_old_java_is_refused_and_a_new_one_taken() -> None:
+    require_java('openjdk version "17.0.15" 2025-04-15\n')
+    with pytest.raises(MissingToolError, match=r"too old.*1\.8"):
+        require_java('java version "1.8.0_202"\n')

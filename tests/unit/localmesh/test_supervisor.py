@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -105,6 +106,14 @@ async def test_a_program_that_is_not_there_is_reported(tmp_path: Path) -> None:
     missing = Row("risk", ("no-such-program",), restart=Restart(first_s=0.01, attempts=1), health=FileHealth(tmp_path / "never"))
     with pytest.raises(StartError, match=r"(?s)exit status 127.*cannot start no-such-program"):
         await Mesh([missing], tmp_path).__aenter__()
+
+
+async def test_a_port_that_is_taken_is_named_and_nothing_is_started(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(StartError, match=rf"port {port} \(redis\) is taken"):
+            await Mesh([row(tmp_path, "redis", ports={"redis": port})], tmp_path).__aenter__()
+    assert not (tmp_path / "redis.up").exists()
 
 
 async def test_a_one_shot_runs_once_before_those_that_need_it(tmp_path: Path) -> None:

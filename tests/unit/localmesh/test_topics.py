@@ -1,24 +1,31 @@
 from pathlib import Path
 
 import pytest
+from localmesh.places import Places
 from localmesh.topics import Wanted, load, wanted
 from pydantic import ValidationError
 
 ENTRY = """
-- name: finmesh.risk.v1.TransactionDecided
-  partitions: 4
-  retention_ms: 1000
-  key: account_id
-  writers: [risk-scoring]
-  readers: [audit]
-  message: finmesh.risk.v1.TransactionDecided
-  dead_letter: true
+  - name: finmesh.risk.v1.TransactionDecided
+    partitions: 4
+    retention_ms: 1000
+    key: account_id
+    writers: [risk-scoring]
+    readers: [audit]
+    message: finmesh.risk.v1.TransactionDecided
+    dead_letter: true
 """
+
+
+def test_the_file_of_this_repository_is_right() -> None:
+    topics = load(Places.default().topics)
+    decided = {topic.name for topic in topics if "risk-scoring" in topic.writers}
+    assert "finmesh.risk.v1.TransactionDecided" in decided
 
 
 def written(folder: Path, text: str) -> Path:
     file = folder / "topics.yaml"
-    file.write_text(text)
+    file.write_text("topics:" + text)
     return file
 
 

@@ -41,9 +41,9 @@ def tool(name: str, how: str) -> str:
     return found
 
 
-def run(command: Sequence[str], cwd: Path) -> str:
-    """Standard output; RuntimeError with everything the program said when it fails."""
+def run(command: Sequence[str], cwd: Path, *, stderr: bool = False) -> str:
+    """Standard output (or standard error instead); RuntimeError with everything the program said when it fails."""
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return done.stderr if stderr else done.stdout
