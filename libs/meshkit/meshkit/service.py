@@ -44,6 +44,7 @@ class Service:
     def __init__(self, config: ServiceConfig, name: str) -> None:
         self.name = name
         self.config = config
+        self.started = asyncio.Event()
         self.stopping = asyncio.Event()
         self.port: int | None = None
         self.metrics_port: int | None = None
@@ -159,6 +160,8 @@ class Service:
         """Serve until SIGTERM, SIGINT, ``stop`` or the failure of a task. Raises SystemExit(1) after a failure."""
         self._server, self.port = server, server.port
         await server.start()
+        await self._show_health(server)
+        self.started.set()
         _logger.info("serving", extra={"facts": {"address": server.address, **{k: str(v) for k, v in self.state().items()}}})
         while not self.stopping.is_set():
             self._health_changed.clear()

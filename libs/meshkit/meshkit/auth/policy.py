@@ -61,7 +61,7 @@ def _load(folder: Path) -> _Loaded:
 
 
 class CedarPolicy:
-    """The policies of one folder: ``schema.cedarschema`` and every ``*.cedar``. Raises ValueError or OSError when they are broken at start."""
+    """The policies of one folder: ``schema.cedarschema`` and every ``*.cedar``. Raises ValueError or OSError when broken at start."""
 
     def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         self._folder = folder

@@ -91,12 +91,16 @@ class Chain(aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
             async with AsyncExitStack() as stack:
                 for middleware in self._middlewares:
                     await stack.enter_async_context(middleware(call))
-                yield
+                try:
+                    yield
+                except (MeshError, aio.AbortError):
+                    raise
+                except Exception:  # logged here, where the trace is still the current one
+                    _logger.exception("handler failed", extra={"facts": {"rpc.method": method}})
+                    raise
         except aio.AbortError:
             raise
         except Exception as error:
-            if not isinstance(error, MeshError):
-                _logger.exception("handler failed", extra={"facts": {"rpc.method": method}})
             code, message, details = status.to_status(error)
             await context.abort(code, message, ((status.DETAILS_KEY, details),))
 

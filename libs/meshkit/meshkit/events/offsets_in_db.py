@@ -1,0 +1,240 @@
+"""A topic consumed into a database that keeps the offsets itself: what is stored and how far it was read commit together.
+
+No consumer group: all partitions are assigned, positions come from the sink. Kafka is never asked where to go on (auto_offset_reset none): when
+retention passed what was due, or the topic was created anew under the same name, the sink is told what is lost before anything else is stored
+(rule D14). The topic's id is asked again for every batch, after its records were fetched: records of a new topic are never stored under the old
+one's offsets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from meshkit.clock import Clock, SystemClock
+from meshkit.config import KafkaSettings
+from meshkit.errors import Unavailable
+from meshkit.events.topic_ids import TopicIdentity, TopicIds
+
+log = logging.getLogger(__name__)
+
+_BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+_IDLE_S = 1.0
+_COMPONENT = "kafka"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a partition goes on. ``incarnation`` is the topic's id; a suffix ``+n`` counts truncations of the same topic."""
+
+    partition: int
+    incarnation: str
+    next_offset: int
+
+
+class LossReason(StrEnum):
+    """Why records that were due never came."""
+
+    RETENTION_PASSED = "RETENTION_PASSED"
+    TOPIC_CREATED_ANEW = "TOPIC_CREATED_ANEW"
+    LOG_TRUNCATED = "LOG_TRUNCATED"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Records from ``due`` on are missing; reading goes on at ``resumed``."""
+
+    reason: LossReason
+    due: Position
+    resumed: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """When a batch is stored: whichever bound is reached first."""
+
+    records: int = 500
+    bytes: int = 256 * 1024
+    delay_ms: int = 50
+
+
+class Sink(Protocol):
+    """The database. Both methods raise Unavailable when it cannot be reached: they are called again."""
+
+    async def positions(self, topic: str) -> Mapping[int, Position]:
+        """Return where each known partition goes on; called at the start and after every failure."""
+        ...
+
+    async def store(self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position]) -> None:
+        """Store records, losses and positions in one transaction."""
+        ...
+
+
+class Health(Protocol):
+    """Where it is reported that the topic can't be read, and that it can again."""
+
+    def degraded(self, component: str, reason: str) -> None:
+        """Say that a component is missing."""
+        ...
+
+    def recovered(self, component: str) -> None:
+        """Say that it is back."""
+        ...
+
+
+def resume(
+    identity: TopicIdentity, known: Mapping[int, Position], begin: Mapping[int, int], end: Mapping[int, int]
+) -> tuple[list[Position], list[Loss]]:
+    """Return where every partition goes on and what was lost before that.
+
+    ``begin`` and ``end`` are the first and the next offset that the broker has. A partition never read is due from offset 0.
+    """
+    positions: list[Position] = []
+    losses: list[Loss] = []
+    for partition in sorted(identity.partitions):
+        first, last = begin[partition], end[partition]
+        due = known.get(partition, Position(partition, identity.id, 0))
+        reason: LossReason | None = None
+        if due.incarnation.partition("+")[0] != identity.id:
+            reason, at = LossReason.TOPIC_CREATED_ANEW, Position(partition, identity.id, first)
+        elif due.next_offset > last:
+            reason, at = LossReason.LOG_TRUNCATED, Position(partition, _truncated(due.incarnation), last)
+        elif due.next_offset < first:
+            reason, at = LossReason.RETENTION_PASSED, replace(due, next_offset=first)
+        else:
+            at = due
+        positions.append(at)
+        if reason is not None:
+            losses.append(Loss(reason, due, at))
+    return positions, losses
+
+
+def _truncated(incarnation: str) -> str:
+    topic_id, _, count = incarnation.partition("+")
+    return f"{topic_id}+{int(count or 0) + 1}"
+
+
+class OffsetsInDb:
+    """Reads one topic into a sink until cancelled. One instance a topic and database."""
+
+    def __init__(
+        self, kafka: KafkaSettings, topic: str, sink: Sink, health: Health, flush: Flush | None = None, clock: Clock | None = None
+    ) -> None:
+        self._kafka = kafka
+        self.topic = kafka.topic_prefix + topic
+        self._sink = sink
+        self._health = health
+        self._flush = flush or Flush()
+        self._clock = clock or SystemClock()
+        self._incarnations: dict[int, str] = {}
+        self._stored: dict[int, int] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def run(self) -> None:
+        """Read for ever. Whatever is down is waited for; other errors of the sink (a failed disk, tampering) end it."""
+        attempt = 0
+        while True:
+            try:
+                async with AsyncExitStack() as stack:
+                    known = await self._sink.positions(self.topic)
+                    topics = await stack.enter_async_context(TopicIds(self._kafka))
+                    identity = await topics.identity(self.topic)
+                    consumer = await self._started(stack)
+                    await self._begin(consumer, identity, known)
+                    self._health.recovered(_COMPONENT)
+                    attempt = 0
+                    await self._read(consumer, topics, identity)
+            except (KafkaError, Unavailable) as error:
+                log.warning("reading starts again from stored offsets: %s", type(error).__name__)
+                self._health.degraded(_COMPONENT, getattr(error, "reason", None) or type(error).__name__)
+                await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+                attempt += 1
+
+    def lag(self) -> int:
+        """Return how many offsets are readable and not yet stored, over all partitions; 0 while not connected."""
+        consumer = self._consumer
+        if consumer is None:
+            return 0
+        stable = {tp.partition: consumer.last_stable_offset(tp) or 0 for tp in consumer.assignment()}
+        return sum(max(0, offset - self._stored.get(partition, offset)) for partition, offset in stable.items())
+
+    async def _started(self, stack: AsyncExitStack) -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._kafka.bootstrap_servers,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=self._flush.delay_ms,
+            max_partition_fetch_bytes=1024 * 1024,
+            request_timeout_ms=self._kafka.request_timeout_ms,
+        )
+        stack.push_async_callback(self._stopped, consumer)
+        await consumer.start()
+        return consumer
+
+    async def _stopped(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = None
+        await consumer.stop()
+
+    async def _begin(self, consumer: AIOKafkaConsumer, identity: TopicIdentity, known: Mapping[int, Position]) -> None:
+        """Seek to the stored positions, after the sink has stored what was lost."""
+        partitions = [TopicPartition(self.topic, partition) for partition in sorted(identity.partitions)]
+        consumer.assign(partitions)
+        begin = await consumer.beginning_offsets(partitions)
+        end = await consumer.end_offsets(partitions)
+        positions, losses = resume(
+            identity, known, {tp.partition: offset for tp, offset in begin.items()}, {tp.partition: offset for tp, offset in end.items()}
+        )
+        if losses or any(position != known.get(position.partition) for position in positions):
+            await self._sink.store((), losses, positions)
+        for position in positions:
+            consumer.seek(TopicPartition(self.topic, position.partition), position.next_offset)
+        self._incarnations = {position.partition: position.incarnation for position in positions}
+        self._stored = {position.partition: position.next_offset for position in positions}
+        self._consumer = consumer
+
+    async def _read(self, consumer: AIOKafkaConsumer, topics: TopicIds, identity: TopicIdentity) -> None:
+        """Store batch after batch until the topic is another one or has other partitions."""
+        while True:
+            records = await self._gathered(consumer)
+            if await topics.identity(self.topic) != identity:
+                return
+            if records:
+                positions = self._after(records)
+                await self._sink.store(records, (), positions)
+                self._stored.update({position.partition: position.next_offset for position in positions})
+
+    async def _gathered(self, consumer: AIOKafkaConsumer) -> list[ConsumerRecord]:
+        """Return a batch; empty after a second without records."""
+        records = _flat(await consumer.getmany(timeout_ms=int(_IDLE_S * 1000), max_records=self._flush.records))
+        until_s = self._clock.monotonic_s() + self._flush.delay_ms / 1000
+        size = _bytes(records)
+        while records and len(records) < self._flush.records and size < self._flush.bytes:
+            left_ms = int((until_s - self._clock.monotonic_s()) * 1000)
+            if left_ms <= 0:
+                break
+            more = _flat(await consumer.getmany(timeout_ms=left_ms, max_records=self._flush.records - len(records)))
+            records += more
+            size += _bytes(more)
+        return records
+
+    def _after(self, records: Sequence[ConsumerRecord]) -> list[Position]:
+        last = {record.partition: record.offset + 1 for record in records}
+        return [Position(partition, self._incarnations[partition], offset) for partition, offset in sorted(last.items())]
+
+
+def _flat(fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> list[ConsumerRecord]:
+    return [record for records in fetched.values() for record in records]
+
+
+def _bytes(records: Sequence[ConsumerRecord]) -> int:
+    return sum(len(record.value or b"") for record in records)

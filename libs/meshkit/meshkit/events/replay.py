@@ -1,0 +1,92 @@
+"""Read a topic as a log: from an offset to its last stable end, once, outside of any consumer group.
+
+The end is told by ``position()``: the last offset of a partition may be a transaction marker, which is never delivered (rule D13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from meshkit.config import KafkaSettings
+from meshkit.errors import Unavailable
+
+
+class TopicReader:
+    """Reads one topic. Methods raise Unavailable when the broker does not answer. Use as an async context manager."""
+
+    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
+        self.topic = kafka.topic_prefix + topic
+        self._kafka = kafka
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            await consumer.stop()
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._kafka.bootstrap_servers,
+                group_id=None,
+                enable_auto_commit=False,
+                isolation_level="read_committed",
+                auto_offset_reset="earliest",
+                request_timeout_ms=self._kafka.request_timeout_ms,
+                fetch_max_wait_ms=20,
+            )
+            try:
+                await consumer.start()
+            except KafkaError as error:
+                await consumer.stop()
+                raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
+            self._consumer = consumer
+        return self._consumer
+
+    async def partitions(self) -> list[int]:
+        """Return the topic's partitions. Raises Unavailable (TOPIC_MISSING) when it was not created."""
+        consumer = await self._connected()
+        try:
+            await consumer.topics()
+        except KafkaError as error:
+            raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN") from error
+        found = consumer.partitions_for_topic(self.topic)
+        if not found:
+            raise Unavailable(f"topic {self.topic} does not exist", reason="TOPIC_MISSING", retry_after_s=1.0)
+        return sorted(found)
+
+    async def read(self, partition: int, first_offset: int, max_records: int = 1000) -> AsyncIterator[tuple[Sequence[ConsumerRecord], int]]:
+        """Yield (records, next offset) from ``first_offset`` to the last stable offset at the time of the call; at least one pair."""
+        consumer = await self._connected()
+        tp = TopicPartition(self.topic, partition)
+        try:
+            consumer.assign([tp])
+            start = (await consumer.beginning_offsets([tp]))[tp]
+            end = (await consumer.end_offsets([tp]))[tp]
+            consumer.seek(tp, max(first_offset, start))
+            if max(first_offset, start) >= end:
+                yield [], max(first_offset, end)
+                return
+            while (position := await consumer.position(tp)) < end:
+                fetched = await consumer.getmany(tp, timeout_ms=500, max_records=max_records)
+                records = fetched.get(tp, [])
+                after = await consumer.position(tp)
+                if records or after > position:
+                    yield records, after
+        except KafkaError as error:
+            raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
+
+    async def offset_at(self, partition: int, time_s: float) -> int:
+        """Return the first offset written at or after a time; the end when there is none."""
+        consumer = await self._connected()
+        tp = TopicPartition(self.topic, partition)
+        try:
+            consumer.assign([tp])
+            found = (await consumer.offsets_for_times({tp: int(time_s * 1000)}))[tp]
+            return int(found.offset) if found else int((await consumer.end_offsets([tp]))[tp])
+        except KafkaError as error:
+            raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error

@@ -1,0 +1,1 @@
+"""The one public door: authenticates, authorises, meters and forwards. It decides nothing."""

@@ -1,0 +1,1 @@
+"""Redis and gRPC behind the gateway's ports."""

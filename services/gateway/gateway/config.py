@@ -1,0 +1,80 @@
+"""Settings of the gateway."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from meshkit.config import RedisSettings, Seconds, ServiceConfig
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.domain.route import QuotaClass, Upstream
+from gateway.domain.token_bucket import Rate
+
+PerSecond = Annotated[float, Field(gt=0, le=1_000_000)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AuthSettings(_Group):
+    """Tokens and policies."""
+
+    jwks: Path = Field(default=Path("var/certs/jwks.json"), description="key set file of the token issuer; read again when it changes")
+    issuer: str = Field(default="https://issuer.finmesh.local", min_length=1, description="the only accepted iss")
+    audience: str = Field(default="finmesh", min_length=1, description="the only accepted aud")
+    maximum_ttl_s: Seconds = Field(default=43_200, description="longest accepted life of a token, exp - iat")
+    leeway_s: float = Field(default=10, ge=0, le=300, description="difference of clocks that is forgiven")
+    revoked: frozenset[str] = Field(default=frozenset(), max_length=10_000, description="token ids (jti) that are refused, a JSON list")
+    policies: Path = Field(
+        default_factory=lambda: Path(str(files("gateway") / "policies")), description="folder of Cedar policies and schema"
+    )
+    reload_s: Seconds = Field(default=2, description="how often key set and policies are read again")
+
+
+class UpstreamSettings(_Group):
+    """Where the owners of the forwarded methods are."""
+
+    risk_scoring: str = Field(default="127.0.0.1:50061", description="host:port of risk-scoring's RPC")
+    audit: str = Field(default="127.0.0.1:50071", description="host:port of audit's RPC")
+
+    def targets(self) -> dict[Upstream, str]:
+        """Return host:port by service."""
+        return {"risk-scoring": self.risk_scoring, "audit": self.audit}
+
+
+class QuotaSettings(_Group):
+    """Calls per second of one tenant in one scenario; bursts in calls."""
+
+    decide_per_s: PerSecond = Field(default=2_000, description="decisions")
+    decide_burst: PerSecond = Field(default=4_000, description="decisions at once")
+    read_per_s: PerSecond = Field(default=500, description="reads")
+    read_burst: PerSecond = Field(default=1_000, description="reads at once")
+    change_per_s: PerSecond = Field(default=50, description="changes of lists")
+    change_burst: PerSecond = Field(default=100, description="changes at once")
+
+    def rates(self) -> dict[QuotaClass, Rate]:
+        """Return the rate of each class."""
+        return {
+            "decide": Rate(self.decide_per_s, self.decide_burst),
+            "read": Rate(self.read_per_s, self.read_burst),
+            "change": Rate(self.change_per_s, self.change_burst),
+        }
+
+
+class GatewayConfig(ServiceConfig):
+    """All settings."""
+
+    listen: str = Field(default="127.0.0.1:8443", description="host:port of the public gRPC server")
+    callers: frozenset[str] = Field(
+        default=frozenset({"client", "core-banking", "simbank"}), description="workloads whose certificates may connect, a JSON list"
+    )
+    streams_per_connection: int = Field(default=200, ge=1, le=10_000, description="concurrent calls of one connection")
+    concurrent_calls: int = Field(default=2_000, ge=1, le=100_000, description="concurrent calls of the process; more are refused")
+    idempotency_life_s: Seconds = Field(default=86_400, description="how long an idempotency key is remembered")
+    auth: AuthSettings = AuthSettings()
+    upstream: UpstreamSettings = UpstreamSettings()
+    quota: QuotaSettings = QuotaSettings()
+    redis: RedisSettings = RedisSettings(timeout_ms=50)

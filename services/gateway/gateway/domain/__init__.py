@@ -1,0 +1,1 @@
+"""What a route is and how calls are metered; pure."""

@@ -1,0 +1,32 @@
+"""One forwarding RPC as data. A route is everything the gateway knows about a method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Upstream = Literal["risk-scoring", "audit"]
+QuotaClass = Literal["decide", "read", "change"]
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of ``routes.py``. ``tenant_path`` leads from the wrapper to the tenant's field; empty: the request names none."""
+
+    method: str  # of GatewayService; also the Cedar action
+    upstream: Upstream
+    upstream_service: str  # full proto name
+    maximum_s: float
+    quota_class: QuotaClass
+    scenario: str
+    grade: int  # of the data that travels, 1 to 5
+    tenant_path: tuple[str, ...]
+    request_bytes: int = MIB
+    idempotent: bool = True  # may be sent again after UNAVAILABLE
+
+    @property
+    def upstream_path(self) -> str:
+        """Return the upstream's full method path: the same method name at its owner."""
+        return f"/{self.upstream_service}/{self.method}"

@@ -1,0 +1,66 @@
+"""Composition root of the gateway: a flat list."""
+
+from __future__ import annotations
+
+from meshkit.auth.jwt import TokenVerifier
+from meshkit.auth.policy import CedarPolicy
+from meshkit.clock import SystemClock
+from meshkit.rpc.deadline import Deadlines
+from meshkit.rpc.server import Limits, MeshServer
+from meshkit.service import Service, load_config
+from redis.asyncio import Redis
+
+from gateway.adapters.grpc_upstreams import GrpcUpstreams
+from gateway.adapters.redis_idempotency import RedisIdempotencyKeys
+from gateway.adapters.redis_quotas import RedisQuotas
+from gateway.config import GatewayConfig
+from gateway.domain.route import MIB
+from gateway.routes import ROUTES
+from gateway.servicer import HEADERS, SERVICE_NAME, handlers
+from gateway.usecases.forward import Forward
+
+
+async def main(config: GatewayConfig | None = None) -> None:
+    """Run until SIGTERM. Exit codes: 0 stopped, 1 failed, 2 wrong configuration."""
+    config = config or load_config(GatewayConfig)
+    async with Service(config, "gateway") as service:
+        await serve(config, service)
+
+
+async def serve(config: GatewayConfig, service: Service) -> None:
+    """Build everything and serve."""
+    clock, auth = SystemClock(), config.auth
+    timeout_s = config.redis.timeout_ms / 1000
+    redis = Redis.from_url(config.redis.url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+    await service.add(redis)
+    tokens = TokenVerifier(
+        auth.jwks,
+        issuer=auth.issuer,
+        audience=auth.audience,
+        maximum_ttl_s=auth.maximum_ttl_s,
+        leeway_s=auth.leeway_s,
+        revoked=auth.revoked,
+        clock=clock,
+    )
+    policy = CedarPolicy(auth.policies, clock)
+    upstreams = await service.add(GrpcUpstreams(ROUTES, config.upstream.targets(), config.tls))
+    keys = RedisIdempotencyKeys(redis, config.idempotency_life_s, clock)
+    forward = Forward(tokens, policy, RedisQuotas(redis, config.quota.rates(), clock), keys, upstreams, HEADERS)
+    server = MeshServer(
+        config.listen,
+        config.tls,
+        callers=config.callers,
+        deadlines=Deadlines(maximum_s={f"/{SERVICE_NAME}/{route.method}": route.maximum_s for route in ROUTES}),
+        limits=Limits(
+            message_bytes=2 * MIB + 64 * 1024,
+            streams_per_connection=config.streams_per_connection,
+            concurrent_calls=config.concurrent_calls,
+        ),
+    )
+    server.add_generic_rpc_handlers((handlers(ROUTES, forward),))
+    service.watch("redis", redis.ping)
+    service.watch("policy", policy.reload, interval_s=auth.reload_s)
+    service.watch("jwks", tokens.reload, interval_s=auth.reload_s)
+    service.watch("risk-scoring", lambda: upstreams.probe("risk-scoring"))
+    service.watch("audit", lambda: upstreams.probe("audit"))
+    await service.run(server)

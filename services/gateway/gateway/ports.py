@@ -1,0 +1,55 @@
+"""What the gateway needs from outside."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from meshkit.auth.jwt import Principal
+from meshkit.auth.policy import Question
+
+from gateway.domain.route import QuotaClass, Route
+
+
+class Tokens(Protocol):
+    """Checks bearer tokens."""
+
+    def verify(self, token: str) -> Principal:
+        """Return the principal or raise Unauthenticated."""
+        ...
+
+
+class Policy(Protocol):
+    """Answers whether something is allowed."""
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 (32 bytes) of the policies in force."""
+        ...
+
+    def allows(self, question: Question) -> bool:
+        """Return the answer; False when the policies fail."""
+        ...
+
+
+class Quotas(Protocol):
+    """Meters calls per tenant and scenario."""
+
+    async def take(self, tenant: str, scenario: str, quota_class: QuotaClass) -> float:
+        """Take one call. Returns 0, or the seconds after which one would be granted. Never raises for a store that is down."""
+        ...
+
+
+class IdempotencyKeys(Protocol):
+    """Remembers which body a caller's key came with."""
+
+    async def claim(self, tenant: str, method: str, key: str, digest: bytes) -> bool:
+        """Return False when the key came with another digest (32 bytes) before. Never raises for a store that is down."""
+        ...
+
+
+class Upstreams(Protocol):
+    """Calls the owners of the forwarded methods."""
+
+    async def call(self, route: Route, body: bytes, headers: tuple[tuple[str, str], ...]) -> bytes:
+        """Return the serialised response, or raise the owner's typed error; Unavailable with ``retry_after_s`` when it is down."""
+        ...

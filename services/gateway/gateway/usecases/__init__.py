@@ -1,0 +1,1 @@
+"""What the gateway does; every RPC is forwarded the same way."""

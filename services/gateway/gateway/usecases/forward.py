@@ -1,0 +1,147 @@
+"""Forward one call: who is it, may they, are they inside their share, is the key theirs; then the owner answers.
+
+The order matters: nothing of a request is parsed before its token is verified, and nothing is counted before it is allowed. A denied call
+learns neither the policy nor whether the tenant exists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from meshkit.auth.jwt import Principal
+from meshkit.auth.policy import Question
+from meshkit.errors import Conflict, FieldViolation, InvalidArgument, PermissionDenied, QuotaExceeded, Unauthenticated
+
+from gateway import ports
+from gateway.domain.route import Route
+
+
+class Unpacked(Protocol):
+    """What the use case reads of a request."""
+
+    @property
+    def tenant(self) -> str | None:
+        """Tenant that the request names; None when its method has no such field."""
+        ...
+
+    @property
+    def idempotency_key(self) -> str:
+        """The caller's key, may be empty."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The owner's request, serialised."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """How the call came in. ``certificate_sha256`` is base64url without padding, asked for only when a token is bound to a certificate."""
+
+    authorization: str
+    workload: str
+    purpose: str
+    request_id: str
+    certificate_sha256: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderNames:
+    """Names of the headers that carry the gateway's findings to an upstream."""
+
+    request_id: str
+    principal: str
+    tenant: str
+    scenario: str
+    purpose: str
+    policy_hash: str
+
+
+class Forward:
+    """The use case of every RPC."""
+
+    def __init__(
+        self,
+        tokens: ports.Tokens,
+        policy: ports.Policy,
+        quotas: ports.Quotas,
+        keys: ports.IdempotencyKeys,
+        upstreams: ports.Upstreams,
+        names: HeaderNames,
+    ) -> None:
+        self._tokens, self._policy, self._quotas = tokens, policy, quotas
+        self._keys, self._upstreams, self._names = keys, upstreams, names
+
+    async def __call__(self, route: Route, caller: Caller, unpack: Callable[[], Unpacked]) -> bytes:
+        """Return the owner's serialised response. Raises typed errors, the owner's included."""
+        principal = self._authenticate(caller)
+        request = unpack()
+        tenant = self._tenant(principal, request.tenant)
+        purpose = _purpose(principal, caller.purpose)
+        self._authorise(route, caller, principal, tenant, purpose)
+        wait_s = await self._quotas.take(tenant, route.scenario, route.quota_class)
+        if wait_s > 0:
+            raise QuotaExceeded("this tenant used up its share", retry_after_s=wait_s, metadata={"quota": route.quota_class})
+        if request.idempotency_key:
+            digest = hashlib.sha256(request.body).digest()
+            if not await self._keys.claim(tenant, route.method, request.idempotency_key, digest):
+                raise Conflict("this idempotency key came with another body before")
+        headers = (
+            (self._names.request_id, caller.request_id),
+            (self._names.principal, principal.subject),
+            (self._names.tenant, tenant),
+            (self._names.scenario, route.scenario),
+            (self._names.purpose, purpose),
+            (self._names.policy_hash, self._policy.hash.hex()),
+        )
+        return await self._upstreams.call(route, request.body, headers)
+
+    def _authenticate(self, caller: Caller) -> Principal:
+        scheme, _, token = caller.authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("a bearer token is required", reason="TOKEN_MISSING")
+        principal = self._tokens.verify(token)
+        if principal.certificate_sha256 and principal.certificate_sha256 != caller.certificate_sha256():
+            raise Unauthenticated("the token belongs to another certificate", reason="TOKEN_CERTIFICATE_MISMATCH")
+        if not (principal.subject.isascii() and principal.subject.isprintable()):
+            raise Unauthenticated("the token was refused", reason="TOKEN_MALFORMED")
+        return principal
+
+    def _tenant(self, principal: Principal, named: str | None) -> str:
+        """The token says whose data may be touched; what the request names must agree."""
+        if not principal.tenant:
+            raise PermissionDenied("the token names no tenant", reason="TENANT_MISSING")
+        if named is None:
+            return principal.tenant
+        if not named:
+            raise InvalidArgument("the tenant is missing", violations=(FieldViolation("request.tenant", "is required"),))
+        if named != principal.tenant:
+            raise PermissionDenied("the token is for another tenant", reason="TENANT_MISMATCH")
+        return named
+
+    def _authorise(self, route: Route, caller: Caller, principal: Principal, tenant: str, purpose: str) -> None:
+        question = Question(
+            subject=principal.subject,
+            principal_tenant=principal.tenant,
+            roles=principal.roles,
+            purposes=principal.purposes,
+            workload=caller.workload,
+            action=route.method,
+            tenant=tenant,
+            scenario=route.scenario,
+            purpose=purpose,
+            grade=route.grade,
+        )
+        if not self._policy.allows(question):
+            raise PermissionDenied("the policy does not allow it", reason="POLICY_DENIED")
+
+
+def _purpose(principal: Principal, named: str) -> str:
+    """Return the purpose that the caller names, else the token's only one. Whether it fits is the policy's matter."""
+    if named:
+        return named[:100]
+    return next(iter(principal.purposes)) if len(principal.purposes) == 1 else ""
