@@ -51,7 +51,7 @@ _OUTCOME_OF_ACTION: Int8 = np.array([Outcome.APPROVE, Outcome.REVIEW, Outcome.DE
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Scores from which on a transaction is challenged, reviewed, declined. Raises ValueError unless 0 < challenge < review < decline <= 1."""
+    """Scores from which on a transaction is challenged, reviewed, declined; ValueError unless 0 < challenge < review < decline <= 1."""
 
     challenge: float
     review: float
@@ -78,8 +78,7 @@ def rounded_scores(score: npt.NDArray[np.floating]) -> Float64:
     """Scores rounded to the stated precision (D23), so that Triton, ONNX Runtime and a replay meet thresholds with the same number. NaN
     stays.
     """
-    result: Float64 = np.round(score.astype(np.float64), SCORE_DECIMALS)
-    return result
+    return np.asarray(score, dtype=np.float64).round(SCORE_DECIMALS)
 
 
 def recommend(score: Float64, rule_action: Int8, blocked: Bool, trusted: Bool, thresholds: Float64) -> Recommended:

@@ -15,7 +15,7 @@ from typing import Self
 from meshkit.errors import FieldViolation, InvalidArgument
 
 from risk_scoring.domain.currencies import EXPONENT
-from risk_scoring.domain.identity import INVALID_TRANSACTION, Identity, identity_violations
+from risk_scoring.domain.identity import INVALID_TRANSACTION, TENANT, Identity, identity_violations
 
 MAX_AMOUNT_MINOR = 10**15  # below 2^53 with room for sums: scripts count in doubles
 MAX_EVENT_TIME_US = 253_402_300_799_999_999  # end of the year 9999
@@ -43,7 +43,6 @@ _REQUIRED: dict[int, tuple[str, ...]] = {
 _TOKENS = (
     "customer_id", "account_id", "counterparty_account_id", "merchant_id", "terminal_id", "device_id", "instrument_token",
 )  # fmt: skip
-_TENANT = re.compile(r"[a-z0-9-]{1,40}")
 _MCC = re.compile(r"(?:[0-9]{4})?")
 _COUNTRY = re.compile(r"(?:[A-Z]{2})?")
 _PLAIN_REGION = re.compile(r"[!-~]{0,16}")
@@ -105,7 +104,7 @@ class Transaction:
 def _whole(required: tuple[str, ...]) -> re.Pattern[str]:
     counterparties = ["[!-~]{1,64}" if name in required else "[!-~]{0,64}" for name in _TOKENS[2:-1]]
     parts = [
-        _TENANT.pattern, _PLAIN_TOKEN.pattern, _PLAIN_TOKEN.pattern, *counterparties,
+        TENANT.pattern, _PLAIN_TOKEN.pattern, _PLAIN_TOKEN.pattern, *counterparties,
         _MCC.pattern, _COUNTRY.pattern, _PLAIN_REGION.pattern, r"(?![0-9]{12,19}\Z)[!-~]{0,64}",
     ]  # fmt: skip
     return re.compile("\x1f".join(parts))
@@ -121,7 +120,7 @@ def _violations(t: Transaction) -> list[FieldViolation]:
         if not good:
             wrong.append(FieldViolation(field, description))
 
-    check(_TENANT.fullmatch(t.tenant) is not None, "tenant", "must match [a-z0-9-]{1,40}")
+    check(TENANT.fullmatch(t.tenant) is not None, "tenant", "must match [a-z0-9-]{1,40}")
     wrong.extend(identity_violations(t.identity))
     check(t.channel in _REQUIRED, "channel", "must be a known channel")
     check(0 < t.event_time_us <= MAX_EVENT_TIME_US, "event_time", "must lie between 1970 and the year 9999")

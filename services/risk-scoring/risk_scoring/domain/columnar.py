@@ -1,0 +1,152 @@
+"""Trees of `expressions` compiled to a flat program over columns: every distinct subexpression is computed once for the whole batch.
+
+What is surprising is the missing value. A feature that is missing is NaN (or its whole column is absent), and a test on it is neither true
+nor false. Negation is therefore pushed down to the single comparisons while compiling (``not (x > 5)`` becomes ``x <= 5``, ``x != 5``
+becomes ``x < 5 or x > 5``), so that plain numpy comparisons, false on NaN both ways, give Kleene's three-valued logic with "unknown" taken
+as false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from risk_scoring.domain.expressions import Arithmetic, Both, Column, Compare, Either, ExpressionError, Literal, Node, Not
+
+Array = npt.NDArray[Any]
+_Operation = Callable[..., Any]
+
+NUMBER, TEXT, FLAG = "number", "text", "flag"
+_INVERSE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_ORDERINGS: dict[str, _Operation] = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+
+
+def _divide(left: Any, right: Any) -> Array:
+    """Quotients in float64; a division by zero is a missing value, as in ZEN (null)."""
+    left, right = np.broadcast_arrays(np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64))
+    quotient: Array = np.divide(left, right, out=np.full(left.shape, np.nan), where=right != 0)
+    return quotient
+
+
+_ARITHMETIC: dict[str, _Operation] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": _divide}
+
+
+class Program:
+    """Steps over numbered slots: first columns and constants, then results. Built once, run for every batch; immutable after building."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, str] = {}  # column name to number, text or flag
+        self._columns: dict[str, int] = {}
+        self._initial: list[Any] = []
+        self._steps: list[tuple[_Operation, int, int, int]] = []
+        self._known: dict[tuple[Any, ...], int] = {}
+
+    def condition(self, node: Node) -> int:
+        """Compile a truth value; returns the slot that will hold it, (n,) bool. Raises ExpressionError when types do not fit."""
+        return self._truth(node, negated=False)
+
+    def all_of(self, slots: list[int]) -> int:
+        """The slot of the conjunction of at least one slot."""
+        whole = slots[0]
+        for slot in slots[1:]:
+            whole = self._step("and", np.logical_and, whole, slot)
+        return whole
+
+    def run(self, columns: Mapping[str, Array], n: int) -> list[Any]:
+        """All slots after one pass over ``n`` rows. An absent number column is all missing; an absent text or flag raises ValueError."""
+        slots = self._initial.copy()
+        missing: Array | None = None
+        for name, slot in self._columns.items():
+            column = columns.get(name)
+            if column is None:
+                if self.kinds[name] != NUMBER:
+                    raise ValueError(f"column {name} is required")
+                missing = np.full(n, np.nan, dtype=np.float32) if missing is None else missing
+                column = missing
+            elif column.shape != (n,):
+                raise ValueError(f"column {name} has shape {column.shape}, not ({n},)")
+            slots[slot] = column
+        with np.errstate(all="ignore"):
+            for operation, left, right, out in self._steps:
+                slots[out] = operation(slots[left], slots[right]) if right >= 0 else operation(slots[left])
+        return slots
+
+    def _slot(self, key: tuple[Any, ...], value: Any = None) -> int:
+        slot = self._known.get(key)
+        if slot is None:
+            slot = self._known[key] = len(self._initial)
+            self._initial.append(value)
+        return slot
+
+    def _step(self, name: str, operation: _Operation, left: int, right: int = -1) -> int:
+        key = (name, left, right)
+        fresh = key not in self._known
+        slot = self._slot(key)
+        if fresh:
+            self._steps.append((operation, left, right, slot))
+        return slot
+
+    def _column(self, name: str, kind: str) -> int:
+        if self.kinds.setdefault(name, kind) != kind:
+            raise ExpressionError(f"column {name} is used as {self.kinds[name]} and as {kind}")
+        slot = self._columns[name] = self._slot(("column", name))
+        return slot
+
+    def _truth(self, node: Node, *, negated: bool) -> int:
+        match node:
+            case Not(operand):
+                return self._truth(operand, negated=not negated)
+            case Both(left, right) | Either(left, right):
+                both = isinstance(node, Both) != negated
+                operation = np.logical_and if both else np.logical_or
+                return self._step(
+                    "and" if both else "or", operation, self._truth(left, negated=negated), self._truth(right, negated=negated)
+                )
+            case Compare():
+                return self._compare(node, negated=negated)
+            case Column(name):
+                slot = self._column(name, FLAG)
+                return self._step("not", np.logical_not, slot) if negated else slot
+            case _:
+                raise ExpressionError("a condition is expected, not a value")
+
+    def _compare(self, node: Compare, *, negated: bool) -> int:
+        equality = node.operator in ("==", "!=")
+        wanted = (node.operator == "!=") == negated  # for equality: whether the two must be equal
+        if equality and isinstance(node.right, Literal):
+            value = node.right.value
+            if isinstance(value, bool):
+                return self._truth(node.left, negated=wanted != value)
+            if value is None:
+                missing = self._step("missing", np.isnan, self._number(node.left))
+                return missing if wanted else self._step("not", np.logical_not, missing)
+            if isinstance(value, str):
+                return self._text_equal(node.left, value, wanted)
+        left, right = self._number(node.left), self._number(node.right)
+        if equality:
+            if wanted:
+                return self._step("==", np.equal, left, right)
+            return self._step("or", np.logical_or, self._step("<", np.less, left, right), self._step(">", np.greater, left, right))
+        operator = _INVERSE[node.operator] if negated else node.operator
+        return self._step(operator, _ORDERINGS[operator], left, right)
+
+    def _text_equal(self, left: Node, value: str, wanted: bool) -> int:
+        if not isinstance(left, Column):
+            raise ExpressionError("only a column can be compared with a text")
+        constant = self._slot(("constant", str, value), value)
+        column = self._column(left.name, TEXT)
+        return self._step("text ==", np.equal, column, constant) if wanted else self._step("text !=", np.not_equal, column, constant)
+
+    def _number(self, node: Node) -> int:
+        match node:
+            case Column(name):
+                return self._column(name, NUMBER)
+            case Literal(value) if isinstance(value, (int, float)) and not isinstance(value, bool):
+                return self._slot(("constant", type(value), value), value)
+            case Arithmetic(operator, left, right):
+                return self._step(operator, _ARITHMETIC[operator], self._number(left), self._number(right))
+            case _:
+                raise ExpressionError("a number is expected")

@@ -1,0 +1,151 @@
+"""Block lists and trusted payees: an immutable snapshot, so that a batch never sees half of a change (D5).
+
+The entries live in a fixed number of small dicts; a change copies one of them and a tuple of pointers, so a list of thousands of entries is
+replayed from its topic in milliseconds while lookups stay one hash away. Expiry is judged at lookup by a time argument, never by a clock
+here.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Self
+
+from meshkit.errors import FieldViolation, InvalidArgument
+
+from risk_scoring.domain.identity import TENANT, text_problem
+from risk_scoring.domain.transaction import Transaction, token_problem
+
+INVALID_LIST_ENTRY = "INVALID_LIST_ENTRY"
+_SHARDS = 256
+_Key = tuple[int, str, int, str, str]
+
+
+class ListKind(IntEnum):
+    """Numbers of finmesh.risk.v1.ListKind."""
+
+    BLOCK = 1
+    TRUSTED_PAYEE = 2
+
+
+class ListedEntity(IntEnum):
+    """Numbers of finmesh.risk.v1.ListedEntity."""
+
+    CUSTOMER = 1
+    ACCOUNT = 2
+    COUNTERPARTY = 3
+    DEVICE = 4
+    INSTRUMENT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """An entry is set or removed; the fields of ListEntryChanged."""
+
+    tenant: str
+    kind: int
+    entity: int
+    entity_id: str
+    customer_id: str
+    expires_at_s: float
+    author: str
+    comment: str = ""
+    removed: bool = False
+
+    def validated(self) -> Self:
+        """Return itself; raise InvalidArgument (INVALID_LIST_ENTRY) listing every wrong field."""
+        violations = tuple(_violations(self))
+        if violations:
+            raise InvalidArgument("the list entry is invalid", reason=INVALID_LIST_ENTRY, violations=violations)
+        return self
+
+    @property
+    def key(self) -> _Key:
+        """What the entry is about: a later change with the same key replaces it."""
+        return self.kind, self.tenant, self.entity, self.entity_id, self.customer_id
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """An entry in force until ``expires_at_s`` (exclusive)."""
+
+    expires_at_s: float
+    author: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListSnapshot:
+    """All entries at one moment. ``version``: changes applied since the empty list. ``size``: entries held, expired ones included."""
+
+    version: int = 0
+    size: int = 0
+    _shards: tuple[dict[_Key, ListEntry], ...] = ({},) * _SHARDS
+
+    def apply(self, change: ListChange) -> ListSnapshot:
+        """The snapshot after a change; this one stays as it is."""
+        key = change.key
+        position = hash(key) % _SHARDS
+        shard = self._shards[position].copy()
+        if change.removed:
+            shard.pop(key, None)
+        else:
+            shard[key] = ListEntry(change.expires_at_s, change.author, change.comment)
+        size = self.size + len(shard) - len(self._shards[position])
+        return ListSnapshot(self.version + 1, size, (*self._shards[:position], shard, *self._shards[position + 1 :]))
+
+    def entry(self, kind: int, tenant: str, entity: int, entity_id: str, customer_id: str = "", *, now_s: float) -> ListEntry | None:
+        """The entry in force at ``now_s``, or None."""
+        key = (kind, tenant, entity, entity_id, customer_id)
+        found = self._shards[hash(key) % _SHARDS].get(key)
+        return found if found is not None and now_s < found.expires_at_s else None
+
+    def blocks(self, t: Transaction, now_s: float) -> bool:
+        """Whether any entity of the transaction is on the block list of its tenant."""
+        return self.size > 0 and any(
+            self.entry(ListKind.BLOCK, t.tenant, entity, identifier, now_s=now_s) for entity, identifier in _entities(t) if identifier
+        )
+
+    def trusts(self, t: Transaction, now_s: float) -> bool:
+        """Whether the paying customer trusts the counterparty of the transaction."""
+        if self.size == 0 or not t.counterparty_id:
+            return False
+        return (
+            self.entry(ListKind.TRUSTED_PAYEE, t.tenant, ListedEntity.COUNTERPARTY, t.counterparty_id, t.customer_id, now_s=now_s)
+            is not None
+        )
+
+
+def _entities(t: Transaction) -> Iterator[tuple[int, str]]:
+    yield ListedEntity.COUNTERPARTY, t.counterparty_account_id
+    yield ListedEntity.COUNTERPARTY, t.merchant_id
+    yield ListedEntity.COUNTERPARTY, t.terminal_id
+    yield ListedEntity.ACCOUNT, t.account_id
+    yield ListedEntity.CUSTOMER, t.customer_id
+    yield ListedEntity.DEVICE, t.device_id
+    yield ListedEntity.INSTRUMENT, t.instrument_token
+
+
+def _violations(change: ListChange) -> Iterator[FieldViolation]:
+    if not TENANT.fullmatch(change.tenant):
+        yield FieldViolation("tenant", "must match [a-z0-9-]{1,40}")
+    if change.kind not in (ListKind.BLOCK, ListKind.TRUSTED_PAYEE):
+        yield FieldViolation("kind", "must be a known list")
+    if change.entity not in tuple(ListedEntity):
+        yield FieldViolation("entity", "must be a known kind of entity")
+    elif change.kind == ListKind.TRUSTED_PAYEE and change.entity != ListedEntity.COUNTERPARTY:
+        yield FieldViolation("entity", "must be the counterparty for a trusted payee")
+    if problem := token_problem(change.entity_id, required=True):
+        yield FieldViolation("entity_id", problem)
+    if problem := token_problem(change.customer_id, required=change.kind == ListKind.TRUSTED_PAYEE):
+        yield FieldViolation("customer_id", problem)
+    if change.kind == ListKind.BLOCK and change.customer_id:
+        yield FieldViolation("customer_id", "must be empty for a block list")
+    if not change.expires_at_s > 0:
+        yield FieldViolation("expires_at", "is required")
+    if problem := text_problem(change.author, 64):
+        yield FieldViolation("author", problem)
+    if len(change.comment) > 500 or any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t" for c in change.comment):
+        yield FieldViolation("comment", "must have at most 500 characters and no control characters")
