@@ -1,5 +1,6 @@
 """A gateway in process, with real sockets and mutual TLS, in front of a risk-scoring that remembers what reached it."""
 
+import asyncio
 import datetime as dt
 import shutil
 from collections.abc import AsyncIterator, Callable
@@ -58,8 +59,21 @@ class RiskScoring(risk_grpc.RiskScoringServiceServicer):
     facts: list[CallerFacts] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
     remaining_s: list[float] = field(default_factory=list)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def _note(self, request: Any) -> None:
+    def __post_init__(self) -> None:
+        """Answer at once until a test clears ``release``."""
+        self.release.set()
+
+    async def _note(self, request: Any) -> None:
+        self.entered.set()
+        try:
+            await self.release.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
         self.requests.append(request)
         self.facts.append(caller_facts(current_call()))
         self.remaining_s.append(deadline.remaining_s() or -1.0)
@@ -68,22 +82,22 @@ class RiskScoring(risk_grpc.RiskScoringServiceServicer):
 
     async def ScoreTransaction(self, request: Any, context: Any) -> risk.ScoreTransactionResponse:
         """Approve."""
-        self._note(request)
+        await self._note(request)
         return risk.ScoreTransactionResponse(decision_id="d-1", outcome="OUTCOME_APPROVE", decision_record=b"x" * 300)
 
     async def ScorePacs008(self, request: Any, context: Any) -> risk.ScorePacs008Response:
         """One error per document."""
-        self._note(request)
+        await self._note(request)
         return risk.ScorePacs008Response(results=[risk.Pacs008Result(error_reason="INVALID_TRANSACTION")])
 
     async def GetDecision(self, request: Any, context: Any) -> risk.GetDecisionResponse:
         """A stored record."""
-        self._note(request)
+        await self._note(request)
         return risk.GetDecisionResponse(decision_record=b"record")
 
     async def ChangeListEntry(self, request: Any, context: Any) -> risk.ChangeListEntryResponse:
         """Written."""
-        self._note(request)
+        await self._note(request)
         return risk.ChangeListEntryResponse()
 
 

@@ -6,6 +6,7 @@ Best effort by design: payments are idempotent by their identity in risk-scoring
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import Any
 
 from meshkit.clock import Clock
@@ -16,6 +17,7 @@ from gateway.domain.bodies import SeenBodies
 from gateway.domain.standby import Standby
 
 _MOST_LOCAL = 100_000
+_logger = logging.getLogger(__name__)
 
 
 class RedisIdempotencyKeys:
@@ -36,8 +38,12 @@ class RedisIdempotencyKeys:
         if self._standby.is_on(now_s):
             return local
         try:
-            before = await self._redis.set(f"finmesh:gateway:key:{name}", digest, nx=True, get=True, px=int(self._life_s * 1000))
-        except (RedisError, OSError, TimeoutError):
+            place = f"finmesh:gateway:key:{name}"
+            if await self._redis.set(place, digest, nx=True, px=int(self._life_s * 1000)):
+                return True
+            before = await self._redis.get(place)  # NX with GET in one command needs Redis 7
+        except (RedisError, OSError, TimeoutError) as error:
             self._standby.failed(now_s)
+            _logger.warning("idempotency keys are local for a moment", extra={"facts": {"error.type": type(error).__name__}})
             return local
         return before is None or bytes(before) == digest

@@ -7,6 +7,7 @@ at most one portion a gateway. A lease that is not spent within ``_LEASE_S`` is 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from gateway.domain.token_bucket import Rate, TokenBucket
 _LEASE_S = 1.0
 _PORTION_S = 0.1
 _MOST_TENANTS = 10_000
+_logger = logging.getLogger(__name__)
 
 # KEYS[1] bucket; ARGV: rate per second, burst, now in seconds, tokens wanted. Returns {granted, milliseconds until one is there}.
 _SCRIPT = """
@@ -89,8 +91,9 @@ class RedisQuotas:
             return self._take_locally(key, rate, now_s)
         try:
             granted, wait_ms = await self._ask(key, rate)
-        except (RedisError, OSError, TimeoutError):
+        except (RedisError, OSError, TimeoutError) as error:
             self._standby.failed(now_s)
+            _logger.warning("quotas are local for a moment", extra={"facts": {"error.type": type(error).__name__}})
             return self._take_locally(key, rate, now_s)
         if granted < 1:
             lease.refused_until_s = now_s + wait_ms / 1000
