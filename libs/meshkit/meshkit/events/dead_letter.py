@@ -5,26 +5,59 @@ The payload is sealed, the key is the topic's coordinates instead of the bank's 
 
 from __future__ import annotations
 
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.errors import KafkaError
+
+from meshkit.config import KafkaSettings
 from meshkit.crypto.seal import Sealer
+from meshkit.errors import MeshError, Unavailable
 from meshkit.events.message import Message
 
 SUFFIX = ".dead-letter"
 
 
-def dead_letter(sealer: Sealer, topic: str, partition: int, offset: int, value: bytes | None, reason: str, detail: str) -> Message:
-    """Return the message for the topic's dead-letter topic. ``detail`` names fields, never values."""
-    place = f"{topic}/{partition}/{offset}"
+def rejected(sealer: Sealer, record: ConsumerRecord, error: MeshError) -> Message:
+    """Return the message for the topic's dead-letter topic: reason, wrong fields (never values), coordinates, sealed payload."""
+    place = f"{record.topic}/{record.partition}/{record.offset}"
+    detail = "; ".join(f"{violation.field}: {violation.description}" for violation in error.violations) or error.message
     return Message(
-        topic=topic + SUFFIX,
+        topic=record.topic + SUFFIX,
         partition=0,
         key=place.encode(),
-        value=sealer.seal(value or b"", place),
+        value=sealer.seal(record.value or b"", place),
         headers=[
-            ("reason", reason.encode()),
+            ("reason", error.reason.encode()),
             ("detail", detail.encode()[:512]),
-            ("source_topic", topic.encode()),
-            ("source_partition", str(partition).encode()),
-            ("source_offset", str(offset).encode()),
+            ("source_topic", record.topic.encode()),
+            ("source_partition", str(record.partition).encode()),
+            ("source_offset", str(record.offset).encode()),
             ("sealed_key_id", sealer.key_id.encode()),
         ],
     )
+
+
+class DeadLetterWriter:
+    """Writes dead letters outside of a transaction, acknowledged by all in-sync replicas."""
+
+    def __init__(self, kafka: KafkaSettings, sealer: Sealer) -> None:
+        self._kafka = kafka
+        self._sealer = sealer
+        self._producer: AIOKafkaProducer | None = None
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await producer.stop()
+
+    async def write(self, record: ConsumerRecord, error: MeshError) -> None:
+        """Write a record's dead letter. Raises Unavailable."""
+        try:
+            if self._producer is None:
+                self._producer = AIOKafkaProducer(bootstrap_servers=self._kafka.bootstrap_servers, acks="all", enable_idempotence=True)
+                await self._producer.start()
+            letter = rejected(self._sealer, record, error)
+            await self._producer.send_and_wait(letter.topic, letter.value, letter.key, letter.partition, headers=list(letter.headers))
+        except KafkaError as failure:
+            await self.aclose()
+            raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from failure

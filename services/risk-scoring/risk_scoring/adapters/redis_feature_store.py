@@ -30,15 +30,16 @@ _ID_MEMORY_S = 120 * 86_400  # labels repeat for months
 
 
 class RedisFeatureStore:
-    """The one place that calls the scripts. Every method raises StoreForgot or Unavailable when Redis can't be trusted or reached."""
+    """The one place that calls the scripts. Every method raises StoreForgotten or Unavailable when Redis can't be trusted or reached."""
 
-    def __init__(self, link: RedisLink, clock: Clock, dedupe_horizon_s: int, cap: CapPolicy) -> None:
+    def __init__(self, link: RedisLink, clock: Clock, dedupe_horizon_s: int) -> None:
         self.link = link
         self._clock = clock
         self._horizon_s = dedupe_horizon_s
-        self._cap = cap
 
-    async def observe(self, batch: Sequence[Observation], partition: int = -1, offset: int = -1, timeout_s: float | None = None) -> Observed:
+    async def observe(
+        self, batch: Sequence[Observation], partition: int = -1, offset: int = -1, timeout_s: float | None = None
+    ) -> Observed:
         """Rule D4, one call. ``partition`` and ``offset`` are the source of the batch's last record, -1 for synchronous requests."""
         header = _pack([self._horizon_s, partition, offset, SCHEMA_VERSION, int(self._clock.now_s())])
         status, blob, extras = await self.link.call("observe", header, _pack(batch), timeout_s=timeout_s)
@@ -55,26 +56,31 @@ class RedisFeatureStore:
         return Observed(letters, vectors, schemas, decisions)
 
     async def finalise(
-        self, candidates: Sequence[Candidate], published: Mapping[int, int] | None = None, timeout_s: float | None = None
+        self,
+        candidates: Sequence[Candidate],
+        caps: Mapping[str, CapPolicy],
+        published: Mapping[int, int] | None = None,
+        timeout_s: float | None = None,
     ) -> Finalised:
         """Rules D6 and D18, one call. ``published`` tells up to which offset each decision partition is known to be written."""
-        interval = int(self._clock.now_s()) // self._cap.interval_s
+        now_s = int(self._clock.now_s())
+        policies = {scope: [now_s // cap.interval_s, *cap] for scope, cap in caps.items()}
         marks = [number for pair in (published or {}).items() for number in pair]
-        header = _pack([self._horizon_s, interval, self._cap.interval_s, self._cap.highest_rate, self._cap.least_decisions, marks])
+        header = _pack([self._horizon_s, policies, marks])
         status, extras = await self.link.call("finalise", header, _pack(candidates), timeout_s=timeout_s)
         letters = status.decode()
         winners = [StoredDecision(extras[2 * i], extras[2 * i + 1]) for i in range(letters.count(LOST))]
         return Finalised(letters, winners)
 
-    async def amend(self, changes: Sequence[Change], topic: str, partition: int, next_offset: int) -> str:
-        """Apply labels and lifecycle corrections with their input offset; returns one letter each: a applied, p parked, r repeated."""
-        header = _pack([int(self._clock.now_s()), self._horizon_s, _ID_MEMORY_S, topic, partition, next_offset])
+    async def amend(self, changes: Sequence[Change], source: str, position: str) -> str:
+        """Apply labels and lifecycle corrections together with their input position; one letter each: a applied, p parked, r repeated."""
+        header = _pack([int(self._clock.now_s()), self._horizon_s, _ID_MEMORY_S, source, position])
         return cast(bytes, await self.link.call("amend", header, _pack(changes))).decode()
 
-    async def amended_offset(self, topic: str, partition: int) -> int:
-        """Return the next offset of a topic of corrections that the store has not applied."""
-        value = await self.link.command("HGET", self.link.prefix + "amended", f"{topic}:{partition}")
-        return int(value) if value else 0
+    async def amended(self) -> dict[str, str]:
+        """Return the next position of every input of corrections, as they were given to ``amend``."""
+        values = await self.link.command("HGETALL", self.link.prefix + "amended")
+        return {key.decode(): value.decode() for key, value in values.items()}
 
     async def published_offset(self, partition: int) -> int:
         """Return the last offset of a decision partition up to which all decisions are in the store, -1 for none."""

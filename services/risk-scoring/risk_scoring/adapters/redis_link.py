@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
 from uuid import uuid4
@@ -21,13 +22,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from risk_scoring.ports import StoreForgotten
+
 _LOCK_MS = 30_000
-
-
-class StoreForgot(Unavailable):
-    """Redis restarted, failed over or was emptied; a restore has to come first."""
-
-    default_reason = "STORE_NOT_RESTORED"
 
 
 def _script(name: str) -> str:
@@ -50,6 +47,7 @@ class RedisLink:
             redis_connect_func=self._on_connect,
         )
         self.redis: Redis = Redis(connection_pool=self._pool)
+        self._execute: Callable[..., Awaitable[Any]] = self.redis.execute_command
         self._sources = {name: _script(name) for name in ("observe", "finalise", "restore", "amend")}
         self._digests = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in self._sources.items()}
         self._run_id: str | None = None
@@ -65,15 +63,15 @@ class RedisLink:
             self.generation = None
         self._run_id = run_id
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close all connections."""
         await self.redis.aclose()
         await self._pool.disconnect()
 
     async def call(self, name: str, *args: bytes | str, timeout_s: float | None = None) -> Any:
-        """Run a script on the current generation. Raises StoreForgot, Unavailable (reason FEATURE_STORE_DOWN), InvalidArgument."""
+        """Run a script on the current generation. Raises StoreForgotten, Unavailable (reason FEATURE_STORE_DOWN), InvalidArgument."""
         if self.generation is None:
-            raise StoreForgot("the feature store is not restored yet")
+            raise StoreForgotten("the feature store is not restored yet")
         return await self.evaluate(name, self.prefix, self.generation, *args, timeout_s=timeout_s)
 
     async def evaluate(self, name: str, *args: bytes | str, timeout_s: float | None = None) -> Any:
@@ -81,9 +79,9 @@ class RedisLink:
         try:
             async with asyncio.timeout(timeout_s):
                 try:
-                    return await self.redis.execute_command("EVALSHA", self._digests[name], 0, *args)
+                    return await self._execute("EVALSHA", self._digests[name], 0, *args)
                 except NoScriptError:
-                    return await self.redis.execute_command("EVAL", self._sources[name], 0, *args)
+                    return await self._execute("EVAL", self._sources[name], 0, *args)
         except ResponseError as error:
             raise self._refused(error) from error
         except (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError) as error:
@@ -93,7 +91,7 @@ class RedisLink:
         text = str(error)
         if "GENERATION" in text:
             self.generation = None
-            return StoreForgot("the feature store was restored by somebody else or forgot")
+            return StoreForgotten("the feature store was restored by somebody else or forgot")
         if "RESTORE" in text:
             return Unavailable("somebody else restores the feature store", reason="RESTORE_ELSEWHERE")
         if "INVALID" in text:
@@ -103,7 +101,7 @@ class RedisLink:
     async def command(self, *args: Any) -> Any:
         """Run one command; a store that does not answer raises Unavailable."""
         try:
-            return await self.redis.execute_command(*args)
+            return await self._execute(*args)
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             raise Unavailable("feature store does not answer", reason="FEATURE_STORE_DOWN", retry_after_s=0.2) from error
         except RedisError as error:
@@ -155,7 +153,7 @@ class RedisLink:
         """Declare the store restored; raises Unavailable when Redis restarted while it was."""
         info = await self.command("INFO", "server")
         if str(info["run_id"]) != self._run_id:
-            raise StoreForgot("Redis restarted during the restore")
+            raise StoreForgotten("Redis restarted during the restore")
         generation = f"{self._run_id}:{uuid4().hex}"
         await self.command("SET", self.prefix + "generation", generation)
         self.generation = generation

@@ -54,7 +54,7 @@ class Candidate(NamedTuple):
 
     decision_id: bytes
     fingerprint: bytes
-    tenant: str
+    cap_scope: str  # whose declines are counted together: the tenant
     decision: bytes
     audit: bytes
     capped_decision: bytes
@@ -70,7 +70,7 @@ class Finalised:
 
 
 class CapPolicy(NamedTuple):
-    """Decline cap (rule D18): the share of declines in a processing-time interval, from a least number of decisions on."""
+    """Decline cap of one scope (rule D18): the share of declines in a processing-time interval, from a least number of decisions on."""
 
     interval_s: int
     highest_rate: float
@@ -80,7 +80,7 @@ class CapPolicy(NamedTuple):
 class Change(NamedTuple):
     """A later correction of an observed transaction; field order as in state.lua."""
 
-    kind: str  # label, decline, reverse or advice
+    kind: str  # label, decline, cancel, reverse or advice
     observation: Observation
     frauds: int
     genuine: int

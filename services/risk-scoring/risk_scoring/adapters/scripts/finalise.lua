@@ -1,28 +1,30 @@
 -- D6, D18. One call per batch, before any send or reply: set-if-absent of the exact decision bytes, and the count for the decline cap.
 --
--- ARGV[1] prefix, ARGV[2] expected generation, ARGV[3] MessagePack {dedupe horizon s, cap interval number, cap interval s, highest decline rate,
--- least denominator, watermarks [partition, offset, ...]}, ARGV[4] MessagePack array of candidates {id, fingerprint, tenant, decision, audit,
--- capped decision or '', capped audit or ''}. A candidate with a capped form is a decline that the cap may turn into a review.
+-- ARGV[1] prefix, ARGV[2] expected generation, ARGV[3] MessagePack {dedupe horizon s, caps by scope {interval number, interval s, highest decline
+-- rate, least denominator}, watermarks [partition, offset, ...]}, ARGV[4] MessagePack array of candidates {id, fingerprint, cap scope, decision,
+-- audit, capped decision or '', capped audit or ''}. A candidate with a capped form is a decline that the cap may turn into something milder.
 -- Returns {status letters, extras}: w this candidate won, k its capped form won, l another decision was stored before (extras: decision, audit),
 -- c same id with another fingerprint.
 prefix = ARGV[1]
 local header, batch = unpack_(ARGV[3]), unpack_(ARGV[4])
-local horizon_s, interval, interval_s, highest, least, marks = header[1], header[2], header[3], header[4], header[5], header[6]
+local horizon_s, policies, marks = header[1], header[2], header[3]
 if not generation_ok(ARGV[2]) then return redis.error_reply('GENERATION the store was restored or forgot') end
 for i, candidate in ipairs(batch) do
   for field = 1, 7 do
     if type(candidate[field]) ~= 'string' then return redis.error_reply('INVALID candidate ' .. i .. ' field ' .. field) end
   end
+  if not policies[candidate[3]] then return redis.error_reply('INVALID candidate ' .. i .. ' cap scope') end
 end
 
 local caps = {}
-local function cap_of(tenant)
-  local cap = caps[tenant]
+local function cap_of(scope)
+  local cap = caps[scope]
   if not cap then
-    local key = prefix .. 'cap:' .. interval .. ':' .. tenant
+    local policy = policies[scope]
+    local key = prefix .. 'cap:' .. policy[1] .. ':' .. scope
     local values = redis.call('HMGET', key, 'total', 'declined')
-    cap = { key = key, total = tonumber(values[1] or 0), declined = tonumber(values[2] or 0) }
-    caps[tenant] = cap
+    cap = { key = key, ttl = policy[2] * 2, highest = policy[3], least = policy[4], total = tonumber(values[1] or 0), declined = tonumber(values[2] or 0) }
+    caps[scope] = cap
   end
   return cap
 end
@@ -43,7 +45,7 @@ for i, candidate in ipairs(batch) do
     local decision, audit, letter = candidate[4], candidate[5], 'w'
     cap.total = cap.total + 1
     if candidate[6] ~= '' then
-      if cap.total >= least and cap.declined + 1 > highest * cap.total then
+      if cap.total >= cap.least and cap.declined + 1 > cap.highest * cap.total then
         decision, audit, letter = candidate[6], candidate[7], 'k'
       else
         cap.declined = cap.declined + 1
@@ -55,7 +57,7 @@ for i, candidate in ipairs(batch) do
 end
 for _, cap in pairs(caps) do
   redis.call('HSET', cap.key, 'total', cap.total, 'declined', cap.declined)
-  redis.call('EXPIRE', cap.key, interval_s * 2)
+  redis.call('EXPIRE', cap.key, cap.ttl)
 end
 for i = 1, #marks, 2 do
   local before = tonumber(redis.call('HGET', prefix .. 'published', marks[i]) or -1)

@@ -239,7 +239,7 @@ local function label_entity(key, t, frauds, genuine)
   keep(key, state)
 end
 
--- A correction as the caller packs it: kind ('label', 'decline', 'reverse', 'advice'), transaction, frauds, genuine, amount.
+-- A correction as the caller packs it: kind ('label', 'decline', 'cancel', 'reverse', 'advice'), transaction, frauds, genuine, amount.
 local KIND, OF, FRAUDS, GENUINE, TAKEN = 1, 2, 3, 4, 5
 
 local function correct(change)
@@ -255,7 +255,7 @@ local function correct(change)
     else
       local state = load(key)
       if state then
-        add_at(state, t, kind == 'decline' and -1 or 0, -change[TAKEN])
+        add_at(state, t, kind == 'reverse' and 0 or -1, -change[TAKEN])
         if kind == 'decline' then
           state[DECLINED][#state[DECLINED] + 1] = t
           if #state[DECLINED] > EDGES then table.remove(state[DECLINED], 1) end

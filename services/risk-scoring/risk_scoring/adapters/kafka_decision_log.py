@@ -1,0 +1,34 @@
+"""The decision topic as a log of exact decision records."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from meshkit.config import KafkaSettings
+from meshkit.events.replay import TopicReader
+
+DECISION_TOPIC = "finmesh.risk.v1.TransactionDecided"
+
+
+class KafkaDecisionLog:
+    """Reads partitions of the decision topic. Raises Unavailable when the broker does not answer."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+
+    async def partitions(self) -> Sequence[int]:
+        """Return the partitions' numbers."""
+        reader = TopicReader(self._kafka, DECISION_TOPIC)
+        try:
+            return await reader.partitions()
+        finally:
+            await reader.close()
+
+    async def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[bytes], int]]:
+        """Yield (decision records, next offset) up to the last stable offset."""
+        reader = TopicReader(self._kafka, DECISION_TOPIC)
+        try:
+            async for records, next_offset in reader.read(partition, first_offset):
+                yield [record.value for record in records if record.value], next_offset
+        finally:
+            await reader.close()

@@ -1,0 +1,132 @@
+"""The decision topic as the arbiter while Redis is down (rule D22), under the stream's own transactional ids."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from meshkit.audit.batch import BatchSigner, BatchWriter
+from meshkit.clock import Clock
+from meshkit.config import KafkaSettings
+from meshkit.errors import Unavailable
+from meshkit.events.exactly_once import send_all, start_transactional, transactional_id
+from meshkit.events.replay import TopicReader
+from meshkit.telemetry.context import TraceContext
+
+from risk_scoring.adapters.kafka_decision_log import DECISION_TOPIC
+from risk_scoring.adapters.kafka_publisher import AUDIT_TOPIC, account_partition
+from risk_scoring.domain.decision import Request, Verdict
+from risk_scoring.messages import AuditMessages, decision_message
+
+
+class _Held:
+    """One partition that this process may answer: its producer, and the first decision of each id that was read."""
+
+    def __init__(self, producer: AIOKafkaProducer, audit: AuditMessages, reader: TopicReader, offset: int) -> None:
+        self.producer = producer
+        self.audit = audit
+        self.reader = reader
+        self.offset = offset
+        self.first: dict[bytes, bytes] = {}
+        self.lock = asyncio.Lock()
+
+
+class KafkaOutageLog:
+    """``group``: the stream's group name, whose transactional ids are taken over. ``identify`` gives the decision id of a record's bytes."""
+
+    def __init__(
+        self, kafka: KafkaSettings, group: str, signer: BatchSigner, identify: Callable[[bytes], bytes], clock: Clock, lookback_s: float
+    ) -> None:
+        self._kafka = kafka
+        self._group = group
+        self._signer = signer
+        self._identify = identify
+        self._clock = clock
+        self._lookback_s = lookback_s
+        self._held: dict[int, _Held] = {}
+        self._decisions = kafka.topic_prefix + DECISION_TOPIC
+        self._count = 0
+
+    async def partitions(self) -> Sequence[int]:
+        """Return the partitions of the decision topic."""
+        reader = TopicReader(self._kafka, DECISION_TOPIC)
+        try:
+            found = await reader.partitions()
+        finally:
+            await reader.close()
+        self._count = len(found)
+        return found
+
+    async def enter(self) -> None:
+        """Take every partition. Raises Unavailable; what was taken until then stays taken."""
+        for partition in await self.partitions():
+            if partition not in self._held:
+                self._held[partition] = await self._take(partition)
+                await self._catch_up(partition, self._held[partition])
+
+    async def _take(self, partition: int) -> _Held:
+        try:
+            producer = await start_transactional(self._kafka, transactional_id(self._kafka, self._group, partition))
+        except KafkaError as error:
+            raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN") from error
+        writer = BatchWriter(f"risk-scoring/outage/{partition}", time.time_ns() // 1_000, self._signer)
+        audit = AuditMessages(self._kafka.topic_prefix + AUDIT_TOPIC, 0, writer)
+        reader = TopicReader(self._kafka, DECISION_TOPIC)
+        return _Held(producer, audit, reader, await reader.offset_at(partition, self._clock.now_s() - self._lookback_s))
+
+    async def leave(self) -> None:
+        """Close everything; the stream takes its ids back by itself."""
+        held, self._held = self._held, {}
+        for each in held.values():
+            await _closed(each)
+
+    async def partition_of(self, account_id: str) -> int:
+        """Return the partition of an account. Raises Unavailable before the partitions are taken."""
+        if not self._held or len(self._held) < self._count:
+            raise Unavailable("the event log is being read", reason="OUTAGE_NOT_READY", retry_after_s=0.2)
+        return account_partition(account_id, self._count)
+
+    async def first(self, partition: int, decision_id: bytes) -> bytes | None:
+        """Return the first decision of an id, up to the last stable offset."""
+        held = self._holder(partition)
+        async with held.lock:
+            await self._catch_up(partition, held)
+        return held.first.get(decision_id)
+
+    async def publish(self, partition: int, request: Request, decision: bytes, audit: bytes) -> None:
+        """Write decision and audit record in one transaction. Raises Unavailable when the right was lost meanwhile."""
+        held = self._holder(partition)
+        context = TraceContext(*request.trace).child()
+        message = decision_message(self._decisions, partition, Verdict(request, decision, audit), context)
+        async with held.lock:
+            try:
+                async with held.producer.transaction():
+                    await send_all(held.producer, [*held.audit.of([audit], [context] if context.sampled else []), message])
+            except KafkaError as error:
+                self._held.pop(partition, None)
+                await _closed(held)
+                raise Unavailable("the right to answer the partition was lost", reason="NOT_RECORDED", retry_after_s=0.2) from error
+
+    def _holder(self, partition: int) -> _Held:
+        held = self._held.get(partition)
+        if held is None:
+            raise Unavailable("the partition is not held", reason="OUTAGE_NOT_READY", retry_after_s=0.2)
+        return held
+
+    async def _catch_up(self, partition: int, held: _Held) -> None:
+        async for records, next_offset in held.reader.read(partition, held.offset):
+            for record in records:
+                if record.value:
+                    held.first.setdefault(self._identify(record.value), record.value)
+            held.offset = next_offset
+
+
+async def _closed(held: _Held) -> None:
+    await held.reader.close()
+    try:
+        await asyncio.wait_for(held.producer.stop(), 2.0)
+    except (TimeoutError, KafkaError):
+        return

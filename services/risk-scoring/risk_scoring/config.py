@@ -1,0 +1,42 @@
+"""Settings of risk-scoring, both processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from meshkit.config import Milliseconds, RedisSettings, ServiceConfig, TritonSettings
+from pydantic import Field
+
+_RULES = Path(__file__).resolve().parent.parent / "rules"
+
+
+class RiskScoringConfig(ServiceConfig):
+    """Every setting; environment names carry the prefix FINMESH_."""
+
+    listen: str = Field(default="127.0.0.1:50061", description="host:port of the gRPC server")
+    redis: RedisSettings = RedisSettings()
+    triton: TritonSettings = TritonSettings()
+    redis_prefix: str = Field(default="finmesh:", description="prepended to every Redis key: one for each environment or test")
+    model_repository: Path = Field(
+        default=Path("models/repository"), description="folder of Triton's model repository, for the in-process fallback"
+    )
+    model_version: str = Field(default="", description="version of the fraud model; empty: the highest")
+    rules: Path = Field(default=_RULES / "anti-fraud.json", description="rule set in force (JDM)")
+    channels: Path = Field(default=_RULES / "channels.yaml", description="channel modes, thresholds, decline cap")
+    rates: Path = Field(default=_RULES / "rates.yaml", description="currency rates with their version")
+    dedupe_horizon_s: Annotated[int, Field(ge=60, le=30 * 86_400)] = Field(
+        default=86_400, description="how long a decision is remembered in Redis; older events are refused as TOO_OLD"
+    )
+    stream_max_batch: Annotated[int, Field(ge=1, le=2_000)] = Field(default=256, description="records decided together at most (rule D21)")
+    coalesce_max: Annotated[int, Field(ge=1, le=512)] = Field(default=64, description="synchronous calls decided together at most")
+    sync_store_timeout_ms: Milliseconds = Field(
+        default=60, description="one call to Redis on the synchronous path; past it rule D22 applies"
+    )
+    outage_after_ms: Milliseconds = Field(
+        default=200, description="Redis unreachable for this long: synchronous calls are decided without it (rule D22)"
+    )
+    outage_lookback_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=900.0, description="how far back the decision topic is searched for a decision while Redis is down (rule D22)"
+    )
+    callers: tuple[str, ...] = Field(default=("gateway",), description="workloads that may call the RPCs")

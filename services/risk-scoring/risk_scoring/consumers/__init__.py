@@ -1,0 +1,1 @@
+"""Events in, one module for each kind: transactions (decided), corrections (labels and lifecycle), credit transfers (republished)."""

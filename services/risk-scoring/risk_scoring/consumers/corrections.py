@@ -1,0 +1,94 @@
+"""Labels and lifecycle reports: a sink of `meshkit.events.offsets_in_db` whose database is the feature store.
+
+Effect and input position are written by one script, so nothing counts twice and nothing is left out, also after Redis forgot: the position went
+back with the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aiokafka import ConsumerRecord
+from finmesh.risk.v1.transaction_pb2 import LabelReported, TransactionLifecycleReported
+from meshkit.clock import Clock
+from meshkit.errors import InvalidArgument, MeshError
+from meshkit.events.dead_letter import DeadLetterWriter
+from meshkit.events.offsets_in_db import Loss, Position
+
+from risk_scoring import translate
+from risk_scoring.domain.observation import Change
+from risk_scoring.ports import FeatureStore, StoreForgotten
+from risk_scoring.steps.identify import Identifier
+from risk_scoring.steps.restore import Restorer
+from risk_scoring.usecases.on_label_reported import label_change
+from risk_scoring.usecases.on_transaction_lifecycle_reported import lifecycle_change
+
+LABEL_TOPIC = "finmesh.risk.v1.LabelReported"
+LIFECYCLE_TOPIC = "finmesh.risk.v1.TransactionLifecycleReported"
+_FUTURE_S = 300
+
+
+class Corrections:
+    """Applies corrections of both topics; poison goes to dead letters before the position moves on."""
+
+    def __init__(
+        self, store: FeatureStore, restorer: Restorer, identifier: Identifier, dead_letters: DeadLetterWriter, clock: Clock
+    ) -> None:
+        self._store = store
+        self._restorer = restorer
+        self._identifier = identifier
+        self._dead_letters = dead_letters
+        self._clock = clock
+
+    async def positions(self, topic: str) -> Mapping[int, Position]:
+        """Return where each partition goes on. Raises Unavailable."""
+        await self._restorer.ensure()
+        found = {}
+        for source, position in (await self._store.amended()).items():
+            name, _, partition = source.rpartition(":")
+            if name == topic:
+                incarnation, _, offset = position.rpartition("@")
+                found[int(partition)] = Position(int(partition), incarnation, int(offset))
+        return found
+
+    async def store(self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position]) -> None:
+        """Apply the records of each partition together with its new position. Raises Unavailable."""
+        del losses  # features lack what retention took; the audit log is what proves gaps
+        for position in positions:
+            changes = []
+            topic = ""
+            for record in records:
+                if record.partition != position.partition:
+                    continue
+                topic = record.topic
+                try:
+                    change = self._change(record)
+                except MeshError as error:
+                    await self._dead_letters.write(record, error)
+                    continue
+                if change is not None:
+                    changes.append(change)
+            if topic:
+                await self._amend(changes, f"{topic}:{position.partition}", f"{position.incarnation}@{position.next_offset}")
+
+    async def _amend(self, changes: Sequence[Change], source: str, position: str) -> None:
+        try:
+            await self._store.amend(changes, source, position)
+        except StoreForgotten:
+            await self._restorer.ensure()
+            raise  # the stored position went back: everything since then is read again
+
+    def _change(self, record: ConsumerRecord) -> Change | None:
+        """Return what a record changes. Raises InvalidArgument."""
+        if record.topic.endswith(LABEL_TOPIC):
+            label = translate.parse(LabelReported, record.value)
+            if label.known_at.seconds > self._clock.now_s() + _FUTURE_S:
+                raise InvalidArgument("the label is known only in the future", reason="IN_THE_FUTURE")
+            seen = self._identifier.observation(translate.transaction(label.transaction))
+            return label_change(seen, label.label_id, label.type, label.retracted)
+        report = translate.parse(TransactionLifecycleReported, record.value)
+        t = translate.transaction(report.transaction)
+        partial = (
+            self._identifier.to_reference(report.amount.amount_minor, report.amount.currency_code) if report.HasField("amount") else None
+        )
+        return lifecycle_change(self._identifier.observation(t), report.report_id, report.type, partial)

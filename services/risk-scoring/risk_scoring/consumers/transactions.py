@@ -1,0 +1,123 @@
+"""Events in: bytes to requests, verdicts to messages. What can't be decided becomes a dead letter with its reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiokafka import ConsumerRecord
+from finmesh.risk.v1.transaction_pb2 import TransactionAuthorizationRequested
+from meshkit.audit.batch import BatchSigner, BatchWriter
+from meshkit.clock import Clock
+from meshkit.crypto.seal import Sealer
+from meshkit.errors import Conflict, InvalidArgument, MeshError, TooOld
+from meshkit.events.dead_letter import rejected
+from meshkit.events.message import Message
+from meshkit.telemetry import spans
+from meshkit.telemetry.context import TraceContext, from_headers
+
+from risk_scoring import stream_telemetry, translate
+from risk_scoring.domain.decision import Request, Verdict
+from risk_scoring.messages import AuditMessages, decision_message
+from risk_scoring.steps.identify import Identifier
+from risk_scoring.steps.timeline import Timeline
+from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
+
+TRANSACTION_TOPIC = "finmesh.risk.v1.TransactionAuthorizationRequested"
+_FUTURE_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTopics:
+    """Names with their environment prefix."""
+
+    input: str
+    decisions: str
+    audit: str
+
+
+class TransactionStream:
+    """Handler of the transaction topic for `meshkit.events.exactly_once`."""
+
+    def __init__(
+        self,
+        usecase: OnTransactionAuthorizationRequested,
+        identifier: Identifier,
+        topics: StreamTopics,
+        signer: BatchSigner,
+        sealer: Sealer,
+        clock: Clock,
+        dedupe_horizon_s: int,
+    ) -> None:
+        self._usecase = usecase
+        self._identifier = identifier
+        self._topics = topics
+        self._signer = signer
+        self._sealer = sealer
+        self._clock = clock
+        self._horizon_s = dedupe_horizon_s
+        self._audit: dict[int, AuditMessages] = {}
+        self._published: dict[int, int] = {}
+        self._metrics = stream_telemetry.Instruments()
+
+    async def assigned(self, partition: int, epoch: int) -> None:
+        """Begin a partition: restore what others decided for it, start a new audit epoch."""
+        await self._usecase.assigned(partition)
+        writer = BatchWriter(f"risk-scoring/stream/{partition}", epoch, self._signer)
+        self._audit[partition] = AuditMessages(self._topics.audit, 0, writer)
+        self._published.pop(partition, None)
+
+    async def handle(self, partition: int, records: Sequence[ConsumerRecord]) -> Sequence[Message]:
+        """Return decisions, audit batch and dead letters of one batch."""
+        timeline = Timeline()
+        requests: list[Request] = []
+        contexts: list[tuple[ConsumerRecord, TraceContext]] = []
+        messages: list[Message] = []
+        with timeline.part("parse"):
+            for record in records:
+                context = from_headers(record.headers) or spans.root()
+                try:
+                    requests.append(self._request(partition, record, context))
+                    contexts.append((record, context))
+                except MeshError as error:
+                    messages.append(rejected(self._sealer, record, error))
+        if not requests:
+            return messages
+        published = {partition: self._published[partition]} if partition in self._published else {}
+        verdicts = await self._usecase.decide(requests, published, timeline)
+        decided: list[tuple[Verdict, TraceContext]] = []
+        for verdict, (record, context) in zip(verdicts, contexts, strict=True):
+            if verdict.conflict:
+                messages.append(rejected(self._sealer, record, Conflict("the same transaction came with other content")))
+                continue
+            own = context.child()
+            decided.append((verdict, own))
+            messages.append(decision_message(self._topics.decisions, partition, verdict, own))
+        recorded = [own for verdict, own in decided if own.sampled or verdict.friction]
+        messages += self._audit[partition].of([verdict.audit for verdict, _ in decided if verdict.audit], recorded)
+        stream_telemetry.write_spans(partition, contexts, decided, timeline)
+        self._metrics.batch(partition, decided, [record for record, _ in contexts], len(records) - len(decided), time.time())
+        return messages
+
+    async def committed(self, partition: int, written: dict[tuple[str, int], int]) -> None:
+        """Remember up to which offset the decision partition is known to hold what the store holds."""
+        last = written.get((self._topics.decisions, partition))
+        if last is not None:
+            self._published[partition] = last
+
+    def _request(self, partition: int, record: ConsumerRecord, context: TraceContext) -> Request:
+        """Return the request of a record. Raises InvalidArgument, TooOld."""
+        transaction = translate.transaction(translate.parse(TransactionAuthorizationRequested, record.value))
+        age_s = self._clock.now_s() - transaction.event_time_us / 1_000_000
+        if age_s > self._horizon_s:
+            raise TooOld("older than the dedupe horizon")
+        if age_s < -_FUTURE_S:
+            raise InvalidArgument("the event lies in the future", reason="IN_THE_FUTURE")
+        return Request(
+            transaction,
+            self._identifier.observation(transaction),
+            context,
+            partition=partition,
+            offset=record.offset,
+        )

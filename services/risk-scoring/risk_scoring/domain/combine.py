@@ -1,0 +1,107 @@
+"""Rules, score, lists and channel policy become drafts of decisions, vectorised over a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk_scoring.domain.decision import Draft, Request, Versions
+from risk_scoring.domain.features import FEATURES, NAMES, SCHEMA_VERSION
+from risk_scoring.domain.outcome import ChannelMode, Outcome, act, cappable, recommend
+from risk_scoring.domain.request_columns import request_columns
+from risk_scoring.domain.rules import RuleResult
+from risk_scoring.domain.snapshot import Snapshot
+from risk_scoring.domain.tree_paths import TreePaths
+
+_TOP_REASONS = 4
+_LEAST_CONTRIBUTION = 0.05  # log-odds below which a feature is no reason
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Probabilities (n,), NaN where no model answered; what was missing; and whose scores they are (empty without a model)."""
+
+    values: NDArray[np.float64]
+    degradations: tuple[int, ...]
+    model_version: str
+    model_digest: str
+
+
+class Combiner:
+    """``paths``: the model's trees, for the reasons of decisions that ask for more than approve."""
+
+    def __init__(self, paths: TreePaths) -> None:
+        self._paths = paths
+
+    def combine(
+        self,
+        requests: Sequence[Request],
+        vectors: NDArray[np.float32],  # (n, features) float32; NaN rows when there are no features
+        scores: Scores,
+        snapshot: Snapshot,
+        now_s: float,
+        extra: Sequence[tuple[int, ...]],
+    ) -> tuple[list[Draft], list[Draft | None]]:
+        """Return drafts and, where the decline cap may act, the milder draft it would put in their place.
+
+        ``extra``: further degradations of each row.
+        """
+        n = len(requests)
+        lists = snapshot.lists
+        blocked = np.fromiter((lists.blocks(r.transaction, now_s) for r in requests), np.bool_, n)
+        trusted = np.fromiter((lists.trusts(r.transaction, now_s) for r in requests), np.bool_, n)
+        amounts = np.fromiter((r.observation.amount_minor / 100 for r in requests), np.float64, n)
+        columns = dict(zip(NAMES, vectors.T, strict=True))
+        columns.update(request_columns([r.transaction for r in requests], amounts, blocked, trusted))
+        ruled = snapshot.rules.evaluate(columns, n)
+        channel = np.fromiter((r.transaction.channel for r in requests), np.int8, n)
+        policies = snapshot.channels
+        mode = policies.modes[channel]
+        thresholds = policies.thresholds[channel]
+        advice = recommend(scores.values, ruled.action, blocked, trusted, thresholds)
+        acting = act(advice.outcome, mode, policies.defaults[channel])
+        milder = cappable(acting, advice.hard, mode)
+        reasons = self._reasons(vectors, scores, ruled, advice.outcome, blocked)
+        versions = Versions(SCHEMA_VERSION, snapshot.rules.version, scores.model_version, scores.model_digest, snapshot.rate_version)
+        drafts: list[Draft] = []
+        capped: list[Draft | None] = []
+        finite: NDArray[np.bool_] = np.isfinite(vectors).all(axis=1)
+        for i, request in enumerate(requests):
+            score = float(scores.values[i])
+            draft = Draft(
+                request=request,
+                mode=int(mode[i]),
+                outcome=int(acting[i]),
+                recommended=int(advice.outcome[i]),
+                score=None if score != score else score,
+                reasons=(("R_CHANNEL_DEFAULT", 0.0),) if mode[i] == ChannelMode.OFF else reasons[i],
+                rule_hits=ruled.names(i),
+                thresholds=(float(thresholds[i, 0]), float(thresholds[i, 1]), float(thresholds[i, 2])),
+                versions=versions,
+                degradations=scores.degradations + extra[i],
+                features=vectors[i].tobytes() if finite[i] else b"",
+                decided_time_s=now_s,
+            )
+            drafts.append(draft)
+            capped.append(replace(draft, outcome=int(policies.overflows[channel[i]]), capped=True) if milder[i] else None)
+        return drafts, capped
+
+    def _reasons(
+        self, vectors: NDArray[np.float32], scores: Scores, ruled: RuleResult, outcome: NDArray[np.int8], blocked: NDArray[np.bool_]
+    ) -> list[tuple[tuple[str, float], ...]]:
+        """Rule reasons for all, path contributions for what is more than an approval; strongest first."""
+        found: list[dict[str, float]] = [dict(ruled.reasons(i)) for i in range(len(vectors))]
+        for i in np.flatnonzero(blocked):
+            found[i]["R_BLOCK_LISTED"] = max(found[i].get("R_BLOCK_LISTED", 0.0), 10.0)
+        rows = np.flatnonzero((outcome != Outcome.APPROVE) & np.isfinite(scores.values))
+        if len(rows):
+            moves = self._paths.contributions(vectors[rows], len(FEATURES))[:, : len(FEATURES)]
+            for row, values in zip(rows, moves, strict=True):
+                for position in np.argsort(-values)[:_TOP_REASONS]:
+                    code, weight = FEATURES[position].reason, float(values[position])
+                    if code and weight >= _LEAST_CONTRIBUTION:
+                        found[row][code] = max(found[row].get(code, 0.0), weight)
+        return [tuple(sorted(each.items(), key=lambda item: -item[1])) for each in found]

@@ -1,0 +1,85 @@
+"""A request for a decision, the decision before it is bytes, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from risk_scoring.domain.observation import Observation
+from risk_scoring.domain.transaction import Transaction
+
+# Values of finmesh.risk.v1.Degradation; tests/contract holds them together.
+MODEL_IN_PROCESS, RULES_ONLY, NO_FEATURES, DEADLINE, OLD_SCHEMA = 1, 2, 3, 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks and for what. Empty for streamed events: the stream's own purpose applies."""
+
+    request_id: str = ""
+    principal: str = ""
+    purpose: str = "fraud-prevention"
+    policy_hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One transaction that wants a decision."""
+
+    transaction: Transaction
+    observation: Observation
+    trace: tuple[int, int, bool]  # trace id, span id, sampled
+    asker: Asker = field(default_factory=Asker)
+    partition: int = -1  # input partition, -1 for a synchronous request
+    offset: int = -1
+
+    @property
+    def trace_id(self) -> bytes:
+        """16 bytes of the trace id."""
+        return self.trace[0].to_bytes(16, "big")
+
+    @property
+    def decision_id(self) -> bytes:
+        """16 bytes; equal for every arrival of the same transaction."""
+        return self.observation.decision_id
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What decided."""
+
+    feature_schema: int
+    rule_set: str
+    model: str
+    model_digest: str
+    rates: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A decision before it is bytes. Outcomes and modes are the numbers of finmesh.risk.v1."""
+
+    request: Request
+    mode: int
+    outcome: int
+    recommended: int
+    score: float | None  # rounded to six decimals
+    reasons: tuple[tuple[str, float], ...]
+    rule_hits: tuple[str, ...]
+    thresholds: tuple[float, float, float]
+    versions: Versions
+    degradations: tuple[int, ...]
+    features: bytes  # little-endian float32, empty when the store was down
+    decided_time_s: float
+    capped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a request: the bytes that hold, wherever they came from. ``conflict``: same id, other fingerprint, no bytes."""
+
+    request: Request
+    decision: bytes
+    audit: bytes
+    replayed: bool = False
+    conflict: bool = False
+    friction: bool = False  # this very decision asks for more than approve

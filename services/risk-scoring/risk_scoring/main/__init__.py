@@ -1,0 +1,1 @@
+"""Two composition roots, two processes: the stream's batches must not hold up a synchronous call."""

@@ -1,0 +1,77 @@
+"""What both processes are made of."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from meshkit.audit.batch import BatchSigner
+from meshkit.clock import Clock, SystemClock
+from meshkit.crypto.keyed_ids import KeyedIds
+from meshkit.service import Service
+from meshkit.triton.client import TritonClient
+
+from risk_scoring import translate
+from risk_scoring.adapters.file_policies import FilePolicies
+from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
+from risk_scoring.adapters.kafka_lists import KafkaLists
+from risk_scoring.adapters.model_files import load_model_files
+from risk_scoring.adapters.onnx_model import OnnxModel
+from risk_scoring.adapters.redis_feature_store import RedisFeatureStore
+from risk_scoring.adapters.redis_link import RedisLink
+from risk_scoring.adapters.triton_model import TritonModel
+from risk_scoring.config import RiskScoringConfig
+from risk_scoring.domain.combine import Combiner
+from risk_scoring.steps.decide import Decider
+from risk_scoring.steps.identify import Identifier
+from risk_scoring.steps.restore import Restorer
+from risk_scoring.steps.score import Scorer
+
+STREAM_GROUP = "risk-scoring-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Adapters and steps of one process."""
+
+    clock: Clock
+    keys: KeyedIds
+    signer: BatchSigner
+    policies: FilePolicies
+    link: RedisLink
+    store: RedisFeatureStore
+    restorer: Restorer
+    identifier: Identifier
+    codec: translate.RecordCodec
+    combiner: Combiner
+    decider: Decider
+
+
+async def assemble(config: RiskScoringConfig, service: Service) -> Parts:
+    """Build the parts and start what follows topics and files. Raises FailedPrecondition when model or policies are missing."""
+    clock, keys = SystemClock(), KeyedIds(config.keys)
+    policies = FilePolicies(config.rules, config.channels, config.rates, service)
+    files = load_model_files(config.model_repository, config.model_version)
+    triton = await service.add(TritonClient(config.triton.url))
+    link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
+    store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
+    restorer = Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record)
+    combiner, codec = Combiner(files.paths), translate.RecordCodec(keys)
+    scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000)
+    decider = Decider(store, scorer, combiner, codec, policies.current, clock)
+    lists = await service.add(aclosing(KafkaLists(config.kafka)))
+    service.task(lists.follow(policies.lists_changed), name="lists")
+    service.task(policies.watch(), name="policies")
+    return Parts(
+        clock,
+        keys,
+        BatchSigner(config.keys),
+        policies,
+        link,
+        store,
+        restorer,
+        Identifier(keys, policies.rates.to_reference_minor),
+        codec,
+        combiner,
+        decider,
+    )

@@ -1,0 +1,54 @@
+"""The RPC process: synchronous decisions, stored decisions, list changes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from uuid import uuid4
+
+from finmesh.risk.v1 import risk_scoring_service_pb2_grpc
+from meshkit.rpc.server import MeshServer
+from meshkit.service import Service, load_config
+
+from risk_scoring import translate
+from risk_scoring.adapters.kafka_outage_log import KafkaOutageLog
+from risk_scoring.adapters.kafka_publisher import KafkaPublisher
+from risk_scoring.adapters.lxml_pacs008 import parse_document
+from risk_scoring.config import RiskScoringConfig
+from risk_scoring.main.parts import STREAM_GROUP, assemble
+from risk_scoring.servicer import RiskScoringServicer
+from risk_scoring.steps.outage import Outage
+from risk_scoring.steps.startup import until_restored
+from risk_scoring.usecases.change_list_entry import ChangeListEntry
+from risk_scoring.usecases.get_decision import GetDecision
+from risk_scoring.usecases.score_transaction import ScoreTransaction
+
+
+async def main() -> None:
+    """Compose and run."""
+    config = load_config(RiskScoringConfig)
+    async with Service(config, name="risk-scoring") as service:
+        server = MeshServer(config.listen, config.tls, callers=config.callers)
+        parts = await assemble(config, service)
+        publisher = await service.add(aclosing(KafkaPublisher(config.kafka, parts.signer, parts.keys, uuid4().hex[:8])))
+        outage_log = KafkaOutageLog(config.kafka, STREAM_GROUP, parts.signer, translate.decision_id, parts.clock, config.outage_lookback_s)
+        policies, clock, after_s = parts.policies.current, parts.clock, config.outage_after_ms / 1000
+        without_store = Outage(outage_log, parts.restorer, parts.combiner, parts.codec, policies, clock, service, after_s)
+        outage = await service.add(aclosing(without_store))
+        score = ScoreTransaction(parts.decider, publisher, outage, config.coalesce_max, config.sync_store_timeout_ms / 1000)
+        servicer = RiskScoringServicer(
+            score,
+            GetDecision(parts.store),
+            ChangeListEntry(publisher),
+            parse_document,
+            parts.identifier,
+            parts.clock,
+            config.dedupe_horizon_s,
+        )
+        risk_scoring_service_pb2_grpc.add_RiskScoringServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
+        service.task(until_restored(parts.link, parts.restorer, service), name="restore")
+        await service.run(server)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

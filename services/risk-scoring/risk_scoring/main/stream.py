@@ -1,0 +1,56 @@
+"""The stream process: transactions in, decisions out; labels, lifecycle reports and credit transfers beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+from meshkit.crypto.seal import Sealer
+from meshkit.events.dead_letter import DeadLetterWriter
+from meshkit.events.exactly_once import ExactlyOnce
+from meshkit.events.offsets_in_db import OffsetsInDb
+from meshkit.rpc.server import MeshServer
+from meshkit.service import Service, load_config
+
+from risk_scoring.adapters.kafka_decision_log import DECISION_TOPIC
+from risk_scoring.adapters.kafka_publisher import AUDIT_TOPIC
+from risk_scoring.adapters.lxml_pacs008 import parse_document
+from risk_scoring.config import RiskScoringConfig
+from risk_scoring.consumers.corrections import LABEL_TOPIC, LIFECYCLE_TOPIC, Corrections
+from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
+from risk_scoring.consumers.transactions import TRANSACTION_TOPIC, StreamTopics, TransactionStream
+from risk_scoring.main.parts import STREAM_GROUP, assemble
+from risk_scoring.steps.startup import until_restored
+from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
+
+
+async def main() -> None:
+    """Compose and run."""
+    config = load_config(RiskScoringConfig)
+    async with Service(config, name="risk-scoring") as service:
+        server = MeshServer(config.listen, config.tls, callers=config.callers)
+        parts = await assemble(config, service)
+        sealer, kafka = Sealer(config.keys), config.kafka
+        topics = StreamTopics(*(kafka.topic_prefix + topic for topic in (TRANSACTION_TOPIC, DECISION_TOPIC, AUDIT_TOPIC)))
+        usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer)
+        transactions = TransactionStream(usecase, parts.identifier, topics, parts.signer, sealer, parts.clock, config.dedupe_horizon_s)
+        transfers = CreditTransferStream(kafka, parse_document, sealer)
+        letters = await service.add(aclosing(DeadLetterWriter(kafka, sealer)))
+        corrections = Corrections(parts.store, parts.restorer, parts.identifier, letters, parts.clock)
+
+        async def work() -> None:
+            await until_restored(parts.link, parts.restorer, service)
+            await asyncio.gather(
+                ExactlyOnce(kafka, TRANSACTION_TOPIC, STREAM_GROUP, transactions, service, config.stream_max_batch).run(),
+                ExactlyOnce(kafka, PACS008_TOPIC, "risk-scoring-pacs008", transfers, service).run(),
+                OffsetsInDb(kafka, LABEL_TOPIC, corrections, service).run(service.stopping),
+                OffsetsInDb(kafka, LIFECYCLE_TOPIC, corrections, service).run(service.stopping),
+            )
+
+        task = service.task(work(), name="stream")
+        await service.run(server)
+        task.cancel()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

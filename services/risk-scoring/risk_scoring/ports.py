@@ -1,0 +1,179 @@
+"""What risk-scoring needs from the world. Each port has one suite in tests/ports that every adapter passes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from meshkit.errors import Unavailable
+from numpy.typing import NDArray
+
+from risk_scoring.domain.decision import Draft, Request, Verdict
+from risk_scoring.domain.lists import ListChange
+from risk_scoring.domain.observation import Candidate, CapPolicy, Change, Finalised, Observation, Observed, RestoredRecord
+
+
+class StoreForgotten(Unavailable):
+    """The feature store restarted, failed over or was emptied: a restore has to come first (rule D8)."""
+
+    default_reason = "STORE_NOT_RESTORED"
+
+
+class FeatureStore(Protocol):
+    """State of entities, stored vectors and stored decisions. Raises Unavailable when it can't be reached or has to be restored first."""
+
+    async def observe(
+        self, batch: Sequence[Observation], partition: int = -1, offset: int = -1, timeout_s: float | None = None
+    ) -> Observed:
+        """Return stored decisions or feature vectors and count the new transactions (rule D4)."""
+        ...
+
+    async def finalise(
+        self,
+        candidates: Sequence[Candidate],
+        caps: Mapping[str, CapPolicy],
+        published: Mapping[int, int] | None = None,
+        timeout_s: float | None = None,
+    ) -> Finalised:
+        """Store decisions where none is stored yet, and say who won (rules D6, D18)."""
+        ...
+
+    async def amend(self, changes: Sequence[Change], source: str, position: str) -> str:
+        """Apply corrections together with the next position of their input (rule D17)."""
+        ...
+
+    async def amended(self) -> dict[str, str]:
+        """Return the next position of every input of corrections."""
+        ...
+
+    async def stored_decision(self, decision_id: bytes) -> bytes | None:
+        """Return a stored decision's bytes."""
+        ...
+
+
+class RestorableStore(Protocol):
+    """The side of the feature store that a restore needs (rules D8, D9)."""
+
+    async def adopt(self) -> bool:
+        """Say whether the store is restored since its process started, and work on it if so."""
+        ...
+
+    async def check_durability(self) -> None:
+        """Raise FailedPrecondition (STORE_NOT_DURABLE) when the store evicts or keeps nothing on disk."""
+        ...
+
+    async def lock(self) -> str | None:
+        """Become the one who restores; None when somebody else is."""
+        ...
+
+    async def hold(self, token: str) -> None:
+        """Stay the one who restores."""
+        ...
+
+    async def unlock(self, token: str) -> None:
+        """Let others restore."""
+        ...
+
+    async def invalidate(self) -> None:
+        """Stop all use of the store until it is restored."""
+        ...
+
+    async def publish_generation(self) -> None:
+        """Declare it restored."""
+        ...
+
+
+class RestoreTarget(Protocol):
+    """Where published decisions are put back."""
+
+    async def published_offset(self, partition: int) -> int:
+        """Return the last offset up to which the store knows all decisions of a partition, -1 for none."""
+        ...
+
+    async def restore(self, token: str, records: Sequence[RestoredRecord], partition: int, next_offset: int) -> tuple[int, int]:
+        """Put decisions back; returns (decisions, deltas)."""
+        ...
+
+
+class DecisionLog(Protocol):
+    """The decision topic, read as a log. Values are exact decision records."""
+
+    async def partitions(self) -> Sequence[int]:
+        """Return the partitions' numbers."""
+        ...
+
+    def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[bytes], int]]:
+        """Yield (decisions in order, next offset) up to the last stable offset at the time of the call (rule D13)."""
+        ...
+
+
+class DecisionPublisher(Protocol):
+    """Writes synchronous decisions."""
+
+    async def publish(self, verdicts: Sequence[Verdict]) -> None:
+        """Return when all in-sync replicas have every audit record and then every decision (rule D7). Raises Unavailable."""
+        ...
+
+
+class ListPublisher(Protocol):
+    """Writes changes of lists."""
+
+    async def publish_list_change(self, change: ListChange, payload: bytes) -> None:
+        """Return when all in-sync replicas have it. Raises Unavailable."""
+        ...
+
+
+class OutageLog(Protocol):
+    """The decision topic as the arbiter while the feature store is down (rule D22). Methods raise Unavailable."""
+
+    async def enter(self) -> None:
+        """Take the right to answer every partition and read what was decided lately."""
+        ...
+
+    async def leave(self) -> None:
+        """Give up the right."""
+        ...
+
+    async def partitions(self) -> Sequence[int]:
+        """Return the partitions' numbers."""
+        ...
+
+    async def partition_of(self, account_id: str) -> int:
+        """Return the partition that the account's events arrive on (Kafka's default partitioner)."""
+        ...
+
+    async def first(self, partition: int, decision_id: bytes) -> bytes | None:
+        """Return the first decision of an id, up to the last stable offset; None when there is none in the lookback."""
+        ...
+
+    async def publish(self, partition: int, request: Request, decision: bytes, audit: bytes) -> None:
+        """Write both in one transaction under the partition's right."""
+        ...
+
+
+class Model(Protocol):
+    """One version of the fraud model."""
+
+    version: str
+    digest: str
+
+    async def score(self, vectors: NDArray[np.float32], timeout_s: float) -> NDArray[np.float64]:
+        """Return fraud probabilities (n,) for vectors (n, features). Raises Unavailable or DeadlineExceeded."""
+        ...
+
+
+class Codec(Protocol):
+    """Encodes the two products. The bytes are compared, stored and published as they are."""
+
+    def decision(self, draft: Draft) -> bytes:
+        """Return the decision record."""
+        ...
+
+    def audit(self, draft: Draft, decision: bytes) -> bytes:
+        """Return the audit record that commits to the decision's bytes."""
+        ...
+
+    def fingerprint(self, decision: bytes) -> bytes:
+        """Return the fingerprint in a decision record."""
+        ...

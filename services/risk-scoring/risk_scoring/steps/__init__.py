@@ -1,0 +1,1 @@
+"""Async steps that the stream and the synchronous path share. They speak to ports and domain only."""

@@ -1,0 +1,140 @@
+"""Rule D22: decisions while the feature store is down.
+
+The event log is the arbiter then. This process takes the right to answer each partition from the stream (it initialises the partition's
+transactional id, which fences whoever held it), looks for an earlier decision of the same id, decides by rules on the request alone, publishes
+decision and audit record in one transaction, reads the partition back and returns the first record of the id. The stream, fenced, has to take the
+partition over again before it goes on, and so learns what was decided here. The way back is the same for this process: restore first, then use
+the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from meshkit.clock import Clock
+from meshkit.errors import MeshError, Unavailable
+from meshkit.service import Service
+
+from risk_scoring.domain.combine import Combiner, Scores
+from risk_scoring.domain.decision import NO_FEATURES, RULES_ONLY, Request, Verdict
+from risk_scoring.domain.snapshot import Snapshot
+from risk_scoring.ports import Codec, OutageLog
+from risk_scoring.steps.decide import no_features
+from risk_scoring.steps.restore import Restorer
+
+log = logging.getLogger(__name__)
+_PROBE_S = 0.2
+
+
+class Outage:
+    """Knows whether the store is down, decides without it meanwhile, and finds the way back."""
+
+    def __init__(
+        self,
+        outage_log: OutageLog,
+        restorer: Restorer,
+        combiner: Combiner,
+        codec: Codec,
+        snapshot: Callable[[], Snapshot],
+        clock: Clock,
+        health: Service,
+        after_s: float,
+    ) -> None:
+        self._log = outage_log
+        self._restorer = restorer
+        self._combiner = combiner
+        self._codec = codec
+        self._snapshot = snapshot
+        self._clock = clock
+        self._health = health
+        self._after_s = after_s
+        self._failing_since_s: float | None = None
+        self._way_back: asyncio.Task[None] | None = None
+        self._restoring: asyncio.Task[None] | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether the store must not be used now."""
+        return self._way_back is not None
+
+    def store_answered(self) -> None:
+        """Note that the store works."""
+        self._failing_since_s = None
+
+    def store_failed(self, error: MeshError) -> None:
+        """Note a failure; after some time of nothing but failures the outage begins."""
+        now_s = self._clock.monotonic_s()
+        if self._failing_since_s is None:
+            self._failing_since_s = now_s
+        if self._way_back is None and now_s - self._failing_since_s >= self._after_s:
+            self._health.degraded("redis", error.reason)
+            self._way_back = asyncio.create_task(self._return(), name="way back from the outage")
+
+    def store_forgot(self, error: MeshError) -> None:
+        """Note that the store answers but has to be restored first; begins to restore it."""
+        self.store_failed(error)
+        if self._restoring is None or self._restoring.done():
+            self._restoring = asyncio.create_task(self._restore(), name="restore")
+
+    async def _restore(self) -> None:
+        try:
+            await self._restorer.ensure()
+        except MeshError as again:
+            log.info("the feature store can't be restored yet: %s", again.reason)
+
+    async def _return(self) -> None:
+        """Take the partitions, then try until the store is restored and knows everything decided meanwhile."""
+        taken = False
+        while True:
+            try:
+                if not taken:
+                    await self._log.enter()
+                    taken = True
+                await self._restorer.ensure()
+                for partition in await self._log.partitions():
+                    await self._restorer.take_over(partition)
+                break
+            except MeshError as error:
+                log.info("the feature store is still down: %s", error.reason)
+                await asyncio.sleep(_PROBE_S)
+        self._failing_since_s = None
+        self._way_back = None
+        await self._log.leave()
+        self._health.recovered("redis")
+
+    async def aclose(self) -> None:
+        """Stop looking for the way back."""
+        tasks = [task for task in (self._way_back, self._restoring) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._log.leave()
+
+    async def decide(self, requests: Sequence[Request]) -> list[Verdict]:
+        """Decide without the store. Raises Unavailable when nothing can be recorded; then nothing is answered."""
+        return [await self._decide_one(request) for request in requests]
+
+    async def _decide_one(self, request: Request) -> Verdict:
+        partition = await self._log.partition_of(request.transaction.account_id)
+        earlier = await self._log.first(partition, request.decision_id)
+        if earlier is None:
+            decision, audit = self._by_rules(request)
+            await self._log.publish(partition, request, decision, audit)
+            earlier = await self._log.first(partition, request.decision_id)
+            if earlier is None:
+                raise Unavailable("the decision could not be read back", reason="NOT_RECORDED")
+            if earlier == decision:
+                return Verdict(request, decision, audit)
+        if self._codec.fingerprint(earlier) != request.observation.fingerprint:
+            return Verdict(request, b"", b"", conflict=True)
+        return Verdict(request, earlier, b"", replayed=True)
+
+    def _by_rules(self, request: Request) -> tuple[bytes, bytes]:
+        scores = Scores(np.array([np.nan]), (NO_FEATURES, RULES_ONLY), "", "")
+        drafts, capped = self._combiner.combine([request], no_features(1), scores, self._snapshot(), self._clock.now_s(), [()])
+        draft = capped[0] or drafts[0]  # the cap can't be counted now: the milder form holds
+        decision = self._codec.decision(draft)
+        return decision, self._codec.audit(draft, decision)

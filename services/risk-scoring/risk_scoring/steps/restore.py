@@ -1,0 +1,76 @@
+"""Rules D8 and D9: make the feature store know again what was published, before it is used.
+
+Two occasions. *The store forgot* (restart, failover, flush): nobody may use it until every decision after its last known offset is back, so its
+generation is withdrawn first. *A partition is taken over*: what another process published without the store (rule D22) is put back before the
+stream goes on; others may go on meanwhile. The lock lets one process restore at a time; the scripts make it idempotent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from risk_scoring.domain.observation import RestoredRecord
+from risk_scoring.ports import DecisionLog, RestorableStore, RestoreTarget
+
+log = logging.getLogger(__name__)
+_WAIT_S = 0.1
+
+
+class Restorer:
+    """Restores the store from the decision log. ``translate`` turns a record's bytes into what the store needs."""
+
+    def __init__(
+        self, link: RestorableStore, store: RestoreTarget, decisions: DecisionLog, translate: Callable[[bytes], RestoredRecord]
+    ) -> None:
+        self._link = link
+        self._store = store
+        self._decisions = decisions
+        self._translate = translate
+        self._running = asyncio.Lock()
+
+    async def ensure(self) -> None:
+        """Return when the store can be trusted. Raises Unavailable when store or log can't be reached."""
+        async with self._running:
+            while not await self._link.adopt():
+                token = await self._link.lock()
+                if token is None:
+                    await asyncio.sleep(_WAIT_S)
+                    continue
+                try:
+                    if await self._link.adopt():
+                        return
+                    await self._link.invalidate()
+                    for partition in await self._decisions.partitions():
+                        await self._partition(token, partition)
+                    await self._link.publish_generation()
+                finally:
+                    await self._link.unlock(token)
+
+    async def take_over(self, partition: int) -> None:
+        """Put back what was published to one partition since the store last knew. Raises Unavailable."""
+        await self.ensure()
+        async with self._running:
+            while (token := await self._link.lock()) is None:
+                await asyncio.sleep(_WAIT_S)
+            try:
+                await self._partition(token, partition)
+            finally:
+                await self._link.unlock(token)
+
+    async def _partition(self, token: str, partition: int) -> None:
+        first = await self._store.published_offset(partition) + 1
+        seen: set[bytes] = set()
+        decisions = deltas = 0
+        async for records, next_offset in self._decisions.read(partition, first):
+            await self._link.hold(token)
+            fresh = []
+            for record in map(self._translate, records):
+                if record.observation.decision_id not in seen:  # the first record of an id is the decision
+                    seen.add(record.observation.decision_id)
+                    fresh.append(record)
+            restored, replayed = await self._store.restore(token, fresh, partition, next_offset)
+            decisions, deltas = decisions + restored, deltas + replayed
+        if decisions or deltas:
+            log.info("restored partition %s from offset %s: %s decisions, %s deltas", partition, first, decisions, deltas)

@@ -1,0 +1,1 @@
+"""One file for each RPC and each event, of the same name."""
