@@ -1,9 +1,9 @@
 """A topic consumed into a database that keeps the offsets itself: what is stored and how far it was read commit together.
 
-No consumer group: all partitions are assigned, positions come from the sink. Kafka is never asked where to go on (auto_offset_reset none): when
-retention passed what was due, or the topic was created anew under the same name, the sink is told what is lost before anything else is stored
-(rule D14). The topic's id is asked again for every batch, after its records were fetched: records of a new topic are never stored under the old
-one's offsets.
+No consumer group: all partitions are assigned, positions come from the sink. Kafka is never asked where to go on (auto_offset_reset
+none): when retention passed what was due, or the topic was created anew under the same name, the sink is told what is lost before
+anything else is stored (rule D14). The topic's id is asked again for every batch, after its records were fetched: records of a new
+topic are never stored under the old one's offsets.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _truncated(incarnation: str) -> str:
 
 
 class OffsetsInDb:
-    """Reads one topic into a sink until cancelled. One instance a topic and database."""
+    """Reads one topic into a sink. One instance a topic and database."""
 
     def __init__(
         self, kafka: KafkaSettings, topic: str, sink: Sink, health: Health, flush: Flush | None = None, clock: Clock | None = None
@@ -138,8 +138,19 @@ class OffsetsInDb:
         self._stored: dict[int, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
 
-    async def run(self) -> None:
-        """Read for ever. Whatever is down is waited for; other errors of the sink (a failed disk, tampering) end it."""
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Read until ``stopping``. Whatever is down is waited for; other errors of the sink (a failed disk, tampering) end it."""
+        work, stop = asyncio.create_task(self._read_for_ever()), asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            work.cancel()
+            stop.cancel()
+            await asyncio.gather(work, stop, return_exceptions=True)
+
+    async def _read_for_ever(self) -> None:
         attempt = 0
         while True:
             try:

@@ -1,7 +1,7 @@
 """Topic ids (KIP-516): what tells a topic from a later one of the same name.
 
-aiokafka speaks no metadata version that carries them, so the one request that does is described here: Metadata version 12, flexible encoding.
-https://kafka.apache.org/protocol.html#The_Messages_Metadata
+aiokafka speaks no metadata version that carries them, so the one request that does is described here: Metadata version 12, flexible
+encoding. https://kafka.apache.org/protocol.html#The_Messages_Metadata
 """
 
 from __future__ import annotations

@@ -1,0 +1,46 @@
+"""Settings of the audit service: ``FINMESH_AUDIT__...`` beside those that all services share."""
+
+from pathlib import Path
+
+from meshkit.config import Milliseconds, Seconds, ServiceConfig
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+SERVICE = "audit"
+
+
+class AuditSettings(BaseModel):
+    """The log and how it is fed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///var/audit/audit.db"),
+        description="sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host/name",
+    )
+    origin: str = Field(
+        default="finmesh.local/audit", min_length=1, max_length=200, description="name of the log and of its key; a schema-less URL"
+    )
+    signing_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="signer key text (PRIVATE+KEY+...) whose name is the origin; empty: derived from FINMESH_KEYS__SECRET and the origin",
+    )
+    require_signature: bool = Field(default=True, description="batches without a valid producer signature become poison")
+    pinned_checkpoint: Path | None = Field(
+        default=None,
+        description="signed checkpoint that the log must contain, or the service refuses to start; kept where its operator cannot write",
+    )
+    keep_checkpoint: Path | None = Field(
+        default=None,
+        description="file on another disk where the newest checkpoint is kept; checked at start like a pinned one, when it exists",
+    )
+    keep_interval_s: Seconds = Field(default=10.0, description="how often keep_checkpoint is written at most")
+    flush_records: int = Field(default=500, ge=1, le=10_000, description="messages in one transaction at most")
+    flush_bytes: int = Field(default=256 * 1024, ge=1, le=16 * 1024 * 1024, description="bytes after which a transaction starts")
+    flush_delay_ms: Milliseconds = Field(default=50, description="how long the first message of a transaction waits for others")
+    callers: frozenset[str] = Field(default=frozenset({"gateway"}), description="workloads that may read")
+
+
+class Config(ServiceConfig):
+    """All settings."""
+
+    audit: AuditSettings = AuditSettings()

@@ -1,0 +1,67 @@
+"""The audit topic: Kafka's records become messages of the domain, positions become offsets. No logic beyond that."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from aiokafka import ConsumerRecord
+from meshkit.events.offsets_in_db import Loss, Position
+from meshkit.telemetry import context as trace
+from meshkit.telemetry import names, spans
+from translog.entries import NextOffset
+
+from audit.domain.message import Lost, Message
+from audit.usecases.on_audit_batch import OnAuditBatch
+
+TOPIC = "finmesh.audit.v1.AuditBatch"
+
+
+class AuditBatches:
+    """The sink of ``meshkit.events.offsets_in_db`` for AuditBatch."""
+
+    def __init__(self, on_audit_batch: OnAuditBatch) -> None:
+        self._on_audit_batch = on_audit_batch
+        self._topic = TOPIC
+
+    async def positions(self, topic: str) -> Mapping[int, Position]:
+        """Return where the topic goes on."""
+        self._topic = topic
+        offsets = await self._on_audit_batch.offsets(topic)
+        return {offset.partition: Position(offset.partition, offset.topic_id, offset.offset) for offset in offsets.values()}
+
+    async def store(self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position]) -> None:
+        """Log them; one span for each message, below the span that sent it."""
+        start_ns = time.time_ns()
+        incarnations = {position.partition: position.incarnation for position in positions}
+        messages = [Message(self._topic, r.partition, incarnations[r.partition], r.offset, r.value or b"") for r in records]
+        offsets = [NextOffset(self._topic, p.partition, p.incarnation, p.next_offset) for p in positions]
+        await self._on_audit_batch.store(messages, [self._lost(loss) for loss in losses], offsets)
+        self._spans(records, start_ns)
+
+    def _lost(self, loss: Loss) -> Lost:
+        due, resumed = loss.due, loss.resumed
+        return Lost(
+            self._topic, due.partition, loss.reason.value, due.incarnation, due.next_offset, resumed.incarnation, resumed.next_offset
+        )
+
+    def _spans(self, records: Sequence[ConsumerRecord], start_ns: int) -> None:
+        end_ns = time.time_ns()
+        for record in records:
+            parent = trace.from_headers(record.headers)
+            if parent is not None:
+                attributes = {
+                    names.MESSAGING_SYSTEM: "kafka",
+                    names.MESSAGING_DESTINATION: record.topic,
+                    names.MESSAGING_PARTITION: str(record.partition),
+                    names.KAFKA_OFFSET: record.offset,
+                    names.MESSAGING_OPERATION: "process",
+                    names.MESSAGING_BATCH_COUNT: len(records),
+                }
+                spans.record(
+                    f"process {TOPIC}",
+                    parent.child(),
+                    parent=parent,
+                    start_ns=start_ns,
+                    end_ns=end_ns,
+                    kind=spans.SpanKind.CONSUMER,
+                    attributes=attributes,
+                )

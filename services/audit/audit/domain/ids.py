@@ -1,0 +1,32 @@
+"""Ids as callers and producers send them. Looser than UUID, since evidence is not refused for its style; strict enough for every store."""
+
+import re
+
+from meshkit.errors import InvalidArgument
+
+_ID = re.compile(r"[!-~]{1,128}")
+_TENANT_CHARACTERS = 128
+
+
+def is_id(text: str) -> bool:
+    """Whether text is 1 to 128 printable ASCII characters without spaces."""
+    return _ID.fullmatch(text) is not None
+
+
+def is_tenant(text: str) -> bool:
+    """Whether text is 1 to 128 printable characters of any script."""
+    return 0 < len(text) <= _TENANT_CHARACTERS and text.isprintable()
+
+
+def checked_id(text: str, field: str) -> str:
+    """Return the id; raises InvalidArgument MALFORMED_ID."""
+    if not is_id(text):
+        raise InvalidArgument(f"{field} is no id", reason="MALFORMED_ID", metadata={"field": field})
+    return text
+
+
+def checked_tenant(text: str) -> str:
+    """Return the tenant; raises InvalidArgument TENANT_MISSING."""
+    if not is_tenant(text):
+        raise InvalidArgument("tenant is missing or malformed", reason="TENANT_MISSING", metadata={"field": "tenant"})
+    return text

@@ -1,0 +1,56 @@
+"""Protobuf and the domain, both ways. Record bytes are read here and never written: the leaf is what was received."""
+
+from finmesh.audit.v1 import audit_service_pb2 as pb
+from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
+from google.protobuf.message import DecodeError
+from meshkit.audit.batch import BatchSigner
+from translog.entries import Keys, Kind
+from translog.reader import Leaf
+
+from audit.domain.ids import is_id, is_tenant
+from audit.domain.message import Envelope, UnusableError
+
+_KINDS = {
+    Kind.RECORD: pb.LEAF_KIND_RECORD,
+    Kind.CONFLICT: pb.LEAF_KIND_CONFLICT,
+    Kind.POISON: pb.LEAF_KIND_POISON,
+    Kind.GAP: pb.LEAF_KIND_GAP,
+}
+_SIGNED_64 = 1 << 63
+
+
+class ProtobufBatchCodec:
+    """Reads envelopes and records. ``signer`` None: signatures are not asked for."""
+
+    def __init__(self, signer: BatchSigner | None) -> None:
+        self._signer = signer
+
+    def envelope(self, value: bytes) -> Envelope:
+        """Return the content of a message; raises UnusableError (NOT_A_BATCH, SIGNATURE_WRONG, ENVELOPE_MALFORMED)."""
+        try:
+            batch = AuditBatch.FromString(value)
+        except (DecodeError, UnicodeDecodeError):
+            raise UnusableError("NOT_A_BATCH") from None
+        if not is_id(batch.producer) or batch.epoch >= _SIGNED_64 or batch.sequence >= _SIGNED_64:
+            raise UnusableError("ENVELOPE_MALFORMED")
+        if self._signer is not None and not self._signer.verified(batch):
+            raise UnusableError("SIGNATURE_WRONG")
+        return Envelope(batch.producer, batch.epoch, batch.sequence, tuple(batch.records))
+
+    def keys_of(self, record: bytes) -> Keys:
+        """Return what a record is found by; raises UnusableError (NOT_A_RECORD, RECORD_MALFORMED)."""
+        try:
+            message = AuditRecord.FromString(record)
+        except (DecodeError, UnicodeDecodeError):
+            raise UnusableError("NOT_A_RECORD") from None
+        optional = [text for text in (message.request_id, message.decision_id) if text]
+        if not is_id(message.audit_record_id) or not is_tenant(message.tenant) or not all(is_id(text) for text in optional):
+            raise UnusableError("RECORD_MALFORMED")
+        return Keys(message.audit_record_id, message.request_id, message.decision_id, message.tenant)
+
+
+def leaf_message(leaf: Leaf) -> pb.Leaf:
+    """Return a leaf as the API shows it."""
+    message = pb.Leaf(index=leaf.index, kind=_KINDS[leaf.kind], body=leaf.body, leaf_hash=leaf.leaf_hash)
+    message.received_time.FromMilliseconds(leaf.received_ms)
+    return message
