@@ -67,7 +67,7 @@ class Addresses:
             if external.otlp
             else {"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"http://{LOOPBACK}:{ports.zipkin}/api/v2/spans"}
         )
-        self.risk = self.redis | self.triton
+        self.risk = self.redis | self.triton | {"FINMESH_MODEL_REPOSITORY": str(places.models)}
         self.audit = {"FINMESH_AUDIT__DATABASE_URL": external.database or f"sqlite:///{places.var / 'audit' / 'audit.db'}"}
         self.gateway = self.redis | {
             "FINMESH_UPSTREAM__RISK_SCORING": f"{LOOPBACK}:{ports.risk_rpc}",
@@ -99,4 +99,5 @@ class Addresses:
             ports={"grpc": port, "metrics": metrics},
             needs=needs,
             health=GrpcHealth(LOOPBACK, port, self._places.certs),
+            cwd=self._places.root,
         )

@@ -14,20 +14,21 @@ from aiokafka.errors import for_code
 from localmesh.topics import Topic, Wanted, wanted
 
 ALREADY_EXISTS = 36
+BROKERS_CHOICE = -1  # replicas: default.replication.factor of the cluster, 1 in ours and 3 in a bank's
 
 
 class ProvisionError(Exception):
     """The broker refused, or has a topic that cannot be turned into the wanted one."""
 
 
-async def provision(bootstrap: str, topics: Sequence[Topic], prefix: str = "", replication_factor: int = 1) -> list[str]:
+async def provision(bootstrap: str, topics: Sequence[Topic], prefix: str = "") -> list[str]:
     """Names of the topics that exist afterwards. ProvisionError when one cannot be had."""
     plan = wanted(topics, prefix)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         answer = await admin.create_topics(
-            [NewTopic(w.name, w.partitions, replication_factor, topic_configs=w.config) for w in plan], timeout_ms=30_000
+            [NewTopic(w.name, w.partitions, BROKERS_CHOICE, topic_configs=w.config) for w in plan], timeout_ms=30_000
         )
         existing = _existing(answer.topic_errors)
         await _bring_up_to_date(admin, [w for w in plan if w.name in existing])
