@@ -38,7 +38,7 @@ class JsonFormatter(logging.Formatter):
             line["trace_id"] = f"{trace.trace_id:032x}"
             line["span_id"] = f"{trace.span_id:016x}"
         for key, value in getattr(record, "facts", {}).items():
-            line[redact(key)] = value if isinstance(value, (bool, int, float)) else redact(str(value))
+            line[key] = value if isinstance(value, (bool, int, float)) else redact(str(value))
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = redact("".join(traceback.format_exception(record.exc_info[1])))
         return json.dumps(line, ensure_ascii=False, allow_nan=True)

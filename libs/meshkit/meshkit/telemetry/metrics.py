@@ -54,7 +54,7 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 class Endpoint:
-    """HTTP on ``listen``: ``/metrics`` for Prometheus, the state as JSON under ``/state`` (always 200) and ``/ready`` (503 when not serving).
+    """HTTP on ``listen``: ``/metrics`` for Prometheus, the state as JSON under ``/state`` (always 200) and ``/ready`` (503: not serving).
 
     Probes of an orchestrator ask here, because they speak no mutual TLS. ``port`` is the bound one.
     """
@@ -75,7 +75,7 @@ class Endpoint:
 
         self._server: WSGIServer = make_server(host.strip("[]"), int(port), application, handler_class=_QuietHandler)
         self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="metrics", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

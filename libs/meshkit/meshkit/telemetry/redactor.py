@@ -21,6 +21,7 @@ _UUID = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{16,}(?![0-9A-Za-z])")
 _TOKEN = re.compile(r"eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*){0,4}|(?i:bearer)[ :]+[0-9A-Za-z._~+/=-]{8,}")
 _DIGITS = re.compile(r"(?<![0-9])[0-9](?:[ .\-_/]{0,2}[0-9]){10,}(?:[ .\-_]?[Xx](?![0-9A-Za-z]))?")
+_SUSPECT = re.compile(r"[0-9](?:[ .\-_/]{0,2}[0-9]){10}|eyJ|(?i:bearer)[ :]")
 _RUN = re.compile(r"[0-9]+")
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
@@ -71,6 +72,8 @@ def _normalise(text: str) -> tuple[str, list[int]]:
 
 
 def _find(view: str) -> list[tuple[int, int, str]]:
+    if _SUSPECT.search(view) is None:
+        return []
     found = [(m.start(), m.end(), "token") for m in _TOKEN.finditer(view)]
     keep = [(m.start(), m.end()) for pattern in (_UUID, _HEX) for m in pattern.finditer(view)] if _DIGITS.search(view) else []
     keep += [(start, end) for start, end, _ in found]
@@ -83,34 +86,41 @@ def _find(view: str) -> list[tuple[int, int, str]]:
 def _in_region(view: str, start: int, end: int) -> list[tuple[int, int, str]]:
     """Return identifiers in one stretch of digits and separators; they begin and end where a group of digits does."""
     groups = [(m.start() + start, m.end() + start) for m in _RUN.finditer(view[start:end])]
-    found, first = [], 0
-    while first < len(groups):
-        hit, digits = None, ""
+    hits: list[tuple[int, int, str]] = []
+    for first in range(len(groups)):
+        digits = ""
         for last in range(first, min(first + 19, len(groups))):
             digits += view[groups[last][0] : groups[last][1]]
             tail = view[groups[last][1] : end].lstrip(" .-_") if last == len(groups) - 1 else ""
             label = _label(digits, tail[:1] in ("X", "x"), contiguous=last == first)
             if label is not None:
-                hit = (last, label, end if tail else groups[last][1])
+                hits.append((groups[first][0], end if tail else groups[last][1], label))
             if len(digits) >= 19:
                 break
-        if hit is None:
-            first += 1
-            continue
-        found.append((groups[first][0], hit[2], hit[1]))
-        first = hit[0] + 1
-    return found
+    return _merged(hits)
+
+
+def _merged(hits: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Join hits that overlap (a chance Luhn match must not uncover the end of the real card); the longest one names the whole."""
+    merged: list[tuple[int, int, str, int]] = []
+    for start, end, label in sorted(hits):
+        if merged and start < merged[-1][1]:
+            first, last, name, longest = merged[-1]
+            merged[-1] = (first, max(last, end), label if end - start > longest else name, max(longest, end - start))
+        else:
+            merged.append((start, end, label, end - start))
+    return [(start, end, label) for start, end, label, _ in merged]
 
 
 def _label(digits: str, with_x: bool, *, contiguous: bool) -> str | None:
     if (len(digits) == 18 and is_resident_id(digits)) or (len(digits) == 17 and with_x and is_resident_id(digits + "X")):
         return "resident-id"
-    if 13 <= len(digits) <= 19 and is_luhn(digits):
-        return "card"
     if (len(digits) == 11 and digits[0] == "1" and digits[1] in "3456789") or (
         len(digits) == 13 and digits.startswith("861") and digits[3] in "3456789"
     ):
         return "mobile"
+    if 13 <= len(digits) <= 19 and is_luhn(digits):
+        return "card"
     if contiguous and len(digits) >= _LONG_RUN:
         return "digits"
     return None

@@ -1,0 +1,38 @@
+"""The principal's headers count only from the gateway."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from meshkit.errors import InvalidArgument
+from meshkit.rpc import metadata
+from meshkit.rpc.chain import Call
+from meshkit.rpc.metadata import CallerFacts, caller_facts
+
+SENT = ((metadata.PRINCIPAL, "core"), (metadata.TENANT, "bank-a"), (metadata.POLICY_HASH, "ab01"), (metadata.REQUEST_ID, "r"))
+
+
+def call(peer: str, sent: Any = SENT) -> Call:
+    context: Any = SimpleNamespace(invocation_metadata=lambda: sent)
+    made = Call("/finmesh.x.Y/Z", context)
+    made.peer = peer
+    return made
+
+
+@pytest.mark.parametrize("peer", ["gateway", ""])
+def test_from_the_gateway_or_on_clear_text_loopback_they_count(peer: str) -> None:
+    assert caller_facts(call(peer)) == CallerFacts(request_id="r", principal="core", tenant="bank-a", policy_hash=b"\xab\x01")
+
+
+@pytest.mark.parametrize("peer", ["audit", "simbank", "gateway2", "Gateway"])
+def test_from_anybody_else_they_do_not(peer: str) -> None:
+    assert caller_facts(call(peer)) == CallerFacts()
+
+
+def test_a_repeated_header_is_refused() -> None:
+    with pytest.raises(InvalidArgument):
+        caller_facts(call("gateway", (*SENT, (metadata.TENANT, "bank-b"))))
+
+
+def test_a_policy_hash_that_is_no_hex_is_none() -> None:
+    assert caller_facts(call("gateway", ((metadata.POLICY_HASH, "zz"),))).policy_hash == b""

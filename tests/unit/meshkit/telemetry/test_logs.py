@@ -1,0 +1,35 @@
+"""One JSON object a line, with the trace, without identifiers."""
+
+import logging
+
+from meshkit.telemetry.context import attached, new_root
+from meshkit.testing.capture import captured_logs
+
+logger = logging.getLogger("test.logs")
+
+
+def test_a_line_has_its_facts_and_its_trace() -> None:
+    trace = new_root(sampled=True)
+    with captured_logs("audit") as logs, attached(trace):
+        logger.info("done %d", 3, extra={"facts": {"count": 3, "ok": True, "who": "审计"}})
+    line = logs.lines[0]
+    assert (line["service"], line["message"], line["count"], line["ok"], line["who"]) == ("audit", "done 3", 3, True, "审计")
+    assert line["trace_id"] == f"{trace.trace_id:032x}"
+
+
+def test_message_facts_and_exceptions_are_redacted() -> None:
+    with captured_logs() as logs:
+        try:
+            raise ValueError("mobile 13812345678")
+        except ValueError:
+            logger.exception("card %s", "4111111111111111", extra={"facts": {"id": "11010519491231002X"}})
+    line = logs.lines[0]
+    assert (line["message"], line["id"]) == ("card [card]", "[resident-id]")
+    assert "[mobile]" in line["exception"]
+    assert "13812345678" not in logs.text
+
+
+def test_line_breaks_cannot_forge_a_line() -> None:
+    with captured_logs() as logs:
+        logger.info('a\n{"level":"error"}\r\n')
+    assert len(logs.lines) == 1
