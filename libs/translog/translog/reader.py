@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from translog.checkpoint import MAX_SIZE
 from translog.database import SCHEMA_VERSION, Database, Row
 from translog.entries import Kind, NextOffset, ProducerPosition
 from translog.errors import NotFoundError, TamperedError
@@ -146,7 +147,7 @@ class LogReader:
     def _checkpoint(self, size: int) -> tuple[int, str]:
         if size == 0:
             return self.checkpoint_note()
-        rows = self._db.query("SELECT note FROM checkpoint WHERE size = ?", (size,))
+        rows = self._db.query("SELECT note FROM checkpoint WHERE size = ?", (size,)) if 0 < size < MAX_SIZE else []
         if not rows:
             raise NotFoundError(f"no checkpoint of size {size} was signed")
         return size, str(rows[0][0])

@@ -42,8 +42,9 @@ def test_consistency(log, verifiers) -> None:
 def test_what_was_never_signed_cannot_be_exported(log) -> None:
     with pytest.raises(NotFoundError):
         export_consistency(log.reader.consistency(8))
-    with pytest.raises(NotFoundError):
-        log.reader.inclusion("id-5", 8)
+    for size in (8, -1, 1 << 63, 1 << 64):
+        with pytest.raises(NotFoundError):
+            log.reader.inclusion("id-5", size)
 
 
 @pytest.mark.parametrize(
