@@ -108,6 +108,11 @@ class RuleSet:
         self._alert_at = np.array([typology.alert_at for typology in typologies], dtype=np.float32)
         self._block_at = np.array([typology.block_at for typology in typologies], dtype=np.float32)
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Rule ids in the order of the columns of ``RuleResult.hits``."""
+        return tuple(rule.id for rule in self.rules)
+
     @classmethod
     def load(cls, document: bytes, known_columns: Collection[str] | None = None) -> Self:
         """Parse and compile a JDM document; raises InvalidArgument (INVALID_RULE_SET) naming what is wrong and where.
