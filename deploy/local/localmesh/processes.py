@@ -67,7 +67,7 @@ class Addresses:
             if external.otlp
             else {"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"http://{LOOPBACK}:{ports.zipkin}/api/v2/spans"}
         )
-        self.risk = self.redis | self.triton | {"FINMESH_MODEL_REPOSITORY": str(places.models)}
+        self.risk = self.redis | self.triton
         self.audit = {"FINMESH_AUDIT__DATABASE_URL": external.database or f"sqlite:///{places.var / 'audit' / 'audit.db'}"}
         self.gateway = self.redis | {
             "FINMESH_UPSTREAM__RISK_SCORING": f"{LOOPBACK}:{ports.risk_rpc}",
@@ -99,5 +99,5 @@ class Addresses:
             ports={"grpc": port, "metrics": metrics},
             needs=needs,
             health=GrpcHealth(LOOPBACK, port, self._places.certs),
-            cwd=self._places.root,
+            cwd=self._places.root,  # models/repository is looked for from here, as from the image's work folder
         )

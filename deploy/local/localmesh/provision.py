@@ -27,9 +27,7 @@ async def provision(bootstrap: str, topics: Sequence[Topic], prefix: str = "") -
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        answer = await admin.create_topics(
-            [NewTopic(w.name, w.partitions, BROKERS_CHOICE, {}, w.config) for w in plan], timeout_ms=30_000
-        )
+        answer = await admin.create_topics([NewTopic(w.name, w.partitions, BROKERS_CHOICE, {}, w.config) for w in plan], timeout_ms=30_000)
         existing = _existing(answer.topic_errors)
         await _bring_up_to_date(admin, [w for w in plan if w.name in existing])
     finally:
