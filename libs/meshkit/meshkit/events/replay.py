@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
+from meshkit.events.topic_ids import TopicIds
 
 
 class TopicReader:
@@ -48,16 +49,12 @@ class TopicReader:
         return self._consumer
 
     async def partitions(self) -> list[int]:
-        """Return the topic's partitions. Raises Unavailable (TOPIC_MISSING) when it was not created."""
-        consumer = await self._connected()
+        """Return the topic's partitions. Raises Unavailable also while the topic does not exist."""
         try:
-            await consumer.topics()
+            async with TopicIds(self._kafka) as topics:
+                return sorted((await topics.identity(self.topic)).partitions)
         except KafkaError as error:
-            raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN") from error
-        found = consumer.partitions_for_topic(self.topic)
-        if not found:
-            raise Unavailable(f"topic {self.topic} does not exist", reason="TOPIC_MISSING", retry_after_s=1.0)
-        return sorted(found)
+            raise Unavailable("the event log does not answer, or has no such topic", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
 
     async def read(self, partition: int, first_offset: int, max_records: int = 1000) -> AsyncIterator[tuple[Sequence[ConsumerRecord], int]]:
         """Yield (records, next offset) from ``first_offset`` to the last stable offset at the time of the call; at least one pair."""
