@@ -1,0 +1,141 @@
+"""Token rules that need a clock or a file in hand; the rest is attacked through the gateway's socket."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from meshkit.auth.jwt import TokenVerifier
+from meshkit.clock import FakeClock
+from meshkit.errors import Unauthenticated
+
+KEYS: dict[str, Any] = {
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "RS256": rsa.generate_private_key(65537, 2048),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+def jwk(algorithm: str, key: Any, kid: str) -> dict[str, Any]:
+    made: dict[str, Any] = jwt.get_algorithm_by_name(algorithm).to_jwk(key.public_key(), as_dict=True)
+    return made | {"kid": kid, "alg": algorithm}
+
+
+def write(path: Path, *names: str) -> None:
+    path.write_text(json.dumps({"keys": [jwk(name, KEYS[name], name) for name in names]}))
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def jwks(tmp_path: Path) -> Path:
+    write(tmp_path / "jwks.json", *KEYS)
+    return tmp_path / "jwks.json"
+
+
+def verifier(jwks: Path, clock: FakeClock, **settings: Any) -> TokenVerifier:
+    return TokenVerifier(jwks, issuer="i", audience="a", clock=clock, **settings)
+
+
+def token(clock: FakeClock, algorithm: str = "ES256", **changes: Any) -> str:
+    now = int(clock.now_s())
+    claims = {
+        "iss": "i",
+        "aud": "a",
+        "sub": "s",
+        "jti": "t-1",
+        "iat": now,
+        "exp": now + 600,
+        "tenant": "bank-a",
+        "roles": ["r"],
+        "purposes": [],
+    }
+    return jwt.encode(claims | changes, KEYS[algorithm], algorithm=algorithm, headers={"kid": algorithm})
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_each_allowed_algorithm(jwks: Path, clock: FakeClock, algorithm: str) -> None:
+    principal = verifier(jwks, clock).verify(token(clock, algorithm))
+    assert (principal.subject, principal.tenant, principal.roles, principal.token_id) == ("s", "bank-a", {"r"}, "t-1")
+
+
+def test_a_remembered_token_expires_all_the_same(jwks: Path, clock: FakeClock) -> None:
+    checks = verifier(jwks, clock)
+    text = token(clock)
+    checks.verify(text)
+    clock.advance(605)
+    checks.verify(text)  # inside the leeway of 10 s
+    clock.advance(6)
+    with pytest.raises(Unauthenticated) as caught:
+        checks.verify(text)
+    assert caught.value.reason == "TOKEN_EXPIRED"
+
+
+@pytest.mark.parametrize(("shift_s", "reason"), [(-600, "TOKEN_NOT_YET_VALID"), (1200, "TOKEN_EXPIRED")])
+def test_a_clock_ten_minutes_off_is_not_forgiven(jwks: Path, clock: FakeClock, shift_s: float, reason: str) -> None:
+    text = token(clock)
+    clock.advance(shift_s)
+    with pytest.raises(Unauthenticated) as caught:
+        verifier(jwks, clock).verify(text)
+    assert caught.value.reason == reason
+
+
+async def test_rotation_takes_new_keys_and_drops_old_ones(jwks: Path, clock: FakeClock) -> None:
+    checks = verifier(jwks, clock)
+    old = token(clock, "ES256")
+    checks.verify(old)
+    write(jwks, "EdDSA")
+    await checks.reload()
+    checks.verify(token(clock, "EdDSA"))
+    with pytest.raises(Unauthenticated) as caught:  # although it was remembered
+        checks.verify(old)
+    assert caught.value.reason == "TOKEN_KEY_UNKNOWN"
+
+
+def broken_sets() -> dict[str, str]:
+    private = jwk("RS256", KEYS["RS256"], "k") | {"d": "AQAB"}
+    weak = jwk("RS256", rsa.generate_private_key(65537, 1024), "k")
+    secret = {"kty": "oct", "k": "c2VjcmV0", "kid": "k", "alg": "HS256"}
+    nameless = {key: value for key, value in jwk("ES256", KEYS["ES256"], "k").items() if key != "kid"}
+    sets = {"private": [private], "weak": [weak], "secret": [secret], "nameless": [nameless], "empty": []}
+    return {"no json": "{", "a list": "[]"} | {name: json.dumps({"keys": keys}) for name, keys in sets.items()}
+
+
+@pytest.mark.parametrize("name", ["no json", "a list", "private", "weak", "secret", "nameless", "empty"])
+async def test_a_broken_key_set_keeps_the_last_good_one(jwks: Path, clock: FakeClock, name: str) -> None:
+    checks = verifier(jwks, clock)
+    jwks.write_text(broken_sets()[name])
+    with pytest.raises(ValueError):
+        await checks.reload()
+    assert checks.verify(token(clock)).subject == "s"
+    with pytest.raises(ValueError):
+        verifier(jwks, clock)
+
+
+async def test_a_vanished_key_set_keeps_the_last_good_one(jwks: Path, clock: FakeClock) -> None:
+    checks = verifier(jwks, clock)
+    jwks.unlink()
+    with pytest.raises(OSError):
+        await checks.reload()
+    assert checks.verify(token(clock)).subject == "s"
+
+
+def test_memory_of_tokens_is_bounded(jwks: Path, clock: FakeClock) -> None:
+    checks = verifier(jwks, clock, remembered=3)
+    for number in range(10):
+        checks.verify(token(clock, jti=f"t-{number}"))
+    assert len(checks._cache) == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "..", "a.b.c", "e30.e30.", "W10.e30.", "é.e.e", "\ud800.a.b", "x" * 9000, "eyJhbGciOjF9.e30.e30"]
+)
+def test_what_is_no_token(jwks: Path, clock: FakeClock, text: str) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        verifier(jwks, clock).verify(text)
+    assert caught.value.reason in ("TOKEN_MALFORMED", "TOKEN_ALGORITHM_REFUSED")

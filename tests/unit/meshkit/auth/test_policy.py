@@ -1,0 +1,107 @@
+"""Deny by default, deny on error, keep the last good policies."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from meshkit.auth.policy import CedarPolicy, Question
+from meshkit.clock import FakeClock
+
+SCHEMA = """
+entity Principal = { tenant: String, roles: Set<String>, purposes: Set<String> };
+entity Tenant;
+action Score, Read appliesTo {
+  principal: [Principal], resource: [Tenant],
+  context: { workload: String, scenario: String, purpose: String, grade: Long, tenant: String },
+};
+"""
+PERMIT = 'permit (principal, action == Action::"Score", resource) when { principal.roles.contains("scorer") && context.grade <= 3 };'
+QUESTION = Question("core", "bank-a", frozenset({"scorer"}), frozenset(), "client", "Score", "bank-a", "anti-fraud", "p", 3)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "schema.cedarschema").write_text(SCHEMA)
+    (tmp_path / "a.cedar").write_text(PERMIT)
+    return tmp_path
+
+
+def test_only_what_is_permitted(folder: Path) -> None:
+    policy = CedarPolicy(folder)
+    assert policy.allows(QUESTION)
+    assert not policy.allows(replace(QUESTION, action="Read"))
+    assert not policy.allows(replace(QUESTION, grade=4))
+    assert not policy.allows(replace(QUESTION, roles=frozenset()))
+
+
+def test_an_action_that_the_schema_does_not_know_is_denied(folder: Path) -> None:
+    assert not CedarPolicy(folder).allows(replace(QUESTION, action="Transfer"))
+
+
+def test_an_evaluation_error_denies_although_cedar_would_allow(folder: Path) -> None:
+    (folder / "b.cedar").write_text("forbid (principal, action, resource) when { context.grade * 9223372036854775807 > 0 };")
+    policy = CedarPolicy(folder)
+    assert not policy.allows(replace(QUESTION, grade=2))  # the forbid overflows and is skipped; Cedar says Allow with an error
+
+
+@pytest.mark.parametrize("subject", ['core"', "core\n", "核心系统", 'x"]; permit(principal,action,resource);//'])
+def test_a_subject_is_data(folder: Path, subject: str) -> None:
+    assert CedarPolicy(folder).allows(replace(QUESTION, subject=subject))
+    assert not CedarPolicy(folder).allows(replace(QUESTION, subject=subject, roles=frozenset()))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "permit (",
+        'permit (principal, action == Action::"Transfer", resource);',
+        "permit (principal, action, resource) when { context.nothing };",
+    ],
+)
+async def test_a_broken_file_at_reload_keeps_the_last_good_policies(folder: Path, broken: str) -> None:
+    policy = CedarPolicy(folder)
+    before = policy.hash
+    (folder / "b.cedar").write_text(broken)
+    with pytest.raises(ValueError):
+        await policy.reload()
+    assert policy.hash == before
+    assert policy.allows(QUESTION)
+    with pytest.raises(ValueError):
+        CedarPolicy(folder)
+
+
+async def test_removing_every_policy_is_broken_too(folder: Path) -> None:
+    policy = CedarPolicy(folder)
+    (folder / "a.cedar").unlink()
+    with pytest.raises(ValueError, match="no policy"):
+        await policy.reload()
+
+
+async def test_a_good_reload_changes_answers_and_hash_at_once(folder: Path) -> None:
+    policy = CedarPolicy(folder, FakeClock())
+    assert policy.allows(QUESTION)
+    before = policy.hash
+    (folder / "b.cedar").write_text("forbid (principal, action, resource);")
+    await policy.reload()
+    assert not policy.allows(QUESTION)
+    assert policy.hash != before
+    assert len(policy.hash) == 32
+
+
+def test_moving_text_between_files_changes_the_hash(folder: Path) -> None:
+    before = CedarPolicy(folder).hash
+    (folder / "a.cedar").rename(folder / "c.cedar")
+    assert CedarPolicy(folder).hash != before
+
+
+def test_an_answer_is_remembered_for_a_second(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    policy = CedarPolicy(folder, clock)
+    asked: list[Question] = []
+    monkeypatch.setattr(policy, "_ask", lambda question: asked.append(question) or True)
+    for _ in range(5):
+        policy.allows(QUESTION)
+    clock.advance(1.0)
+    policy.allows(QUESTION)
+    policy.allows(replace(QUESTION, tenant="bank-b"))
+    assert len(asked) == 3
