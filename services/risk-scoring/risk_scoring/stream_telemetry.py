@@ -1,6 +1,7 @@
 """Spans and metrics of the stream, written when a batch is done.
 
-The decision is known before its span need exist: a span is written only where the parent is sampled or the outcome asks for more than approve.
+The decision is known before its span need exist: a span is written only where the parent is sampled or the outcome asks for more than
+approve.
 """
 
 from __future__ import annotations

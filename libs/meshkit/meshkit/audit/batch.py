@@ -3,7 +3,7 @@
 Records are opaque bytes here: they are the leaves. Producer, epoch and sequence stand on the envelope only, so that a replay sends the same
 records in another envelope and the log recognises them (rule D3). A batch that is aborted starts a new epoch and leaves no false gap.
 
-Signature: HMAC-SHA-256 under the sub-key "audit-batch" over, each length-prefixed by eight big-endian bytes: producer, epoch and sequence as
+Signature: HMAC-SHA-256 under the sub-key "audit-batch" over, each length-prefixed by eight big-endian bytes: producer, epoch, sequence as
 decimal text, key id, then every record.
 """
 
@@ -33,7 +33,13 @@ class BatchSigner:
     def signature(self, batch: AuditBatch) -> bytes:
         """Return the signature that the batch should carry."""
         mac = hmac.new(self._key, digestmod=sha256)
-        for part in (batch.producer.encode(), str(batch.epoch).encode(), str(batch.sequence).encode(), batch.key_id.encode(), *batch.records):
+        for part in (
+            batch.producer.encode(),
+            str(batch.epoch).encode(),
+            str(batch.sequence).encode(),
+            batch.key_id.encode(),
+            *batch.records,
+        ):
             mac.update(len(part).to_bytes(8, "big"))
             mac.update(part)
         return mac.digest()

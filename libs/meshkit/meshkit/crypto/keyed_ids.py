@@ -1,7 +1,7 @@
 """Keyed hashes: entity keys, ids that a replay derives again, and commitments.
 
-Nothing that finmesh writes carries a bank's id in clear (rule D24): Redis and Kafka keys, traces and dead letters hold these hashes. Sub-keys
-come from the root secret by HKDF-SHA-256 (RFC 5869), one label each, so that an entity key can never be read as a commitment.
+Nothing that finmesh writes carries a bank's id in clear (rule D24): Redis and Kafka keys, traces and dead letters hold these hashes.
+Sub-keys come from the root secret by HKDF-SHA-256 (RFC 5869), one label each, so that an entity key can never be read as a commitment.
 """
 
 from __future__ import annotations

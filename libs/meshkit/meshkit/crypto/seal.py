@@ -1,7 +1,7 @@
 """Sealed payloads: what waits in dead letters and quarantine is unreadable without the key (rule D24).
 
-AES-256-GCM-SIV (RFC 8452), which survives a repeated nonce. The associated data names where the payload waits, so that a sealed payload can't be
-moved to another place unnoticed.
+AES-256-GCM-SIV (RFC 8452), which survives a repeated nonce. The associated data names where the payload waits, so that a sealed payload
+can't be moved to another place unnoticed.
 """
 
 from __future__ import annotations

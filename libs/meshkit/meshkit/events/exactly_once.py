@@ -1,9 +1,9 @@
 """Topics answered on Kafka: a batch of one partition in, its outputs and its offsets out in one transaction.
 
-One worker and one transactional producer for each assigned partition. The transactional id belongs to the input partition and is initialised on
-assignment (rule D11): whoever initialises it last fences everybody before, so a paused process can never commit. After an abort, a fence or a
-commit of unknown outcome the producer is made anew, the committed offset is read again and the consumer goes back to it (rule D12): its own
-position would skip the lost batch. Workers overlap: while one commits, another computes.
+One worker and one transactional producer for each assigned partition. The transactional id belongs to the input partition and is
+initialised on assignment (rule D11): whoever initialises it last fences everybody before, so a paused process can never commit. After an
+abort, a fence or a commit of unknown outcome the producer is made anew, the committed offset is read again and the consumer goes back to
+it (rule D12): its own position would skip the lost batch. Workers overlap: while one commits, another computes.
 """
 
 from __future__ import annotations

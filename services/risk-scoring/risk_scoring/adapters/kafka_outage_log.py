@@ -35,7 +35,10 @@ class _Held:
 
 
 class KafkaOutageLog:
-    """``group``: the stream's group name, whose transactional ids are taken over. ``identify`` gives the decision id of a record's bytes."""
+    """``group``: the stream's group name, whose transactional ids are taken over.
+
+    ``identify`` gives the decision id of a record's bytes.
+    """
 
     def __init__(
         self, kafka: KafkaSettings, group: str, signer: BatchSigner, identify: Callable[[bytes], bytes], clock: Clock, lookback_s: float

@@ -1,8 +1,9 @@
 """The connection to Redis, and the question whether Redis still knows what it knew.
 
-Redis forgets: up to a second at a crash (append-only file, everysec), everything at a flush. The store's *generation* is a key that starts with the
-run id of the Redis process and is written by a completed restore alone. On every new connection the run id is compared with it (rule D8), and every
-script is told the generation it is expected to work on: after a restart, a failover or a flush nothing is read or written before a restore.
+Redis forgets: up to a second at a crash (append-only file, everysec), everything at a flush. The store's *generation* is a key that
+starts with the run id of the Redis process and is written by a completed restore alone. On every new connection the run id is compared
+with it (rule D8), and every script is told the generation it is expected to work on: after a restart, a failover or a flush nothing is
+read or written before a restore.
 """
 
 from __future__ import annotations

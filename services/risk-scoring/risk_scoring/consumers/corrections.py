@@ -1,7 +1,7 @@
 """Labels and lifecycle reports: a sink of `meshkit.events.offsets_in_db` whose database is the feature store.
 
-Effect and input position are written by one script, so nothing counts twice and nothing is left out, also after Redis forgot: the position went
-back with the state.
+Effect and input position are written by one script, so nothing counts twice and nothing is left out, also after Redis forgot: the
+position went back with the state.
 """
 
 from __future__ import annotations

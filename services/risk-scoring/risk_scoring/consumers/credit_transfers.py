@@ -1,4 +1,5 @@
-"""Credit transfers: one ISO 20022 pacs.008 document becomes one TransactionAuthorizationRequested for each transfer, and decides nothing itself.
+"""Credit transfers: one ISO 20022 pacs.008 document becomes one TransactionAuthorizationRequested for each transfer, and decides nothing
+itself.
 
 Republished exactly once under keys that the document gives, so that a document sent twice makes the same transactions.
 """
@@ -65,7 +66,11 @@ class CreditTransferStream:
         context = from_headers(record.headers) or spans.root()
         messages: list[Message] = []
         for transfer in self._parse(tenant, record.value or b""):
-            transaction = transfer.transaction()
+            try:
+                transaction = transfer.transaction()
+            except InvalidArgument as error:  # this transfer alone; the others go on
+                messages.append(rejected(self._sealer, record, error))
+                continue
             place = f"{record.topic}/{record.partition}/{record.offset}/{len(messages)}"
             headers = cloud_event(place, TRANSACTION_TOPIC, "/finmesh/risk-scoring/pacs.008", time.time(), context.child().header())
             payload = translate.transaction_message(transaction).SerializeToString()

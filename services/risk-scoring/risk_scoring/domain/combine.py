@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -76,7 +77,7 @@ class Combiner:
                 mode=int(mode[i]),
                 outcome=int(acting[i]),
                 recommended=int(advice.outcome[i]),
-                score=None if score != score else score,
+                score=None if math.isnan(score) else score,
                 reasons=(("R_CHANNEL_DEFAULT", 0.0),) if mode[i] == ChannelMode.OFF else reasons[i],
                 rule_hits=ruled.names(i),
                 thresholds=(float(thresholds[i, 0]), float(thresholds[i, 1]), float(thresholds[i, 2])),

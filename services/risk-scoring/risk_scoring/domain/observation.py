@@ -16,7 +16,10 @@ WON, WON_CAPPED, LOST = "w", "k", "l"
 
 
 class Observation(NamedTuple):
-    """One transaction for the scripts. Ids and keys are bytes; times are epoch seconds; the amount is in minor units of the reference currency."""
+    """One transaction for the scripts.
+
+    Ids and keys are bytes; times are epoch seconds; the amount is in minor units of the reference currency.
+    """
 
     decision_id: bytes  # 16 bytes
     fingerprint: bytes  # 16 bytes
@@ -50,7 +53,10 @@ class Observed:
 
 
 class Candidate(NamedTuple):
-    """A decision that wants to be the one. ``capped_*`` hold the form it takes when the decline cap is reached; empty when the cap doesn't apply."""
+    """A decision that wants to be the one.
+
+    ``capped_*`` hold the form it takes when the decline cap is reached; empty when the cap doesn't apply.
+    """
 
     decision_id: bytes
     fingerprint: bytes

@@ -1,8 +1,8 @@
 """Why a boosted-tree model scored a row as it did: contributions along decision paths.
 
-Each step from a node to its child moves the expected log-odds; the move belongs to the feature that was tested (Saabas 2014; exact for the sum:
-bias plus contributions is the raw score). A row costs microseconds where exact Shapley values cost hundreds. The trees come from LightGBM's own
-text format, version v4, which keeps the expected value of inner nodes.
+Each step from a node to its child moves the expected log-odds; the move belongs to the feature that was tested (Saabas 2014; exact for
+the sum: bias plus contributions is the raw score). A row costs microseconds where exact Shapley values cost hundreds. The trees come from
+LightGBM's own text format, version v4, which keeps the expected value of inner nodes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
 from meshkit.errors import InvalidArgument
+from numpy.typing import NDArray
 
 _NEEDED = ("split_feature", "threshold", "left_child", "right_child", "leaf_value", "internal_value")
 
@@ -97,6 +96,5 @@ def _depth(left: NDArray[Any], right: NDArray[Any]) -> int:
     while stack:
         node, depth = stack.pop()
         deepest = max(deepest, depth)
-        for child in {int(left[node]), int(right[node])} - {node}:
-            stack.append((child, depth + 1))
+        stack.extend((child, depth + 1) for child in {int(left[node]), int(right[node])} - {node})
     return deepest

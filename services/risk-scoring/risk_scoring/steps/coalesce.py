@@ -1,7 +1,7 @@
 """Synchronous calls that arrive together are decided together.
 
-There is no timer: a call that finds a free place starts at once; calls that arrive while all places are busy form the next batch. So an idle
-service adds nothing, and a busy one shares its round trips.
+There is no timer: a call that finds a free place starts at once; calls that arrive while all places are busy form the next batch. So an
+idle service adds nothing, and a busy one shares its round trips.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Coalescer:
         remaining_s = min(waiting.deadline_s for waiting in batch) - asyncio.get_running_loop().time()
         try:
             verdicts = await self._work([waiting.request for waiting in batch], remaining_s)
-        except Exception as error:  # noqa: BLE001 - every caller gets it, whatever it is
+        except Exception as error:
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)

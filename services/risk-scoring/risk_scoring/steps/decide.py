@@ -1,7 +1,7 @@
 """The one way to a decision, for the stream and for synchronous calls: observe, score, combine, finalise.
 
-A batch in, a verdict for each request out, in order. Everything before Finalise may be repeated: the vector is stored with its first observation
-and the decision with its first finalisation, so that a replay, the other path or another replica gets the same bytes.
+A batch in, a verdict for each request out, in order. Everything before Finalise may be repeated: the vector is stored with its first
+observation and the decision with its first finalisation, so that a replay, the other path or another replica gets the same bytes.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from meshkit.clock import Clock
 from numpy.typing import NDArray
 
 from risk_scoring.domain.channel_policy import ChannelPolicies
-from risk_scoring.domain.combine import Combiner
+from risk_scoring.domain.combine import Combiner, Scores
 from risk_scoring.domain.decision import OLD_SCHEMA, Draft, Request, Verdict
 from risk_scoring.domain.features import COUNT, SCHEMA_VERSION
 from risk_scoring.domain.observation import CONFLICT, DECIDED, LOST, NEW, STORED_VECTOR, WON_CAPPED, Candidate, CapPolicy, Observed
 from risk_scoring.domain.outcome import Outcome
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.ports import Codec, FeatureStore
-from risk_scoring.domain.combine import Scores
 from risk_scoring.steps.score import Scorer
 from risk_scoring.steps.timeline import Timeline
 

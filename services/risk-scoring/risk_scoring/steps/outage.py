@@ -1,10 +1,10 @@
 """Rule D22: decisions while the feature store is down.
 
 The event log is the arbiter then. This process takes the right to answer each partition from the stream (it initialises the partition's
-transactional id, which fences whoever held it), looks for an earlier decision of the same id, decides by rules on the request alone, publishes
-decision and audit record in one transaction, reads the partition back and returns the first record of the id. The stream, fenced, has to take the
-partition over again before it goes on, and so learns what was decided here. The way back is the same for this process: restore first, then use
-the store.
+transactional id, which fences whoever held it), looks for an earlier decision of the same id, decides by rules on the request alone,
+publishes decision and audit record in one transaction, reads the partition back and returns the first record of the id. The stream,
+fenced, has to take the partition over again before it goes on, and so learns what was decided here. The way back is the same for this
+process: restore first, then use the store.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Rules D8 and D9: make the feature store know again what was published, before it is used.
 
-Two occasions. *The store forgot* (restart, failover, flush): nobody may use it until every decision after its last known offset is back, so its
-generation is withdrawn first. *A partition is taken over*: what another process published without the store (rule D22) is put back before the
-stream goes on; others may go on meanwhile. The lock lets one process restore at a time; the scripts make it idempotent.
+Two occasions. *The store forgot* (restart, failover, flush): nobody may use it until every decision after its last known offset is back,
+so its generation is withdrawn first. *A partition is taken over*: what another process published without the store (rule D22) is put back
+before the stream goes on; others may go on meanwhile. The lock lets one process restore at a time; the scripts make it idempotent.
 """
 
 from __future__ import annotations
@@ -52,12 +52,19 @@ class Restorer:
         """Put back what was published to one partition since the store last knew. Raises Unavailable."""
         await self.ensure()
         async with self._running:
-            while (token := await self._link.lock()) is None:
-                await asyncio.sleep(_WAIT_S)
+            token = await self._locked()
             try:
                 await self._partition(token, partition)
             finally:
                 await self._link.unlock(token)
+
+    async def _locked(self) -> str:
+        """Return the lock's token as soon as nobody else restores."""
+        while True:
+            token = await self._link.lock()
+            if token is not None:
+                return token
+            await asyncio.sleep(_WAIT_S)
 
     async def _partition(self, token: str, partition: int) -> None:
         first = await self._store.published_offset(partition) + 1

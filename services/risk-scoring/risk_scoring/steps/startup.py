@@ -16,7 +16,10 @@ _RETRY_S = 0.3
 
 
 async def until_restored(link: RestorableStore, restorer: Restorer, health: Service) -> None:
-    """Wait for Redis and the event log, check Redis' settings, restore. Raises FailedPrecondition (STORE_NOT_DURABLE): that needs a person."""
+    """Wait for Redis and the event log, check Redis' settings, restore.
+
+    Raises FailedPrecondition (STORE_NOT_DURABLE): that needs a person.
+    """
     health.not_ready("feature-store", "RESTORING")
     while True:
         try:

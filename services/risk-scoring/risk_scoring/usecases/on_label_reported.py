@@ -1,4 +1,7 @@
-"""Event LabelReported: what a label changes in the features. Counted from the time it is known, on the day of its transaction (rule D17)."""
+"""Event LabelReported: what a label changes in the features.
+
+Counted from the time it is known, on the day of its transaction (rule D17).
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,10 @@ APPROVED, DECLINED, REVERSAL, REFUND, STAND_IN_ADVICE = 1, 2, 3, 4, 5
 
 
 def lifecycle_change(observation: Observation, report_id: str, kind: int, partial_minor: int | None) -> Change | None:
-    """Return the change, None when nothing changes. ``partial_minor``: in the reference currency. Raises InvalidArgument (INVALID_REPORT)."""
+    """Return the change, None when nothing changes.
+
+    ``partial_minor``: in the reference currency. Raises InvalidArgument (INVALID_REPORT).
+    """
     if not 0 < len(report_id) <= 64:
         raise InvalidArgument("a report needs an id of 1 to 64 characters", reason="INVALID_REPORT")
     if partial_minor is not None and not 0 < partial_minor <= observation.amount_minor:
