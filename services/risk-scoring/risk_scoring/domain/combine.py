@@ -69,7 +69,7 @@ class Combiner:
         versions = Versions(SCHEMA_VERSION, snapshot.rules.version, scores.model_version, scores.model_digest, snapshot.rate_version)
         drafts: list[Draft] = []
         capped: list[Draft | None] = []
-        finite: NDArray[np.bool_] = np.isfinite(vectors).all(axis=1)
+        finite = np.asarray(np.isfinite(vectors).all(axis=1))
         for i, request in enumerate(requests):
             score = float(scores.values[i])
             draft = Draft(
