@@ -54,6 +54,6 @@ def configure(service: str, *, level: str = "INFO", stream: TextIO | None = None
             top.removeHandler(old)
     top.addHandler(handler)
     top.setLevel(level)
-    for noisy in ("aiokafka", "faststream", "urllib3", "grpc"):
+    for noisy in ("aiokafka", "urllib3", "grpc"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     return handler
