@@ -1,4 +1,7 @@
-"""`python docs/generate` writes every generated page; with `--check` it writes nothing and fails when one is stale."""
+"""`python docs/generate` writes every generated page; with `--check` it writes nothing and fails when one is stale.
+
+Among them one file of the command line: the texts of the reason codes, which belong to risk-scoring and which it may not import.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,13 @@ DOCS = Path(__file__).resolve().parents[1]
 
 def main(arguments: list[str]) -> int:
     """Exit status 1 when --check found a page that differs from what the code says."""
-    from generate import asyncapi, configuration
+    from generate import asyncapi, configuration, reasons
 
-    pages = {DOCS / "configuration.md": configuration.page(), DOCS / "asyncapi.yaml": asyncapi.page()}
+    pages = {
+        DOCS / "configuration.md": configuration.page(),
+        DOCS / "asyncapi.yaml": asyncapi.page(),
+        DOCS.parent / "cli/finmesh_cli/reasons.json": reasons.page(),
+    }
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:
         for path in stale:

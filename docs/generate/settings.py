@@ -19,10 +19,11 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "risk_scoring", "audit")
 UNITS = {
-    "_s": "s", "_ms": "ms", "_us": "µs", "_bytes": "bytes", "_minor": "minor units", "_percent": "%", "_tokens": "tokens", "_hours": "h", "_days": "d",
-    "_minutes": "min",
+    "_s": "s", "_ms": "ms", "_us": "µs", "_bytes": "bytes", "_minor": "minor units", "_percent": "%",
+    "_tokens": "tokens", "_hours": "h", "_days": "d", "_minutes": "min",
 }  # fmt: skip
 BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "min_length": "length ≥", "max_length": "length ≤", "pattern": "matches"}
 
@@ -127,6 +128,8 @@ def default_text(default: Any) -> str:
         return "`" + ", ".join(sorted(map(str, default)) if isinstance(default, set | frozenset) else map(str, default)) + "`"
     if isinstance(default, dict):
         return "`" + ", ".join(f"{key}: {value}" for key, value in default.items()) + "`"
+    if isinstance(default, Path) and default.is_relative_to(ROOT):
+        return f"`{default.relative_to(ROOT).as_posix()}`"
     return f"`{default}`"
 
 

@@ -1,0 +1,51 @@
+"""Entry point: the tree of subcommands, and the options that all of them share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from finmesh_cli.commands import decision, fsck, list_entry, proof, send, status, verify, watch
+from finmesh_cli.failures import Readable
+from finmesh_cli.settings import Language, Settings, default_certs, default_language
+
+app = typer.Typer(name="finmesh", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, cls=Readable)
+app.command("status")(status.status)
+app.command("send")(send.send)
+app.command("watch")(watch.watch)
+app.command("decision")(decision.decision)
+app.add_typer(list_entry.app, name="list")
+app.command("fsck")(fsck.fsck)
+app.add_typer(verify.app, name="verify")
+app.add_typer(proof.app, name="proof")
+
+
+@app.callback()
+def shared(
+    context: typer.Context,
+    certs: Annotated[
+        Path, typer.Option(envvar="FINMESH_CERTS", help="folder with authority.pem, client.pem, client.key", default_factory=default_certs)
+    ],
+    language: Annotated[Language, typer.Option(envvar="FINMESH_LANGUAGE", help="of the answers", default_factory=default_language)],
+    gateway: Annotated[str, typer.Option(envvar="FINMESH_GATEWAY", help="host:port")] = "127.0.0.1:8443",
+    token: Annotated[Path | None, typer.Option(envvar="FINMESH_TOKEN", help="file of the bearer token; token.jwt of --certs")] = None,
+    tenant: Annotated[str, typer.Option(envvar="FINMESH_TENANT", help="the token's tenant unless given")] = "",
+    purpose: Annotated[str, typer.Option(envvar="FINMESH_PURPOSE", help="why the data is used")] = "fraud-prevention",
+    timeout_s: Annotated[float, typer.Option(envvar="FINMESH_TIMEOUT_S", min=0.01, max=600, help="of one call")] = 5.0,
+) -> None:
+    """Send transactions, watch and explain decisions, check the audit log.
+
+    Exit status: 0 all is well, 1 something was tampered with, 2 wrong use, 3 something cannot be reached.
+    """
+    context.obj = Settings(gateway, certs, token or certs / "token.jwt", tenant, purpose, timeout_s, language)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""`finmesh watch`: decisions as the bank's readers see them, committed ones only, the newest on top."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
+
+import typer
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from finmesh.risk.v1 import decision_pb2 as pb
+from google.protobuf.message import DecodeError
+from localmesh.ports import LOOPBACK, Ports
+from rich.live import Live
+from rich.table import Table
+
+from finmesh_cli import settings, show, words
+from finmesh_cli.failures import UnreachableError
+from finmesh_cli.settings import Language
+
+TOPIC = pb.TransactionDecided.DESCRIPTOR.full_name
+_ROWS = 20
+
+
+class Board:
+    """The newest decisions and how often each outcome came. A decision that is read twice counts once while it is remembered."""
+
+    def __init__(self, language: Language, rows: int = _ROWS) -> None:
+        self._language = language
+        self._newest: deque[pb.TransactionDecided] = deque(maxlen=rows)
+        self._ids: deque[str] = deque(maxlen=100_000)
+        self._known: set[str] = set()
+        self.outcomes: Counter[int] = Counter()
+        self.unreadable = 0
+
+    @property
+    def decided(self) -> int:
+        """Distinct decisions."""
+        return self.outcomes.total()
+
+    def take(self, value: bytes) -> None:
+        """Add a record of the topic."""
+        try:
+            decision = pb.TransactionDecided.FromString(value)
+        except DecodeError:
+            self.unreadable += 1
+            return
+        if decision.decision_id in self._known:
+            return
+        if len(self._ids) == self._ids.maxlen:
+            self._known.discard(self._ids[0])
+        self._ids.append(decision.decision_id)
+        self._known.add(decision.decision_id)
+        self.outcomes[decision.outcome] += 1
+        self._newest.appendleft(decision)
+
+    def table(self) -> Table:
+        """Return what to show."""
+        counts = "  ".join(f"{words.outcome(outcome, self._language)} {count}" for outcome, count in sorted(self.outcomes.items()))
+        table = Table(title=f"{self.decided}  {counts}" + (f"  unreadable {self.unreadable}" if self.unreadable else ""))
+        for column in ("decided", "outcome", "score", "amount", "channel", "reasons", "decision"):
+            table.add_column(words.say(column, self._language), no_wrap=column == "decision")
+        for decision in self._newest:
+            reasons = ", ".join(words.reason(reason.code, self._language) for reason in decision.reasons[:2])
+            table.add_row(
+                show.moment(decision.decided_time)[11:-1],
+                words.outcome(decision.outcome, self._language),
+                f"{decision.score:.4f}" if decision.HasField("score") else "-",
+                show.money(decision.amount),
+                words.channel(decision.channel, self._language),
+                reasons,
+                decision.decision_id,
+                style=show.OUTCOME_STYLES.get(decision.outcome, ""),
+            )
+        return table
+
+
+def watch(
+    context: typer.Context,
+    bootstrap: Annotated[str, typer.Option(envvar="FINMESH_KAFKA__BOOTSTRAP_SERVERS", help="host:port of a broker; the launcher's")] = "",
+    prefix: Annotated[str, typer.Option(envvar="FINMESH_KAFKA__TOPIC_PREFIX", help="of the environment's topics")] = "",
+    count: Annotated[int, typer.Option(min=0, help="stop after so many decisions; 0 never")] = 0,
+    from_start: Annotated[bool, typer.Option("--from-start", help="what the topic still holds, before what comes")] = False,
+) -> None:
+    """Show decisions while they come. Ends with Ctrl-C."""
+    board = Board(settings.of(context).language)
+    broker = bootstrap or f"{LOOPBACK}:{Ports.from_environment().kafka}"
+    try:
+        asyncio.run(_follow(board, broker, prefix + TOPIC, count, from_start))
+    except UnknownTopicOrPartitionError:
+        raise UnreachableError(f"no topic {prefix}{TOPIC} on {broker}") from None
+    except KafkaError as error:
+        raise UnreachableError(f"no decisions from {broker}: {error}") from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+async def _follow(board: Board, broker: str, topic: str, count: int, from_start: bool) -> None:
+    with Live(board.table(), refresh_per_second=5, get_renderable=board.table):
+        async with aclosing(_records(broker, topic, from_start)) as values:
+            async for value in values:
+                board.take(value)
+                if count and board.decided >= count:
+                    return
+
+
+async def _records(broker: str, topic: str, from_start: bool) -> AsyncGenerator[bytes]:
+    """Values of every partition; belongs to no group, so that watching moves nobody's offsets."""
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=broker,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest" if from_start else "latest",
+        request_timeout_ms=5_000,
+    )
+    try:
+        await consumer.start()
+        async for message in consumer:
+            yield message.value or b""
+    finally:
+        await consumer.stop()

@@ -1,0 +1,70 @@
+"""What every subcommand shares: where the gateway is, who we are, in which language we answer."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import jwt
+import typer
+
+from finmesh_cli.failures import UsageError
+
+
+class Language(StrEnum):
+    """Language of the answers."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Options before the subcommand. ``certs`` holds authority.pem, client.pem and client.key."""
+
+    gateway: str
+    certs: Path
+    token: Path
+    named_tenant: str
+    purpose: str
+    timeout_s: float
+    language: Language
+
+    def bearer(self) -> str:
+        """Return the token's text. Raises UsageError when it cannot be read."""
+        try:
+            return self.token.read_text().strip()
+        except OSError as error:
+            raise UsageError(f"cannot read the token {self.token}: {error.strerror} (make certs, or --token)") from None
+
+    def tenant(self) -> str:
+        """Return the tenant to ask for: the named one, else the token's. The gateway checks the token, we only read it."""
+        if self.named_tenant:
+            return self.named_tenant
+        try:
+            claims = jwt.decode(self.bearer(), options={"verify_signature": False})
+        except jwt.InvalidTokenError as error:
+            raise UsageError(f"{self.token} is no token: {error}") from None
+        if not claims.get("tenant"):
+            raise UsageError("the token names no tenant: --tenant")
+        return str(claims["tenant"])
+
+
+def of(context: typer.Context) -> Settings:
+    """Return the settings that the callback made."""
+    found = context.find_object(Settings)
+    assert found is not None
+    return found
+
+
+def default_certs() -> Path:
+    """Return the launcher's folder of certificates."""
+    return Path(os.environ.get("FINMESH_VAR", "var")) / "certs"
+
+
+def default_language() -> Language:
+    """Return Chinese where the terminal speaks it, else English."""
+    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return Language.ZH if spoken.startswith("zh") else Language.EN

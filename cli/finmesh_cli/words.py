@@ -1,0 +1,103 @@
+"""The words of the answers in English and Chinese. Reason texts are risk-scoring's own, generated into reasons.json by `make docs`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from finmesh.risk.v1 import decision_pb2, transaction_pb2
+
+from finmesh_cli.settings import Language
+
+_CHINESE = {
+    "outcome": "处理结果",
+    "recommended": "模型与规则建议",
+    "score": "欺诈概率",
+    "reasons": "原因",
+    "decision": "决策编号",
+    "trace": "追踪编号",
+    "tenant": "租户",
+    "channel": "渠道",
+    "mode": "渠道模式",
+    "amount": "金额",
+    "event time": "交易时间",
+    "decided": "决策时间",
+    "rules hit": "命中规则",
+    "degraded": "降级",
+    "replayed": "重复请求",
+    "versions": "版本",
+    "yes, the stored decision was returned": "是，返回已存决策",
+    "none": "无",
+    "no model answered": "模型未应答",
+    "input": "输入位置",
+    "purpose": "用途",
+    "thresholds": "阈值",
+    "audit record": "审计记录",
+    "received": "入账时间",
+    "inclusion": "存在性证明",
+    "proven in a log of {size} leaves": "已在含 {size} 条记录的日志中验证",
+    "the log's key is the one it stated itself: pin it with --log-key": "日志公钥由日志自身提供，请用 --log-key 固定",
+    "approve": "通过",
+    "challenge": "加强验证",
+    "review": "人工复核",
+    "decline": "拒绝",
+    "live": "生效",
+    "monitor": "仅监测",
+    "off": "关闭",
+    "card present": "线下刷卡",
+    "ecommerce": "线上支付",
+    "transfer": "转账",
+    "atm": "自助取现",
+    "model in process": "进程内模型",
+    "rules only": "仅规则",
+    "no features": "无特征",
+    "deadline": "时限将至",
+    "old schema": "旧特征版本",
+}
+
+
+@cache
+def _reasons() -> dict[str, dict[str, str]]:
+    texts: dict[str, dict[str, str]] = json.loads((files("finmesh_cli") / "reasons.json").read_text(encoding="utf-8"))
+    return texts
+
+
+def say(text: str, language: Language) -> str:
+    """Return a word or sentence of this module in the wanted language."""
+    return _CHINESE.get(text, text) if language is Language.ZH else text
+
+
+def reason(code: str, language: Language) -> str:
+    """Return what a reason code means; the code itself when it is newer than this command."""
+    return _reasons().get(code, {}).get(language.value, code)
+
+
+def outcome(value: int, language: Language) -> str:
+    """Return the name of an outcome."""
+    return _enum(decision_pb2.Outcome.Name, value, "OUTCOME_", language)
+
+
+def mode(value: int, language: Language) -> str:
+    """Return the name of a channel mode."""
+    return _enum(decision_pb2.ChannelMode.Name, value, "CHANNEL_MODE_", language)
+
+
+def channel(value: int, language: Language) -> str:
+    """Return the name of a channel."""
+    return _enum(transaction_pb2.Channel.Name, value, "CHANNEL_", language)
+
+
+def degradation(value: int, language: Language) -> str:
+    """Return what was missing."""
+    return _enum(decision_pb2.Degradation.Name, value, "DEGRADATION_", language)
+
+
+def _enum(name: Callable[[Any], str], value: int, prefix: str, language: Language) -> str:
+    try:
+        word = name(value).removeprefix(prefix).lower().replace("_", " ")
+    except ValueError:  # a newer value than this command knows
+        return str(value)
+    return say(word, language)
