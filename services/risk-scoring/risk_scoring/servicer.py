@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from finmesh.risk.v1 import risk_scoring_service_pb2 as pb
@@ -17,13 +16,14 @@ from meshkit.telemetry import names, spans
 from meshkit.telemetry.context import current
 
 from risk_scoring import translate
-from risk_scoring.domain.decision import Asker, Request, Verdict
+from risk_scoring.domain.decision import Asker, Request
 from risk_scoring.domain.identity import checked_identity, decision_key
 from risk_scoring.domain.pacs008 import CreditTransfer
 from risk_scoring.domain.transaction import Transaction
 from risk_scoring.steps.identify import DECISION_KIND, Identifier
 from risk_scoring.usecases.change_list_entry import ChangeListEntry
 from risk_scoring.usecases.get_decision import GetDecision
+from risk_scoring.usecases.score_pacs008 import ScorePacs008
 from risk_scoring.usecases.score_transaction import ScoreTransaction
 
 _FUTURE_S = 300
@@ -36,6 +36,7 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
     def __init__(
         self,
         score: ScoreTransaction,
+        score_pacs008: ScorePacs008,
         get_decision: GetDecision,
         change_list_entry: ChangeListEntry,
         parse_pacs008: Callable[[str, bytes], list[CreditTransfer]],
@@ -44,6 +45,7 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
         dedupe_horizon_s: int,
     ) -> None:
         self._score = score
+        self._score_pacs008 = score_pacs008
         self._get_decision = get_decision
         self._change_list_entry = change_list_entry
         self._parse_pacs008 = parse_pacs008
@@ -67,16 +69,9 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
         facts = caller_facts(current_call())
         _check_tenant(facts, request.tenant)
         transfers = self._parse_pacs008(request.tenant, request.document)
-        remaining_s = self._remaining_s()
-
-        async def one(transfer: CreditTransfer) -> Verdict | MeshError:
-            try:
-                return await self._score(self._request(transfer.transaction(), facts), remaining_s)
-            except MeshError as error:
-                return error
-
+        outcomes = await self._score_pacs008(transfers, lambda t: self._request(t.transaction(), facts), self._remaining_s())
         results = []
-        for index, outcome in enumerate(await asyncio.gather(*(one(transfer) for transfer in transfers))):
+        for index, outcome in enumerate(outcomes):
             if isinstance(outcome, MeshError):
                 results.append(pb.Pacs008Result(index=index, error_reason=outcome.reason))
             else:

@@ -78,7 +78,7 @@ class Either:
 Node = Column | Literal | Compare | Arithmetic | Not | Both | Either
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<number>\d+(?:_\d+)*(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<text>"[^"\\]*"|'[^'\\]*')"""
+    r"""\s*(?:(?P<number>[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|(?P<text>"[^"\\]*"|'[^'\\]*')"""
     r"""|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>==|!=|<=|>=|\.\.|[<>()\[\],+*/-]))"""
 )
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")

@@ -21,6 +21,7 @@ from risk_scoring.steps.outage import Outage
 from risk_scoring.steps.startup import until_restored
 from risk_scoring.usecases.change_list_entry import ChangeListEntry
 from risk_scoring.usecases.get_decision import GetDecision
+from risk_scoring.usecases.score_pacs008 import ScorePacs008
 from risk_scoring.usecases.score_transaction import ScoreTransaction
 
 
@@ -38,11 +39,12 @@ async def main() -> None:
         score = ScoreTransaction(parts.decider, publisher, outage, config.coalesce_max, config.sync_store_timeout_ms / 1000)
         servicer = RiskScoringServicer(
             score,
+            ScorePacs008(score),
             GetDecision(parts.store),
             ChangeListEntry(publisher),
             parse_document,
             parts.identifier,
-            parts.clock,
+            clock,
             config.dedupe_horizon_s,
         )
         risk_scoring_service_pb2_grpc.add_RiskScoringServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
