@@ -1,0 +1,61 @@
+"""Channel modes, thresholds and cap come from one checked table."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+from risk_scoring.domain.channel_policy import ChannelPolicies
+from risk_scoring.domain.outcome import ChannelMode, Outcome
+from risk_scoring.domain.transaction import Channel
+
+SHIPPED = yaml.safe_load((Path(__file__).parents[4] / "services/risk-scoring/rules/channels.yaml").read_text())
+
+
+def test_the_shipped_table_is_indexed_by_channel_number():
+    policies = ChannelPolicies.from_document(SHIPPED)
+    assert policies.version and policies.cap.interval_s == SHIPPED["decline_cap"]["interval_s"]
+    for channel in Channel:
+        fields = SHIPPED["channels"][channel.name.lower()]
+        assert policies.modes[channel] == ChannelMode[fields["mode"].upper()]
+        assert policies.defaults[channel] == Outcome[fields["default_outcome"].upper()]
+        assert policies.overflows[channel] == Outcome[fields["overflow"].upper()]
+        assert policies.thresholds[channel].tolist() == [fields["thresholds"][k] for k in ("challenge", "review", "decline")]
+
+
+def edited(path, value):
+    document = deepcopy(SHIPPED)
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("version",), 3, "version"),
+        (("extra",), 3, "nothing else"),
+        (("channels", "branch"), {}, "every channel"),
+        (("channels", "atm", "overflow"), "approve", "channel atm.*review or challenge"),
+        (("channels", "atm", "overflow"), "decline", "channel atm.*review or challenge"),
+        (("channels", "atm", "mode"), False, "channel atm.*quoted"),  # a bare off in YAML 1.1
+        (("channels", "atm", "mode"), "shadow", "channel atm"),
+        (("channels", "atm", "thresholds"), {"challenge": 0.9, "review": 0.5, "decline": 0.95}, "channel atm.*challenge < review"),
+        (("channels", "atm", "thresholds"), {"challenge": 0.2}, "channel atm"),
+        (("channels", "atm", "speed"), 1, "channel atm.*exactly"),
+        (("decline_cap", "highest_rate"), 0, "decline_cap"),
+        (("decline_cap", "least_decisions"), 0, "decline_cap"),
+        (("decline_cap", "interval_s"), 0, "decline_cap"),
+        (("decline_cap", "extra"), 0, "exactly"),
+    ],
+)
+def test_a_wrong_table_is_refused(path, value, said):
+    with pytest.raises(ValueError, match=said):
+        ChannelPolicies.from_document(edited(path, value))
+
+
+def test_something_else_is_refused():
+    with pytest.raises(ValueError):
+        ChannelPolicies.from_document(["channels"])
