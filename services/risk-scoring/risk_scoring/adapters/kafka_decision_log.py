@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from meshkit.config import KafkaSettings
 from meshkit.events.replay import TopicReader
 
-DECISION_TOPIC = "finmesh.risk.v1.TransactionDecided"
+from risk_scoring.translate.messages import DECISION_TOPIC
 
 
 class KafkaDecisionLog:

@@ -16,7 +16,7 @@ from meshkit.events.replay import TopicReader
 
 from risk_scoring import translate
 from risk_scoring.domain.lists import ListChange, ListSnapshot
-from risk_scoring.messages import SOURCE
+from risk_scoring.translate.messages import SOURCE
 
 LIST_TOPIC = "finmesh.risk.v1.ListEntryChanged"
 _POLL_S = 0.25

@@ -16,10 +16,8 @@ from meshkit.events.exactly_once import send_all, start_transactional, transacti
 from meshkit.events.replay import TopicReader
 from meshkit.telemetry.context import TraceContext
 
-from risk_scoring.adapters.kafka_decision_log import DECISION_TOPIC
-from risk_scoring.adapters.kafka_publisher import AUDIT_TOPIC, account_partition
 from risk_scoring.domain.decision import Request, Verdict
-from risk_scoring.messages import AuditMessages, decision_message
+from risk_scoring.translate.messages import AUDIT_TOPIC, DECISION_TOPIC, AuditMessages, account_partition, decision_message
 
 
 class _Held:

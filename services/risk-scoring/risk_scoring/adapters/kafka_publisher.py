@@ -20,18 +20,10 @@ from meshkit.errors import Unavailable
 from meshkit.events.message import Message
 from meshkit.telemetry.context import TraceContext
 
-from risk_scoring.adapters.kafka_decision_log import DECISION_TOPIC
 from risk_scoring.adapters.kafka_lists import LIST_TOPIC, list_message
 from risk_scoring.domain.decision import Verdict
 from risk_scoring.domain.lists import ListChange
-from risk_scoring.messages import AuditMessages, decision_message
-
-AUDIT_TOPIC = "finmesh.audit.v1.AuditBatch"
-
-
-def account_partition(account_id: str, partitions: int) -> int:
-    """Return the partition that Kafka's default partitioner gives an account's events."""
-    return int((murmur2(account_id.encode()) & 0x7FFFFFFF) % partitions)
+from risk_scoring.translate.messages import AUDIT_TOPIC, DECISION_TOPIC, AuditMessages, account_partition, decision_message
 
 
 class KafkaPublisher:

@@ -20,9 +20,9 @@ from meshkit.telemetry import spans
 from meshkit.telemetry.context import from_headers
 
 from risk_scoring import translate
-from risk_scoring.adapters.kafka_publisher import account_partition
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
 from risk_scoring.domain.pacs008 import CreditTransfer
+from risk_scoring.translate.messages import account_partition
 
 PACS008_TOPIC = "iso20022.pacs.008"
 TENANT_HEADER = "ce_tenant"

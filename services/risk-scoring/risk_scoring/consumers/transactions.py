@@ -17,11 +17,12 @@ from meshkit.events.message import Message
 from meshkit.telemetry import spans
 from meshkit.telemetry.context import TraceContext, from_headers
 
-from risk_scoring import stream_telemetry, translate
+from risk_scoring import translate
+from risk_scoring.consumers import telemetry
 from risk_scoring.domain.decision import Request, Verdict
-from risk_scoring.messages import AuditMessages, decision_message
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.timeline import Timeline
+from risk_scoring.translate.messages import AuditMessages, decision_message
 from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
 
 TRANSACTION_TOPIC = "finmesh.risk.v1.TransactionAuthorizationRequested"
@@ -59,7 +60,7 @@ class TransactionStream:
         self._horizon_s = dedupe_horizon_s
         self._audit: dict[int, AuditMessages] = {}
         self._published: dict[int, int] = {}
-        self._metrics = stream_telemetry.Instruments()
+        self._metrics = telemetry.Instruments()
 
     async def assigned(self, partition: int, epoch: int) -> None:
         """Begin a partition: restore what others decided for it, start a new audit epoch."""
@@ -96,7 +97,7 @@ class TransactionStream:
             messages.append(decision_message(self._topics.decisions, partition, verdict, own))
         recorded = [own for verdict, own in decided if own.sampled or verdict.friction]
         messages += self._audit[partition].of([verdict.audit for verdict, _ in decided if verdict.audit], recorded)
-        stream_telemetry.write_spans(partition, contexts, decided, timeline)
+        telemetry.write_spans(partition, contexts, decided, timeline)
         self._metrics.batch(partition, decided, [record for record, _ in contexts], len(records) - len(decided), time.time())
         return messages
 

@@ -12,8 +12,6 @@ from meshkit.events.offsets_in_db import OffsetsInDb
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config
 
-from risk_scoring.adapters.kafka_decision_log import DECISION_TOPIC
-from risk_scoring.adapters.kafka_publisher import AUDIT_TOPIC
 from risk_scoring.adapters.lxml_pacs008 import parse_document
 from risk_scoring.config import RiskScoringConfig
 from risk_scoring.consumers.corrections import LABEL_TOPIC, LIFECYCLE_TOPIC, Corrections
@@ -21,6 +19,7 @@ from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransfe
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC, StreamTopics, TransactionStream
 from risk_scoring.main.parts import STREAM_GROUP, assemble
 from risk_scoring.steps.startup import until_restored
+from risk_scoring.translate.messages import AUDIT_TOPIC, DECISION_TOPIC
 from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
 
 
