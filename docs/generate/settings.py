@@ -22,7 +22,7 @@ from pydantic_core import PydanticUndefined
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "risk_scoring", "audit")
 UNITS = {
-    "_s": "s", "_ms": "ms", "_us": "µs", "_bytes": "bytes", "_minor": "minor units", "_percent": "%",
+    "_per_s": "1/s", "_s": "s", "_ms": "ms", "_us": "µs", "_bytes": "bytes", "_minor": "minor units", "_percent": "%",
     "_tokens": "tokens", "_hours": "h", "_days": "d", "_minutes": "min",
 }  # fmt: skip
 BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "min_length": "length ≥", "max_length": "length ≤", "pattern": "matches"}
@@ -116,10 +116,10 @@ def default_text(default: Any) -> str:
     """Return a default as it would stand in the environment."""
     if default is PydanticUndefined:
         return "required"
-    if default is None or default in ("", (), [], {}):
-        return "none"
     if isinstance(default, SecretStr):
-        return "for development only"
+        return "a development value" if default.get_secret_value() else "none"
+    if default is None or (not default and not isinstance(default, bool | int | float)):
+        return "none"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     if isinstance(default, Enum):

@@ -120,7 +120,7 @@ def test_references_lead_somewhere(overlay: str) -> None:
     made = {(resource["kind"], name(resource)) for resource in of_kind(overlay, "ConfigMap", "Secret")}
     made |= {("Secret", resource["spec"]["secretName"]) for resource in of_kind(overlay, "Certificate")}
     heads = "".join((ROOT / "deploy/k8s" / path / "kustomization.yaml").read_text() for path in ("base", f"overlays/{overlay}"))
-    brought = set(re.findall(r"`([a-z-]+)` \(", heads))
+    brought = set(re.findall(r"`([a-z-]+)`\s+(?:# )?\(", heads))
     for resource in of_kind(overlay, *WORKLOADS):
         for entry in container(resource).get("env", []):
             for kind, source in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
