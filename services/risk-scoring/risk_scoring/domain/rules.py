@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -61,39 +62,50 @@ class RuleResult:
 
     def names(self, row: int) -> tuple[str, ...]:
         """Ids of the rules that fired, in the order of the rule set."""
-        rules = self.rule_set.rules
-        return tuple([rules[position].id for position in np.flatnonzero(self.hits[row])])
+        ids = self.rule_set.ids
+        return tuple([ids[position] for position in self._fired[row]])
 
     def reasons(self, row: int) -> tuple[tuple[str, float], ...]:
-        """Reason codes with the highest weight behind each, strongest first: rules that fired, and typologies that reached their alert
-        level.
-        """
+        """Reason codes with the highest weight behind each, strongest first; typologies count from their alert level on."""
         strongest: dict[str, float] = {}
-        for position in np.flatnonzero(self.hits[row]):
+        for position in self._fired[row]:
             rule = self.rule_set.rules[position]
             strongest[rule.reason] = max(strongest.get(rule.reason, 0.0), float(rule.weight))
-        for typology, score in zip(self.rule_set.typologies, self.typology_scores[row].tolist(), strict=True):
-            if score >= typology.alert_at:
-                strongest[typology.reason] = max(strongest.get(typology.reason, 0.0), score)
+        if strongest:
+            for typology, score in zip(self.rule_set.typologies, self.typology_scores[row].tolist(), strict=True):
+                if score >= typology.alert_at:
+                    strongest[typology.reason] = max(strongest.get(typology.reason, 0.0), score)
         return tuple(sorted(strongest.items(), key=lambda reason: (-reason[1], reason[0])))
 
     def explain(self, row: int) -> tuple[FiredRule, ...]:
         """The rules that fired on a row, each condition with the values of its columns."""
         return tuple(
             FiredRule(rule, tuple((f"{c.heading}: {c.text}", self._values(c, row)) for c in rule.conditions))
-            for rule in (self.rule_set.rules[position] for position in np.flatnonzero(self.hits[row]))
+            for rule in (self.rule_set.rules[position] for position in self._fired[row])
         )
+
+    @cached_property
+    def _fired(self) -> list[list[int]]:
+        """Positions of the rules that fired, by row: one search for the whole batch."""
+        fired: list[list[int]] = [[] for _ in range(len(self.hits))]
+        for row, position in np.argwhere(self.hits).tolist():
+            fired[row].append(position)
+        return fired
 
     def _values(self, condition: Condition, row: int) -> dict[str, Any]:
         return {name: self.columns[name][row].item() if name in self.columns else None for name in columns_of(condition.node)}
 
 
 class RuleSet:
-    """Compiled rules. ``version``: the declared one and the digest of the content. ``columns``: each needed column and its kind."""
+    """Compiled rules. ``version``: the declared one and the digest of the content. ``columns``: each needed column and its kind.
+
+    ``ids``: rule ids in the order of the columns of ``RuleResult.hits``.
+    """
 
     def __init__(self, version: str, tables: list[tuple[DecisionTable, list[Rule]]], typologies: tuple[Typology, ...]) -> None:
         self.version = version
         self.rules: tuple[Rule, ...] = tuple(rule for _, rules in tables for rule in rules)
+        self.ids: tuple[str, ...] = tuple(rule.id for rule in self.rules)
         self.typologies = typologies
         self._program = Program()
         self._slots: list[int] = []
@@ -107,11 +119,6 @@ class RuleSet:
         self._sums = self._matrix()
         self._alert_at = np.array([typology.alert_at for typology in typologies], dtype=np.float32)
         self._block_at = np.array([typology.block_at for typology in typologies], dtype=np.float32)
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Rule ids in the order of the columns of ``RuleResult.hits``."""
-        return tuple(rule.id for rule in self.rules)
 
     @classmethod
     def load(cls, document: bytes, known_columns: Collection[str] | None = None) -> Self:
