@@ -12,6 +12,7 @@ import yaml
 from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.processes import table
+from risk_scoring.main.parts import STREAM_GROUP
 
 from .manifests import OVERLAYS, WORKLOADS, Resource, built, container, name, of_kind, pod, selects, workload
 from .repository import ROOT
@@ -173,7 +174,9 @@ def test_stream_scales_to_its_partitions(overlay: str) -> None:
     (scaler,) = of_kind(overlay, "ScaledObject")
     (trigger,) = scaler["spec"]["triggers"]
     endpoints = next(resource for resource in of_kind(overlay, "ConfigMap") if name(resource).startswith("endpoints"))
-    topic = trigger["metadata"]["topic"].removeprefix(endpoints["data"]["topic-prefix"])
+    prefix = endpoints["data"]["topic-prefix"]
+    topic = trigger["metadata"]["topic"].removeprefix(prefix)
+    assert trigger["metadata"]["consumerGroup"] == prefix + STREAM_GROUP
     partitions = {row["name"]: row["partitions"] for row in _topics()}
     assert scaler["spec"]["maxReplicaCount"] == partitions[topic]
     assert trigger["metadata"]["excludePersistentLag"] == "true"

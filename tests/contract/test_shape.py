@@ -11,6 +11,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.processes import table
+from meshkit.telemetry import names
 
 from .repository import ROOT, tracked_files
 from .settings import environment_names
@@ -65,6 +66,17 @@ def test_processes_are_told_what_they_read(tmp_path: Path) -> None:
 def test_settings_say_what_they_mean(package: str) -> None:
     for setting in environment_names(package).values():
         assert setting.description, f"{setting.variable} has no description"
+
+
+def test_metrics_are_documented() -> None:
+    made = re.compile(
+        r"(?:create_(?:observable_)?(?:counter|gauge|histogram|up_down_counter)|histogram)\(\s*(?:\"([a-z._]+)\"|names\.([A-Z_]+))"
+    )
+    sources = [path for path in tracked_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in {"libs", "services"}]
+    found = {name or getattr(names, constant) for path in sources for name, constant in made.findall(path.read_text())}
+    page = (ROOT / "docs/telemetry.md").read_text()
+    assert len(found) >= 8
+    assert not {name for name in found if f"`{name}`" not in page}
 
 
 def test_decisions_are_listed() -> None:
