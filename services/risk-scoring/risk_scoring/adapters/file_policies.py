@@ -16,6 +16,7 @@ from meshkit.service import Service
 from risk_scoring.domain.channel_policy import ChannelPolicies
 from risk_scoring.domain.features import NAMES
 from risk_scoring.domain.lists import ListSnapshot
+from risk_scoring.domain.outcome import Thresholds
 from risk_scoring.domain.rates import RateTable
 from risk_scoring.domain.request_columns import REQUEST_COLUMNS
 from risk_scoring.domain.rules import RuleSet
@@ -42,9 +43,10 @@ def load_rates(path: Path) -> RateTable:
 class FilePolicies:
     """Keeps the snapshot in force. Rates are fixed for the life of a process: amounts of one transaction must not change between paths."""
 
-    def __init__(self, rules: Path, channels: Path, rates: Path, health: Service) -> None:
+    def __init__(self, rules: Path, channels: Path, rates: Path, model: Thresholds, health: Service) -> None:
         self._rules_path = rules
         self._channels_path = channels
+        self._model = model
         self._health = health
         self.rates = load_rates(rates)
         self._seen = self._stamps()
@@ -84,7 +86,7 @@ class FilePolicies:
 
     def _channels(self) -> ChannelPolicies:
         try:
-            return ChannelPolicies.from_document(yaml.safe_load(self._channels_path.read_text()))
+            return ChannelPolicies.from_document(yaml.safe_load(self._channels_path.read_text()), self._model)
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise FailedPrecondition(f"channel table {self._channels_path.name}: {error}", reason="CHANNELS_INVALID") from error
 

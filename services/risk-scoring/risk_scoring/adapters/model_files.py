@@ -9,6 +9,7 @@ from pathlib import Path
 
 from meshkit.errors import FailedPrecondition
 
+from risk_scoring.domain.outcome import Thresholds
 from risk_scoring.domain.tree_paths import TreePaths
 
 MODEL_NAME = "fraud"
@@ -16,13 +17,13 @@ MODEL_NAME = "fraud"
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """One version. ``digest``: first 16 hex digits of the SHA-256 of model.onnx; thresholds: challenge, review, decline."""
+    """One version. ``digest``: first 16 hex digits of the SHA-256 of model.onnx; thresholds as on the card."""
 
     folder: Path
     version: str
     digest: str
     feature_schema_version: int
-    thresholds: tuple[float, float, float]
+    thresholds: Thresholds
     paths: TreePaths
 
     @property
@@ -44,7 +45,7 @@ def load_model_files(repository: Path, version: str = "") -> ModelFiles:
             version=chosen,
             digest=hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()[:16],
             feature_schema_version=int(card["feature_schema_version"]),
-            thresholds=(float(levels["challenge"]), float(levels["review"]), float(levels["decline"])),
+            thresholds=Thresholds(float(levels["challenge"]), float(levels["review"]), float(levels["decline"])),
             paths=TreePaths.parse((folder / "model.txt").read_text()),
         )
     except (OSError, ValueError, KeyError) as error:

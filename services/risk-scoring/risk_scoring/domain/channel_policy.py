@@ -16,7 +16,8 @@ from risk_scoring.domain.observation import CapPolicy
 from risk_scoring.domain.outcome import ChannelMode, Float64, Int8, Outcome, Thresholds
 from risk_scoring.domain.transaction import Channel
 
-_FIELDS = {"mode", "default_outcome", "thresholds", "overflow"}
+_FIELDS = {"mode", "default_outcome", "overflow"}
+_OPTIONAL = {"thresholds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,11 @@ class ChannelPolicies:
     by_channel: Mapping[Channel, ChannelPolicy]
 
     @classmethod
-    def from_document(cls, document: Any) -> Self:
-        """Build from the parsed file; raises ValueError that names the channel and what is wrong."""
+    def from_document(cls, document: Any, model: Thresholds) -> Self:
+        """Build from the parsed file; raises ValueError that names the channel and what is wrong.
+
+        ``model``: the thresholds on the model's card, for channels that state none: scores of two model versions mean different things.
+        """
         if not isinstance(document, Mapping) or set(document) != {"version", "decline_cap", "channels"}:
             raise ValueError("the channel table needs version, decline_cap and channels, and nothing else")
         if not isinstance(document["version"], str) or not document["version"]:
@@ -55,7 +59,7 @@ class ChannelPolicies:
         channels = document["channels"]
         if not isinstance(channels, Mapping) or set(channels) != {channel.name.lower() for channel in Channel}:
             raise ValueError("the channel table must describe every channel and no other")
-        policies = {channel: _policy(channel.name.lower(), channels[channel.name.lower()]) for channel in Channel}
+        policies = {channel: _policy(channel.name.lower(), channels[channel.name.lower()], model) for channel in Channel}
         return cls(document["version"], _cap(document["decline_cap"]), policies)
 
     @cached_property
@@ -88,14 +92,14 @@ def _cap(fields: Any) -> CapPolicy:
     return cap
 
 
-def _policy(name: str, fields: Any) -> ChannelPolicy:
-    if not isinstance(fields, Mapping) or set(fields) != _FIELDS:
-        raise ValueError(f"channel {name}: needs exactly {', '.join(sorted(_FIELDS))}")
+def _policy(name: str, fields: Any, model: Thresholds) -> ChannelPolicy:
+    if not isinstance(fields, Mapping) or set(fields) - _OPTIONAL != _FIELDS:
+        raise ValueError(f"channel {name}: needs exactly {', '.join(sorted(_FIELDS))}, and may have thresholds")
     try:
         return ChannelPolicy(
             mode=ChannelMode[_word(fields["mode"])],
             default_outcome=Outcome[_word(fields["default_outcome"])],
-            thresholds=Thresholds(**{key: float(value) for key, value in fields["thresholds"].items()}),
+            thresholds=Thresholds(**{k: float(v) for k, v in fields["thresholds"].items()}) if "thresholds" in fields else model,
             overflow=Outcome[_word(fields["overflow"])],
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:

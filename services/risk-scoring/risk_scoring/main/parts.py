@@ -50,8 +50,8 @@ class Parts:
 async def assemble(config: RiskScoringConfig, service: Service) -> Parts:
     """Build the parts and start what follows topics and files. Raises FailedPrecondition when model or policies are missing."""
     clock, keys = SystemClock(), KeyedIds(config.keys)
-    policies = FilePolicies(config.rules, config.channels, config.rates, service)
     files = load_model_files(config.model_repository, config.model_version)
+    policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service)
     triton = await service.add(TritonClient(config.triton.url))
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
     store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)

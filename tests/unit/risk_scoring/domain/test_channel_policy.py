@@ -6,21 +6,30 @@ from pathlib import Path
 import pytest
 import yaml
 from risk_scoring.domain.channel_policy import ChannelPolicies
-from risk_scoring.domain.outcome import ChannelMode, Outcome
+from risk_scoring.domain.outcome import ChannelMode, Outcome, Thresholds
 from risk_scoring.domain.transaction import Channel
 
 SHIPPED = yaml.safe_load((Path(__file__).parents[4] / "services/risk-scoring/rules/channels.yaml").read_text())
 
+MODEL = Thresholds(0.02, 0.05, 0.4)
+
 
 def test_the_shipped_table_is_indexed_by_channel_number():
-    policies = ChannelPolicies.from_document(SHIPPED)
+    policies = ChannelPolicies.from_document(SHIPPED, MODEL)
     assert policies.version and policies.cap.interval_s == SHIPPED["decline_cap"]["interval_s"]
     for channel in Channel:
         fields = SHIPPED["channels"][channel.name.lower()]
         assert policies.modes[channel] == ChannelMode[fields["mode"].upper()]
         assert policies.defaults[channel] == Outcome[fields["default_outcome"].upper()]
         assert policies.overflows[channel] == Outcome[fields["overflow"].upper()]
-        assert policies.thresholds[channel].tolist() == [fields["thresholds"][k] for k in ("challenge", "review", "decline")]
+        assert policies.thresholds[channel].tolist() == list(MODEL.as_tuple())
+
+
+def test_a_channel_may_state_its_own_thresholds():
+    own = {"challenge": 0.2, "review": 0.5, "decline": 0.9}
+    policies = ChannelPolicies.from_document(edited(("channels", "atm", "thresholds"), own), MODEL)
+    assert policies.thresholds[Channel.ATM].tolist() == list(own.values())
+    assert policies.thresholds[Channel.TRANSFER].tolist() == list(MODEL.as_tuple())
 
 
 def edited(path, value):
@@ -53,9 +62,9 @@ def edited(path, value):
 )
 def test_a_wrong_table_is_refused(path, value, said):
     with pytest.raises(ValueError, match=said):
-        ChannelPolicies.from_document(edited(path, value))
+        ChannelPolicies.from_document(edited(path, value), MODEL)
 
 
 def test_something_else_is_refused():
     with pytest.raises(ValueError):
-        ChannelPolicies.from_document(["channels"])
+        ChannelPolicies.from_document(["channels"], MODEL)
