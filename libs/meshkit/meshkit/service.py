@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Self, TypeVar
 
+import uvloop
 from opentelemetry.metrics import CallbackOptions, Observation
 from pydantic import ValidationError
 
@@ -26,6 +27,11 @@ from meshkit.telemetry import metrics, names, setup
 _logger = logging.getLogger("finmesh.service")
 _Config = TypeVar("_Config", bound=ServiceConfig)
 _Resource = TypeVar("_Resource")
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a process's main coroutine. uvloop, because two thirds of a forwarded call is the event loop's own work."""
+    uvloop.run(main)
 
 
 def load_config(kind: Callable[[], _Config]) -> _Config:

@@ -1,8 +1,8 @@
-"""``python -m audit``."""
+"""`python -m audit`."""
 
-import asyncio
+from meshkit.service import run
 
 from audit.main import main
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

@@ -29,7 +29,7 @@ class AuditBatches:
         return {offset.partition: Position(offset.partition, offset.topic_id, offset.offset) for offset in offsets.values()}
 
     async def store(self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position]) -> None:
-        """Log them; one span for each message, below the span that sent it."""
+        """Log them; a span below each request that the sender recorded."""
         start_ns = time.time_ns()
         incarnations = {position.partition: position.incarnation for position in positions}
         messages = [Message(self._topic, r.partition, incarnations[r.partition], r.offset, r.value or b"") for r in records]
@@ -46,16 +46,15 @@ class AuditBatches:
     def _spans(self, records: Sequence[ConsumerRecord], start_ns: int) -> None:
         end_ns = time.time_ns()
         for record in records:
-            parent = trace.from_headers(record.headers)
-            if parent is not None:
-                attributes = {
-                    names.MESSAGING_SYSTEM: "kafka",
-                    names.MESSAGING_DESTINATION: record.topic,
-                    names.MESSAGING_PARTITION: str(record.partition),
-                    names.KAFKA_OFFSET: record.offset,
-                    names.MESSAGING_OPERATION: "process",
-                    names.MESSAGING_BATCH_COUNT: len(records),
-                }
+            attributes = {
+                names.MESSAGING_SYSTEM: "kafka",
+                names.MESSAGING_DESTINATION: record.topic,
+                names.MESSAGING_PARTITION: str(record.partition),
+                names.KAFKA_OFFSET: record.offset,
+                names.MESSAGING_OPERATION: "process",
+                names.MESSAGING_BATCH_COUNT: len(records),
+            }
+            for parent in trace.all_from_headers(record.headers):
                 spans.record(
                     f"process {TOPIC}",
                     parent.child(),

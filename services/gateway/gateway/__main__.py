@@ -1,8 +1,8 @@
-"""`python -m gateway`. uvloop, because two thirds of a forwarded call is the event loop's own work."""
+"""`python -m gateway`."""
 
-import uvloop
+from meshkit.service import run
 
 from gateway.main import main
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    run(main())

@@ -62,11 +62,14 @@ def from_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> TraceContext |
 
 
 def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> TraceContext | None:
-    """Return the context in Kafka headers, if any."""
-    for key, value in headers:
-        if key == HEADER and value is not None:
-            return parse(value.decode("ascii", "replace"))
-    return None
+    """Return the first context in Kafka headers, if any."""
+    return next(iter(all_from_headers(headers)), None)
+
+
+def all_from_headers(headers: Iterable[tuple[str, bytes | None]]) -> list[TraceContext]:
+    """Return every context in Kafka headers: a message that carries the outcome of a batch names each recorded request of it."""
+    found = [parse(value.decode("ascii", "replace")) for key, value in headers if key == HEADER and value is not None]
+    return [context for context in found if context is not None]
 
 
 def to_header(context: TraceContext) -> tuple[str, bytes]:

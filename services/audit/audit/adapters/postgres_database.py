@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import IsolationLevel
 from translog.database import Row, Types
 from translog.errors import StoreBusyError, StoreFailedError
 
@@ -43,10 +42,13 @@ class PostgresDatabase:
     @classmethod
     def open_reader(cls, url: str) -> "PostgresDatabase":
         """Connect for reading. Raises StoreFailedError."""
-        connection = _connected(url)
-        connection.read_only = True
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        return cls(connection)
+        database = cls(_connected(url))
+        try:
+            database.execute("SET default_transaction_read_only TO on")
+        except BaseException:
+            database.close()
+            raise
+        return database
 
     @contextmanager
     def write(self) -> Iterator[None]:

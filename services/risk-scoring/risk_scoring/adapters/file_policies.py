@@ -50,7 +50,7 @@ class FilePolicies:
         self._health = health
         self.rates = load_rates(rates)
         self._seen = self._stamps()
-        self._snapshot = Snapshot(load_rules(rules), self._channels(), ListSnapshot(), self.rates.version)
+        self._snapshot = Snapshot(load_rules(rules), self._channels(), ListSnapshot(), self.rates)
 
     def current(self) -> Snapshot:
         """Return what is in force now."""
@@ -59,7 +59,7 @@ class FilePolicies:
     def lists_changed(self, lists: ListSnapshot) -> None:
         """Put a new list snapshot in force."""
         old = self._snapshot
-        self._snapshot = Snapshot(old.rules, old.channels, lists, old.rate_version)
+        self._snapshot = Snapshot(old.rules, old.channels, lists, old.rates)
 
     async def watch(self) -> None:
         """Look for changed files for ever."""
@@ -75,7 +75,7 @@ class FilePolicies:
         self._seen = stamps
         old = self._snapshot
         try:
-            self._snapshot = Snapshot(load_rules(self._rules_path), self._channels(), old.lists, old.rate_version)
+            self._snapshot = Snapshot(load_rules(self._rules_path), self._channels(), old.lists, old.rates)
         except (MeshError, OSError) as error:
             log.error("policies keep their last good version: %s", error)
             self._health.degraded("policies", "POLICY_FILE_INVALID")

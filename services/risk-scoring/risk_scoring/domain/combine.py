@@ -54,7 +54,7 @@ class Combiner:
         lists = snapshot.lists
         blocked = np.fromiter((lists.blocks(r.transaction, now_s) for r in requests), np.bool_, n)
         trusted = np.fromiter((lists.trusts(r.transaction, now_s) for r in requests), np.bool_, n)
-        amounts = np.fromiter((r.observation.amount_minor / 100 for r in requests), np.float64, n)
+        amounts = np.fromiter((snapshot.rates.to_reference_major(r.observation.amount_minor) for r in requests), np.float64, n)
         columns = dict(zip(NAMES, vectors.T, strict=True))
         columns.update(request_columns([r.transaction for r in requests], amounts, blocked, trusted))
         ruled = snapshot.rules.evaluate(columns, n)
@@ -66,7 +66,7 @@ class Combiner:
         acting = act(advice.outcome, mode, policies.defaults[channel])
         milder = cappable(acting, advice.hard, mode)
         reasons = self._reasons(vectors, scores, ruled, advice.outcome, blocked)
-        versions = Versions(SCHEMA_VERSION, snapshot.rules.version, scores.model_version, scores.model_digest, snapshot.rate_version)
+        versions = Versions(SCHEMA_VERSION, snapshot.rules.version, scores.model_version, scores.model_digest, snapshot.rates.version)
         drafts: list[Draft] = []
         capped: list[Draft | None] = []
         finite = np.asarray(np.isfinite(vectors).all(axis=1))

@@ -60,7 +60,7 @@ class Candidate(NamedTuple):
 
     decision_id: bytes
     fingerprint: bytes
-    cap_scope: str  # whose declines are counted together: the tenant
+    cap_scope: str  # whose declines are counted together: the tenant; empty for what doesn't count (not live, hard blocks)
     decision: bytes
     audit: bytes
     capped_decision: bytes

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from risk_scoring.domain.channel_policy import ChannelPolicies
 from risk_scoring.domain.lists import ListSnapshot
+from risk_scoring.domain.rates import RateTable
 from risk_scoring.domain.rules import RuleSet
 
 
@@ -16,4 +17,4 @@ class Snapshot:
     rules: RuleSet
     channels: ChannelPolicies
     lists: ListSnapshot
-    rate_version: str
+    rates: RateTable

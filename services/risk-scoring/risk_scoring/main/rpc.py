@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from uuid import uuid4
 
 from finmesh.risk.v1 import risk_scoring_service_pb2_grpc
 from meshkit.rpc.server import MeshServer
-from meshkit.service import Service, load_config
+from meshkit.service import Service, load_config, run
 
 from risk_scoring import translate
 from risk_scoring.adapters.kafka_outage_log import KafkaOutageLog
@@ -53,4 +52,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

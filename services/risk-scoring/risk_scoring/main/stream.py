@@ -10,7 +10,7 @@ from meshkit.events.dead_letter import DeadLetterWriter
 from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.offsets_in_db import OffsetsInDb
 from meshkit.rpc.server import MeshServer
-from meshkit.service import Service, load_config
+from meshkit.service import Service, load_config, run
 
 from risk_scoring.adapters.lxml_pacs008 import parse_document
 from risk_scoring.config import RiskScoringConfig
@@ -52,4 +52,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

@@ -17,7 +17,7 @@ from risk_scoring.domain.combine import Combiner, Scores
 from risk_scoring.domain.decision import OLD_SCHEMA, Draft, Request, Verdict
 from risk_scoring.domain.features import COUNT, SCHEMA_VERSION
 from risk_scoring.domain.observation import CONFLICT, DECIDED, LOST, NEW, STORED_VECTOR, WON_CAPPED, Candidate, CapPolicy, Observed
-from risk_scoring.domain.outcome import Outcome
+from risk_scoring.domain.outcome import ChannelMode, Outcome
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.ports import Codec, FeatureStore
 from risk_scoring.steps.score import Scorer
@@ -114,6 +114,7 @@ class Decider:
         caps: dict[str, CapPolicy] = {}
         for draft, milder in zip(drafts, capped, strict=True):
             t, seen = draft.request.transaction, draft.request.observation
+            counts = draft.mode == ChannelMode.LIVE and (draft.outcome != Outcome.DECLINE or milder is not None)
             caps[t.tenant] = channels.cap
             decision = self._codec.decision(draft)
             milder_decision = self._codec.decision(milder) if milder else b""
@@ -121,7 +122,7 @@ class Decider:
                 Candidate(
                     seen.decision_id,
                     seen.fingerprint,
-                    t.tenant,
+                    t.tenant if counts else "",
                     decision,
                     self._codec.audit(draft, decision),
                     milder_decision,

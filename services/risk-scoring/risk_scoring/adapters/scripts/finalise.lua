@@ -2,7 +2,8 @@
 --
 -- ARGV[1] prefix, ARGV[2] expected generation, ARGV[3] MessagePack {dedupe horizon s, caps by scope {interval number, interval s, highest decline
 -- rate, least denominator}, watermarks [partition, offset, ...]}, ARGV[4] MessagePack array of candidates {id, fingerprint, cap scope, decision,
--- audit, capped decision or '', capped audit or ''}. A candidate with a capped form is a decline that the cap may turn into something milder.
+-- audit, capped decision or '', capped audit or ''}. A candidate with a capped form is a decline that the cap may turn into something milder; an empty
+-- scope is counted nowhere.
 -- Returns {status letters, extras}: w this candidate won, k its capped form won, l another decision was stored before (extras: decision, audit),
 -- c same id with another fingerprint.
 prefix = ARGV[1]
@@ -13,7 +14,7 @@ for i, candidate in ipairs(batch) do
   for field = 1, 7 do
     if type(candidate[field]) ~= 'string' then return redis.error_reply('INVALID candidate ' .. i .. ' field ' .. field) end
   end
-  if not policies[candidate[3]] then return redis.error_reply('INVALID candidate ' .. i .. ' cap scope') end
+  if candidate[3] ~= '' and not policies[candidate[3]] then return redis.error_reply('INVALID candidate ' .. i .. ' cap scope') end
 end
 
 local caps = {}
@@ -41,10 +42,10 @@ for i, candidate in ipairs(batch) do
     extras[#extras + 1] = entry[3]
     extras[#extras + 1] = entry[4]
   else
-    local cap = cap_of(candidate[3])
     local decision, audit, letter = candidate[4], candidate[5], 'w'
-    cap.total = cap.total + 1
-    if candidate[6] ~= '' then
+    local cap = candidate[3] ~= '' and cap_of(candidate[3])
+    if cap then cap.total = cap.total + 1 end
+    if cap and candidate[6] ~= '' then
       if cap.total >= cap.least and cap.declined + 1 > cap.highest * cap.total then
         decision, audit, letter = candidate[6], candidate[7], 'k'
       else
