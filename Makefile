@@ -73,6 +73,13 @@ pytest: dev ## the tests alone; ARGS='-k name' is passed on
 .PHONY: test
 test: lint types pytest ## everything that must pass
 
+.PHONY: train-fraud
+train-fraud: dev ## train the fraud model; TRANSACTIONS=file TRAIN_START=2018-07-25, see models/recipes/fraud/README.md
+	@PYTHONPATH=models/recipes $(BIN)/python -m fraud --repository $(or $(MODELS),var/models) \
+	  $(if $(TRANSACTIONS),--transactions '$(TRANSACTIONS)') $(if $(TRAIN_START),--train-start $(TRAIN_START)) \
+	  $(if $(TRAIN_DAYS),--train-days $(TRAIN_DAYS)) $(if $(DELAY_DAYS),--delay-days $(DELAY_DAYS)) \
+	  $(if $(TEST_DAYS),--test-days $(TEST_DAYS)) $(if $(WEEKS),--weeks $(WEEKS)) $(if $(CUSTOMERS),--customers $(CUSTOMERS))
+
 .PHONY: locks
 locks: $(VENV)/.uv ## compile requirements/*.in again, versions kept where they still fit
 	@$(BIN)/uv pip compile $(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt

@@ -1,6 +1,7 @@
 """Thin shim: Triton's Python backend in, libs/engine's ONNX Runtime wrapper out. The same file serves every version."""
 
 from pathlib import Path
+from typing import Any
 
 import triton_python_backend_utils as pb_utils
 from engine.onnx_session import OnnxSession
@@ -9,13 +10,13 @@ from engine.onnx_session import OnnxSession
 class TritonPythonModel:
     """FEATURES (n, features) float32 to PROBABILITY (n,) float32."""
 
-    def initialize(self, args):
+    def initialize(self, args: dict[str, str]) -> None:
         self._session = OnnxSession(Path(args["model_repository"]) / args["model_version"] / "model.onnx")
 
-    def execute(self, requests):
+    def execute(self, requests: list[Any]) -> list[Any]:
         return [self._answer(request) for request in requests]
 
-    def _answer(self, request):
+    def _answer(self, request: Any) -> Any:
         features = pb_utils.get_input_tensor_by_name(request, "FEATURES").as_numpy()
         try:
             scores = self._session.run(features)

@@ -1,0 +1,149 @@
+"""`python -m fraud`: a transactions file (or the simulated bank) in, a model version and its metrics out. The last line is JSON.
+
+Exit code 2 with one line on stderr for a file or dates that cannot serve.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import yaml
+from risk_scoring.domain.features import GRAPH_AND_LABEL
+from risk_scoring.domain.rates import RateTable
+
+from fraud.evaluate import Metrics, at_thresholds, choose_thresholds, measure
+from fraud.export import check_parity, rounded, to_onnx
+from fraud.features import F32, compute_features
+from fraud.load import MalformedTransactionsError, Transactions, from_table, load_transactions
+from fraud.model_card import RATES, as_markdown, build_card
+from fraud.protocol import Mask, Protocol
+from fraud.redis_server import private_redis
+from fraud.release import check_free, next_version, write_version
+from fraud.simulate import simulated_table
+from fraud.train import UNUSED, fit
+
+_ROOT = Path(__file__).resolve().parents[3]
+_SIMULATED_START = date(2026, 3, 2)
+_HISTORY_DAYS = 31
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the recipe; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    started = time.monotonic()
+    try:
+        result = run(options)
+    except (MalformedTransactionsError, FileNotFoundError, ValueError) as error:
+        print(f"train-fraud: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(result | {"seconds": round(time.monotonic() - started, 1)}))
+    return 0
+
+
+def run(options: argparse.Namespace) -> dict[str, object]:
+    """Load, compute features, train, evaluate, export, release."""
+    version = options.version or next_version(options.repository)
+    check_free(options.repository, version)
+    protocol = Protocol(options.train_start, options.train_days, options.delay_days, options.test_days)
+    folds = [protocol.earlier(protocol.test_days * number) for number in range(options.weeks)]
+    rates = RateTable.from_document(yaml.safe_load(options.rates.read_text()))
+    rows = _rows(options, protocol, rates)
+    for fold in folds:
+        fold.check(rows)
+    rows = rows.before(protocol.end_us)
+    wanted = rows.event_time_us >= folds[-1].start_us
+    _say(f"{len(rows)} transactions, {int(rows.fraud.sum())} frauds; features through a private Redis")
+    with private_redis(options.stack) as url:
+        vectors = asyncio.run(compute_features(rows, wanted, url, _progress))
+    rows = rows.take(wanted)
+    weeks = [_fold(fold, rows, vectors)[0] for fold in folds[1:]]
+    metrics, booster = _fold(protocol, rows, vectors)
+    bare, _ = _fold(protocol, rows, vectors, unused=(*UNUSED, *GRAPH_AND_LABEL))
+    graph = to_onnx(booster)
+    parity = check_parity(booster, graph, vectors)
+    scores = rounded(np.asarray(booster.predict(vectors)))
+    thresholds = choose_thresholds(scores[protocol.delay_rows(rows)], RATES)
+    test = protocol.test_rows(rows)
+    card = build_card(
+        source=options.source or (f"the file {options.transactions.name}" if options.transactions else _simulated(options)),
+        protocol=protocol, rate_version=rates.version, metrics=metrics, weeks=[metrics, *weeks], without_graph_and_labels=bare,
+        thresholds=at_thresholds(rows.fraud[test], scores[test], thresholds), parity=parity, booster=booster,
+    )  # fmt: skip
+    folder = write_version(options.repository, version, booster, graph, card)
+    (options.card or folder / "MODEL_CARD.md").write_text(as_markdown(version, card))
+    _say(f"version {version} written to {folder}")
+    return metrics.as_dict() | _means([metrics, *weeks]) | {"onnx_parity": parity, "version": version, "folder": str(folder)}
+
+
+def _fold(protocol: Protocol, rows: Transactions, vectors: F32, unused: tuple[str, ...] = UNUSED) -> tuple[Metrics, lgb.Booster]:
+    train: Mask = protocol.train_rows(rows)
+    booster = fit(vectors[train], protocol.targets(rows)[train], unused=unused)
+    test = protocol.test_rows(rows)
+    scores = rounded(np.asarray(booster.predict(vectors[test])))
+    metrics = measure(rows.fraud[test], scores, rows.event_time_us[test], rows.customer_code[test])
+    return metrics, booster
+
+
+def _means(weeks: list[Metrics]) -> dict[str, object]:
+    """Mean and deviation over the prequential weeks, when there is more than one."""
+    if len(weeks) == 1:
+        return {}
+    names = ("auc", "average_precision", "card_precision_at_100")
+    values = {name: [getattr(week, name) for week in weeks] for name in names}
+    return {"weeks": {name: {"mean": round(float(np.mean(v)), 6), "deviation": round(float(np.std(v)), 6)} for name, v in values.items()}}
+
+
+def _rows(options: argparse.Namespace, protocol: Protocol, rates: RateTable) -> Transactions:
+    if options.transactions is not None:
+        _say(f"loading {options.transactions}")
+        return load_transactions(options.transactions, delay_days=protocol.delay_days, rates=rates)
+    _say(f"simulating {_simulated(options)}")
+    days = (protocol.train_start - _SIMULATED_START).days + protocol.train_days + protocol.delay_days + protocol.test_days
+    table = simulated_table(customers=options.customers, start=_SIMULATED_START, days=days, seed=options.seed)
+    return from_table(table, delay_days=protocol.delay_days, rates=rates)
+
+
+def _simulated(options: argparse.Namespace) -> str:
+    return f"the simulated bank (libs/simbank), {options.customers} customers, seed {options.seed}"
+
+
+def _progress(done: int, total: int) -> None:
+    _say(f"features {done / total:4.0%}")
+
+
+def _say(text: str) -> None:
+    print(f"train-fraud: {text}", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fraud", description="Train, evaluate and release the fraud model.")
+    parser.add_argument("--transactions", type=Path, help="parquet or CSV in the documented schema; none: simulate")
+    parser.add_argument(
+        "--train-start", type=date.fromisoformat, default=_SIMULATED_START + timedelta(days=_HISTORY_DAYS), help="YYYY-MM-DD, UTC"
+    )
+    parser.add_argument("--train-days", type=int, default=7)
+    parser.add_argument("--delay-days", type=int, default=7)
+    parser.add_argument("--test-days", type=int, default=7)
+    parser.add_argument("--weeks", type=int, default=1, help="test weeks of the prequential evaluation, counted backwards")
+    parser.add_argument("--customers", type=int, default=8_000, help="of the simulated bank")
+    parser.add_argument("--seed", type=int, default=1, help="of the simulated bank")
+    parser.add_argument("--repository", type=Path, default=_ROOT / "var" / "models", help="model repository to write to")
+    parser.add_argument("--version", help="version to write; none: the next")
+    parser.add_argument("--card", type=Path, help="where the Markdown card goes; none: beside the version")
+    parser.add_argument("--source", help="words for the card that say where the data came from")
+    parser.add_argument("--rates", type=Path, default=_ROOT / "services" / "risk-scoring" / "rules" / "rates.yaml")
+    parser.add_argument("--stack", type=Path, default=_ROOT / ".stack", help="folder of downloaded software")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

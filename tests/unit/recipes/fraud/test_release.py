@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fraud.evaluate import AtThreshold, measure
+from fraud.export import to_onnx
+from fraud.model_card import as_markdown, build_card
+from fraud.protocol import Protocol
+from fraud.release import LIMIT_BYTES, check_free, next_version, write_version
+from fraud.train import fit
+from risk_scoring.adapters.model_files import load_model_files
+from risk_scoring.domain.features import COUNT, NAMES, SCHEMA_VERSION
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture(scope="module")
+def booster():
+    rng = np.random.default_rng(0)
+    vectors = rng.random((500, COUNT)).astype(np.float32)
+    return fit(vectors, (vectors[:, 0] > 0.8).astype(np.int8))
+
+
+def _card(booster) -> dict[str, object]:
+    truth, score = np.array([0, 1], dtype=np.int8), np.array([0.1, 0.9])
+    metrics = measure(truth, score, np.zeros(2, dtype=np.int64), np.arange(2))
+    levels = [AtThreshold(name, value, 0.01, 0.5, 0.5) for name, value in (("challenge", 0.2), ("review", 0.4), ("decline", 0.8))]
+    return build_card(
+        source="a test",
+        protocol=Protocol(date(2024, 3, 1)),
+        rate_version="r1",
+        metrics=metrics,
+        weeks=[metrics],
+        without_graph_and_labels=metrics,
+        thresholds=levels,
+        parity=1e-6,
+        booster=booster,
+    )
+
+
+def test_the_service_reads_what_the_recipe_writes(tmp_path: Path, booster) -> None:
+    folder = write_version(tmp_path, "3", booster, to_onnx(booster), _card(booster))
+    files = load_model_files(tmp_path)
+    assert (files.version, files.folder, files.feature_schema_version) == ("3", folder, SCHEMA_VERSION)
+    assert (files.thresholds.challenge, files.thresholds.review, files.thresholds.decline) == (0.2, 0.4, 0.8)
+    assert (tmp_path / "fraud" / "config.pbtxt").is_file()
+    assert "TritonPythonModel" in (folder / "model.py").read_text()
+
+
+def test_a_version_is_written_once_and_numbers_grow(tmp_path: Path, booster) -> None:
+    assert next_version(tmp_path) == "1"
+    write_version(tmp_path, "9", booster, b"graph", {})
+    write_version(tmp_path, "10", booster, b"graph", {})
+    assert next_version(tmp_path) == "11"
+    with pytest.raises(ValueError, match="version 9 exists"):
+        write_version(tmp_path, "9", booster, b"other", {})
+    assert (tmp_path / "fraud" / "9" / "model.onnx").read_bytes() == b"graph"
+    with pytest.raises(ValueError, match="whole number"):
+        check_free(tmp_path, "../x")
+
+
+def test_a_graph_too_large_to_serve_is_refused(tmp_path: Path, booster) -> None:
+    with pytest.raises(ValueError, match="allowed are"):
+        write_version(tmp_path, "1", booster, bytes(LIMIT_BYTES + 1), {})
+    assert not (tmp_path / "fraud").exists()
+
+
+def test_the_card_names_every_feature_and_reads_as_text(booster) -> None:
+    card = _card(booster)
+    assert card["features"] == list(NAMES)
+    assert json.loads(json.dumps(card)) == card
+    text = as_markdown("7", card)
+    assert text.startswith("# Model card: fraud, version 7\n")
+    assert "| AUC ROC | 1.0000 | 1.0000 |" in text
+    assert "{" not in text
+
+
+def test_the_released_shim_and_configuration_are_the_recipes() -> None:
+    recipe, released = ROOT / "models/recipes/fraud/triton", ROOT / "models/repository/fraud"
+    assert (released / "config.pbtxt").read_bytes() == (recipe / "config.pbtxt").read_bytes()
+    assert f"dims: [ -1, {COUNT} ]" in (recipe / "config.pbtxt").read_text()
+    newest = max((path for path in released.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+    assert (newest / "model.py").read_bytes() == (recipe / "model.py").read_bytes()
+
+
+def test_the_released_model_is_small_and_of_the_current_schema() -> None:
+    files = load_model_files(ROOT / "models/repository")
+    assert files.feature_schema_version == SCHEMA_VERSION
+    assert files.onnx.stat().st_size < LIMIT_BYTES
+    assert 0 < files.thresholds.challenge < files.thresholds.review < files.thresholds.decline < 1
