@@ -82,9 +82,12 @@ class ServerTelemetry:
 
 @contextmanager
 def client_span(method: str, target: str) -> Iterator[tuple[tuple[str, str], ...]]:
-    """Record an outgoing call below the current span. Yields the headers to send. Calls outside of finmesh and of a trace get none."""
+    """Record an outgoing call below the current span. Yields the headers to send.
+
+    Calls outside of a trace that go elsewhere, or that nobody records here, get none: the server begins the trace.
+    """
     parent = trace.current()
-    if parent is None and not method.startswith(OWN_PREFIX):
+    if parent is None and not (method.startswith(OWN_PREFIX) and spans.recording()):
         yield ()
         return
     context = spans.root() if parent is None else parent.child()

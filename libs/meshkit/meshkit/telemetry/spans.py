@@ -45,6 +45,11 @@ def install(recorder: Recorder | None) -> None:
     _recorder = recorder
 
 
+def recording() -> bool:
+    """Return whether finished spans go anywhere."""
+    return _recorder is not None
+
+
 def root() -> TraceContext:
     """Return the context of a new trace, sampled by the process's ratio."""
     return new_root(sampled=_recorder is not None and random.random() < _recorder.ratio)

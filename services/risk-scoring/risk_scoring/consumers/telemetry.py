@@ -17,12 +17,6 @@ from opentelemetry.trace import SpanKind
 from risk_scoring.domain.decision import Verdict
 from risk_scoring.steps.timeline import Timeline
 
-_PARTS = {
-    "observe": ("observe", {names.DB_SYSTEM: "redis", names.PEER_SERVICE: "redis"}),
-    "score": ("infer fraud", {names.MODEL_NAME: "fraud", names.PEER_SERVICE: "triton"}),
-    "finalise": ("finalise", {names.DB_SYSTEM: "redis", names.PEER_SERVICE: "redis"}),
-}
-
 
 def write_spans(
     partition: int,
@@ -36,8 +30,7 @@ def write_spans(
     by_offset = {record.offset: (record, context) for record, context in contexts}
     for verdict, own in decided:
         record, parent = by_offset[verdict.request.offset]
-        force = verdict.friction and not own.sampled
-        if not (own.sampled or force):
+        if not own.sampled:
             continue
         spans.record(
             f"process {record.topic}",
@@ -46,7 +39,6 @@ def write_spans(
             start_ns=start_ns,
             end_ns=end_ns,
             kind=SpanKind.CONSUMER,
-            force=force,
             attributes={
                 names.MESSAGING_SYSTEM: "kafka",
                 names.MESSAGING_DESTINATION: record.topic,
@@ -56,19 +48,7 @@ def write_spans(
                 names.MESSAGING_BATCH_COUNT: len(decided),
             },
         )
-        for name, part_start_ns, part_end_ns in timeline.parts:
-            if name in _PARTS:
-                title, attributes = _PARTS[name]
-                spans.record(
-                    title,
-                    own.child(),
-                    parent=own,
-                    start_ns=part_start_ns,
-                    end_ns=part_end_ns,
-                    kind=SpanKind.CLIENT,
-                    force=force,
-                    attributes=attributes,
-                )
+        timeline.record_below(own)
 
 
 class Instruments:

@@ -92,10 +92,10 @@ class TransactionStream:
             if verdict.conflict:
                 messages.append(rejected(self._sealer, record, Conflict("the same transaction came with other content")))
                 continue
-            own = context.child()
+            own = context.child()._replace(sampled=context.sampled or verdict.friction)
             decided.append((verdict, own))
             messages.append(decision_message(self._topics.decisions, partition, verdict, own))
-        recorded = [own for verdict, own in decided if own.sampled or verdict.friction]
+        recorded = [own for _, own in decided if own.sampled]
         messages += self._audit[partition].of([verdict.audit for verdict, _ in decided if verdict.audit], recorded)
         telemetry.write_spans(partition, contexts, decided, timeline)
         self._metrics.batch(partition, decided, [record for record, _ in contexts], len(records) - len(decided), time.time())

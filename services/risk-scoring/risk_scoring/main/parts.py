@@ -22,6 +22,7 @@ from risk_scoring.adapters.redis_link import RedisLink
 from risk_scoring.adapters.triton_model import TritonModel
 from risk_scoring.config import RiskScoringConfig
 from risk_scoring.domain.combine import Combiner
+from risk_scoring.domain.features import COUNT
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.restore import Restorer
@@ -58,6 +59,7 @@ async def assemble(config: RiskScoringConfig, service: Service) -> Parts:
     restorer = Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record)
     combiner, codec = Combiner(files.paths), translate.RecordCodec(keys)
     scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000)
+    await scorer.warm(COUNT)
     decider = Decider(store, scorer, combiner, codec, policies.current, clock)
     lists = await service.add(aclosing(KafkaLists(config.kafka)))
     service.task(lists.follow(policies.lists_changed), name="lists")

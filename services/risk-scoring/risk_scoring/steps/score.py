@@ -16,6 +16,7 @@ from risk_scoring.ports import Model
 
 log = logging.getLogger(__name__)
 _LEAST_MODEL_TIME_S = 0.002
+_WARM_UP_S = 5.0
 
 
 class Scorer:
@@ -26,6 +27,15 @@ class Scorer:
         self._in_process = in_process
         self._health = health
         self._timeout_s = timeout_s
+
+    async def warm(self, features: int) -> None:
+        """Connect to the served model and let both run once, so that the first request finds them warm."""
+        row = np.zeros((1, features), dtype=np.float32)
+        for model in (self._served, self._in_process):
+            try:
+                await model.score(row, _WARM_UP_S)
+            except MeshError as error:
+                log.warning("model %s is not warm: %s", model.version, error.reason)
 
     async def score(self, vectors: NDArray[np.float32], remaining_s: float | None = None) -> Scores:
         """Return scores for (n, features) vectors. ``remaining_s``: what is left of the caller's deadline."""

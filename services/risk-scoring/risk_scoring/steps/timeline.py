@@ -7,12 +7,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from meshkit.telemetry import names, spans
+from meshkit.telemetry.context import TraceContext
+from meshkit.telemetry.spans import SpanKind
+
+_REDIS = {names.DB_SYSTEM: "redis", names.PEER_SERVICE: "redis"}
+_KAFKA = {names.MESSAGING_SYSTEM: "kafka", names.MESSAGING_OPERATION_TYPE: "send", names.PEER_SERVICE: "kafka"}
+_SPANS: dict[str, tuple[str, SpanKind, dict[str, str]]] = {
+    "observe": ("observe", SpanKind.CLIENT, _REDIS),
+    "score": ("infer fraud", SpanKind.CLIENT, {names.MODEL_NAME: "fraud", names.PEER_SERVICE: "triton"}),
+    "finalise": ("finalise", SpanKind.CLIENT, _REDIS),
+    "publish": ("publish", SpanKind.PRODUCER, _KAFKA),
+}
+
 
 @dataclass(slots=True)
 class Timeline:
     """Parts by name with start and end in nanoseconds since the epoch, in order."""
 
     parts: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def record_below(self, parent: TraceContext) -> None:
+        """Record the parts as spans below a request's own span."""
+        for name, start_ns, end_ns in self.parts:
+            if name in _SPANS:
+                title, kind, attributes = _SPANS[name]
+                spans.record(title, parent.child(), parent=parent, start_ns=start_ns, end_ns=end_ns, kind=kind, attributes=attributes)
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshkit.errors import Conflict, Unavailable
+from meshkit.telemetry.context import TraceContext
 
 from risk_scoring.domain.decision import Request, Verdict
 from risk_scoring.ports import DecisionPublisher, StoreForgotten
 from risk_scoring.steps.coalesce import Coalescer
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.outage import Outage
+from risk_scoring.steps.timeline import Timeline
 
 _PUBLISH_RESERVE_S = 0.01
 
@@ -38,10 +40,10 @@ class ScoreTransaction:
     async def _batch(self, requests: Sequence[Request], remaining_s: float) -> list[Verdict]:
         if self._outage.active:
             return await self._outage.decide(requests)
+        timeline = Timeline()
+        budget_s = max(min(remaining_s - _PUBLISH_RESERVE_S, self._store_timeout_s), 0.005)
         try:
-            verdicts = await self._decider.decide(
-                requests, remaining_s=max(min(remaining_s - _PUBLISH_RESERVE_S, self._store_timeout_s), 0.005)
-            )
+            verdicts = await self._decider.decide(requests, remaining_s=budget_s, timeline=timeline)
         except StoreForgotten as error:
             self._outage.store_forgot(error)
             raise
@@ -49,5 +51,8 @@ class ScoreTransaction:
             self._outage.store_failed(error)
             raise
         self._outage.store_answered()
-        await self._publisher.publish([verdict for verdict in verdicts if not verdict.conflict])
+        with timeline.part("publish"):
+            await self._publisher.publish([verdict for verdict in verdicts if not verdict.conflict])
+        for request in requests:
+            timeline.record_below(TraceContext(*request.trace))
         return verdicts
