@@ -41,12 +41,17 @@ async def test_a_transfer_from_options(cli: Cli, gateway: FakeGateway) -> None:
     assert "0af7651916cd43dd8448eb211c80319c" in result.output
 
 
+async def test_a_time_in_the_bank_s_zone(cli: Cli, gateway: FakeGateway) -> None:
+    assert (await cli(*PAYMENT, "--at", "2026-11-22T09:30:00+08:00")).exit_code == 0
+    assert gateway.asked[0].transaction.event_time.ToJsonString() == "2026-11-22T01:30:00Z"
+
+
 async def test_token_and_purpose_travel(cli: Cli, gateway: FakeGateway, certs: Path) -> None:
     await cli(*PAYMENT, purpose="model-validation")
     (headers,) = gateway.headers
     assert headers["authorization"] == "Bearer " + (certs / "token.jwt").read_text()
     assert headers["x-finmesh-purpose"] == "model-validation"
-    assert headers["traceparent"].startswith("00-")
+    assert "traceparent" not in headers  # nobody records here: the gateway begins the trace
 
 
 async def test_the_answer_in_chinese(cli: Cli) -> None:
@@ -125,6 +130,7 @@ async def test_nobody_there(cli: Cli) -> None:
         (("send", "--amount", "-1", "--customer", "c", "--account", "a"), "positive"),
         (("send", "--amount", "much", "--customer", "c", "--account", "a"), "no amount"),
         (("send", "--file", "/nowhere.json"), "cannot read"),
+        ((*PAYMENT, "--at", "yesterday"), "yesterday is no time"),
         ((*PAYMENT, "--channel", "card", "--uetr", "x"), "UETR belongs to a transfer"),
     ],
 )
