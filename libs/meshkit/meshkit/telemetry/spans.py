@@ -23,7 +23,7 @@ from meshkit.telemetry.context import TraceContext, attached, current, new_root
 __all__ = ["Attributes", "Recorder", "SpanKind", "install", "record", "root", "span"]
 
 Attributes = Mapping[str, str | int | float | bool]
-_SCOPE = InstrumentationScope("finmesh")
+_SCOPE = InstrumentationScope("finmesh", "0.1.0")  # Zipkin refuses a scope without version
 _OK, _SAMPLED = Status(StatusCode.UNSET), TraceFlags(TraceFlags.SAMPLED)
 
 
