@@ -14,6 +14,8 @@ from typing import Any, Self
 import numpy as np
 from aiokafka import AIOKafkaProducer
 from finmesh.risk.v1 import transaction_pb2 as pb
+from meshkit.telemetry import names, spans
+from meshkit.telemetry.context import TraceContext
 
 from simbank.driver.headers import cloud_event, trace_id_of
 from simbank.labels import Labels
@@ -135,5 +137,27 @@ class OpenLoopProducer:
     ) -> asyncio.Future[Any]:
         sampled = int.from_bytes(trace[4:8], "big") < self._sampled_below
         headers = cloud_event(type_name, event_id or trace.hex(), time_us, trace, sampled=sampled)
-        answer: asyncio.Future[Any] = await self._producer.send(self._prefix + type_name, payload, key=key.encode(), headers=headers)
+        topic = self._prefix + type_name
+        answer: asyncio.Future[Any] = await self._producer.send(topic, payload, key=key.encode(), headers=headers)
+        if sampled:
+            _record_span(answer, topic, trace)
         return answer
+
+
+def _record_span(answer: asyncio.Future[Any], topic: str, trace: bytes) -> None:
+    """Record the span that the headers name as parent, once the brokers have answered. A duplicate repeats it under the same id."""
+    start_ns = time.time_ns()
+
+    def answered(future: asyncio.Future[Any]) -> None:
+        spans.record(
+            f"send {topic}",
+            TraceContext(int.from_bytes(trace, "big"), int.from_bytes(trace[:8], "big"), True),
+            parent=None,
+            start_ns=start_ns,
+            end_ns=time.time_ns(),
+            kind=spans.SpanKind.PRODUCER,
+            attributes={names.MESSAGING_SYSTEM: "kafka", names.MESSAGING_DESTINATION: topic, names.MESSAGING_OPERATION_TYPE: "send"},
+            error="NOT_SENT" if future.cancelled() or future.exception() is not None else None,
+        )
+
+    answer.add_done_callback(answered)

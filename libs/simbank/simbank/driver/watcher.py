@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import UnknownTopicOrPartitionError
 from finmesh.risk.v1 import decision_pb2 as pb
 
 DECIDED = pb.TransactionDecided.DESCRIPTOR.full_name
@@ -81,13 +82,20 @@ class DecisionWatcher:
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest"
+            self._topic,
+            bootstrap_servers=bootstrap_servers,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
         )
 
     async def __aenter__(self) -> Self:
-        await self._consumer.start()
         try:
+            await self._consumer.start()
             await self._begin_at_the_end()
+        except UnknownTopicOrPartitionError as error:
+            await self._consumer.stop()
+            raise LookupError(f"topic {self._topic} does not exist") from error
         except BaseException:
             await self._consumer.stop()
             raise
@@ -118,18 +126,10 @@ class DecisionWatcher:
         return True
 
     async def _begin_at_the_end(self) -> None:
-        partitions = [TopicPartition(self._topic, number) for number in await self._partitions()]
-        self._consumer.assign(partitions)
+        partitions = self._consumer.assignment()  # without a group, a consumer has all partitions of its topic
         await self._consumer.seek_to_end(*partitions)
         for partition in partitions:
             await self._consumer.position(partition)
-
-    async def _partitions(self) -> list[int]:
-        await self._consumer.topics()
-        numbers = self._consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            raise LookupError(f"topic {self._topic} does not exist")
-        return sorted(numbers)
 
     async def _watch(self) -> None:
         while True:

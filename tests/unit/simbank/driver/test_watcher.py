@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import UnknownTopicOrPartitionError
 from finmesh.risk.v1 import decision_pb2 as pb
 from simbank.driver import watcher as module
 from simbank.driver.watcher import DecisionWatcher, Seen
@@ -37,22 +38,20 @@ def test_repeated_bytes_are_harmless_and_other_bytes_are_a_contradiction() -> No
 class FakeConsumer:
     """Takes the place of the broker's client: one partition that already holds a record, and more that arrive."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, topic: str, **settings: Any) -> None:
+        self.topic = topic
         self.settings = settings
         self.arrivals: asyncio.Queue[bytes] = asyncio.Queue()
         self.sought: list[Any] = []
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        if self.topic != module.DECIDED:
+            raise UnknownTopicOrPartitionError
 
     async def stop(self) -> None: ...
 
-    async def topics(self) -> set[str]:
-        return {module.DECIDED}
-
-    def partitions_for_topic(self, topic: str) -> set[int] | None:
-        return {0} if topic == module.DECIDED else None
-
-    def assign(self, partitions: list[Any]) -> None: ...
+    def assignment(self) -> set[str]:
+        return {"partition 0"}
 
     async def seek_to_end(self, *partitions: Any) -> None:
         self.sought.extend(partitions)
