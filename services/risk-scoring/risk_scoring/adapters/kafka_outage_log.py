@@ -100,7 +100,7 @@ class KafkaOutageLog:
     async def publish(self, partition: int, request: Request, decision: bytes, audit: bytes) -> None:
         """Write decision and audit record in one transaction. Raises Unavailable when the right was lost meanwhile."""
         held = self._holder(partition)
-        context = TraceContext(*request.trace).child()
+        context = TraceContext(*request.trace)
         message = decision_message(self._decisions, partition, Verdict(request, decision, audit), context)
         async with held.lock:
             try:

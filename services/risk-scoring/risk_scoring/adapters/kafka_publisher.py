@@ -69,7 +69,7 @@ class KafkaPublisher:
     async def publish(self, verdicts: Sequence[Verdict]) -> None:
         """Write audit records, then decisions. Raises Unavailable; then the caller is told nothing."""
         producer = await self.connected()
-        contexts = [TraceContext(*verdict.request.trace).child() for verdict in verdicts]
+        contexts = [TraceContext(*verdict.request.trace) for verdict in verdicts]
         try:
             await self._send(producer, await self._audit_messages(producer, verdicts, contexts))
             partitions = len(await producer.partitions_for(self._decisions))

@@ -51,7 +51,7 @@ class RedisLink:
         self._execute: Callable[..., Awaitable[Any]] = self.redis.execute_command
         self._sources = {name: _script(name) for name in ("observe", "finalise", "restore", "amend")}
         self._digests = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in self._sources.items()}
-        self._run_id: str | None = None
+        self._run_id: str | None = None  # of the process that was looked at last, by adopt
         self.generation: str | None = None
 
     async def _on_connect(self, connection: AbstractConnection) -> None:
@@ -60,9 +60,8 @@ class RedisLink:
         await connection.send_command("INFO", "server")
         info = await connection.read_response()
         run_id = _field(info, "run_id")
-        if self._run_id is not None and run_id != self._run_id:
+        if run_id != self._run_id:
             self.generation = None
-        self._run_id = run_id
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -73,15 +72,21 @@ class RedisLink:
         """Run a script on the current generation. Raises StoreForgotten, Unavailable (reason FEATURE_STORE_DOWN), InvalidArgument."""
         if self.generation is None:
             raise StoreForgotten("the feature store is not restored yet")
-        return await self.evaluate(name, self.prefix, self.generation, *args, timeout_s=timeout_s)
+        return await self._run(name, (self.prefix, self.generation, *args), timeout_s, check=True)
 
     async def evaluate(self, name: str, *args: bytes | str, timeout_s: float | None = None) -> Any:
-        """Run a script with exactly these arguments; errors as in ``call``."""
+        """Run a script with exactly these arguments, whatever the store forgot; errors as in ``call``."""
+        return await self._run(name, args, timeout_s, check=False)
+
+    async def _run(self, name: str, args: tuple[bytes | str, ...], timeout_s: float | None, *, check: bool) -> Any:
         try:
             async with asyncio.timeout(timeout_s):
                 try:
                     return await self._execute("EVALSHA", self._digests[name], 0, *args)
                 except NoScriptError:
+                    # Redis keeps no scripts over a restart. The generation key it does keep, and this call may have been on its way.
+                    if check and not (await self.adopt() and self.generation == args[1]):
+                        raise StoreForgotten("the feature store restarted") from None
                     return await self._execute("EVAL", self._sources[name], 0, *args)
         except ResponseError as error:
             raise self._refused(error) from error
@@ -153,7 +158,7 @@ class RedisLink:
     async def publish_generation(self) -> None:
         """Declare the store restored; raises Unavailable when Redis restarted while it was."""
         info = await self.command("INFO", "server")
-        if str(info["run_id"]) != self._run_id:
+        if self._run_id is None or str(info["run_id"]) != self._run_id:
             raise StoreForgotten("Redis restarted during the restore")
         generation = f"{self._run_id}:{uuid4().hex}"
         await self.command("SET", self.prefix + "generation", generation)

@@ -101,3 +101,4 @@ class RestoredRecord(NamedTuple):
     decision: bytes
     partition: int  # input partition, -1 for a synchronous decision
     offset: int
+    decided_s: int

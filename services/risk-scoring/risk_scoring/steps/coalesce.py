@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 
 from meshkit.errors import Overloaded
@@ -64,7 +65,7 @@ class Coalescer:
             self._waiting.extendleft(reversed(later))
             if not batch:
                 return
-            task = asyncio.create_task(self._run(batch))
+            task = asyncio.create_task(self._run(batch), context=Context())  # no single caller's deadline or trace
             self._running.add(task)
             task.add_done_callback(self._finished)
 

@@ -224,9 +224,8 @@ def restored_record(decision: bytes) -> RestoredRecord:
         delta.geo_key,
     )
     position = record.input_position
-    if record.HasField("input_position"):
-        return RestoredRecord(seen, decision, position.partition, position.offset)
-    return RestoredRecord(seen, decision, -1, -1)
+    partition, offset = (position.partition, position.offset) if record.HasField("input_position") else (-1, -1)
+    return RestoredRecord(seen, decision, partition, offset, record.decided_time.seconds)
 
 
 def score_response(decision: bytes, *, replayed: bool) -> risk_scoring_service_pb2.ScoreTransactionResponse:

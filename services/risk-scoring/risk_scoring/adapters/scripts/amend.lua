@@ -41,10 +41,16 @@ for i, change in ipairs(batch) do
       local key = prefix .. 'k:' .. tx[ID]
       local parked = redis.call('GET', key)
       local changes = parked and unpack_(parked) or {}
-      changes[#changes + 1] = change
-      redis.call('SET', key, pack(changes), 'EX', memory_s)
-      if change[KIND] == 'advice' then correct(change) end
-      status[i] = 'p'
+      local advised = false
+      for _, each in ipairs(changes) do advised = advised or each[KIND] == 'advice' end
+      if change[KIND] == 'advice' and advised then -- two advices of one transaction count it once
+        status[i] = 'r'
+      else
+        changes[#changes + 1] = change
+        redis.call('SET', key, pack(changes), 'EX', memory_s)
+        if change[KIND] == 'advice' then correct(change) end
+        status[i] = 'p'
+      end
     elseif change[KIND] == 'advice' then
       status[i] = 'r'
     else

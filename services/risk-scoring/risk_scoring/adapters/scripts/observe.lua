@@ -22,6 +22,7 @@ for i, tx in ipairs(batch) do
 end
 
 local NEVER, DAY = 2592000, 86400
+local FEATURES, NAN = 47, string.char(0, 0, 192, 127) -- of the current schema; NaN as little-endian float32
 
 local function since(pairs_, t, window)
   local n = 0
@@ -132,7 +133,7 @@ local function features(tx)
     hops = return_hops(tx[ACCOUNT], tx[PARTY], t)
   end
 
-  return struct.pack('<' .. string.rep('f', 47),
+  return struct.pack('<' .. string.rep('f', FEATURES),
     math.log(1 + major), tx[CHANNEL], tx[LOCAL_HOUR], tx[WEEKDAY],
     max(t - c[FIRST], 0) / DAY, m1, m10, h1, cc[C24] + c[COUNT], (cc[S24] + c[SUM]) / 100,
     c7, c7 > 0 and s7 / c7 / 100 or 0, c30, c30 > 0 and s30 / c30 / 100 or 0,
@@ -143,6 +144,13 @@ local function features(tx)
     v_age, v24, v_customers,
     cc[FRAUD30], p_fraud, r1, r7, r30, v_fraud,
     fan_in, pass_through, inflow_age, hops)
+end
+
+-- A vector of another schema in the length of this one: features are only ever added at the end, so the head keeps its meaning.
+local function fitted(vector)
+  local missing = FEATURES - #vector / 4
+  if missing > 0 then return vector .. string.rep(NAN, missing) end
+  return vector:sub(1, FEATURES * 4)
 end
 
 local status, vectors, extras = {}, {}, {}
@@ -159,22 +167,19 @@ for i, tx in ipairs(batch) do
       extras[#extras + 1] = entry[4]
     else
       status[i] = 'v'
-      vectors[#vectors + 1] = entry[4]
+      vectors[#vectors + 1] = fitted(entry[4])
       extras[#extras + 1] = tostring(entry[3])
     end
   else
     local vector = features(tx)
-    local early = redis.call('GETDEL', prefix .. 'k:' .. tx[ID])
-    local changes = early and unpack_(early) or {}
-    local advised = false
-    for _, change in ipairs(changes) do advised = advised or change[KIND] == 'advice' end
-    if not advised then apply(tx) end
-    for _, change in ipairs(changes) do if change[KIND] ~= 'advice' then correct(change) end end
+    count(tx)
     redis.call('SET', key, pack({ 1, tx[PRINT], schema, vector, partition, offset }), 'EX', horizon_s)
     status[i] = 'n'
     vectors[#vectors + 1] = vector
   end
 end
 save_all()
-if partition >= 0 then redis.call('HSET', prefix .. 'applied', partition, offset) end
+redis.call('SET', prefix .. 'clock', now) -- a restore asks until when this store was alive
+local applied = partition >= 0 and tonumber(redis.call('HGET', prefix .. 'applied', partition) or -1)
+if partition >= 0 and offset > applied then redis.call('HSET', prefix .. 'applied', partition, offset) end
 return { table.concat(status), table.concat(vectors), extras }

@@ -1,13 +1,15 @@
 -- D9. Puts published decisions back into a store that forgot them. What the decision topic says first is what was decided.
 --
 -- ARGV[1] prefix, ARGV[2] token of the restore lock, ARGV[3] MessagePack {now s, dedupe horizon s, decision partition, next offset},
--- ARGV[4] MessagePack array of {transaction (see state.lua), decision, input partition or -1, input offset}.
--- Idempotent: an input offset at or below the last applied one, or a transaction whose vector is stored, is counted already.
+-- ARGV[4] MessagePack array of {transaction (see state.lua), decision, input partition or -1, input offset, time of the decision s}.
+-- Idempotent: an input offset at or below the last applied one, or a transaction whose vector is stored, is counted already. A synchronous decision
+-- older than the dedupe horizon has no vector any more: it is counted if the store was alive after it.
 -- Returns {restored decisions, replayed deltas}.
 prefix = ARGV[1]
 local header, batch = unpack_(ARGV[3]), unpack_(ARGV[4])
 if redis.call('GET', prefix .. 'restoring') ~= ARGV[2] then return redis.error_reply('RESTORE the lock is held by somebody else') end
 local now, horizon_s, partition, next_offset = header[1], header[2], header[3], header[4]
+local alive = tonumber(redis.call('GET', prefix .. 'clock') or -1)
 local decisions, deltas = 0, 0
 for _, record in ipairs(batch) do
   local tx, decision = record[1], record[2]
@@ -15,9 +17,14 @@ for _, record in ipairs(batch) do
   local stored = redis.call('GET', key)
   local entry = stored and unpack_(stored)
   if not entry then
-    local applied = record[3] >= 0 and tonumber(redis.call('HGET', prefix .. 'applied', record[3]) or -1) or -1
-    if record[3] < 0 or record[4] > applied then
-      apply(tx)
+    local counted
+    if record[3] >= 0 then
+      counted = record[4] <= tonumber(redis.call('HGET', prefix .. 'applied', record[3]) or -1)
+    else
+      counted = record[5] + horizon_s <= now and record[5] <= alive
+    end
+    if not counted then
+      count(tx)
       deltas = deltas + 1
     end
   end

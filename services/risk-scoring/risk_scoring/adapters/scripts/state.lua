@@ -266,6 +266,16 @@ local function correct(change)
   end
 end
 
+-- Counts a transaction when it comes, together with what was reported about it before (parked by amend). A stand-in advice has counted it.
+local function count(tx)
+  local early = redis.call('GETDEL', prefix .. 'k:' .. tx[ID])
+  local changes = early and unpack_(early) or {}
+  local advised = false
+  for _, change in ipairs(changes) do advised = advised or change[KIND] == 'advice' end
+  if not advised then apply(tx) end
+  for _, change in ipairs(changes) do if change[KIND] ~= 'advice' then correct(change) end end
+end
+
 local function generation_ok(expected)
   return redis.call('GET', prefix .. 'generation') == expected
 end
