@@ -30,7 +30,7 @@ _Resource = TypeVar("_Resource")
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a process's main coroutine. uvloop, because two thirds of a forwarded call is the event loop's own work."""
+    """Run a process's main coroutine on uvloop, in every service alike, so that what is measured of one holds for all."""
     uvloop.run(main)
 
 

@@ -1,6 +1,6 @@
 """Spans made after the fact, from a context that was known before.
 
-``record`` builds the finished span straight for the exporter's queue: about 8 µs, against some 60 µs of a live OpenTelemetry span, and a
+``record`` builds the finished span straight for the exporter's queue: about 6 µs, against some 55 µs of a live OpenTelemetry span, and a
 stream can decide to record when it already knows the outcome. Until ``install`` was called (telemetry off, most tests) everything here
 does nothing.
 """
