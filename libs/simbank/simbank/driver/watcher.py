@@ -86,7 +86,7 @@ class DecisionWatcher:
             bootstrap_servers=bootstrap_servers,
             isolation_level="read_committed",
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="latest",
         )
 
     async def __aenter__(self) -> Self:
@@ -126,9 +126,7 @@ class DecisionWatcher:
         return True
 
     async def _begin_at_the_end(self) -> None:
-        partitions = self._consumer.assignment()  # without a group, a consumer has all partitions of its topic
-        await self._consumer.seek_to_end(*partitions)
-        for partition in partitions:
+        for partition in self._consumer.assignment():  # without a group, a consumer has all partitions of its topic
             await self._consumer.position(partition)
 
     async def _watch(self) -> None:

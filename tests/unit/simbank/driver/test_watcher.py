@@ -42,7 +42,7 @@ class FakeConsumer:
         self.topic = topic
         self.settings = settings
         self.arrivals: asyncio.Queue[bytes] = asyncio.Queue()
-        self.sought: list[Any] = []
+        self.positioned: list[Any] = []
 
     async def start(self) -> None:
         if self.topic != module.DECIDED:
@@ -53,10 +53,8 @@ class FakeConsumer:
     def assignment(self) -> set[str]:
         return {"partition 0"}
 
-    async def seek_to_end(self, *partitions: Any) -> None:
-        self.sought.extend(partitions)
-
     async def position(self, partition: Any) -> int:
+        self.positioned.append(partition)
         return 1
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
@@ -68,7 +66,8 @@ async def test_the_watcher_settles_when_all_decisions_came(monkeypatch: pytest.M
     async with DecisionWatcher("nowhere:1", {}) as watcher:
         consumer = watcher._consumer
         assert consumer.settings["isolation_level"] == "read_committed"
-        assert consumer.sought, "must start at the end: an older run's decisions are not this run's"
+        assert consumer.settings["auto_offset_reset"] == "latest"
+        assert consumer.positioned, "must start at the end: an older run's decisions are not this run's"
         for name in ("a", "b", "a"):
             consumer.arrivals.put_nowait(_record(name))
         assert await watcher.settled(2, timeout_s=5.0)
