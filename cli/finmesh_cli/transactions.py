@@ -21,6 +21,18 @@ def now() -> Timestamp:
     return Timestamp(seconds=int(time.time()))
 
 
+def moment(text: str) -> Timestamp:
+    """Return an RFC 3339 time, the present one for no text. Raises UsageError."""
+    if not text:
+        return now()
+    stamp = Timestamp()
+    try:
+        stamp.FromJsonString(text)
+    except ValueError:
+        raise UsageError(f"{text} is no time: 2026-11-22T09:30:00+08:00 is one") from None
+    return stamp
+
+
 def from_json(path: Path, tenant: str) -> pb.TransactionAuthorizationRequested:
     """Read a transaction in protobuf's JSON mapping; tenant and event time are filled in where missing. Raises UsageError."""
     try:

@@ -53,6 +53,7 @@ def send(
     device: Annotated[str, typer.Option(help="token of the device")] = "",
     country: Annotated[str, typer.Option(help="ISO 3166-1")] = "CN",
     uetr: Annotated[str, typer.Option(help="identity of a transfer; a new one unless given")] = "",
+    at: Annotated[str, typer.Option(help="when the customer acted, 2026-11-22T09:30:00+08:00; now unless given")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="the decision records as JSON lines")] = False,
 ) -> None:
     """Have a transaction decided."""
@@ -66,7 +67,7 @@ def send(
             raise UsageError("--amount, --customer and --account are needed, or --file, or --sample")
         place = pb.Geo(country_code=country)
         message = pb.TransactionAuthorizationRequested(
-            tenant=chosen.tenant(), channel=_CHANNELS[channel], amount=money.parse(amount, currency), event_time=transactions.now(),
+            tenant=chosen.tenant(), channel=_CHANNELS[channel], amount=money.parse(amount, currency), event_time=transactions.moment(at),
             customer_id=customer, account_id=account, instrument_token=account, device_id=device, geo=place,
             merchant_category_code=mcc, terminal_id=terminal,
         )  # fmt: skip

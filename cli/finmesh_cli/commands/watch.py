@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from finmesh.risk.v1 import decision_pb2 as pb
 from google.protobuf.message import DecodeError
 from localmesh.ports import LOOPBACK, Ports
+from rich import box
 from rich.live import Live
 from rich.table import Table
 
@@ -60,19 +61,19 @@ class Board:
     def table(self) -> Table:
         """Return what to show."""
         counts = "  ".join(f"{words.outcome(outcome, self._language)} {count}" for outcome, count in sorted(self.outcomes.items()))
-        table = Table(title=f"{self.decided}  {counts}" + (f"  unreadable {self.unreadable}" if self.unreadable else ""))
-        for column in ("decided", "outcome", "score", "amount", "channel", "reasons", "decision"):
-            table.add_column(words.say(column, self._language), no_wrap=column == "decision")
+        title = f"{self.decided}  {counts}" + (f"  unreadable {self.unreadable}" if self.unreadable else "")
+        table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=True)
+        for column, cells in (("decided", 8), ("outcome", 9), ("score", 5), ("amount", 0), ("decision", 36)):
+            table.add_column(words.say(column, self._language), no_wrap=True, min_width=cells, justify="left" if cells else "right")
+        table.add_column(words.say("reasons", self._language), overflow="ellipsis", no_wrap=True, ratio=1)
         for decision in self._newest:
-            reasons = ", ".join(words.reason(reason.code, self._language) for reason in decision.reasons[:2])
             table.add_row(
-                show.moment(decision.decided_time)[11:-1],
+                show.moment(decision.decided_time)[11:19],
                 words.outcome(decision.outcome, self._language),
-                f"{decision.score:.4f}" if decision.HasField("score") else "-",
+                f"{decision.score:.3f}" if decision.HasField("score") else "-",
                 show.money(decision.amount),
-                words.channel(decision.channel, self._language),
-                reasons,
                 decision.decision_id,
+                ", ".join(words.reason(reason.code, self._language) for reason in decision.reasons[:2]),
                 style=show.OUTCOME_STYLES.get(decision.outcome, ""),
             )
         return table

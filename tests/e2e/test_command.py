@@ -1,0 +1,122 @@
+"""The command `finmesh` against the whole mesh: decide, explain, prove, block, check, each as a person would type it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from localmesh import tokens
+from localmesh.ports import LOOPBACK, Ports
+
+pytestmark = pytest.mark.stack
+
+Finmesh = Callable[..., subprocess.CompletedProcess[str]]
+TRIES = 30
+"""Commands of about a second each, until a list entry has reached whoever decides."""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A running mesh on free ports with run state of its own."""
+    ports, var = Ports.free(), tmp_path_factory.mktemp("mesh")
+    chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in asdict(ports).items()}
+    own = {"FINMESH_VAR": str(var), "FINMESH_GATEWAY": f"{LOOPBACK}:{ports.gateway}", "FINMESH_LANGUAGE": "en", "COLUMNS": "200"}
+    env = {**os.environ, **chosen, **own}
+    localmesh = [sys.executable, "-m", "localmesh"]
+    up = subprocess.run([*localmesh, "up"], env=env, capture_output=True, text=True, timeout=180, check=False)
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield env
+    finally:
+        subprocess.run([*localmesh, "down"], env=env, capture_output=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def finmesh(environment: dict[str, str]) -> Finmesh:
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "finmesh_cli", *arguments]
+        return subprocess.run(command, env=environment | more, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+def transfer(*more: str) -> tuple[str, ...]:
+    return ("send", "--amount", "1280.50", "--customer", "cus-1", "--account", "acc-1", "--counterparty", "acc-2", *more)
+
+
+def decided(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the decision's id."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("decision "))
+
+
+def test_everything_is_up(finmesh: Finmesh) -> None:
+    done = finmesh("status")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("SERVING") == 4
+
+
+def test_decided_once_and_proven(finmesh: Finmesh) -> None:
+    uetr, at = str(uuid.uuid4()), dt.datetime.now(dt.UTC).isoformat()
+    first, second = (finmesh(*transfer("--uetr", uetr, "--at", at)) for _ in range(2))
+    assert decided(first) == decided(second)
+    assert "the stored decision was returned" in second.stdout
+    explained = finmesh("decision", "--uetr", uetr)
+    assert decided(explained) == decided(first)
+    assert "proven in a log of" in explained.stdout
+
+
+def test_the_same_transfer_with_another_amount_is_refused(finmesh: Finmesh) -> None:
+    uetr, at = str(uuid.uuid4()), dt.datetime.now(dt.UTC).isoformat()
+    assert finmesh(*transfer("--uetr", uetr, "--at", at)).returncode == 0
+    other = finmesh(*transfer("--uetr", uetr, "--at", at, "--amount", "9999"))
+    assert other.returncode == 2
+    assert "IDEMPOTENCY_CONFLICT" in other.stderr
+
+
+def test_a_blocked_device_is_declined(finmesh: Finmesh, environment: dict[str, str], tmp_path: Path) -> None:
+    refused = finmesh("list", "block", "device", "dev-stolen", "--author", "fraud-desk")
+    assert refused.returncode == 2, "the usual token may score, not edit lists"
+    assert "POLICY_DENIED" in refused.stderr
+    key = tokens.issuer_key(Path(environment["FINMESH_VAR"]) / "certs")
+    (tmp_path / "editor.jwt").write_text(tokens.mint(key, dt.datetime.now(dt.UTC), roles=["list-editor"]))
+    done = finmesh("list", "block", "device", "dev-stolen", "--author", "fraud-desk", FINMESH_TOKEN=str(tmp_path / "editor.jwt"))
+    assert done.returncode == 0, done.stderr
+    for _ in range(TRIES):
+        sent = finmesh(*transfer("--device", "dev-stolen", "--json"))
+        assert sent.returncode == 0, sent.stderr
+        decision = json.loads(sent.stdout)
+        if decision["outcome"] == "OUTCOME_DECLINE":
+            break
+    assert decision["outcome"] == "OUTCOME_DECLINE"
+    assert decision["reasons"][0]["code"] == "R_BLOCK_LISTED"
+
+
+def test_the_log_only_grows(finmesh: Finmesh, environment: dict[str, str], tmp_path: Path) -> None:
+    kept, growth = tmp_path / "kept.note", tmp_path / "growth.json"
+    finmesh("decision", decided(finmesh(*transfer())))
+    assert finmesh("proof", "checkpoint", "-o", str(kept)).returncode == 0
+    finmesh("decision", decided(finmesh(*transfer())))
+    assert finmesh("proof", "export", "--since", str(kept), "-o", str(growth)).returncode == 0
+    assert json.loads(growth.read_text())["old_checkpoint"] == kept.read_text()
+    checked = finmesh("fsck", str(Path(environment["FINMESH_VAR"]) / "audit" / "audit.db"), "--pinned", str(kept))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_watching_sees_them(finmesh: Finmesh) -> None:
+    wanted = decided(finmesh(*transfer()))
+    seen = finmesh("watch", "--from-start", "--count", "1")
+    assert seen.returncode == 0, seen.stderr
+    for count in range(1, TRIES):
+        if wanted in seen.stdout:
+            break
+        seen = finmesh("watch", "--from-start", "--count", str(count))
+    assert wanted in seen.stdout
