@@ -27,6 +27,12 @@ MUTANTS = [
     ("The simulated bank knows the kit and the contracts, no service", "libs/simbank/simbank/mutant.py", "import risk_scoring.config\n"),
     ("Errors, time and settings know no transport", "libs/meshkit/meshkit/errors.py", "import grpc\n"),
     ("The launcher and the command talk to services by their interfaces", "cli/finmesh_cli/mutant.py", "import audit.config\n"),
+    ("translog and engine do not know each other", "libs/engine/engine/mutant.py", "import translog.merkle\n"),
+    (
+        "Nothing below the services imports a service, the launcher or the command",
+        "services/gateway/gateway/adapters/mutant.py",
+        "import simbank.day\n",
+    ),
     ("Generated code stands alone", "libs/contracts/gen/finmesh/mutant.py", "import meshkit.errors\n"),
 ]
 
@@ -74,6 +80,11 @@ def test_contracts_hold() -> None:
 @pytest.mark.parametrize("contract", [name for name, _, _ in MUTANTS])
 def test_each_contract_can_break(contract: str, mutated: str) -> None:
     assert contract in broken(mutated), mutated
+
+
+def test_every_contract_has_a_mutant() -> None:
+    names = set(re.findall(r"^name = (.+)$", (ROOT / ".importlinter").read_text(), re.MULTILINE))
+    assert names == {name for name, _, _ in MUTANTS}
 
 
 def test_stray_module_is_named(mutated: str) -> None:
