@@ -1,0 +1,68 @@
+"""D2. The same key with another fingerprint is a conflict, on the stream, in a call, and between two replicas."""
+
+import pytest
+from finmesh.common.v1.money_pb2 import Money
+from meshkit.errors import Conflict
+
+from tests.protocol.desks import desk
+from tests.protocol.makers import NO_CAP, TENANT, candidate, payment, request, seen
+from tests.protocol.mutants import assert_fails_without, lua
+from tests.protocol.stores import opened
+
+DEARER = {"amount": Money(currency_code="CNY", amount_minor=99_999)}
+RULE = ("observe", "if entry[2] ~= tx[PRINT] then", "if false then")
+
+
+async def test_stream(private_redis) -> None:
+    async def check() -> None:
+        async with desk(private_redis) as here:
+            await here.streamed(payment(1))
+            messages = await here.streamed(payment(1, **DEARER), payment(2), first_offset=1)
+            assert [message.topic for message in messages] == ["in.dead-letter", "decisions", "audit"]
+            assert dict(messages[0].headers)["reason"] == b"IDEMPOTENCY_CONFLICT"
+
+    await assert_fails_without("D2", check, lua(*RULE))
+
+
+async def test_call(private_redis) -> None:
+    async def check() -> None:
+        async with desk(private_redis) as here:
+            await here.score(request(payment(1)), 1.0)
+            published = len(here.log.all())
+            try:
+                await here.score(request(payment(1, **DEARER)), 1.0)
+            except Conflict as conflict:
+                assert conflict.reason == "IDEMPOTENCY_CONFLICT"
+            else:
+                raise AssertionError("another amount got a decision")
+            assert len(here.log.all()) == published
+
+    await assert_fails_without("D2", check, lua(*RULE))
+
+
+async def test_a_conflict_shows_also_while_nothing_is_decided(private_redis) -> None:
+    async def check() -> None:
+        async with opened(private_redis) as shelf:
+            observed = await shelf.store.observe([seen(1), seen(1, fingerprint=b"g" * 16)])
+            assert observed.status == "nc"
+
+    await assert_fails_without("D2", check, lua(*RULE))
+
+
+async def test_finalise_keeps_the_first_fingerprint(private_redis) -> None:
+    async def check() -> None:
+        async with opened(private_redis) as shelf:
+            mine, other = seen(1), seen(1, fingerprint=b"g" * 16)
+            final = await shelf.store.finalise([candidate(mine, b"mine"), candidate(other, b"other")], {TENANT: NO_CAP})
+            assert final.status == "wc"
+            assert await shelf.store.stored_decision(mine.decision_id) == b"mine"
+
+    await assert_fails_without("D2", check, lua("finalise", "if entry and entry[2] ~= candidate[2] then", "if false then"))
+
+
+@pytest.mark.parametrize("change", [{"utc_offset_minutes": 0}], ids=["time zone"])
+async def test_what_is_no_business_field_is_no_conflict(private_redis, change) -> None:
+    async with desk(private_redis) as here:
+        first = await here.score(request(payment(1)), 1.0)
+        again = await here.score(request(payment(1, **change)), 1.0)
+        assert again.replayed and again.decision == first.decision
