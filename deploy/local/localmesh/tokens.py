@@ -1,6 +1,6 @@
-"""The bearer token that a core banking system would get from the bank's identity provider, and the key set to check it by.
+"""The bearer tokens that core banking and the fraud desk would get from the bank's identity provider, and the key set to check them by.
 
-ES256, valid 12 hours; whoever starts the mesh renews one that has less than half of that left.
+ES256, valid 12 hours; whoever starts the mesh renews those that have less than half of that left.
 """
 
 import datetime as dt
@@ -20,16 +20,21 @@ from localmesh.certificates import private_pem, write_private
 ISSUER = "https://issuer.finmesh.local"
 AUDIENCE = "finmesh"
 LIFE = dt.timedelta(hours=12)
+_TOKENS: Mapping[str, Mapping[str, object]] = {
+    "token.jwt": {},  # core banking
+    "editor.jwt": {"sub": "fraud-operations", "roles": ["list-editor", "audit-reader"]},
+}
 
 
 def ensure_token(folder: Path, now: dt.datetime) -> None:
-    """Makes issuer.key, jwks.json and token.jwt in `folder` where missing, and the token anew when half its life is over."""
+    """Makes issuer.key, jwks.json and the tokens in `folder` where missing, and tokens anew when half their life is over."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = issuer_key(folder)
     (folder / "jwks.json").write_text(json.dumps({"keys": [public_jwk(key)]}, indent=1))
-    token = folder / "token.jwt"
-    if not token.exists() or not _lives(token.read_text(), key, now):
-        write_private(token, mint(key, now).encode())
+    for name, changes in _TOKENS.items():
+        token = folder / name
+        if not token.exists() or not _lives(token.read_text(), key, now):
+            write_private(token, mint(key, now, **changes).encode())
 
 
 def issuer_key(folder: Path) -> ec.EllipticCurvePrivateKey:

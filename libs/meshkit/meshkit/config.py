@@ -7,7 +7,7 @@ Every service subclasses ``ServiceConfig`` in its own ``config.py``. Names: pref
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +24,13 @@ class KafkaSettings(_Group):
     """The event log."""
 
     bootstrap_servers: str = Field(default="127.0.0.1:19092", description="host:port of one or more brokers, comma separated")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="how brokers are spoken to; anything but loopback or a pod network wants SSL"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(default="SCRAM-SHA-512", description="for SASL_*")
+    sasl_username: str = Field(default="", description="for SASL_*")
+    sasl_password: SecretStr = Field(default=SecretStr(""), description="for SASL_*")
+    authority: Path | None = Field(default=None, description="PEM of the authority that signs brokers; none: the system's")
     topic_prefix: str = Field(default="", description="prepended to every topic, group and transactional id: one per environment or test")
     transaction_timeout_ms: Milliseconds = Field(
         default=10_000, description="a process that dies inside a transaction pins readers this long at most"

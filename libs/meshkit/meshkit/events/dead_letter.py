@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from meshkit.config import KafkaSettings
 from meshkit.crypto.seal import Sealer
 from meshkit.errors import MeshError, Unavailable
+from meshkit.events.connection import connection
 from meshkit.events.message import Message
 
 SUFFIX = ".dead-letter"
@@ -54,7 +55,7 @@ class DeadLetterWriter:
         """Write a record's dead letter. Raises Unavailable."""
         try:
             if self._producer is None:
-                self._producer = AIOKafkaProducer(bootstrap_servers=self._kafka.bootstrap_servers, acks="all", enable_idempotence=True)
+                self._producer = AIOKafkaProducer(**connection(self._kafka), acks="all", enable_idempotence=True)
                 await self._producer.start()
             letter = rejected(self._sealer, record, error)
             await self._producer.send_and_wait(letter.topic, letter.value, letter.key, letter.partition, headers=list(letter.headers))

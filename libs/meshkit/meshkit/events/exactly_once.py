@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
+from meshkit.events.connection import connection
 from meshkit.events.message import Message
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def transactional_id(kafka: KafkaSettings, group: str, partition: int) -> str:
 async def start_transactional(kafka: KafkaSettings, transaction_id: str) -> AIOKafkaProducer:
     """Return a started producer that has fenced every earlier holder of the id; raises KafkaError."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=kafka.bootstrap_servers,
+        **connection(kafka),
         transactional_id=transaction_id,
         transaction_timeout_ms=kafka.transaction_timeout_ms,
         request_timeout_ms=kafka.request_timeout_ms,
@@ -131,7 +132,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         attempt = 0
         while True:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._kafka.bootstrap_servers,
+                **connection(self._kafka),
                 group_id=self._group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",

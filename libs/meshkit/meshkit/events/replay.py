@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
+from meshkit.events.connection import connection
 from meshkit.events.topic_ids import TopicIds
 
 
@@ -32,7 +33,7 @@ class TopicReader:
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._kafka.bootstrap_servers,
+                **connection(self._kafka),
                 group_id=None,
                 enable_auto_commit=False,
                 isolation_level="read_committed",

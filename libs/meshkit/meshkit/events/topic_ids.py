@@ -17,6 +17,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
 from meshkit.config import KafkaSettings
+from meshkit.events.connection import connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class TopicIds:
     """Asks a broker. Use as an async context manager; raises KafkaError everywhere."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        self._client = AIOKafkaClient(bootstrap_servers=kafka.bootstrap_servers, request_timeout_ms=kafka.request_timeout_ms)
+        self._client = AIOKafkaClient(**connection(kafka), request_timeout_ms=kafka.request_timeout_ms)
 
     async def __aenter__(self) -> TopicIds:
         try:

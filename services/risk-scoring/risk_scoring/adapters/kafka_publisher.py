@@ -17,6 +17,7 @@ from meshkit.audit.batch import BatchSigner, BatchWriter
 from meshkit.config import KafkaSettings
 from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.errors import Unavailable
+from meshkit.events.connection import connection
 from meshkit.events.message import Message
 from meshkit.telemetry.context import TraceContext
 
@@ -52,7 +53,7 @@ class KafkaPublisher:
         async with self._starting:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._kafka.bootstrap_servers,
+                    **connection(self._kafka),
                     enable_idempotence=True,
                     acks="all",
                     request_timeout_ms=self._kafka.request_timeout_ms,
