@@ -22,6 +22,7 @@ from aiokafka.errors import KafkaError
 from meshkit.clock import Clock, SystemClock
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
+from meshkit.events.connection import connection
 from meshkit.events.topic_ids import TopicIdentity, TopicIds
 
 log = logging.getLogger(__name__)
@@ -143,6 +144,8 @@ class OffsetsInDb:
         work, stop = asyncio.create_task(self._read_for_ever()), asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if work.cancelled():
+                raise RuntimeError("reading was cancelled from inside")  # never silently: the process must end and start again
             if work.done():
                 work.result()
         finally:
@@ -179,7 +182,7 @@ class OffsetsInDb:
 
     async def _started(self, stack: AsyncExitStack) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka.bootstrap_servers,
+            **connection(self._kafka),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -193,8 +196,11 @@ class OffsetsInDb:
         return consumer
 
     async def _stopped(self, consumer: AIOKafkaConsumer) -> None:
+        """Stop a consumer. While its broker is away, aiokafka's own cancelled fetches escape from ``stop`` as if we were cancelled."""
         self._consumer = None
-        await consumer.stop()
+        outcome: list[BaseException | None] = await asyncio.gather(consumer.stop(), return_exceptions=True)
+        if outcome[0] is not None:
+            log.warning("a consumer did not stop cleanly: %s", type(outcome[0]).__name__)
 
     async def _begin(self, consumer: AIOKafkaConsumer, identity: TopicIdentity, known: Mapping[int, Position]) -> None:
         """Seek to the stored positions, after the sink has stored what was lost."""

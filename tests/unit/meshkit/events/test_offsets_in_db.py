@@ -1,7 +1,10 @@
 """Where each partition goes on, and what is lost before that: every combination of what is stored and what the broker has."""
 
+import asyncio
+
 import pytest
-from meshkit.events.offsets_in_db import Loss, LossReason, Position, resume
+from meshkit.config import KafkaSettings
+from meshkit.events.offsets_in_db import Loss, LossReason, OffsetsInDb, Position, resume
 from meshkit.events.topic_ids import TopicIdentity
 
 ONE = TopicIdentity("topic-id", frozenset({0}))
@@ -43,3 +46,31 @@ def test_partitions_are_apart_and_new_ones_join() -> None:
     positions, losses = resume(identity, known, {0: 0, 1: 3, 2: 0}, {0: 9, 1: 9, 2: 4})
     assert [(p.partition, p.next_offset) for p in positions] == [(0, 5), (1, 3), (2, 0)]
     assert [loss.due.partition for loss in losses] == [1]
+
+
+async def test_reading_never_ends_in_silence() -> None:
+    """A cancellation that nobody asked for (aiokafka lets one escape) ends the task loudly; ``stopping`` ends it quietly."""
+
+    class Cancelling:
+        async def positions(self, topic: str):
+            raise asyncio.CancelledError
+
+    stopping = asyncio.Event()
+    with pytest.raises(RuntimeError, match="from inside"):
+        await OffsetsInDb(KafkaSettings(), "topic", Cancelling(), None).run(stopping)
+
+    class Waiting:
+        async def positions(self, topic: str):
+            stopping.set()
+            await asyncio.Event().wait()
+
+    await asyncio.wait_for(OffsetsInDb(KafkaSettings(), "topic", Waiting(), None).run(stopping), 5)
+
+
+async def test_errors_of_the_sink_that_are_no_outage_end_it() -> None:
+    class Tampered:
+        async def positions(self, topic: str):
+            raise ValueError("tampered")
+
+    with pytest.raises(ValueError, match="tampered"):
+        await OffsetsInDb(KafkaSettings(), "topic", Tampered(), None).run(asyncio.Event())
