@@ -56,6 +56,7 @@ class Service:
         self.metrics_port: int | None = None
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._endless: set[asyncio.Task[Any]] = set()
         self._failure: BaseException | None = None
         self._missing: dict[str, tuple[str, bool]] = {}  # component -> (reason, still serving)
         self._components: set[str] = set()
@@ -91,9 +92,15 @@ class Service:
         """Enter a resource; it is closed at the end, later ones first."""
         return await self._stack.enter_async_context(resource)
 
-    def task(self, work: Coroutine[Any, Any, Any], name: str | None = None) -> asyncio.Task[Any]:
-        """Run ``work`` beside the service. It may end; if it raises, the process ends with exit code 1. It should watch ``stopping``."""
+    def task(self, work: Coroutine[Any, Any, Any], name: str | None = None, *, endless: bool = False) -> asyncio.Task[Any]:
+        """Run ``work`` beside the service. It may end; if it raises, the process ends with exit code 1.
+
+        It should watch ``stopping``; ``endless`` work does not and is cancelled as soon as calls are drained.
+        """
         task = asyncio.create_task(work, name=name)
+        if endless:
+            self._endless.add(task)
+            task.add_done_callback(self._endless.discard)
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
         return task
@@ -189,6 +196,8 @@ class Service:
         tasks = set(self._tasks)
         if not tasks:
             return
+        for task in self._endless:
+            task.cancel()
         _, late = await asyncio.wait(tasks, timeout=self.config.shutdown_grace_s)
         for task in late:
             task.cancel()

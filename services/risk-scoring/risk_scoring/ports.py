@@ -39,6 +39,15 @@ class FeatureStore(Protocol):
         """Store decisions where none is stored yet, and say who won (rules D6, D18)."""
         ...
 
+    @property
+    def generation(self) -> str:
+        """Return which restore of the store this process works on, empty for none."""
+        ...
+
+    async def confirm(self, generation: str) -> None:
+        """Raise StoreForgotten unless the store is still of this generation."""
+        ...
+
     async def amend(self, changes: Sequence[Change], source: str, position: str) -> str:
         """Apply corrections together with the next position of their input (rule D17)."""
         ...
@@ -54,6 +63,8 @@ class FeatureStore(Protocol):
 
 class RestorableStore(Protocol):
     """The side of the feature store that a restore needs (rules D8, D9)."""
+
+    generation: str | None
 
     async def adopt(self) -> bool:
         """Say whether the store is restored since its process started, and work on it if so."""
@@ -104,7 +115,7 @@ class DecisionLog(Protocol):
         ...
 
     def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[bytes], int]]:
-        """Yield (decisions in order, next offset) up to the last stable offset at the time of the call (rule D13)."""
+        """Yield (decisions in order, next offset) up to what is written at the time of the call; open transactions are waited for."""
         ...
 
 
@@ -137,6 +148,10 @@ class OutageLog(Protocol):
 
     async def partitions(self) -> Sequence[int]:
         """Return the partitions' numbers."""
+        ...
+
+    def since_s(self, partition: int) -> float:
+        """Return from when on the partition's decisions are known, epoch seconds."""
         ...
 
     async def partition_of(self, account_id: str) -> int:

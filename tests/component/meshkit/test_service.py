@@ -108,6 +108,23 @@ async def test_a_task_that_ignores_the_end_is_cancelled() -> None:
     assert cancelled.is_set()
 
 
+async def test_endless_work_ends_with_the_service_and_without_a_grace() -> None:
+    ended = asyncio.Event()
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with asyncio.timeout(5):
+        async with Service(ServiceConfig(shutdown_grace_s=3600), "test") as service:
+            service.task(endless(), endless=True)
+            await asyncio.sleep(0)
+            service.stop()
+    assert ended.is_set()
+
+
 async def test_a_task_that_dies_of_a_bug_ends_the_process() -> None:
     async def bug() -> None:
         raise RuntimeError("x")

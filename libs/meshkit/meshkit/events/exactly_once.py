@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalOperation, KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
@@ -37,6 +38,10 @@ class BatchHandler(Protocol):
 
     async def handle(self, partition: int, records: Sequence[ConsumerRecord]) -> Sequence[Message]:
         """Return what the records' transaction shall hold. Raises Unavailable when a neighbour is down: the same records come again."""
+        ...
+
+    async def confirm(self, partition: int) -> None:
+        """Called when the batch's messages are in the log but not committed. Raises Unavailable to have the batch done again."""
         ...
 
     async def committed(self, partition: int, written: dict[tuple[str, int], int]) -> None:
@@ -85,22 +90,23 @@ async def send_all(producer: AIOKafkaProducer, messages: Sequence[Message]) -> d
     by_partition: dict[tuple[str, int], list[Message]] = {}
     for message in messages:
         by_partition.setdefault((message.topic, message.partition), []).append(message)
-    pending = []
-    for (topic, partition), group in by_partition.items():
+    pending = []  # place, records, future of the first record's offset
+
+    async def flush(place: tuple[str, int], batch: BatchBuilder) -> None:
+        pending.append((place, batch.record_count(), await producer.send_batch(batch, place[0], partition=place[1])))
+
+    for place, group in by_partition.items():
         builder = producer.create_batch()
         for message in group:
             fields = {"timestamp": None, "key": message.key, "value": message.value, "headers": message.headers}
             if builder.append(**fields) is None:
-                pending.append(((topic, partition), await producer.send_batch(builder, topic, partition=partition)))
+                await flush(place, builder)
                 builder = producer.create_batch()
                 if builder.append(**fields) is None:
                     raise ValueError(f"message of {len(message.value)} bytes is above the batch limit")
-        pending.append(((topic, partition), await producer.send_batch(builder, topic, partition=partition)))
-    written: dict[tuple[str, int], int] = {}
-    for (place, future), metadata in zip(pending, await asyncio.gather(*(future for _, future in pending)), strict=True):
-        written[place] = metadata.offset
-        del future
-    return written
+        await flush(place, builder)
+    acknowledged = await asyncio.gather(*(future for _, _, future in pending))
+    return {place: metadata.offset + count - 1 for (place, count, _), metadata in zip(pending, acknowledged, strict=True)}
 
 
 class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -150,6 +156,9 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._health.degraded("kafka", str(error))
                 attempt = await _pause(attempt)
                 continue
+            except BaseException:
+                await consumer.stop()
+                raise
             self._consumer = consumer
             consumer.subscribe([self._topic], listener=self)
             self._health.recovered("kafka")
@@ -168,8 +177,10 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._workers[tp.partition] = task
 
     def _worker_done(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() and self._failed is not None and not self._failed.done():
-            self._failed.set_exception(task.exception() or RuntimeError("worker ended"))
+        if task not in self._workers.values() or self._failed is None or self._failed.done():
+            return  # stopped by us
+        error = None if task.cancelled() else task.exception()  # a cancelled fetch of aiokafka may look as if we were cancelled
+        self._failed.set_exception(error or RuntimeError("a worker ended from inside"))
 
     async def _stop_workers(self, partitions: Sequence[int]) -> None:
         tasks = [self._workers.pop(partition) for partition in partitions if partition in self._workers]
@@ -185,18 +196,28 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
             producer: AIOKafkaProducer | None = None
             try:
                 producer = await start_transactional(self._kafka, transactional_id(self._kafka, self._group_name, tp.partition))
-                await self._handler.assigned(tp.partition, time.time_ns() // 1_000)
+                await self._assigned(tp.partition)
                 await self._rewind(tp)
                 self._health.recovered(component)
                 attempt = 0
                 await self._loop(tp, producer)
-            except (KafkaError, Unavailable) as error:
+            except (KafkaError, IllegalOperation, Unavailable) as error:
                 log.warning("partition %s starts again from its committed offset: %s", tp.partition, type(error).__name__)
                 self._health.degraded(component, type(error).__name__)
                 attempt = await _pause(attempt)
             finally:
                 if producer is not None:
                     await _abandon(producer)
+
+    async def _assigned(self, partition: int) -> None:
+        """Tell the handler until its neighbours are there. The producer stays: a new one would fence whoever answers meanwhile."""
+        attempt = 0
+        while True:
+            try:
+                return await self._handler.assigned(partition, time.time_ns() // 1_000)
+            except Unavailable as error:
+                self._health.degraded(f"stream-{partition}", error.reason)
+                attempt = await _pause(attempt)
 
     async def _rewind(self, tp: TopicPartition) -> None:
         """Go back to the committed offset; the consumer's own position may lie behind a batch that was never committed."""
@@ -217,6 +238,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
             async with producer.transaction():
                 written = await send_all(producer, messages)
                 await producer.send_offsets_to_transaction({tp: records[-1].offset + 1}, self._group)
+                await self._handler.confirm(tp.partition)
             await self._handler.committed(tp.partition, written)
 
     async def _handled(self, partition: int, records: Sequence[ConsumerRecord]) -> Sequence[Message]:
@@ -243,5 +265,5 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     """Stop a producer whose transaction may be open; the next holder of its id aborts what is left."""
     try:
         await asyncio.wait_for(producer.stop(), 2.0)
-    except (TimeoutError, KafkaError):
+    except (TimeoutError, KafkaError, IllegalOperation):
         log.warning("a producer did not stop in time")

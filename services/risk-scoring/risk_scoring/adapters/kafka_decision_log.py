@@ -25,10 +25,10 @@ class KafkaDecisionLog:
             await reader.close()
 
     async def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[bytes], int]]:
-        """Yield (decision records, next offset) up to the last stable offset."""
+        """Yield (decision records, next offset) up to what is written at the time of the call; open transactions are waited for."""
         reader = TopicReader(self._kafka, DECISION_TOPIC)
         try:
-            async for records, next_offset in reader.read(partition, first_offset):
+            async for records, next_offset in reader.read(partition, first_offset, settled=True):
                 yield [record.value for record in records if record.value], next_offset
         finally:
             await reader.close()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalOperation, KafkaError
 from meshkit.audit.batch import BatchSigner, BatchWriter
 from meshkit.clock import Clock
 from meshkit.config import KafkaSettings
-from meshkit.errors import Unavailable
+from meshkit.errors import MeshError, Unavailable
 from meshkit.events.exactly_once import send_all, start_transactional, transactional_id
 from meshkit.events.replay import TopicReader
 from meshkit.telemetry.context import TraceContext
@@ -19,14 +21,17 @@ from meshkit.telemetry.context import TraceContext
 from risk_scoring.domain.decision import Request, Verdict
 from risk_scoring.translate.messages import AUDIT_TOPIC, DECISION_TOPIC, AuditMessages, account_partition, decision_message
 
+log = logging.getLogger(__name__)
+
 
 class _Held:
     """One partition that this process may answer: its producer, and the first decision of each id that was read."""
 
-    def __init__(self, producer: AIOKafkaProducer, audit: AuditMessages, reader: TopicReader, offset: int) -> None:
+    def __init__(self, producer: AIOKafkaProducer, audit: AuditMessages, reader: TopicReader, since_s: float, offset: int) -> None:
         self.producer = producer
         self.audit = audit
         self.reader = reader
+        self.since_s = since_s
         self.offset = offset
         self.first: dict[bytes, bytes] = {}
         self.lock = asyncio.Lock()
@@ -50,6 +55,7 @@ class KafkaOutageLog:
         self._held: dict[int, _Held] = {}
         self._decisions = kafka.topic_prefix + DECISION_TOPIC
         self._count = 0
+        self._taking = asyncio.Lock()
 
     async def partitions(self) -> Sequence[int]:
         """Return the partitions of the decision topic."""
@@ -58,15 +64,28 @@ class KafkaOutageLog:
             found = await reader.partitions()
         finally:
             await reader.close()
-        self._count = len(found)
         return found
 
     async def enter(self) -> None:
         """Take every partition. Raises Unavailable; what was taken until then stays taken."""
-        for partition in await self.partitions():
-            if partition not in self._held:
-                self._held[partition] = await self._take(partition)
-                await self._catch_up(partition, self._held[partition])
+        count = len(await self.partitions())
+        for partition in range(count):
+            await self._hold(partition)
+        self._count = count
+
+    async def _hold(self, partition: int) -> _Held:
+        """Return the partition, taken now if it is not: whoever else answers (another replica) loses it."""
+        async with self._taking:
+            held = self._held.get(partition)
+            if held is None:
+                held = await self._take(partition)
+                try:
+                    await self._catch_up(partition, held)
+                except BaseException:
+                    await _closed(held)
+                    raise
+                self._held[partition] = held
+            return held
 
     async def _take(self, partition: int) -> _Held:
         try:
@@ -76,52 +95,69 @@ class KafkaOutageLog:
         writer = BatchWriter(f"risk-scoring/outage/{partition}", time.time_ns() // 1_000, self._signer)
         audit = AuditMessages(self._kafka.topic_prefix + AUDIT_TOPIC, 0, writer)
         reader = TopicReader(self._kafka, DECISION_TOPIC)
-        return _Held(producer, audit, reader, await reader.offset_at(partition, self._clock.now_s() - self._lookback_s))
+        since_s = self._clock.now_s() - self._lookback_s
+        try:
+            return _Held(producer, audit, reader, since_s, await reader.offset_at(partition, since_s))
+        except BaseException:
+            await reader.close()
+            await producer.stop()
+            raise
 
     async def leave(self) -> None:
         """Close everything; the stream takes its ids back by itself."""
+        self._count = 0
         held, self._held = self._held, {}
         for each in held.values():
             await _closed(each)
 
     async def partition_of(self, account_id: str) -> int:
         """Return the partition of an account. Raises Unavailable before the partitions are taken."""
-        if not self._held or len(self._held) < self._count:
+        if not self._count:
             raise Unavailable("the event log is being read", reason="OUTAGE_NOT_READY", retry_after_s=0.2)
         return account_partition(account_id, self._count)
 
     async def first(self, partition: int, decision_id: bytes) -> bytes | None:
         """Return the first decision of an id, up to the last stable offset."""
-        held = self._holder(partition)
+        held = await self._holder(partition)
         async with held.lock:
             await self._catch_up(partition, held)
         return held.first.get(decision_id)
 
     async def publish(self, partition: int, request: Request, decision: bytes, audit: bytes) -> None:
         """Write decision and audit record in one transaction. Raises Unavailable when the right was lost meanwhile."""
-        held = self._holder(partition)
+        held = await self._holder(partition)
         context = TraceContext(*request.trace)
         message = decision_message(self._decisions, partition, Verdict(request, decision, audit), context)
         async with held.lock:
             try:
                 async with held.producer.transaction():
                     await send_all(held.producer, [*held.audit.of([audit], [context] if context.sampled else []), message])
-            except KafkaError as error:
-                self._held.pop(partition, None)
+            except (KafkaError, IllegalOperation, asyncio.CancelledError) as error:
+                if self._held.get(partition) is held:
+                    del self._held[partition]
                 await _closed(held)
+                if isinstance(error, asyncio.CancelledError):
+                    raise
                 raise Unavailable("the right to answer the partition was lost", reason="NOT_RECORDED", retry_after_s=0.2) from error
 
-    def _holder(self, partition: int) -> _Held:
+    def since_s(self, partition: int) -> float:
+        """Return from when on the partition's decisions are known."""
         held = self._held.get(partition)
-        if held is None:
+        return held.since_s if held else math.inf
+
+    async def _holder(self, partition: int) -> _Held:
+        """Return the partition; one whose right was lost is taken again. Raises Unavailable before ``enter`` is done."""
+        if not self._count:
             raise Unavailable("the partition is not held", reason="OUTAGE_NOT_READY", retry_after_s=0.2)
-        return held
+        return await self._hold(partition)
 
     async def _catch_up(self, partition: int, held: _Held) -> None:
         async for records, next_offset in held.reader.read(partition, held.offset):
             for record in records:
-                if record.value:
-                    held.first.setdefault(self._identify(record.value), record.value)
+                try:
+                    held.first.setdefault(self._identify(record.value or b""), record.value)
+                except (MeshError, ValueError):
+                    log.error("the record at offset %s of partition %s is no decision", record.offset, partition)
             held.offset = next_offset
 
 

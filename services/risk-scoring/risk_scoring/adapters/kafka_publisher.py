@@ -13,6 +13,7 @@ from uuid import uuid4
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
+from aiokafka.structs import RecordMetadata
 from meshkit.audit.batch import BatchSigner, BatchWriter
 from meshkit.config import KafkaSettings
 from meshkit.crypto.keyed_ids import KeyedIds
@@ -41,6 +42,7 @@ class KafkaPublisher:
         self._producer: AIOKafkaProducer | None = None
         self._audit: AuditMessages | None = None
         self._starting = asyncio.Lock()
+        self._numbering = asyncio.Lock()
 
     async def aclose(self) -> None:
         """Flush and close."""
@@ -72,15 +74,21 @@ class KafkaPublisher:
         producer = await self.connected()
         contexts = [TraceContext(*verdict.request.trace) for verdict in verdicts]
         try:
-            await self._send(producer, await self._audit_messages(producer, verdicts, contexts))
+            async with self._numbering:  # batches leave in the order of their numbers
+                audited = await self._enqueued(producer, await self._audit_messages(producer, verdicts, contexts))
+            await asyncio.gather(*audited)
             partitions = len(await producer.partitions_for(self._decisions))
-            await self._send(
+            sent = await self._enqueued(
                 producer,
                 [
                     decision_message(self._decisions, account_partition(v.request.transaction.account_id, partitions), v, context)
                     for v, context in zip(verdicts, contexts, strict=True)
                 ],
             )
+            await asyncio.gather(*sent)
+        except asyncio.CancelledError:
+            self._audit = None
+            raise
         except KafkaError as error:
             self._audit = None  # a new epoch: what was sent of the old one is unknown
             raise Unavailable("the decision could not be recorded", reason="NOT_RECORDED", retry_after_s=0.2) from error
@@ -90,7 +98,7 @@ class KafkaPublisher:
         producer = await self.connected()
         message = list_message(self._lists, self._keys, change, payload, str(uuid4()), time.time())
         try:
-            await self._send(producer, [message])
+            await asyncio.gather(*await self._enqueued(producer, [message]))
         except KafkaError as error:
             raise Unavailable("the change could not be recorded", reason="NOT_RECORDED", retry_after_s=0.2) from error
 
@@ -105,6 +113,5 @@ class KafkaPublisher:
         return self._audit.of([verdict.audit for verdict in verdicts if verdict.audit], recorded)
 
     @staticmethod
-    async def _send(producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
-        futures = [await producer.send(m.topic, m.value, m.key, m.partition, headers=m.headers) for m in messages]
-        await asyncio.gather(*futures)
+    async def _enqueued(producer: AIOKafkaProducer, messages: Sequence[Message]) -> list[asyncio.Future[RecordMetadata]]:
+        return [await producer.send(m.topic, m.value, m.key, m.partition, headers=m.headers) for m in messages]

@@ -72,6 +72,15 @@ class RedisFeatureStore:
         winners = [StoredDecision(extras[2 * i], extras[2 * i + 1]) for i in range(letters.count(LOST))]
         return Finalised(letters, winners)
 
+    @property
+    def generation(self) -> str:
+        """Return the generation in use."""
+        return self.link.generation or ""
+
+    async def confirm(self, generation: str) -> None:
+        """Raise StoreForgotten unless the store is still of this generation."""
+        await self.link.confirm(generation)
+
     async def amend(self, changes: Sequence[Change], source: str, position: str) -> str:
         """Apply labels and lifecycle corrections together with their input position; one letter each: a applied, p parked, r repeated."""
         header = _pack([int(self._clock.now_s()), self._horizon_s, _ID_MEMORY_S, source, position])

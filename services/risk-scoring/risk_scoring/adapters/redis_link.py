@@ -49,7 +49,7 @@ class RedisLink:
         )
         self.redis: Redis = Redis(connection_pool=self._pool)
         self._execute: Callable[..., Awaitable[Any]] = self.redis.execute_command
-        self._sources = {name: _script(name) for name in ("observe", "finalise", "restore", "amend")}
+        self._sources = {name: _script(name) for name in ("observe", "finalise", "confirm", "restore", "amend")}
         self._digests = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in self._sources.items()}
         self._run_id: str | None = None  # of the process that was looked at last, by adopt
         self.generation: str | None = None
@@ -122,6 +122,10 @@ class RedisLink:
         text = stored.decode() if stored else ""
         self.generation = text if text.startswith(run_id + ":") else None
         return self.generation is not None
+
+    async def confirm(self, generation: str) -> None:
+        """Raise StoreForgotten when Redis forgot or was restored since this generation."""
+        await self._run("confirm", (self.prefix, generation), None, check=True)
 
     async def check_durability(self) -> None:
         """Refuse a Redis that evicts keys or keeps nothing on disk (rule D8). Raises FailedPrecondition."""

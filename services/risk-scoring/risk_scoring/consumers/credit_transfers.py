@@ -46,6 +46,9 @@ class CreditTransferStream:
         finally:
             await reader.close()
 
+    async def confirm(self, partition: int) -> None:
+        """Nothing can have changed: the messages depend on the records alone."""
+
     async def committed(self, partition: int, written: dict[tuple[str, int], int]) -> None:
         """Nothing to remember."""
 

@@ -101,6 +101,10 @@ class TransactionStream:
         self._metrics.batch(partition, decided, [record for record, _ in contexts], len(records) - len(decided), time.time())
         return messages
 
+    async def confirm(self, partition: int) -> None:
+        """Make sure that the store still knows what is about to be committed. Raises StoreForgotten."""
+        await self._usecase.confirm(partition)
+
     async def committed(self, partition: int, written: dict[tuple[str, int], int]) -> None:
         """Remember up to which offset the decision partition is known to hold what the store holds."""
         last = written.get((self._topics.decisions, partition))

@@ -62,8 +62,8 @@ async def assemble(config: RiskScoringConfig, service: Service) -> Parts:
     await scorer.warm(COUNT)
     decider = Decider(store, scorer, combiner, codec, policies.current, clock)
     lists = await service.add(aclosing(KafkaLists(config.kafka)))
-    service.task(lists.follow(policies.lists_changed), name="lists")
-    service.task(policies.watch(), name="policies")
+    service.task(lists.follow(policies.lists_changed), name="lists", endless=True)
+    service.task(policies.watch(), name="policies", endless=True)
     return Parts(
         clock,
         keys,

@@ -35,7 +35,8 @@ async def main() -> None:
         policies, clock, after_s = parts.policies.current, parts.clock, config.outage_after_ms / 1000
         without_store = Outage(outage_log, parts.restorer, parts.combiner, parts.codec, policies, clock, service, after_s)
         outage = await service.add(aclosing(without_store))
-        score = ScoreTransaction(parts.decider, publisher, outage, config.coalesce_max, config.sync_store_timeout_ms / 1000)
+        store_timeout_s = config.sync_store_timeout_ms / 1000
+        score = ScoreTransaction(parts.decider, parts.store, parts.restorer, publisher, outage, config.coalesce_max, store_timeout_s)
         servicer = RiskScoringServicer(
             score,
             ScorePacs008(score),
@@ -47,7 +48,7 @@ async def main() -> None:
             config.dedupe_horizon_s,
         )
         risk_scoring_service_pb2_grpc.add_RiskScoringServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
-        service.task(until_restored(parts.link, parts.restorer, service), name="restore")
+        service.task(until_restored(parts.link, parts.restorer, service), name="restore", endless=True)
         await service.run(server)
 
 

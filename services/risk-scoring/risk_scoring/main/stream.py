@@ -31,7 +31,7 @@ async def main() -> None:
         parts = await assemble(config, service)
         sealer, kafka = Sealer(config.keys), config.kafka
         topics = StreamTopics(*(kafka.topic_prefix + topic for topic in (TRANSACTION_TOPIC, DECISION_TOPIC, AUDIT_TOPIC)))
-        usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer)
+        usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer, parts.store)
         transactions = TransactionStream(usecase, parts.identifier, topics, parts.signer, sealer, parts.clock, config.dedupe_horizon_s)
         transfers = CreditTransferStream(kafka, parse_document, sealer)
         letters = await service.add(aclosing(DeadLetterWriter(kafka, sealer)))
@@ -46,9 +46,8 @@ async def main() -> None:
                 OffsetsInDb(kafka, LIFECYCLE_TOPIC, corrections, service).run(service.stopping),
             )
 
-        task = service.task(work(), name="stream")
+        service.task(work(), name="stream", endless=True)
         await service.run(server)
-        task.cancel()
 
 
 if __name__ == "__main__":

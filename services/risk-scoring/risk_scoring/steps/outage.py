@@ -27,6 +27,7 @@ from risk_scoring.steps.restore import Restorer
 
 log = logging.getLogger(__name__)
 _PROBE_S = 0.2
+_CLOCKS_S = 300  # an event may lie this far in the future, so that its decision is that much older than it
 
 
 class Outage:
@@ -54,6 +55,9 @@ class Outage:
         self._failing_since_s: float | None = None
         self._way_back: asyncio.Task[None] | None = None
         self._restoring: asyncio.Task[None] | None = None
+        self._deciding = 0
+        self._closing = False
+        self._nobody = asyncio.Event()
 
     @property
     def active(self) -> bool:
@@ -94,16 +98,25 @@ class Outage:
                     await self._log.enter()
                     taken = True
                 await self._restorer.ensure()
-                for partition in await self._log.partitions():
-                    await self._restorer.take_over(partition)
+                await self._closed()
+                await self._restorer.take_over_all()
                 break
             except MeshError as error:
+                self._closing = False
                 log.info("the feature store is still down: %s", error.reason)
                 await asyncio.sleep(_PROBE_S)
         self._failing_since_s = None
         self._way_back = None
+        self._closing = False
         await self._log.leave()
         self._health.recovered("redis")
+
+    async def _closed(self) -> None:
+        """Let no more decisions begin and wait for those that run: after the take-over nothing may be decided that the store misses."""
+        self._closing = True
+        while self._deciding:
+            self._nobody.clear()
+            await self._nobody.wait()
 
     async def aclose(self) -> None:
         """Stop looking for the way back."""
@@ -115,12 +128,22 @@ class Outage:
 
     async def decide(self, requests: Sequence[Request]) -> list[Verdict]:
         """Decide without the store. Raises Unavailable when nothing can be recorded; then nothing is answered."""
-        return [await self._decide_one(request) for request in requests]
+        if self._closing or not self.active:
+            raise Unavailable("the feature store is coming back", reason="STORE_NOT_RESTORED", retry_after_s=0.1)
+        self._deciding += 1
+        try:
+            return [await self._decide_one(request) for request in requests]
+        finally:
+            self._deciding -= 1
+            if not self._deciding:
+                self._nobody.set()
 
     async def _decide_one(self, request: Request) -> Verdict:
         partition = await self._log.partition_of(request.transaction.account_id)
         earlier = await self._log.first(partition, request.decision_id)
         if earlier is None:
+            if request.observation.time_s - _CLOCKS_S < self._log.since_s(partition):
+                raise Unavailable("it may have been decided before the log was read", reason="OUTAGE_LOOKBACK", retry_after_s=1.0)
             decision, audit = self._by_rules(request)
             await self._log.publish(partition, request, decision, audit)
             earlier = await self._log.first(partition, request.decision_id)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+
+from meshkit.errors import MeshError
 
 from risk_scoring.domain.observation import RestoredRecord
 from risk_scoring.ports import DecisionLog, RestorableStore, RestoreTarget
@@ -29,42 +31,47 @@ class Restorer:
         self._decisions = decisions
         self._translate = translate
         self._running = asyncio.Lock()
+        self._settled: str | None = None  # the generation that knows all that this process published before
 
     async def ensure(self) -> None:
         """Return when the store can be trusted. Raises Unavailable when store or log can't be reached."""
         async with self._running:
-            while not await self._link.adopt():
+            while not (await self._link.adopt() and self._link.generation == self._settled):
                 token = await self._link.lock()
                 if token is None:
                     await asyncio.sleep(_WAIT_S)
                     continue
                 try:
-                    if await self._link.adopt():
-                        return
-                    await self._link.invalidate()
-                    for partition in await self._decisions.partitions():
-                        await self._partition(token, partition)
-                    await self._link.publish_generation()
+                    await self._settle(token)
                 finally:
                     await self._link.unlock(token)
+
+    async def _settle(self, token: str) -> None:
+        """Restore the store, or look for what was published after somebody else's restore: a decision of ours, perhaps."""
+        restored = await self._link.adopt()
+        if not restored:
+            await self._link.invalidate()
+        for partition in await self._decisions.partitions():
+            await self._partition(token, partition)
+        if not restored:
+            await self._link.publish_generation()
+        self._settled = self._link.generation
 
     async def take_over(self, partition: int) -> None:
         """Put back what was published to one partition since the store last knew. Raises Unavailable."""
         await self.ensure()
         async with self._running:
-            token = await self._locked()
+            while (token := await self._link.lock()) is None:
+                await asyncio.sleep(_WAIT_S)
             try:
                 await self._partition(token, partition)
             finally:
                 await self._link.unlock(token)
 
-    async def _locked(self) -> str:
-        """Return the lock's token as soon as nobody else restores."""
-        while True:
-            token = await self._link.lock()
-            if token is not None:
-                return token
-            await asyncio.sleep(_WAIT_S)
+    async def take_over_all(self) -> None:
+        """Put back what was published to any partition since the store last knew. Raises Unavailable."""
+        for partition in await self._decisions.partitions():
+            await self.take_over(partition)
 
     async def _partition(self, token: str, partition: int) -> None:
         first = await self._store.published_offset(partition) + 1
@@ -73,7 +80,7 @@ class Restorer:
         async for records, next_offset in self._decisions.read(partition, first):
             await self._link.hold(token)
             fresh = []
-            for record in map(self._translate, records):
+            for record in self._readable(records, partition, next_offset):
                 if record.observation.decision_id not in seen:  # the first record of an id is the decision
                     seen.add(record.observation.decision_id)
                     fresh.append(record)
@@ -81,3 +88,11 @@ class Restorer:
             decisions, deltas = decisions + restored, deltas + replayed
         if decisions or deltas:
             log.info("restored partition %s from offset %s: %s decisions, %s deltas", partition, first, decisions, deltas)
+
+    def _readable(self, records: Sequence[bytes], partition: int, next_offset: int) -> Iterator[RestoredRecord]:
+        """Translate; bytes that are no decision record are left out: they must not keep the store down."""
+        for record in records:
+            try:
+                yield self._translate(record)
+            except (MeshError, ValueError):
+                log.error("partition %s holds bytes before offset %s that are no decision record", partition, next_offset)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from risk_scoring.domain.decision import Request, Verdict
-from risk_scoring.ports import StoreForgotten
+from risk_scoring.ports import FeatureStore, StoreForgotten
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.steps.timeline import Timeline
@@ -17,9 +17,11 @@ from risk_scoring.steps.timeline import Timeline
 class OnTransactionAuthorizationRequested:
     """Decides streamed transactions."""
 
-    def __init__(self, decider: Decider, restorer: Restorer) -> None:
+    def __init__(self, decider: Decider, restorer: Restorer, store: FeatureStore) -> None:
         self._decider = decider
         self._restorer = restorer
+        self._store = store
+        self._decided_on: dict[int, str] = {}  # generation of the store by partition
 
     async def assigned(self, partition: int) -> None:
         """Take a partition over: whatever was decided for it without this process is known before its first record."""
@@ -27,8 +29,18 @@ class OnTransactionAuthorizationRequested:
 
     async def decide(self, requests: Sequence[Request], published: Mapping[int, int], timeline: Timeline) -> list[Verdict]:
         """Return a verdict for each request, in order."""
+        partition = requests[0].partition
+        self._decided_on[partition] = self._store.generation
         try:
             return await self._decider.decide(requests, published=published, timeline=timeline)
         except StoreForgotten:
             await self._restorer.ensure()
+            self._decided_on[partition] = self._store.generation
             return await self._decider.decide(requests, published=published, timeline=timeline)
+
+    async def confirm(self, partition: int) -> None:
+        """Raise StoreForgotten when the store forgot since the last batch was decided.
+
+        Called while the batch stands in the log uncommitted: a restore that begins later waits for it, one that began before shows here.
+        """
+        await self._store.confirm(self._decided_on[partition])

@@ -5,26 +5,40 @@ Raises Conflict (IDEMPOTENCY_CONFLICT), Unavailable when nothing could be record
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from meshkit.errors import Conflict, Unavailable
 from meshkit.telemetry.context import TraceContext
 
 from risk_scoring.domain.decision import Request, Verdict
-from risk_scoring.ports import DecisionPublisher, StoreForgotten
+from risk_scoring.ports import DecisionPublisher, FeatureStore, StoreForgotten
 from risk_scoring.steps.coalesce import Coalescer
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.outage import Outage
+from risk_scoring.steps.restore import Restorer
 from risk_scoring.steps.timeline import Timeline
 
 _PUBLISH_RESERVE_S = 0.01
+_LEAST_S = 0.005
 
 
 class ScoreTransaction:
     """Decides synchronous requests, alone or with what arrives beside them."""
 
-    def __init__(self, decider: Decider, publisher: DecisionPublisher, outage: Outage, most: int, store_timeout_s: float) -> None:
+    def __init__(
+        self,
+        decider: Decider,
+        store: FeatureStore,
+        restorer: Restorer,
+        publisher: DecisionPublisher,
+        outage: Outage,
+        most: int,
+        store_timeout_s: float,
+    ) -> None:
         self._decider = decider
+        self._store = store
+        self._restorer = restorer
         self._publisher = publisher
         self._outage = outage
         self._store_timeout_s = store_timeout_s
@@ -38,10 +52,36 @@ class ScoreTransaction:
         return verdict
 
     async def _batch(self, requests: Sequence[Request], remaining_s: float) -> list[Verdict]:
-        if self._outage.active:
-            return await self._outage.decide(requests)
-        timeline = Timeline()
-        budget_s = max(min(remaining_s - _PUBLISH_RESERVE_S, self._store_timeout_s), 0.005)
+        try:
+            async with asyncio.timeout(max(remaining_s, _LEAST_S)):
+                if self._outage.active:
+                    return await self._outage.decide(requests)
+                return await self._recorded(requests, remaining_s)
+        except TimeoutError:
+            raise Unavailable("nothing could be recorded in time", reason="NOT_RECORDED", retry_after_s=0.1) from None
+
+    async def _recorded(self, requests: Sequence[Request], remaining_s: float) -> list[Verdict]:
+        """Decide, publish, and make sure that the store still knows: what it forgot meanwhile comes back from the log, which leads."""
+        while True:
+            timeline = Timeline()
+            generation = self._store.generation
+            verdicts = await self._decided(requests, remaining_s, timeline)
+            with timeline.part("publish"):
+                await self._publisher.publish([verdict for verdict in verdicts if not verdict.conflict])
+            try:
+                await self._store.confirm(generation)
+            except StoreForgotten:
+                await self._restorer.ensure()
+                continue
+            except Unavailable as error:
+                self._outage.store_failed(error)
+                raise
+            for request in requests:
+                timeline.record_below(TraceContext(*request.trace))
+            return verdicts
+
+    async def _decided(self, requests: Sequence[Request], remaining_s: float, timeline: Timeline) -> list[Verdict]:
+        budget_s = max(min(remaining_s - _PUBLISH_RESERVE_S, self._store_timeout_s), _LEAST_S)
         try:
             verdicts = await self._decider.decide(requests, remaining_s=budget_s, timeline=timeline)
         except StoreForgotten as error:
@@ -51,8 +91,4 @@ class ScoreTransaction:
             self._outage.store_failed(error)
             raise
         self._outage.store_answered()
-        with timeline.part("publish"):
-            await self._publisher.publish([verdict for verdict in verdicts if not verdict.conflict])
-        for request in requests:
-            timeline.record_below(TraceContext(*request.trace))
         return verdicts
