@@ -10,6 +10,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/uv pip install --quiet
 OWN    := libs/contracts libs/meshkit libs/translog libs/engine libs/simbank services/gateway services/risk-scoring services/audit deploy/local cli
 STACK  := .stack/.fetched
+RATE   ?= 300
+SECONDS ?= 60
 LOCK   := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-config --quiet --custom-compile-command 'make locks'
 
 .DEFAULT_GOAL := help
@@ -27,6 +29,10 @@ setup: $(VENV)/.uv ## environments and software for `make up`, nothing started
 .PHONY: dev
 dev: setup ## setup, and what tests and checks need
 	@$(MAKE) -s $(VENV)/.dev
+
+.PHONY: run
+run: setup ## a compressed day through a mesh of its own: RATE=300 SECONDS=60, KEEP=1 leaves it up
+	@$(BIN)/python -m localmesh run --rate $(RATE) --seconds $(SECONDS) $(if $(JSON),--json $(JSON)) $(if $(KEEP),--keep)
 
 .PHONY: up
 up: setup ## start the mesh in the background, return when it is ready

@@ -1,4 +1,4 @@
-"""`python -m localmesh`: up, down, status, logs, provision, certs."""
+"""`python -m localmesh`: run, up, down, status, logs, provision, certs."""
 
 import asyncio
 import os
@@ -22,6 +22,25 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="The whole me
 console = Console()
 
 Only = Annotated[str, typer.Option(help="comma-separated processes to start instead of all")]
+
+
+@app.command()
+def run(
+    rate: Annotated[float, typer.Option(min=1, help="transactions a second")] = 300.0,
+    seconds: Annotated[float, typer.Option(min=1, help="how long the day takes")] = 60.0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the summary there as well")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the mesh up after the summary, until Ctrl-C")] = False,
+) -> None:
+    """Replay a compressed day through a mesh of its own, and prove that nothing was lost. Exit status 0 only then."""
+    from localmesh.mainjob.run import Options
+    from localmesh.mainjob.run import run as main_job
+
+    try:
+        exit_status = asyncio.run(main_job(Options(rate, seconds, json_file, keep), console))
+    except (MissingToolError, RuntimeError, ValueError) as error:
+        console.print(str(error), style="red", markup=False)
+        exit_status = 1
+    raise typer.Exit(exit_status)
 
 
 @app.command()

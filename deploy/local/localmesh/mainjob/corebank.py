@@ -1,0 +1,173 @@
+"""A core banking system at the gateway: mutual TLS, a token for each tenant, and no giving up.
+
+A call that fails with something a retry can help is repeated with the same identity until it is answered or the run is over; the answer
+of any attempt is THE answer. Latency runs from the intended time of the first attempt to the reply, retries included.
+"""
+
+import asyncio
+import hashlib
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from finmesh.audit.v1 import audit_service_pb2 as audit
+from finmesh.gateway.v1 import gateway_service_pb2 as pb
+from finmesh.gateway.v1 import gateway_service_pb2_grpc as pb_grpc
+from finmesh.risk.v1 import decision_pb2
+from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
+from meshkit import errors
+from meshkit.config import TlsSettings
+from meshkit.rpc.channel import MeshChannel
+from meshkit.telemetry import spans
+from meshkit.telemetry.context import TraceContext, attached
+from simbank.driver.headers import trace_id_of
+from simbank.replay import Replay
+from simbank.translate import Translator
+
+CALL_TIMEOUT_S = 1.0
+IN_FLIGHT = 128
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
+_FINAL = (
+    errors.InvalidArgument,
+    errors.FailedPrecondition,
+    errors.Conflict,
+    errors.NotFound,
+    errors.Unauthenticated,
+    errors.PermissionDenied,
+    errors.DataCorrupted,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the bank was told about one transaction; `digest` is the SHA-256 of the decision record in the reply."""
+
+    decision_id: str
+    digest: bytes
+
+
+@dataclass
+class Calls:
+    """What came of the calls. `failures` counts attempts that were repeated, by reason; `refused` calls that got no answer for a reason
+    that no outage explains: what may not be repeated, and internal errors to the end."""
+
+    planned: int = 0
+    started: int = 0
+    replayed: int = 0
+    degraded: int = 0
+    replies: dict[bytes, Reply] = field(default_factory=dict)  # by trace id
+    unanswered: set[bytes] = field(default_factory=set)
+    failures: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    latencies_s: list[float] = field(default_factory=list)
+
+
+class CoreBank:
+    """Use as an asynchronous context manager. `tokens` by tenant."""
+
+    def __init__(self, target: str, certs: Path, tokens: Mapping[str, str], run: int) -> None:
+        tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "simbank.pem", key=certs / "simbank.key")
+        self._channel = MeshChannel(target, tls, timeout_s=CALL_TIMEOUT_S)
+        self._stub: Any = pb_grpc.GatewayServiceStub(self._channel)  # type: ignore[no-untyped-call,unused-ignore]
+        self._headers = {tenant: (("authorization", f"Bearer {token}"),) for tenant, token in tokens.items()}
+        self._run = run
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._channel.close()
+
+    @property
+    def tenants(self) -> list[str]:
+        """Whom it may speak for."""
+        return list(self._headers)
+
+    async def replay(self, plan: Replay, translator: Translator, calls: Calls, until_s: float, changed: Callable[[], None]) -> None:
+        """Call for every row at its intended time; returns when each is answered or `until_s` (epoch) has come."""
+        calls.planned += len(plan)
+        async with asyncio.TaskGroup() as group:
+            for row in range(len(plan)):
+                await asyncio.sleep(max(int(plan.intended_us[row]) / 1e6 - time.time(), 0.0))
+                calls.started += 1
+                group.create_task(self._call(plan, translator, row, calls, until_s, changed))
+
+    async def _call(
+        self, plan: Replay, translator: Translator, row: int, calls: Calls, until_s: float, changed: Callable[[], None]
+    ) -> None:
+        trace = trace_id_of(self._run, int(plan.rows.transaction_id[row]))
+        context = TraceContext(int.from_bytes(trace, "big"), random.getrandbits(64) or 1, True)
+        message = translator.request(plan.rows, row)
+        request = pb.ScoreTransactionRequest(request=risk.ScoreTransactionRequest(transaction=message))
+        start_ns = time.time_ns()
+        with attached(context):
+            answer = await self._until_answered(request, message.tenant, calls, until_s)
+        if answer is None:
+            calls.unanswered.add(trace)
+        else:
+            self._note(answer, trace, int(plan.intended_us[row]) / 1e6, calls)
+        reason = None if answer is not None else "UNANSWERED"
+        spans.record("authorise", context, parent=None, start_ns=start_ns, end_ns=time.time_ns(), error=reason)
+        changed()
+
+    async def _until_answered(
+        self, request: pb.ScoreTransactionRequest, tenant: str, calls: Calls, until_s: float
+    ) -> risk.ScoreTransactionResponse | None:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                async with self._slots:
+                    answer: pb.ScoreTransactionResponse = await self._stub.ScoreTransaction(request, metadata=self._headers[tenant])
+                return answer.response
+            except _FINAL as error:
+                calls.refused[error.reason] += 1
+                return None
+            except errors.MeshError as error:
+                calls.failures[error.reason] += 1
+                wait_s = (error.retry_after_s or pause_s) * random.uniform(0.8, 1.2)
+                if time.time() + wait_s >= until_s:
+                    calls.refused[error.reason] += type(error) is errors.MeshError
+                    return None
+            await asyncio.sleep(wait_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    @staticmethod
+    def _note(response: risk.ScoreTransactionResponse, trace: bytes, intended_s: float, calls: Calls) -> None:
+        calls.latencies_s.append(max(time.time() - intended_s, 0.0))
+        calls.replies[trace] = Reply(response.decision_id, hashlib.sha256(response.decision_record).digest())
+        calls.replayed += response.replayed
+        calls.degraded += bool(response.degradations)
+        calls.outcomes[decision_pb2.Outcome.Name(response.outcome).removeprefix("OUTCOME_").lower()] += 1
+
+    async def statistics(self, tenant: str) -> audit.GetStatisticsResponse:
+        """Counts of the audit log. Raises the typed errors of `meshkit.errors`."""
+        asked = pb.GetStatisticsRequest(request=audit.GetStatisticsRequest(tenant=tenant))
+        answer: pb.GetStatisticsResponse = await self._stub.GetStatistics(asked, metadata=self._headers[tenant], timeout=5.0)
+        return answer.response
+
+    async def leaf_of(self, tenant: str, decision_id: str) -> audit.Leaf:
+        """The audit record of a decision. Raises NotFound and the other typed errors."""
+        asked = pb.ListRecordsRequest(request=audit.ListRecordsRequest(tenant=tenant, decision_id=decision_id))
+        answer: pb.ListRecordsResponse = await self._stub.ListRecords(asked, metadata=self._headers[tenant], timeout=5.0)
+        if not answer.response.leaves:
+            raise errors.NotFound("no audit record of this decision", reason="AUDIT_RECORD_UNKNOWN")
+        return answer.response.leaves[0]
+
+    async def inclusion(self, tenant: str, audit_record_id: str) -> audit.GetInclusionProofResponse:
+        """Proof that a record is in the log, not yet verified."""
+        asked = pb.GetInclusionProofRequest(request=audit.GetInclusionProofRequest(tenant=tenant, audit_record_id=audit_record_id))
+        answer: pb.GetInclusionProofResponse = await self._stub.GetInclusionProof(asked, metadata=self._headers[tenant], timeout=5.0)
+        return answer.response
+
+    async def log_key(self, tenant: str) -> str:
+        """Verifier key that the log states of itself."""
+        asked = pb.GetCheckpointRequest(request=audit.GetCheckpointRequest())
+        answer: pb.GetCheckpointResponse = await self._stub.GetCheckpoint(asked, metadata=self._headers[tenant], timeout=5.0)
+        return answer.response.verifier_key

@@ -1,0 +1,128 @@
+"""One run from start to end: own folder, own mesh, the day, the wait, the verdict; nothing is left running.
+
+Surprising: the mesh is always a fresh one, because the counts must start at nothing; servers set by FINMESH_EXTERNAL_* are not used.
+The default ports are taken when they are free, so that addresses are the usual ones; otherwise free ones, beside a mesh that runs.
+"""
+
+import asyncio
+import datetime as dt
+import json
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from meshkit.telemetry import logs
+from meshkit.telemetry.setup import configure
+from opentelemetry.exporter.zipkin.json import ZipkinExporter
+from rich.console import Console
+from simbank.population import TENANTS
+
+from localmesh import launcher, status
+from localmesh.health import accepts
+from localmesh.mainjob import summary, workload
+from localmesh.mainjob.conclude import conclude
+from localmesh.mainjob.replay import replay
+from localmesh.mainjob.site import Site
+from localmesh.places import Places
+from localmesh.ports import LOOPBACK, Ports
+from localmesh.processes import table
+from localmesh.screen import Progress
+from localmesh.supervisor import Mesh, StartError
+from localmesh.tokens import issuer_key, mint
+
+KEPT_FOLDERS = 3
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person chose."""
+
+    rate_per_s: float
+    seconds: float
+    json_file: Path | None = None
+    keep: bool = False
+
+
+async def run(options: Options, console: Console) -> int:
+    """Exit status: 0 even, 1 not even or not started, 130 interrupted."""
+    task = asyncio.ensure_future(_run(options, console))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        console.print("interrupted; everything is stopped", style="yellow")
+        return INTERRUPTED
+    except StartError as error:
+        console.print("not started:", str(error), style="red", highlight=False, markup=False)
+        return 1
+
+
+async def _run(options: Options, console: Console) -> int:
+    began_s = time.monotonic()
+    places, ports = _folder(Places.default()), await _ports()
+    launcher.ensure_identity(places)
+    site = Site(places, ports, _tokens(places), time.time_ns() // 1_000)
+    progress = Progress(console)
+
+    def changed(mesh: Mesh) -> None:
+        progress.show(mesh)
+        status.write(places.status, mesh)
+
+    console.print(f"{options.rate_per_s:g}/s for {options.seconds:g} s in {places.var}", highlight=False, soft_wrap=True)
+    bank = asyncio.create_task(asyncio.to_thread(workload.build_bank, round(options.rate_per_s * options.seconds), site.run))
+    with status.held(places.var), _telemetry(site):
+        async with AsyncExitStack() as stack:
+            mesh = await stack.enter_async_context(Mesh(table(places, ports), places.var, changed))
+            done = await replay(site, mesh, await bank, options.rate_per_s, options.seconds, console)
+            report = await conclude(site, mesh, done, options.rate_per_s, options.seconds, began_s)
+            summary.show_report(report, console)
+            if options.json_file is not None:
+                options.json_file.write_text(json.dumps(summary.as_json(report), indent=1, ensure_ascii=False))
+            if options.keep:
+                console.print("[bold]the mesh stays up[/]  stop with Ctrl-C")
+                await asyncio.Event().wait()
+            return 0 if report.balance.even else 1
+
+
+def _folder(places: Places) -> Places:
+    """A folder of its own below `runs`; of the older ones the newest few stay."""
+    runs = places.var / "runs"
+    older = sorted(path for path in runs.glob("*") if status.launcher(path) is None)
+    for path in older[: max(len(older) - KEPT_FOLDERS + 1, 0)]:
+        shutil.rmtree(path, ignore_errors=True)
+    own = runs / f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}"
+    own.mkdir(parents=True)
+    return replace(places, var=own)
+
+
+async def _ports() -> Ports:
+    """The usual ones, or free ones when any of those is taken."""
+    usual = Ports.from_environment()
+    taken = await asyncio.gather(*(accepts(LOOPBACK, port) for port in asdict(usual).values()))
+    return Ports.free() if any(taken) else usual
+
+
+def _tokens(places: Places) -> dict[str, str]:
+    """A token of core-banking for each tenant of the simulated bank."""
+    key, now = issuer_key(places.certs), dt.datetime.now(dt.UTC)
+    return {tenant: mint(key, now, tenant=tenant) for tenant in TENANTS}
+
+
+@contextmanager
+def _telemetry(site: Site) -> Iterator[None]:
+    """Our own spans as service simbank; log lines go to a file, because the terminal shows progress."""
+    file = site.places.logs / "mainjob.log"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as stream:
+        telemetry = configure("simbank", exporter=ZipkinExporter(endpoint=f"{site.zipkin}/api/v2/spans"))
+        logs.configure("simbank", stream=stream)
+        try:
+            yield
+        finally:
+            telemetry.close()

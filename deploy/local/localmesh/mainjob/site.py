@@ -1,0 +1,35 @@
+"""Where a run happens: folder, ports, tokens, and the number that salts its identities."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshkit.config import KafkaSettings
+
+from localmesh.places import Places
+from localmesh.ports import LOOPBACK, Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that the parts of a run need to find the mesh."""
+
+    places: Places
+    ports: Ports
+    tokens: dict[str, str]  # by tenant
+    run: int
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        return KafkaSettings(bootstrap_servers=f"{LOOPBACK}:{self.ports.kafka}")
+
+    @property
+    def gateway(self) -> str:
+        return f"{LOOPBACK}:{self.ports.gateway}"
+
+    @property
+    def zipkin(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.zipkin}"
+
+    @property
+    def audit_file(self) -> Path:
+        return self.places.var / "audit" / "audit.db"
