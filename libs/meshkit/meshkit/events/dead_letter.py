@@ -11,27 +11,33 @@ from aiokafka.errors import KafkaError
 from meshkit.config import KafkaSettings
 from meshkit.crypto.seal import Sealer
 from meshkit.errors import MeshError, Unavailable
-from meshkit.events.connection import connection
+from meshkit.events.connection import connection, stopped
 from meshkit.events.message import Message
 
 SUFFIX = ".dead-letter"
+MOST_SEALED_BYTES = 512 * 1024  # a poison message as large as the broker takes must not become a dead letter that it refuses
 
 
 def rejected(sealer: Sealer, record: ConsumerRecord, error: MeshError) -> Message:
-    """Return the message for the topic's dead-letter topic: reason, wrong fields (never values), coordinates, sealed payload."""
+    """Return the message for the topic's dead-letter topic: reason, wrong fields (never values), coordinates, sealed payload.
+
+    A payload above MOST_SEALED_BYTES is cut; the header ``payload_bytes`` tells its whole length.
+    """
     place = f"{record.topic}/{record.partition}/{record.offset}"
+    payload = record.value or b""
     detail = "; ".join(f"{violation.field}: {violation.description}" for violation in error.violations) or error.message
     return Message(
         topic=record.topic + SUFFIX,
         partition=0,
         key=place.encode(),
-        value=sealer.seal(record.value or b"", place),
+        value=sealer.seal(payload[:MOST_SEALED_BYTES], place),
         headers=[
             ("reason", error.reason.encode()),
             ("detail", detail.encode()[:512]),
             ("source_topic", record.topic.encode()),
             ("source_partition", str(record.partition).encode()),
             ("source_offset", str(record.offset).encode()),
+            ("payload_bytes", str(len(payload)).encode()),
             ("sealed_key_id", sealer.key_id.encode()),
         ],
     )
@@ -49,7 +55,7 @@ class DeadLetterWriter:
         """Close the connection."""
         if self._producer is not None:
             producer, self._producer = self._producer, None
-            await producer.stop()
+            await stopped(producer)
 
     async def write(self, record: ConsumerRecord, error: MeshError) -> None:
         """Write a record's dead letter. Raises Unavailable."""

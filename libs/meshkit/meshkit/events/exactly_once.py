@@ -20,7 +20,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
-from meshkit.events.connection import connection
+from meshkit.events.connection import connection, stopped
 from meshkit.events.message import Message
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ async def start_transactional(kafka: KafkaSettings, transaction_id: str) -> AIOK
     try:
         await producer.start()
     except BaseException:
-        await producer.stop()
+        await stopped(producer)
         raise
     return producer
 
@@ -132,7 +132,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._failed
         finally:
             await self._stop_workers(list(self._workers))
-            await self._consumer.stop()
+            await stopped(self._consumer)
 
     async def _joined(self) -> AIOKafkaConsumer:
         attempt = 0
@@ -152,12 +152,12 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 await consumer.start()
             except KafkaError as error:
-                await consumer.stop()
+                await stopped(consumer)
                 self._health.degraded("kafka", str(error))
                 attempt = await _pause(attempt)
                 continue
             except BaseException:
-                await consumer.stop()
+                await stopped(consumer)
                 raise
             self._consumer = consumer
             consumer.subscribe([self._topic], listener=self)
@@ -207,7 +207,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
                 attempt = await _pause(attempt)
             finally:
                 if producer is not None:
-                    await _abandon(producer)
+                    await stopped(producer)  # the next holder of its id aborts what is left open
 
     async def _assigned(self, partition: int) -> None:
         """Tell the handler until its neighbours are there. The producer stays: a new one would fence whoever answers meanwhile."""
@@ -259,11 +259,3 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
 async def _pause(attempt: int) -> int:
     await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
     return attempt + 1
-
-
-async def _abandon(producer: AIOKafkaProducer) -> None:
-    """Stop a producer whose transaction may be open; the next holder of its id aborts what is left."""
-    try:
-        await asyncio.wait_for(producer.stop(), 2.0)
-    except (TimeoutError, KafkaError, IllegalOperation):
-        log.warning("a producer did not stop in time")

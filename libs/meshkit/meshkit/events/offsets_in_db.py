@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError
 from meshkit.clock import Clock, SystemClock
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
-from meshkit.events.connection import connection
+from meshkit.events.connection import connection, stopped
 from meshkit.events.topic_ids import TopicIdentity, TopicIds
 
 log = logging.getLogger(__name__)
@@ -196,11 +196,8 @@ class OffsetsInDb:
         return consumer
 
     async def _stopped(self, consumer: AIOKafkaConsumer) -> None:
-        """Stop a consumer. While its broker is away, aiokafka's own cancelled fetches escape from ``stop`` as if we were cancelled."""
         self._consumer = None
-        outcome: list[BaseException | None] = await asyncio.gather(consumer.stop(), return_exceptions=True)
-        if outcome[0] is not None:
-            log.warning("a consumer did not stop cleanly: %s", type(outcome[0]).__name__)
+        await stopped(consumer)
 
     async def _begin(self, consumer: AIOKafkaConsumer, identity: TopicIdentity, known: Mapping[int, Position]) -> None:
         """Seek to the stored positions, after the sink has stored what was lost."""

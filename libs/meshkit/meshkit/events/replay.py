@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
-from meshkit.events.connection import connection
+from meshkit.events.connection import connection, stopped
 from meshkit.events.topic_ids import TopicIds
 
 
@@ -28,7 +28,7 @@ class TopicReader:
         """Close the connection."""
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            await consumer.stop()
+            await stopped(consumer)
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
@@ -44,7 +44,7 @@ class TopicReader:
             try:
                 await consumer.start()
             except KafkaError as error:
-                await consumer.stop()
+                await stopped(consumer)
                 raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
             self._consumer = consumer
         return self._consumer
@@ -57,14 +57,19 @@ class TopicReader:
         except KafkaError as error:
             raise Unavailable("the event log does not answer, or has no such topic", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
 
-    async def read(self, partition: int, first_offset: int, max_records: int = 1000) -> AsyncIterator[tuple[Sequence[ConsumerRecord], int]]:
-        """Yield (records, next offset) from ``first_offset`` to the last stable offset at the time of the call; at least one pair."""
+    async def read(
+        self, partition: int, first_offset: int, max_records: int = 1000, *, settled: bool = False
+    ) -> AsyncIterator[tuple[Sequence[ConsumerRecord], int]]:
+        """Yield (records, next offset) from ``first_offset`` to the last stable offset at the time of the call; at least one pair.
+
+        ``settled``: to the high watermark instead. Transactions that are open now are waited for, as long as their timeout at most.
+        """
         consumer = await self._connected()
         tp = TopicPartition(self.topic, partition)
         try:
             consumer.assign([tp])
             start = (await consumer.beginning_offsets([tp]))[tp]
-            end = (await consumer.end_offsets([tp]))[tp]
+            end = await self._written(tp) if settled else (await consumer.end_offsets([tp]))[tp]
             consumer.seek(tp, max(first_offset, start))
             if max(first_offset, start) >= end:
                 yield [], max(first_offset, end)
@@ -77,6 +82,22 @@ class TopicReader:
                     yield records, after
         except KafkaError as error:
             raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
+
+    async def _written(self, tp: TopicPartition) -> int:
+        """Return the high watermark: what is written, committed or not."""
+        reader = AIOKafkaConsumer(
+            **connection(self._kafka),
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_uncommitted",
+            auto_offset_reset="earliest",
+            request_timeout_ms=self._kafka.request_timeout_ms,
+        )
+        try:
+            await reader.start()
+            return int((await reader.end_offsets([tp]))[tp])
+        finally:
+            await stopped(reader)
 
     async def offset_at(self, partition: int, time_s: float) -> int:
         """Return the first offset written at or after a time; the end when there is none."""

@@ -14,6 +14,7 @@ from meshkit.audit.batch import BatchSigner, BatchWriter
 from meshkit.clock import Clock
 from meshkit.config import KafkaSettings
 from meshkit.errors import MeshError, Unavailable
+from meshkit.events.connection import stopped
 from meshkit.events.exactly_once import send_all, start_transactional, transactional_id
 from meshkit.events.replay import TopicReader
 from meshkit.telemetry.context import TraceContext
@@ -100,7 +101,7 @@ class KafkaOutageLog:
             return _Held(producer, audit, reader, since_s, await reader.offset_at(partition, since_s))
         except BaseException:
             await reader.close()
-            await producer.stop()
+            await stopped(producer)
             raise
 
     async def leave(self) -> None:
@@ -163,7 +164,4 @@ class KafkaOutageLog:
 
 async def _closed(held: _Held) -> None:
     await held.reader.close()
-    try:
-        await asyncio.wait_for(held.producer.stop(), 2.0)
-    except (TimeoutError, KafkaError):
-        return
+    await stopped(held.producer)

@@ -18,7 +18,7 @@ from meshkit.audit.batch import BatchSigner, BatchWriter
 from meshkit.config import KafkaSettings
 from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.errors import Unavailable
-from meshkit.events.connection import connection
+from meshkit.events.connection import connection, stopped
 from meshkit.events.message import Message
 from meshkit.telemetry.context import TraceContext
 
@@ -48,7 +48,7 @@ class KafkaPublisher:
         """Flush and close."""
         if self._producer is not None:
             producer, self._producer = self._producer, None
-            await producer.stop()
+            await stopped(producer)
 
     async def connected(self) -> AIOKafkaProducer:
         """Return the started producer. Raises Unavailable."""
@@ -63,7 +63,7 @@ class KafkaPublisher:
                 try:
                     await producer.start()
                 except KafkaError as error:
-                    await producer.stop()
+                    await stopped(producer)
                     raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
                 self._producer = producer
                 self._audit = None
