@@ -163,7 +163,7 @@ class OutageLog:
         """Every partition."""
         return await self._log.partitions()
 
-    async def known_since_s(self) -> float:
+    def since_s(self, partition: int) -> float:
         """From when on the log was read."""
         return self._log.lookback_from_s
 
@@ -268,11 +268,11 @@ async def desk(
         outage = Outage(outage_log, restorer, combiner, codec, policies.current, held.clock, health, after_s)  # type: ignore[arg-type]
         sealer = Sealer(KeySettings())
         identifier = Identifier(KEYS, policies.rates.to_reference_minor)
-        usecase = OnTransactionAuthorizationRequested(decider, restorer)
+        usecase = OnTransactionAuthorizationRequested(decider, restorer, held.store)
         stream = TransactionStream(usecase, identifier, TOPICS, BatchSigner(KeySettings()), sealer, held.clock, horizon_s)
         for partition in range(PARTITIONS if adopt else 0):
             await stream.assigned(partition, 1)
-        score = ScoreTransaction(decider, Publisher(log), outage, 64, 0.06)
+        score = ScoreTransaction(decider, held.store, restorer, Publisher(log), outage, 64, 0.06)
         try:
             yield Desk(held, served, in_process, policies, decider, restorer, log, outage, outage_log, score, stream, health, codec, sealer)
         finally:

@@ -81,7 +81,12 @@ def payment(number: int, *, event_time_s: float = NOW, **changes: Any) -> pb.Tra
 
 def transfer(number: int, *, event_time_s: float = NOW, **changes: Any) -> pb.TransactionAuthorizationRequested:
     """A valid credit transfer."""
-    fields: dict[str, Any] = {"channel": pb.CHANNEL_TRANSFER, "counterparty_account_id": "ACCT-6217-0002", "merchant_id": "", "terminal_id": ""}
+    fields: dict[str, Any] = {
+        "channel": pb.CHANNEL_TRANSFER,
+        "counterparty_account_id": "ACCT-6217-0002",
+        "merchant_id": "",
+        "terminal_id": "",
+    }
     return payment(number, event_time_s=event_time_s, **(fields | changes))
 
 

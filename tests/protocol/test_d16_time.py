@@ -50,7 +50,8 @@ async def test_a_late_event_counts_in_its_own_tile(private_redis, late_s, counte
             assert feature(last.vectors, "c_count_7d") == 2
 
     in_the_current_tile = lua("observe", "  if hour == state[HOUR] then\n", "  if true then\n")
-    elsewhere = lua("observe", "    add_tile(hours, hour, count, amount, square, max(amount, 0))", "    add_tile(hours, hour - 48, count, amount, 0, 0)")
+    added = "    add_tile(hours, hour, count, amount, square, max(amount, 0))"
+    elsewhere = lua("observe", added, "    add_tile(hours, hour - 48, count, amount, 0, 0)")
     await assert_fails_without("D16", check, *([elsewhere] if counted else [in_the_current_tile]))
 
 

@@ -19,6 +19,8 @@ from meshkit.config import RedisSettings
 from meshkit.errors import FailedPrecondition, InvalidArgument, Unavailable
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -46,6 +48,7 @@ class RedisLink:
             socket_connect_timeout=min(self._timeout_s, 1.0),
             max_connections=64,
             redis_connect_func=self._on_connect,
+            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),  # a pooled connection may be dead; scripts may be repeated
         )
         self.redis: Redis = Redis(connection_pool=self._pool)
         self._execute: Callable[..., Awaitable[Any]] = self.redis.execute_command

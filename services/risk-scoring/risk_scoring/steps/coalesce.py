@@ -7,14 +7,17 @@ idle service adds nothing, and a busy one shares its round trips.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 
 from meshkit.errors import Overloaded
+from meshkit.telemetry.context import TraceContext
 
 from risk_scoring.domain.decision import Request, Verdict
+from risk_scoring.steps.timeline import record_wait
 
 _PLACES = 2
 _MOST_WAITING = 2_000
@@ -27,6 +30,7 @@ class _Waiting:
     request: Request
     deadline_s: float  # event loop time
     answer: asyncio.Future[Verdict]
+    since_ns: int  # epoch
 
 
 class Coalescer:
@@ -43,7 +47,7 @@ class Coalescer:
         if len(self._waiting) >= _MOST_WAITING:
             raise Overloaded("too many calls wait", retry_after_s=0.1)
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(request, loop.time() + remaining_s, loop.create_future())
+        waiting = _Waiting(request, loop.time() + remaining_s, loop.create_future(), time.time_ns())
         self._waiting.append(waiting)
         self._start()
         return await waiting.answer
@@ -75,6 +79,9 @@ class Coalescer:
 
     async def _run(self, batch: Sequence[_Waiting]) -> None:
         remaining_s = min(waiting.deadline_s for waiting in batch) - asyncio.get_running_loop().time()
+        now_ns = time.time_ns()
+        for waiting in batch:
+            record_wait(TraceContext(*waiting.request.trace), waiting.since_ns, now_ns)
         try:
             verdicts = await self._work([waiting.request for waiting in batch], remaining_s)
         except Exception as error:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 
 from meshkit.errors import MeshError
 
@@ -37,14 +38,21 @@ class Restorer:
         """Return when the store can be trusted. Raises Unavailable when store or log can't be reached."""
         async with self._running:
             while not (await self._link.adopt() and self._link.generation == self._settled):
-                token = await self._link.lock()
-                if token is None:
-                    await asyncio.sleep(_WAIT_S)
-                    continue
-                try:
+                async with self._locked() as token:
                     await self._settle(token)
-                finally:
-                    await self._link.unlock(token)
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[str]:
+        """Wait to be the one who restores; yields the lock's token."""
+        while True:
+            token = await self._link.lock()
+            if token is not None:
+                break
+            await asyncio.sleep(_WAIT_S)
+        try:
+            yield token
+        finally:
+            await self._link.unlock(token)
 
     async def _settle(self, token: str) -> None:
         """Restore the store, or look for what was published after somebody else's restore: a decision of ours, perhaps."""
@@ -60,13 +68,8 @@ class Restorer:
     async def take_over(self, partition: int) -> None:
         """Put back what was published to one partition since the store last knew. Raises Unavailable."""
         await self.ensure()
-        async with self._running:
-            while (token := await self._link.lock()) is None:
-                await asyncio.sleep(_WAIT_S)
-            try:
-                await self._partition(token, partition)
-            finally:
-                await self._link.unlock(token)
+        async with self._running, self._locked() as token:
+            await self._partition(token, partition)
 
     async def take_over_all(self) -> None:
         """Put back what was published to any partition since the store last knew. Raises Unavailable."""

@@ -42,3 +42,8 @@ class Timeline:
             yield
         finally:
             self.parts.append((name, start_ns, time.time_ns()))
+
+
+def record_wait(parent: TraceContext, start_ns: int, end_ns: int) -> None:
+    """Record how long a synchronous request waited for the batch before its own (coalescing)."""
+    spans.record("coalesce", parent.child(), parent=parent, start_ns=start_ns, end_ns=end_ns)
