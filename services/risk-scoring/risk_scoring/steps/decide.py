@@ -12,11 +12,10 @@ import numpy as np
 from meshkit.clock import Clock
 from numpy.typing import NDArray
 
-from risk_scoring.domain.channel_policy import ChannelPolicies
 from risk_scoring.domain.combine import Combiner, Scores
 from risk_scoring.domain.decision import OLD_SCHEMA, Draft, Request, Verdict
 from risk_scoring.domain.features import COUNT, SCHEMA_VERSION
-from risk_scoring.domain.observation import CONFLICT, DECIDED, LOST, NEW, STORED_VECTOR, WON_CAPPED, Candidate, CapPolicy, Observed
+from risk_scoring.domain.observation import CONFLICT, DECIDED, LOST, NEW, STORED_VECTOR, WON_CAPPED, Candidate, Finalised, Observed
 from risk_scoring.domain.outcome import ChannelMode, Outcome
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.ports import Codec, FeatureStore
@@ -58,9 +57,11 @@ class Decider:
         open_rows = self._settled(requests, observed, verdicts)
         if open_rows:
             drafts, capped = await self._drafts([requests[row] for row in open_rows], observed, snapshot, remaining_s, timeline)
+            candidates = [self._candidate(draft, milder) for draft, milder in zip(drafts, capped, strict=True)]
+            caps = {draft.request.transaction.tenant: snapshot.channels.cap for draft in drafts}
             with timeline.part("finalise"):
-                final = await self._finalise(drafts, capped, snapshot.channels, published, remaining_s)
-            for row, verdict in zip(open_rows, final, strict=True):
+                final = await self._store.finalise(candidates, caps, published, remaining_s)
+            for row, verdict in zip(open_rows, _verdicts(drafts, candidates, final), strict=True):
                 verdicts[row] = verdict
         return [verdict for verdict in verdicts if verdict is not None]
 
@@ -102,47 +103,37 @@ class Decider:
         letters = [letter for letter in observed.status if letter in (NEW, STORED_VECTOR)]
         return np.array([letter == NEW or next(schemas) == SCHEMA_VERSION for letter in letters], dtype=np.bool_)
 
-    async def _finalise(
-        self,
-        drafts: Sequence[Draft],
-        capped: Sequence[Draft | None],
-        channels: ChannelPolicies,
-        published: Mapping[int, int] | None,
-        remaining_s: float | None,
-    ) -> list[Verdict]:
-        candidates: list[Candidate] = []
-        caps: dict[str, CapPolicy] = {}
-        for draft, milder in zip(drafts, capped, strict=True):
-            t, seen = draft.request.transaction, draft.request.observation
-            counts = draft.mode == ChannelMode.LIVE and (draft.outcome != Outcome.DECLINE or milder is not None)
-            caps[t.tenant] = channels.cap
-            decision = self._codec.decision(draft)
-            milder_decision = self._codec.decision(milder) if milder else b""
-            candidates.append(
-                Candidate(
-                    seen.decision_id,
-                    seen.fingerprint,
-                    t.tenant if counts else "",
-                    decision,
-                    self._codec.audit(draft, decision),
-                    milder_decision,
-                    self._codec.audit(milder, milder_decision) if milder else b"",
-                )
-            )
-        final = await self._store.finalise(candidates, caps, published, remaining_s)
-        winners = iter(final.winners)
-        verdicts = []
-        for draft, candidate, letter in zip(drafts, candidates, final.status, strict=True):
-            friction = draft.outcome != Outcome.APPROVE
-            if letter == LOST:
-                verdicts.append(Verdict(draft.request, *next(winners), replayed=True))
-            elif letter == CONFLICT:
-                verdicts.append(Verdict(draft.request, b"", b"", conflict=True))
-            elif letter == WON_CAPPED:
-                verdicts.append(Verdict(draft.request, candidate.capped_decision, candidate.capped_audit, friction=friction))
-            else:
-                verdicts.append(Verdict(draft.request, candidate.decision, candidate.audit, friction=friction))
-        return verdicts
+    def _candidate(self, draft: Draft, milder: Draft | None) -> Candidate:
+        """Encode a draft and the milder one that the cap would put in its place."""
+        t, seen = draft.request.transaction, draft.request.observation
+        counts = draft.mode == ChannelMode.LIVE and (draft.outcome != Outcome.DECLINE or milder is not None)
+        decision = self._codec.decision(draft)
+        milder_decision = self._codec.decision(milder) if milder else b""
+        return Candidate(
+            seen.decision_id,
+            seen.fingerprint,
+            t.tenant if counts else "",
+            decision,
+            self._codec.audit(draft, decision),
+            milder_decision,
+            self._codec.audit(milder, milder_decision) if milder else b"",
+        )
+
+
+def _verdicts(drafts: Sequence[Draft], candidates: Sequence[Candidate], final: Finalised) -> list[Verdict]:
+    winners = iter(final.winners)
+    verdicts = []
+    for draft, candidate, letter in zip(drafts, candidates, final.status, strict=True):
+        friction = draft.outcome != Outcome.APPROVE
+        if letter == LOST:
+            verdicts.append(Verdict(draft.request, *next(winners), replayed=True))
+        elif letter == CONFLICT:
+            verdicts.append(Verdict(draft.request, b"", b"", conflict=True))
+        elif letter == WON_CAPPED:
+            verdicts.append(Verdict(draft.request, candidate.capped_decision, candidate.capped_audit, friction=friction))
+        else:
+            verdicts.append(Verdict(draft.request, candidate.decision, candidate.audit, friction=friction))
+    return verdicts
 
 
 def no_features(n: int) -> NDArray[np.float32]:

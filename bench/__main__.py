@@ -1,0 +1,57 @@
+"""`python -m bench stream|sync|audit`."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from localmesh.fetch.once import MissingToolError
+from localmesh.supervisor import StartError
+from rich.console import Console
+
+from bench import audit, stream, sync
+from bench.report import Figures, show
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+Seconds = Annotated[float, typer.Option(min=1, help="how long each measurement takes")]
+Customers = Annotated[int, typer.Option(min=50, help="customers of the simulated bank")]
+console = Console()
+
+
+@app.command(name="stream")
+def stream_command(seconds: Seconds = 60, customers: Customers = 100_000, rate: Annotated[float, typer.Option(min=1)] = 500) -> None:
+    """Transactions a second out of a backlog against a bare transactional loop; then latency at an open-loop rate."""
+    _run(lambda var: stream.measure(var, stream.Plan(seconds, customers, rate), _say))
+
+
+@app.command(name="sync")
+def sync_command(seconds: Seconds = 20, customers: Customers = 20_000, rate: Annotated[float, typer.Option(min=1)] = 200) -> None:
+    """Synchronous decisions through the gateway against a gRPC echo with the same TLS and message sizes."""
+    _run(lambda var: sync.measure(var, sync.Plan(seconds, customers, rate), _say))
+
+
+@app.command(name="audit")
+def audit_command(records: Annotated[int, typer.Option(min=100, help="records to log")] = 200_000) -> None:
+    """Audit records from the topic to a committed checkpoint against bare SQLite inserts of the same bytes; then fsck."""
+    _run(lambda var: audit.measure(var, records, _say))
+
+
+def _say(words: str) -> None:
+    console.print(words, style="dim", highlight=False)
+
+
+def _run(work: Callable[[Path | None], Awaitable[Figures]]) -> None:
+    async def main() -> Figures:
+        return await work(None)
+
+    try:
+        figures = uvloop.run(main())
+    except (MissingToolError, StartError, LookupError) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    show(figures, console)
+
+
+if __name__ == "__main__":
+    app()

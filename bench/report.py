@@ -1,0 +1,61 @@
+"""A table for a person and one JSON line for a machine."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a figure should be: at least `least`, at most `most`."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def met(self, value: float) -> bool:
+        """Whether a value reaches it; NaN does not."""
+        return not math.isnan(value) and (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def __str__(self) -> str:
+        return f"≥ {self.least:,g}" if self.least is not None else f"≤ {self.most:,g}"
+
+
+@dataclass
+class Figures:
+    """What one benchmark found. `values` are the JSON keys; `words` explain them; `notes` are more lines of the table, text only."""
+
+    title: str
+    values: dict[str, float] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def rounded(value: float) -> float | None:
+    """Four significant digits: more would be noise. None for what could not be measured: JSON knows no NaN."""
+    if math.isnan(value):
+        return None
+    return float(f"{value:.4g}") if abs(value) < 1e4 else round(value)
+
+
+def show(figures: Figures, console: Console) -> None:
+    """Print the table, then JSON as the last line."""
+    table = Table(title=figures.title, title_justify="left")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("target", justify="right")
+    table.add_column("")
+    for name, value in figures.values.items():
+        target = figures.targets.get(name)
+        mark = "" if target is None else "[green]met[/]" if target.met(value) else "[yellow]not met[/]"
+        table.add_row(
+            figures.words.get(name, name), "–" if math.isnan(value) else f"{rounded(value):,}", str(target) if target else "", mark
+        )
+    for name, text in figures.notes.items():
+        table.add_row(name, text, "", "", style="dim")
+    console.print(table)
+    console.file.write(json.dumps({name: rounded(value) for name, value in figures.values.items()}) + "\n")
