@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,18 +173,19 @@ class OutageLog:
             raise Unavailable("not held", reason="OUTAGE_NOT_READY")
         return account_partition(account_id, PARTITIONS)
 
-    async def first(self, partition: int, decision_id: bytes) -> bytes | None:
-        """First record of an id."""
+    async def first(self, partition: int, decision_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """First record of each id."""
         self._log._check()
-        return next((d for d in self._log.decisions[partition] if translate.decision_id(d) == decision_id), None)
+        held = {translate.decision_id(decision): decision for decision in reversed(self._log.decisions[partition])}
+        return {each: held[each] for each in decision_ids if each in held}
 
-    async def publish(self, partition: int, request: Request, decision: bytes, audit: bytes) -> None:
+    async def publish(self, partition: int, verdicts: Sequence[Verdict]) -> None:
         """Write both."""
         self._log._check()
         if self._log.before_publish is not None:
             await self._log.before_publish()
-        self._log.audits.append(audit)
-        self._log.decisions[partition].append(decision)
+        self._log.audits += [verdict.audit for verdict in verdicts]
+        self._log.decisions[partition] += [verdict.decision for verdict in verdicts]
 
 
 @dataclass

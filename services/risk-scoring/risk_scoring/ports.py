@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from meshkit.errors import Unavailable
 from numpy.typing import NDArray
 
-from risk_scoring.domain.decision import Draft, Request, Verdict
+from risk_scoring.domain.decision import Draft, Verdict
 from risk_scoring.domain.lists import ListChange
 from risk_scoring.domain.observation import Candidate, CapPolicy, Change, Finalised, Observation, Observed, RestoredRecord
 
@@ -158,12 +158,12 @@ class OutageLog(Protocol):
         """Return the partition that the account's events arrive on (Kafka's default partitioner)."""
         ...
 
-    async def first(self, partition: int, decision_id: bytes) -> bytes | None:
-        """Return the first decision of an id, up to the last stable offset; None when there is none in the lookback."""
+    async def first(self, partition: int, decision_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Return the first decision of each of the ids, up to the last stable offset; none for an id without one in the lookback."""
         ...
 
-    async def publish(self, partition: int, request: Request, decision: bytes, audit: bytes) -> None:
-        """Write both in one transaction under the partition's right."""
+    async def publish(self, partition: int, verdicts: Sequence[Verdict]) -> None:
+        """Write decisions and audit records in one transaction under the partition's right; return when ``first`` sees them."""
         ...
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalOperation, KafkaError
@@ -19,7 +19,7 @@ from meshkit.events.exactly_once import send_all, start_transactional, transacti
 from meshkit.events.replay import TopicReader
 from meshkit.telemetry.context import TraceContext
 
-from risk_scoring.domain.decision import Request, Verdict
+from risk_scoring.domain.decision import Verdict
 from risk_scoring.translate.messages import AUDIT_TOPIC, DECISION_TOPIC, AuditMessages, account_partition, decision_message
 
 log = logging.getLogger(__name__)
@@ -117,23 +117,29 @@ class KafkaOutageLog:
             raise Unavailable("the event log is being read", reason="OUTAGE_NOT_READY", retry_after_s=0.2)
         return account_partition(account_id, self._count)
 
-    async def first(self, partition: int, decision_id: bytes) -> bytes | None:
-        """Return the first decision of an id, up to the last stable offset."""
+    async def first(self, partition: int, decision_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Return the first decision of each of the ids, up to the last stable offset."""
         held = await self._holder(partition)
         async with held.lock:
             await self._catch_up(partition, held)
-        return held.first.get(decision_id)
+        return {each: held.first[each] for each in decision_ids if each in held.first}
 
-    async def publish(self, partition: int, request: Request, decision: bytes, audit: bytes) -> None:
-        """Write decision and audit record in one transaction. Raises Unavailable when the right was lost meanwhile."""
+    async def publish(self, partition: int, verdicts: Sequence[Verdict]) -> None:
+        """Write decisions and audit records in one transaction, and wait until they can be read: that comes after the commit's answer.
+
+        Raises Unavailable when the right was lost meanwhile.
+        """
         held = await self._holder(partition)
-        context = TraceContext(*request.trace)
-        message = decision_message(self._decisions, partition, Verdict(request, decision, audit), context)
+        contexts = [TraceContext(*verdict.request.trace) for verdict in verdicts]
+        messages = held.audit.of([verdict.audit for verdict in verdicts], [context for context in contexts if context.sampled])
+        messages += [decision_message(self._decisions, partition, *each) for each in zip(verdicts, contexts, strict=True)]
         async with held.lock:
             try:
                 async with held.producer.transaction():
-                    await send_all(held.producer, [*held.audit.of([audit], [context] if context.sampled else []), message])
-            except (KafkaError, IllegalOperation, asyncio.CancelledError) as error:
+                    written = await send_all(held.producer, messages)
+                while held.offset <= written[self._decisions, partition]:
+                    await self._catch_up(partition, held)
+            except (KafkaError, IllegalOperation, Unavailable, asyncio.CancelledError) as error:
                 if self._held.get(partition) is held:
                     del self._held[partition]
                 await _closed(held)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 import numpy as np
 from meshkit.clock import Clock
@@ -58,6 +59,8 @@ class Outage:
         self._deciding = 0
         self._closing = False
         self._nobody = asyncio.Event()
+        self._publishing: set[asyncio.Task[None]] = set()
+        self._one_at_a_time: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)  # by partition
 
     @property
     def active(self) -> bool:
@@ -95,6 +98,7 @@ class Outage:
         while True:
             try:
                 if not taken:
+                    await self._settled()
                     await self._log.enter()
                     taken = True
                 await self._restorer.ensure()
@@ -110,6 +114,29 @@ class Outage:
         self._closing = False
         await self._log.leave()
         self._health.recovered("redis")
+
+    async def publish(self, work: Coroutine[None, None, None]) -> None:
+        """Run what writes the store's decisions, unless the store may not be used any more. Raises Unavailable then, and its errors.
+
+        A caller that gives up does not stop it: what is on its way may arrive, and the outage must not begin before it has.
+        """
+        if self.active:
+            work.close()
+            raise Unavailable("the feature store went away", reason="NOT_RECORDED", retry_after_s=0.2)
+        task = asyncio.create_task(work, name="publish")
+        self._publishing.add(task)
+        task.add_done_callback(self._published)
+        await asyncio.shield(task)
+
+    def _published(self, task: asyncio.Task[None]) -> None:
+        self._publishing.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited for it was told; nobody may wait any more
+
+    async def _settled(self) -> None:
+        """Wait until nothing that the store decided is on its way to the log: it could come after what is decided without the store."""
+        if self._publishing:
+            await asyncio.wait(self._publishing)
 
     async def _closed(self) -> None:
         """Let no more decisions begin and wait for those that run: after the take-over nothing may be decided that the store misses."""
@@ -132,28 +159,47 @@ class Outage:
             raise Unavailable("the feature store is coming back", reason="STORE_NOT_RESTORED", retry_after_s=0.1)
         self._deciding += 1
         try:
-            return [await self._decide_one(request) for request in requests]
+            places: dict[int, list[Request]] = defaultdict(list)
+            for request in requests:
+                places[await self._log.partition_of(request.transaction.account_id)].append(request)
+            parts = await asyncio.gather(*(self._decide_in(*place) for place in places.items()), return_exceptions=True)
         finally:
             self._deciding -= 1
             if not self._deciding:
                 self._nobody.set()
+        found: dict[bytes, Verdict] = {}
+        for part in parts:
+            if isinstance(part, BaseException):
+                raise part
+            found |= part
+        return [found[request.decision_id] for request in requests]
 
-    async def _decide_one(self, request: Request) -> Verdict:
-        partition = await self._log.partition_of(request.transaction.account_id)
-        earlier = await self._log.first(partition, request.decision_id)
-        if earlier is None:
-            if request.observation.time_s - _CLOCKS_S < self._log.since_s(partition):
+    async def _decide_in(self, partition: int, requests: Sequence[Request]) -> dict[bytes, Verdict]:
+        """Decide what no record of the partition decides. One batch at a time: between looking and writing nobody else may write."""
+        ids = [request.decision_id for request in requests]
+        async with self._one_at_a_time[partition]:
+            first = await self._log.first(partition, ids)
+            since_s = self._log.since_s(partition) + _CLOCKS_S
+            missing = [request for request in requests if request.decision_id not in first]
+            if any(request.observation.time_s < since_s for request in missing):
                 raise Unavailable("it may have been decided before the log was read", reason="OUTAGE_LOOKBACK", retry_after_s=1.0)
-            decision, audit = self._by_rules(request)
-            await self._log.publish(partition, request, decision, audit)
-            earlier = await self._log.first(partition, request.decision_id)
-            if earlier is None:
-                raise Unavailable("the decision could not be read back", reason="NOT_RECORDED")
-            if earlier == decision:
-                return Verdict(request, decision, audit)
-        if self._codec.fingerprint(earlier) != request.observation.fingerprint:
+            drafts = [Verdict(request, *self._by_rules(request)) for request in missing]
+            if drafts:
+                await self._log.publish(partition, drafts)
+                first = await self._log.first(partition, ids)
+        own = {draft.request.decision_id: draft for draft in drafts}
+        return {request.decision_id: self._verdict(request, first.get(request.decision_id), own) for request in requests}
+
+    def _verdict(self, request: Request, first: bytes | None, own: Mapping[bytes, Verdict]) -> Verdict:
+        """Return what the log says of a request, whoever wrote it."""
+        if first is None:
+            raise Unavailable("the decision could not be read back", reason="NOT_RECORDED")
+        draft = own.get(request.decision_id)
+        if draft is not None and draft.decision == first:
+            return draft
+        if self._codec.fingerprint(first) != request.observation.fingerprint:
             return Verdict(request, b"", b"", conflict=True)
-        return Verdict(request, earlier, b"", replayed=True)
+        return Verdict(request, first, b"", replayed=True)
 
     def _by_rules(self, request: Request) -> tuple[bytes, bytes]:
         scores = Scores(np.array([np.nan]), (NO_FEATURES, RULES_ONLY), "", "")

@@ -67,7 +67,7 @@ class ScoreTransaction:
             generation = self._store.generation
             verdicts = await self._decided(requests, remaining_s, timeline)
             with timeline.part("publish"):
-                await self._publisher.publish([verdict for verdict in verdicts if not verdict.conflict])
+                await self._outage.publish(self._publisher.publish([verdict for verdict in verdicts if not verdict.conflict]))
             try:
                 await self._store.confirm(generation)
             except StoreForgotten:
