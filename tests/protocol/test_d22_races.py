@@ -1,0 +1,104 @@
+"""D22. What a decision without the store must not race with: itself by another call, and the store's own decision on its way out."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from meshkit.errors import Unavailable
+from risk_scoring.domain.decision import Verdict
+from risk_scoring.steps import outage
+from risk_scoring.steps.outage import Outage
+
+from tests.protocol.desks import Desk, desk
+from tests.protocol.makers import payment, request
+from tests.protocol.mutants import assert_fails_without, swapped
+from tests.stack import PrivateRedis
+
+GONE = Unavailable("the feature store does not answer", reason="FEATURE_STORE_DOWN")
+
+
+async def held(at: Desk) -> None:
+    """Returns when the outage has taken the partitions."""
+    async with asyncio.timeout(10):
+        while not at.outage_log.held:
+            await asyncio.sleep(0.005)
+
+
+class NobodyWaits(defaultdict[Any, Any]):
+    """A dictionary by default, but its locks hold nobody."""
+
+    def __init__(self, factory: Callable[[], Any]) -> None:
+        super().__init__(nullcontext if factory is asyncio.Lock else factory)
+
+
+async def test_two_calls_of_one_transaction_write_one_record(private_redis: PrivateRedis) -> None:
+    """The second looks while the first writes: both found nothing and wrote a decision each, the second of which no reader takes."""
+    private_redis.kill()
+
+    async def check() -> None:
+        async with desk(private_redis, after_s=0.0, adopt=False) as at:
+            at.outage.store_failed(GONE)
+            await held(at)
+            at.log.before_publish = lambda: asyncio.sleep(0.01)
+            asked = request(payment(1))
+            first, second = await asyncio.gather(at.outage.decide([asked]), at.outage.decide([asked]))
+            assert len(at.log.all()) == len(at.log.audits) == 1
+            assert first[0].decision == second[0].decision == at.log.all()[0]
+
+    await assert_fails_without("D22", check, swapped(outage, "defaultdict", NobodyWaits))
+
+
+async def test_the_outage_begins_when_what_the_store_decided_has_arrived(private_redis: PrivateRedis) -> None:
+    """A decision of the store that is still being sent would land behind the outage's own decision of the same transaction."""
+
+    async def check() -> None:
+        async with desk(private_redis, after_s=0.0) as at:
+            sending, arrived, known = asyncio.Event(), asyncio.Event(), []
+            enter, write = at.outage_log.enter, at.log.write
+
+            async def late(verdicts: Sequence[Verdict]) -> None:
+                sending.set()
+                await arrived.wait()
+                await write(verdicts)
+
+            async def entered() -> None:
+                known.extend(at.log.all())
+                await enter()
+
+            at.log.write, at.outage_log.enter = late, entered  # type: ignore[method-assign]
+            calling = asyncio.create_task(at.score(request(payment(1)), 5.0))
+            await sending.wait()
+            at.outage.store_failed(GONE)
+            asyncio.get_running_loop().call_later(0.02, arrived.set)
+            await held(at)
+            assert known == [(await calling).decision]
+
+    async def at_once(self: Outage) -> None:
+        return None
+
+    await assert_fails_without("D22", check, swapped(Outage, "_settled", at_once))
+
+
+async def test_what_the_store_decided_is_not_sent_after_the_outage_began(private_redis: PrivateRedis) -> None:
+    """Its answer came late: by then the same transaction may have been decided without the store."""
+
+    async def check() -> None:
+        async with desk(private_redis, after_s=0.0) as at:
+            decide = at.decider.decide
+
+            async def slow(*args: object, **options: object) -> list[Verdict]:
+                verdicts = await decide(*args, **options)  # type: ignore[arg-type]
+                at.outage.store_failed(GONE)
+                return verdicts
+
+            at.decider.decide = slow  # type: ignore[method-assign,assignment]
+            answers = await asyncio.gather(at.score(request(payment(1)), 5.0), return_exceptions=True)
+            assert at.log.all() == []
+            assert isinstance(answers[0], Unavailable)
+
+    async def whatever(self: Outage, work: Coroutine[None, None, None]) -> None:
+        await work
+
+    await assert_fails_without("D22", check, swapped(Outage, "publish", whatever))
