@@ -62,7 +62,7 @@ lint: dev ## ruff and buf (import contracts are tests)
 
 .PHONY: types
 types: dev ## mypy --strict
-	@$(BIN)/mypy $(foreach package,$(filter-out libs/contracts,$(OWN)),$(package))
+	@$(BIN)/mypy $(foreach package,$(filter-out libs/contracts,$(OWN)),$(package)) bench
 
 .PHONY: proto
 proto: dev ## generate libs/contracts/gen from proto/
@@ -78,6 +78,29 @@ pytest: dev ## the tests alone; ARGS='-k name' is passed on
 
 .PHONY: test
 test: lint types pytest ## everything that must pass
+
+.PHONY: faults
+faults: setup ## break a mesh of its own under load: COUNT=5 of each kind, RATE=300 SEED=1 ONLY=stop,kill:redis SECONDS=600 ends it early
+	@$(BIN)/python -m localmesh.faults --rate $(RATE) --count $(or $(COUNT),5) --seed $(or $(SEED),1) \
+	  $(if $(ONLY),--only $(ONLY)) $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
+
+.PHONY: bench
+bench: ## all benchmarks, one after the other: SECONDS=60 CUSTOMERS=100000 RECORDS=200000
+	@$(MAKE) -s bench-audit
+	@$(MAKE) -s bench-sync SECONDS=20
+	@$(MAKE) -s bench-stream
+
+.PHONY: bench-stream
+bench-stream: setup ## transactions a second out of a backlog beside a bare loop, then latency at 500/s
+	@$(BIN)/python -m bench stream --seconds $(SECONDS) $(if $(CUSTOMERS),--customers $(CUSTOMERS))
+
+.PHONY: bench-sync
+bench-sync: setup ## synchronous decisions at 200/s beside a gRPC echo
+	@$(BIN)/python -m bench sync --seconds $(SECONDS)
+
+.PHONY: bench-audit
+bench-audit: setup ## audit records to a committed checkpoint beside bare SQLite inserts, then fsck
+	@$(BIN)/python -m bench audit $(if $(RECORDS),--records $(RECORDS))
 
 .PHONY: train-fraud
 train-fraud: dev ## train the fraud model; TRANSACTIONS=file TRAIN_START=2018-07-25, see models/recipes/fraud/README.md

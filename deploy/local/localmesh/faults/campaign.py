@@ -1,0 +1,266 @@
+"""One campaign from start to end: own folder, own mesh, load, faults, the wait, the verdict; nothing is left running.
+
+Surprising: our services are started without waiting for what they need, because any order of start and restart must work.
+"""
+
+import asyncio
+import datetime as dt
+import json
+import random
+import shutil
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TypeVar
+
+from meshkit.errors import MeshError
+from rich.console import Console
+from simbank.driver.producer import LABELLED, REQUESTED
+from simbank.population import TENANTS
+from translog.entries import Kind as Leaf
+from translog.errors import TranslogError
+
+from localmesh import launcher
+from localmesh.external import External
+from localmesh.faults import evidence
+from localmesh.faults.account import RECOVERY_LIMIT_S, Account, Known, Window, account
+from localmesh.faults.inject import PROXY, Cut, Hit, Injector, down
+from localmesh.faults.load import Load
+from localmesh.faults.plan import Fault
+from localmesh.faults.pulse import WINDOW_S, Pulse
+from localmesh.health import RedisHealth
+from localmesh.mainjob import evidence as letters
+from localmesh.mainjob import workload
+from localmesh.mainjob.site import Site
+from localmesh.places import Places
+from localmesh.ports import LOOPBACK, Ports, free_ports
+from localmesh.processes import table
+from localmesh.rows import Row
+from localmesh.servers import redis_row
+from localmesh.supervisor import Mesh
+from localmesh.tokens import issuer_key, mint
+
+KEPT_FOLDERS = 3
+GIVE_UP_S = 2 * RECOVERY_LIMIT_S
+SETTLE_S = 60.0
+_BEAT_S = 0.1
+_Answer = TypeVar("_Answer")
+_OURS = ("audit", "risk-stream", "risk-rpc", "gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person chose. `seconds` bounds the load."""
+
+    faults: Sequence[Fault]
+    seed: int
+    rate_per_s: float
+    seconds: float
+
+
+async def run(options: Options, places: Places, console: Console) -> Account:
+    """Inject every fault under load and account for everything. Raises StartError when the mesh does not come up."""
+    places.var.mkdir(parents=True, exist_ok=True)
+    launcher.ensure_identity(places)
+    key, now = issuer_key(places.certs), dt.datetime.now(dt.UTC)
+    tokens = {tenant: mint(key, now, tenant=tenant) for tenant in TENANTS}
+    site = Site(places, Ports.free(), tokens, time.time_ns() // 1_000)
+    cut = Cut(places.var / "redis" / "appendonly.aof")
+    rows = table_of(site, cut, options.seed)
+    building = asyncio.create_task(asyncio.to_thread(workload.build_bank, round(options.rate_per_s * options.seconds), site.run))
+    console.print(f"{len(options.faults)} faults at {options.rate_per_s:g}/s in {places.var}", highlight=False, soft_wrap=True)
+    async with Mesh(rows, places.var) as mesh, Load(site, await building, options.rate_per_s, options.seconds) as load:
+        return await Campaign(site, mesh, load, Injector(mesh, cut, random.Random(options.seed)), console).run(options.faults)
+
+
+def table_of(site: Site, cut: Cut, seed: int) -> list[Row]:
+    """The process table with a proxy before Redis, without the tracing screen, and in no order among our services."""
+    proxy_port = free_ports(1)[0]
+    redis = redis_row(site.places, site.ports)
+    prepare = redis.prepare or (lambda: None)
+    proxy = Row(
+        name=PROXY,
+        command=(sys.executable, "-m", "localmesh.faults.slow", str(proxy_port), str(site.ports.redis), str(seed)),
+        ports={"redis": proxy_port},
+        needs=("redis",),
+        health=RedisHealth(LOOPBACK, proxy_port),
+    )
+
+    def prepared() -> None:
+        prepare()
+        cut.apply()
+
+    rows = table(site.places, site.ports, External(redis=f"redis://{LOOPBACK}:{proxy_port}/0"))
+    ours = [
+        replace(row, needs=(), env={**row.env, "OTEL_TRACES_EXPORTER": "none"}) if row.name in _OURS else row
+        for row in rows
+        if row.name != "zipkin"
+    ]
+    return [replace(redis, prepare=prepared), proxy, *ours]
+
+
+class Campaign:
+    """Faults one after the other, each when the mesh has recovered from the last."""
+
+    def __init__(self, site: Site, mesh: Mesh, load: Load, injector: Injector, console: Console) -> None:
+        self._site = site
+        self._mesh = mesh
+        self._load = load
+        self._inject = injector
+        self._console = console
+        self._pulse = Pulse()
+        self._audited = 0
+        self._beaten = asyncio.Event()  # of the next beat
+        self._windows: list[Window] = []
+
+    async def run(self, faults: Sequence[Fault]) -> Account:
+        """The verdict, after everything was injected, decided and read back."""
+        beating = asyncio.create_task(self._beat(), name="pulse")
+        loading = asyncio.create_task(self._load.run(), name="load")
+        breaking = asyncio.create_task(self._break(faults), name="faults")
+        try:
+            await asyncio.wait({loading, breaking, beating}, return_when=asyncio.FIRST_COMPLETED)
+            if beating.done():
+                beating.result()
+            self._load.stop()
+            if not breaking.done():  # transactions ran out, or the load failed
+                breaking.cancel()
+            await loading
+            if not breaking.cancelled() and breaking.done():
+                breaking.result()
+            return await self._conclude(len(faults))
+        finally:
+            for task in (beating, loading, breaking):
+                task.cancel()
+            await asyncio.gather(beating, loading, breaking, return_exceptions=True)
+
+    async def _break(self, faults: Sequence[Fault]) -> None:
+        await self._flowing(time.time())
+        for number, fault in enumerate(faults, 1):
+            await asyncio.sleep(fault.after_s)
+            hit = await self._inject(fault)
+            window = await self._recovered(fault, hit)
+            self._windows.append(window)
+            at = dt.datetime.fromtimestamp(hit.began_s, dt.UTC)
+            took = f"recovered in {window.recovery_s:.1f} s" if window.recovered else f"NOT recovered after {window.recovery_s:.0f} s"
+            self._console.print(f"{at:%H:%M:%S.%f} {number:3}/{len(faults)} {fault} {fault.lasts_s:.1f} s: {took}", highlight=False)
+
+    async def _recovered(self, fault: Fault, hit: Hit) -> Window:
+        """Wait until decisions flow and what was hit is up; the fault's window ends with both, its recovery with the first."""
+        try:
+            async with asyncio.timeout(GIVE_UP_S):
+                flowed_s = await self._flowing(hit.ended_s)
+                await hit.up()
+        except TimeoutError:
+            stalled = ", ".join([*self._pulse.stalled(hit.ended_s), *down(self._mesh)])
+            return Window(f"{fault} ({stalled})", hit.began_s, time.time(), GIVE_UP_S, recovered=False)
+        return Window(str(fault), hit.began_s, time.time(), max(flowed_s - WINDOW_S - hit.ended_s, 0.0))
+
+    async def _flowing(self, since_s: float) -> float:
+        """Return (epoch seconds) as soon as everything has flowed for a window that began at `since_s` or later."""
+        while self._pulse.stalled(since_s):
+            await self._beaten.wait()
+        return time.time()
+
+    async def _beat(self) -> None:
+        """Sample what came in and out, for ever."""
+        while True:
+            self._audited = max(self._audited, await asyncio.to_thread(self._audit_size))
+            transactions, calls = self._load.due()
+            decided = self._load.watcher.seen.decided
+            self._pulse.beat(
+                time.time(),
+                {
+                    "decisions": (transactions, decided),
+                    "replies": (calls, len(self._load.calls.replies)),
+                    "audit records": (decided, self._audited),
+                },
+            )
+            self._beaten.set()
+            self._beaten = asyncio.Event()
+            await asyncio.sleep(_BEAT_S)
+
+    def _audit_size(self) -> int:
+        try:
+            return evidence.audit_size(self._site.audit_file)
+        except TranslogError:
+            return 0  # it is being made
+
+    async def _conclude(self, planned: int) -> Account:
+        """Wait until everything is decided and audited, or time is up, and read it back."""
+        load, until_s = self._load, time.time() + SETTLE_S
+        wanted = len(set(load.sent.intended_us) | set(load.calls.replies))
+        while time.time() < until_s and not (load.watcher.seen.decided >= wanted and self._audited >= load.watcher.seen.decided):
+            await self._beaten.wait()
+        decided = await _answered(lambda: evidence.decisions(self._site.kafka), until_s)
+        dead = await self._dead_letters(until_s)
+        log = await asyncio.to_thread(evidence.audit_log, self._site.audit_file)
+        known = Known(
+            streamed=set(load.sent.intended_us),
+            stream_messages=load.sent.offered,
+            asked=load.asked,
+            replies={trace: (reply.decision_id, reply.digest) for trace, reply in load.calls.replies.items()},
+            decisions=decided.first,
+            contradicted=decided.contradicted,
+            leaves=log.leaves,
+            gap_leaves=log.kinds[Leaf.GAP],
+            conflict_leaves=log.kinds[Leaf.CONFLICT],
+            dead_letters=dead,
+            expected_dead_letters=load.expected_dead_letters,
+            windows=self._windows,
+            planned=planned,
+        )
+        verdict = account(known)
+        more = list(log.damage)
+        more += [f"{count} calls were refused: {reason}" for reason, count in load.calls.refused.items()]
+        more += [f"{load.sent.failed} messages were not acknowledged by the broker"] if load.sent.failed else []
+        more += (
+            [f"{len(load.asked) - len(load.calls.replies)} calls were never answered"] if len(load.asked) > len(load.calls.replies) else []
+        )
+        verdict = replace(verdict, findings=(*verdict.findings, *more))
+        self._note(verdict, decided.repeated)
+        return verdict
+
+    async def _dead_letters(self, until_s: float) -> Mapping[str, int]:
+        """Dead letters by reason, once there are as many as strays were sent, or when time is up."""
+        while True:
+            found = await _answered(lambda: letters.dead_letters(self._site.kafka, [REQUESTED, LABELLED]), until_s)
+            if found.total() >= sum(self._load.expected_dead_letters.values()) or time.time() >= until_s:
+                return found
+            await self._beaten.wait()
+
+    def _note(self, verdict: Account, repeated: int) -> None:
+        """Leave everything in the run's folder, for a person who looks for the cause."""
+        load = self._load
+        content = {
+            "run": self._site.run,
+            "findings": verdict.findings,
+            "counts": verdict.as_json(),
+            "repeated_records": repeated,
+            "failed_attempts": dict(load.calls.failures),
+            "faults": [asdict(window) for window in self._windows],
+            "restarts": {name: slot.restarts for name, slot in self._mesh.slots.items() if slot.restarts},
+        }
+        (self._site.places.var / "campaign.json").write_text(json.dumps(content, indent=1))
+
+
+async def _answered(ask: Callable[[], Awaitable[_Answer]], until_s: float) -> _Answer:
+    """Ask until there is an answer. Raises the last error when time is up."""
+    while True:
+        try:
+            return await ask()
+        except MeshError:
+            if time.time() >= until_s:
+                raise
+        await asyncio.sleep(1.0)
+
+
+def own_folder(places: Places) -> Places:
+    """A folder of its own below `faults`; of the older ones the newest few stay."""
+    runs = places.var / "faults"
+    for path in sorted(runs.glob("*"))[: -(KEPT_FOLDERS - 1)]:
+        shutil.rmtree(path, ignore_errors=True)
+    own = runs / f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}"
+    own.mkdir(parents=True)
+    return replace(places, var=own)
