@@ -32,6 +32,7 @@ class TopicReader:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
+            await self.partitions()  # of a topic that does not exist yet aiokafka would ask again and again, without a pause
             consumer = AIOKafkaConsumer(
                 **connection(self._kafka),
                 group_id=None,
