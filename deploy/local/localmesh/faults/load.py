@@ -1,7 +1,8 @@
 """What is sent while the mesh breaks: a stream at a fixed rate, calls, the same transactions both ways at once, repeats and poison.
 
 The load goes on until it is told to stop, in segments that are planned one after the other; each is open loop. Segments overlap when
-the broker holds one up: nothing waits for anything but the clock.
+the broker holds one up: nothing waits for anything but the clock. Every transaction happens when it is sent: an older one may be refused
+while the feature store is down (rule D22), and it is what is decided then that has to be proven.
 """
 
 import asyncio
@@ -25,7 +26,6 @@ from localmesh.mainjob.workload import Bank
 SEGMENT_S = 5.0
 BOTH_SHARE, CALL_SHARE = 0.15, 0.05  # both ways at once; called only
 DUPLICATE_SHARE = 0.02
-_EVENT_SPAN_S = 20 * 3600.0
 _APART_US = 20_000  # of both ways, at most
 _SETTLE_S = 60.0
 
@@ -45,7 +45,7 @@ class Load:
         self._corebank = CoreBank(site.gateway, site.places.certs, site.tokens, bank.run)
         self.watcher = DecisionWatcher(servers, {})
         now_us = time.time_ns() // 1_000
-        self._plan = plan_replay(bank.day, rate_per_s=rate_per_s, seconds=seconds, start_us=now_us, event_span_s=_EVENT_SPAN_S)
+        self._plan = plan_replay(bank.day, rate_per_s=rate_per_s, seconds=seconds, start_us=now_us)
         self._rng = np.random.default_rng(bank.run & 0xFFFF_FFFF)
         self._stopping = asyncio.Event()
         self._only_streamed: Replay | None = None
@@ -113,7 +113,8 @@ class Load:
         count = self._per_segment
         rows = np.arange(count) + len(self._due) * count
         at_us = begin_us + (np.arange(count) * (1e6 / self._rate_per_s)).astype(np.int64)
-        whole = replace(self._plan.part(rows), intended_us=at_us, start_us=begin_us)
+        part = self._plan.part(rows)
+        whole = replace(part, rows=part.rows.replace(event_time_us=at_us), intended_us=at_us, start_us=begin_us)
         draw = self._rng.random(count)
         streamed, called = np.flatnonzero(draw >= CALL_SHARE), np.flatnonzero(draw < CALL_SHARE + BOTH_SHARE)
         calls_us = np.maximum(at_us[called] + self._rng.integers(-_APART_US, _APART_US, len(called)), begin_us)
