@@ -11,15 +11,18 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
+from meshkit.errors import MeshError
 from meshkit.telemetry import logs
 from meshkit.telemetry.setup import configure
 from opentelemetry.exporter.zipkin.json import ZipkinExporter
 from rich.console import Console
 from simbank.population import TENANTS
+from translog.errors import TranslogError
 
 from localmesh import launcher, status
 from localmesh.health import accepts
@@ -60,7 +63,9 @@ async def run(options: Options, console: Console) -> int:
         return INTERRUPTED
     except StartError as error:
         console.print("not started:", str(error), style="red", highlight=False, markup=False)
-        return 1
+    except (MeshError, KafkaError, TranslogError, ExceptionGroup) as error:
+        console.print("broken off:", *(getattr(error, "exceptions", None) or [error]), style="red", highlight=False, markup=False)
+    return 1
 
 
 async def _run(options: Options, console: Console) -> int:
@@ -86,7 +91,8 @@ async def _run(options: Options, console: Console) -> int:
                 options.json_file.write_text(json.dumps(summary.as_json(report), indent=1, ensure_ascii=False))
             if options.keep:
                 console.print("[bold]the mesh stays up[/]  stop with Ctrl-C")
-                await asyncio.Event().wait()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
             return 0 if report.balance.even else 1
 
 

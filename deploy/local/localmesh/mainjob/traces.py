@@ -60,21 +60,24 @@ def service_of(span: Span) -> str:
 
 
 def edges(spans: Sequence[Span]) -> set[Edge]:
-    """Edges of one trace. A topic is written by the recorder of a PRODUCER span and read by that of a CONSUMER span."""
+    """Edges of one trace. A topic is written by who recorded a PRODUCER span or the parent of a CONSUMER span, whose recorder reads it."""
     by_id = {span["id"]: span for span in spans}
     found = set()
     for span in spans:
         tags, service = span.get("tags", {}), service_of(span)
-        topic = tags.get(names.MESSAGING_DESTINATION)
+        topic = tags.get(names.MESSAGING_DESTINATION, "")
+        parent = by_id.get(span.get("parentId", ""))
+        caller = service_of(parent) if parent is not None else service
         if topic and span.get("kind") == "PRODUCER":
             found.add(Edge(service, topic))
         elif topic and span.get("kind") == "CONSUMER":
             found.add(Edge(topic, service))
+            if parent is not None:
+                found.add(Edge(caller, topic))
+        elif caller != service:
+            found.add(Edge(caller, service))
         if peer := tags.get(names.PEER_SERVICE):
             found.add(Edge(service, peer))
-        parent = by_id.get(span.get("parentId", ""))
-        if parent is not None and service_of(parent) != service:
-            found.add(Edge(service_of(parent), service))
     return found
 
 

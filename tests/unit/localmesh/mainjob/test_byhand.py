@@ -1,0 +1,33 @@
+"""The printed lines are valid for a shell: the request parses as the message that the gateway takes."""
+
+import json
+import shlex
+import subprocess
+from pathlib import Path
+
+from finmesh.gateway.v1 import gateway_service_pb2 as pb
+from google.protobuf import json_format
+from localmesh.mainjob import byhand
+from localmesh.ports import Ports
+
+
+def test_grpcurl_sends_a_transaction_of_now_with_an_identity_of_its_own(tmp_path: Path) -> None:
+    token = tmp_path / "token.jwt"
+    token.write_text("a.b.c\n")
+    line = byhand.grpcurl(tmp_path, token, "bank-a", Ports())
+    shown = subprocess.run(["bash", "-c", "printf '%s\\0' " + line], capture_output=True, text=True, check=True).stdout
+    words = shown.split("\0")[:-1]
+    request = json_format.Parse(words[words.index("-d") + 1], pb.ScoreTransactionRequest()).request.transaction
+    assert request.tenant == "bank-a"
+    assert len(request.identity.uetr) == 36
+    assert request.event_time.seconds > 1_700_000_000
+    assert words[words.index("-H") + 1] == "authorization: Bearer a.b.c"
+    assert words[-2:] == ["127.0.0.1:8443", byhand.METHOD]
+
+
+def test_kcat_reads_committed_decisions_of_the_usual_broker() -> None:
+    words = shlex.split(byhand.kcat(Ports()))
+    assert words[words.index("-b") + 1] == "127.0.0.1:19092"
+    assert words[words.index("-t") + 1] == "finmesh.risk.v1.TransactionDecided"
+    assert "isolation.level=read_committed" in words
+    assert json.dumps(words[-1]) == json.dumps("%p/%o  %S bytes  %h\\n")
