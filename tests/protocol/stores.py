@@ -26,8 +26,8 @@ class Shelf:
     clock: FakeClock
 
     async def keys(self) -> list[bytes]:
-        """All keys of the server."""
-        return sorted(await self.link.command("KEYS", "*"))
+        """All keys under the prefix."""
+        return sorted(await self.link.command("KEYS", self.link.prefix + "*"))
 
     async def contents(self) -> dict[bytes, bytes]:
         """All keys with their serialised values."""

@@ -22,7 +22,7 @@ GONE = Unavailable("the feature store does not answer", reason="FEATURE_STORE_DO
 async def held(at: Desk) -> None:
     """Returns when the outage has taken the partitions."""
     async with asyncio.timeout(10):
-        while not at.outage_log.held:
+        while not at.outage_log.entered:
             await asyncio.sleep(0.005)
 
 

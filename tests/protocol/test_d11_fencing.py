@@ -1,0 +1,99 @@
+"""D11. The transactional id belongs to the input partition: whoever takes it last fences everybody before, and no zombie moves offsets."""
+
+from itertools import count
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from meshkit.events import exactly_once
+from meshkit.events.exactly_once import send_all, start_transactional, transactional_id
+from meshkit.events.message import Message
+
+from tests.protocol.loops import AUDIT, GROUP, INPUT, OUTPUT, Echo, committed, send, settings, until, visible, working
+from tests.protocol.mutants import assert_fails_without, swapped
+
+pytestmark = pytest.mark.stack
+
+
+def unique_ids():
+    """The mutant: every producer has an id of its own."""
+    numbers = count()
+    return swapped(exactly_once, "transactional_id", lambda kafka, group, partition: f"{kafka.topic_prefix}{group}-{next(numbers)}")
+
+
+async def test_a_zombie_that_wakes_up_commits_nothing(fresh) -> None:
+    """A is paused with a batch in its hands; B takes the partition, answers it and goes on; A wakes up and tries to commit."""
+
+    async def check() -> None:
+        kafka = await fresh()
+        await send(kafka, b"1", b"2")
+        zombie = await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0))
+        successor = await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0))
+        try:
+            await successor.begin_transaction()
+            await send_all(successor, [Message(kafka.topic_prefix + OUTPUT, 0, b"k", b"answer", ())])
+            await successor.send_offsets_to_transaction({_input(kafka): 2}, kafka.topic_prefix + GROUP)
+            await successor.commit_transaction()
+            fenced = False
+            try:
+                async with zombie.transaction():
+                    await send_all(zombie, [Message(kafka.topic_prefix + OUTPUT, 0, b"k", b"zombie's answer", ())])
+                    await zombie.send_offsets_to_transaction({_input(kafka): 1}, kafka.topic_prefix + GROUP)
+            except KafkaError:
+                fenced = True
+        finally:
+            await zombie.stop()
+            await successor.stop()
+        assert fenced
+        assert await visible(kafka) == [b"answer"]
+        assert await committed(kafka) == 2
+
+    await assert_fails_without("D11", check, unique_ids())
+
+
+def _input(kafka):
+    return TopicPartition(kafka.topic_prefix + INPUT, 0)
+
+
+async def test_a_worker_that_was_fenced_answers_again_from_the_committed_offset(fresh) -> None:
+    """Somebody takes the id between handle and commit and answers the first record; the worker learns of it and goes on behind it."""
+
+    async def check() -> None:
+        kafka = await fresh()
+        echo = Echo(kafka)
+        intruder = None
+
+        async def taken_over() -> None:
+            nonlocal intruder
+            if intruder is None:
+                intruder = await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0))
+                async with intruder.transaction():
+                    await send_all(intruder, [Message(kafka.topic_prefix + OUTPUT, 0, b"k", b"1", ())])
+                    await intruder.send_offsets_to_transaction({_input(kafka): 1}, kafka.topic_prefix + GROUP)
+
+        echo.on_handle = taken_over
+        await send(kafka, b"1", b"2")
+        try:
+            async with working(kafka, echo):
+                await until(lambda: echo.commits, "a commit")
+                await send(kafka, b"3")
+                await until(lambda: len(echo.commits) >= 2 or b"3" in sum(echo.batches, []), "another commit")
+                await until(lambda: _is(committed(kafka), 3), "the last offset")
+            assert await visible(kafka) == [b"1", b"2", b"3"]
+            assert await visible(kafka, AUDIT) == [b"2", b"3"]
+            assert len(echo.epochs) >= 2, "an abort begins a new epoch"
+        finally:
+            if intruder is not None:
+                await intruder.stop()
+
+    await assert_fails_without("D11", check, unique_ids())
+
+
+async def _is(coroutine, value) -> bool:
+    return await coroutine == value
+
+
+def test_the_id_names_environment_group_and_partition() -> None:
+    a, b = settings("x", "one."), settings("x", "two.")
+    ids = {transactional_id(kafka, group, partition) for kafka in (a, b) for group in ("g", "h") for partition in (0, 1)}
+    assert len(ids) == 8

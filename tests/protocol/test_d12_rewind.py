@@ -1,0 +1,231 @@
+"""D12. After an abort, a fence or a commit of unknown outcome the consumer goes back to the committed offset. D7: one transaction."""
+
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, RequestTimedOutError
+from meshkit.errors import Unavailable
+from meshkit.events import exactly_once
+from meshkit.events.exactly_once import ExactlyOnce
+
+from tests.protocol.loops import AUDIT, Echo, committed, send, until, visible, working
+from tests.protocol.mutants import assert_fails_without, swapped
+
+pytestmark = pytest.mark.stack
+
+
+async def stays(self, tp) -> None:
+    """The mutant: the consumer trusts its own position."""
+    if not getattr(self, "began", False):
+        self.began = True
+        await genuine_rewind(self, tp)
+
+
+genuine_rewind = ExactlyOnce._rewind
+
+
+def once(work):
+    """Run ``work`` at the first call only."""
+    done = False
+
+    async def maybe(*args, **kwargs):
+        nonlocal done
+        if not done:
+            done = True
+            await work(*args, **kwargs)
+
+    return maybe
+
+
+async def answered(kafka, echo: Echo) -> None:
+    """Send in three portions and check that everything was answered exactly once, in order."""
+    async with working(kafka, echo):
+        for portion in ((b"1", b"2"), (b"3",), (b"4", b"5")):
+            await send(kafka, *portion)
+            await until(lambda last=portion[-1]: any(last in batch for batch in echo.batches), f"record {portion[-1]!r}")
+        await until(lambda: _all(kafka), "the last offset")
+    assert await visible(kafka) == [b"1", b"2", b"3", b"4", b"5"]
+    assert b"+".join(await visible(kafka, AUDIT)) == b"1+2+3+4+5"
+    assert await committed(kafka) == 5
+
+
+async def _all(kafka) -> bool:
+    return await committed(kafka) == 5
+
+
+async def test_an_abort_between_send_and_commit(fresh) -> None:
+    async def check() -> None:
+        kafka = await fresh()
+        echo = Echo(kafka)
+
+        async def fails() -> None:
+            raise Unavailable("the store forgot", reason="STORE_NOT_RESTORED")
+
+        echo.on_confirm = once(fails)
+        await answered(kafka, echo)
+        assert len(echo.epochs) == 2, "an abort begins a new epoch (rule D3)"
+
+    await assert_fails_without("D12", check, swapped(ExactlyOnce, "_rewind", stays))
+
+
+async def test_offsets_that_the_coordinator_refuses(fresh) -> None:
+    async def check() -> None:
+        kafka = await fresh()
+        genuine = AIOKafkaProducer.send_offsets_to_transaction
+        calls = 0
+
+        async def refused(self, offsets, group):
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                raise KafkaError("coordinator not available")
+            await genuine(self, offsets, group)
+
+        with swapped(AIOKafkaProducer, "send_offsets_to_transaction", refused):
+            await answered(kafka, Echo(kafka))
+
+    await assert_fails_without("D12", check, swapped(ExactlyOnce, "_rewind", stays))
+
+
+async def test_a_commit_of_unknown_outcome(fresh) -> None:
+    """The broker committed, the answer got lost: nothing may be answered twice."""
+
+    async def check() -> None:
+        kafka = await fresh()
+        genuine = AIOKafkaProducer.commit_transaction
+        calls = 0
+
+        async def lost(self):
+            nonlocal calls
+            calls += 1
+            await genuine(self)
+            if calls == 1:
+                raise RequestTimedOutError
+
+        with swapped(AIOKafkaProducer, "commit_transaction", lost):
+            await answered(kafka, Echo(kafka))
+
+    async def to_the_last_batch(self, tp) -> None:
+        position = await self._consumer.position(tp)
+        self._consumer.seek(tp, max(position - 2, 0))
+
+    await assert_fails_without("D12", check, swapped(ExactlyOnce, "_rewind", to_the_last_batch))
+
+
+async def test_a_process_that_is_killed_between_send_and_commit(fresh) -> None:
+    """The first process ends inside its open transaction; its successor answers the batch, and readers see it once."""
+
+    async def check() -> None:
+        kafka = await fresh()
+        sent, echo = asyncio.Event(), Echo(kafka)
+
+        async def stuck() -> None:
+            sent.set()
+            await asyncio.Event().wait()
+
+        echo.on_confirm = stuck
+        await send(kafka, b"1", b"2")
+        async with working(kafka, echo):
+            await asyncio.wait_for(sent.wait(), 20)
+            assert await visible(kafka) == [], "nothing shows before the commit"
+        successor = Echo(kafka)
+        async with working(kafka, successor):
+            await until(lambda: successor.commits, "the successor's commit")
+        assert await visible(kafka) == [b"1", b"2"]
+        assert await visible(kafka, AUDIT) == [b"1+2"]
+        assert await committed(kafka) == 2
+
+    async def plain(self, tp, producer) -> None:
+        """The mutant: outputs go out before the offsets, in no transaction."""
+        while True:
+            fetched = await self._consumer.getmany(tp, timeout_ms=200, max_records=self._max_batch)
+            if records := fetched.get(tp):
+                messages = await self._handled(tp.partition, records)
+                async with producer.transaction():
+                    written = await exactly_once.send_all(producer, messages)
+                await self._handler.confirm(tp.partition)
+                async with producer.transaction():
+                    await producer.send_offsets_to_transaction({tp: records[-1].offset + 1}, self._group)
+                await self._handler.committed(tp.partition, written)
+
+    await assert_fails_without("D7", check, swapped(ExactlyOnce, "_loop", plain))
+
+
+async def test_the_handler_learns_the_last_offset_of_each_partition(fresh) -> None:
+    async def check() -> None:
+        kafka = await fresh()
+        echo = Echo(kafka)
+        await send(kafka, *(b"%d" % n for n in range(7)))
+        async with working(kafka, echo, max_batch=7):
+            await until(lambda: sum(map(len, echo.batches)) == 7 and len(echo.commits) == len(echo.batches), "all commits")
+        (last,) = (offset for (topic, _), offset in echo.commits[-1].items() if topic.endswith("Decided"))
+        markers = len(echo.commits) - 1  # each commit takes an offset of its own
+        assert last == 6 + markers
+
+    async def first_offsets(producer, messages):
+        return {place: offset - 3 for place, offset in (await genuine(producer, messages)).items()}
+
+    genuine = exactly_once.send_all
+    await assert_fails_without("D9", check, swapped(exactly_once, "send_all", first_offsets))
+
+
+async def test_a_store_that_is_down_at_assignment_fences_nobody(fresh) -> None:
+    """The worker waits with the right it has: somebody who answers without the store (rule D22) must not be fenced again and again."""
+
+    async def check() -> None:
+        kafka = await fresh()
+        echo, tried = Echo(kafka), 0
+        started = 0
+        genuine = exactly_once.start_transactional
+
+        async def counted(*args):
+            nonlocal started
+            started += 1
+            return await genuine(*args)
+
+        async def down() -> None:
+            nonlocal tried
+            tried += 1
+            if tried <= 12:  # four partitions, three times each
+                raise Unavailable("down", reason="FEATURE_STORE_DOWN")
+
+        echo.on_assigned = down
+        await send(kafka, b"1")
+        with swapped(exactly_once, "start_transactional", counted):
+            async with working(kafka, echo):
+                await until(lambda: echo.commits, "a commit")
+        assert started == 4
+
+    async def impatient(self, partition):
+        await self._handler.assigned(partition, 1)
+
+    await assert_fails_without("D22", check, swapped(ExactlyOnce, "_assigned", impatient))
+
+
+async def test_a_bug_of_the_handler_ends_the_loop(fresh) -> None:
+    kafka = await fresh()
+    echo = Echo(kafka)
+
+    async def bug() -> None:
+        raise ZeroDivisionError
+
+    echo.on_handle = bug
+    await send(kafka, b"1")
+    with pytest.raises(ZeroDivisionError):
+        async with working(kafka, echo):
+            await asyncio.sleep(20)
+
+
+async def test_a_worker_that_is_cancelled_from_inside_is_no_silence(fresh) -> None:
+    kafka = await fresh()
+    echo = Echo(kafka)
+
+    async def escaped() -> None:
+        raise asyncio.CancelledError
+
+    echo.on_handle = escaped
+    await send(kafka, b"1")
+    with pytest.raises(RuntimeError, match="from inside"):
+        async with working(kafka, echo):
+            await asyncio.sleep(20)
