@@ -61,6 +61,18 @@ class FeatureStore(Protocol):
         ...
 
 
+class HistoryStore(Protocol):
+    """The side of the feature store that takes the past. Methods raise Unavailable."""
+
+    async def import_part(self, import_id: str, number: int, changes: Sequence[Change]) -> int:
+        """Count one part of an import, if it is its turn; returns the number of the part whose turn is next."""
+        ...
+
+    async def imported_parts(self, import_id: str) -> int:
+        """Return how many parts of an import are counted."""
+        ...
+
+
 class RestorableStore(Protocol):
     """The side of the feature store that a restore needs (rules D8, D9)."""
 

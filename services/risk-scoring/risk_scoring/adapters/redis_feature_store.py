@@ -91,6 +91,15 @@ class RedisFeatureStore:
         values = await self.link.command("HGETALL", self.link.prefix + "amended")
         return {key.decode(): value.decode() for key, value in values.items()}
 
+    async def import_part(self, import_id: str, number: int, changes: Sequence[Change]) -> int:
+        """Count one part of an import, if it is its turn; returns the number of the part whose turn is next."""
+        return int(await self.link.call("history", _pack([import_id, number]), _pack(changes)))
+
+    async def imported_parts(self, import_id: str) -> int:
+        """Return how many parts of an import are counted."""
+        value = await self.link.command("HGET", self.link.prefix + "imported", import_id)
+        return int(value) if value else 0
+
     async def published_offset(self, partition: int) -> int:
         """Return the last offset of a decision partition up to which all decisions are in the store, -1 for none."""
         value = await self.link.command("HGET", self.link.prefix + "published", partition)

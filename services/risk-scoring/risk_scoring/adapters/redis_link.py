@@ -48,11 +48,13 @@ class RedisLink:
             socket_connect_timeout=min(self._timeout_s, 1.0),
             max_connections=64,
             redis_connect_func=self._on_connect,
-            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),  # a pooled connection may be dead; scripts may be repeated
+            retry=Retry(
+                NoBackoff(), 1, supported_errors=(RedisConnectionError,)
+            ),  # a pooled connection may be dead; scripts may be repeated
         )
         self.redis: Redis = Redis(connection_pool=self._pool)
         self._execute: Callable[..., Awaitable[Any]] = self.redis.execute_command
-        self._sources = {name: _script(name) for name in ("observe", "finalise", "confirm", "restore", "amend")}
+        self._sources = {name: _script(name) for name in ("observe", "finalise", "confirm", "restore", "amend", "history")}
         self._digests = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in self._sources.items()}
         self._run_id: str | None = None  # of the process that was looked at last, by adopt
         self.generation: str | None = None

@@ -1,0 +1,81 @@
+"""Import of history: ``python -m risk_scoring.main.history TRANSACTIONS [LABELS]``, once, before the first decision.
+
+Both files hold length-prefixed protobuf messages (TransactionAuthorizationRequested, LabelReported) in order of time. Started again it
+goes on where it stopped; files that were imported already change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing
+from io import BytesIO
+from pathlib import Path
+from typing import Any, cast
+
+from finmesh.risk.v1.transaction_pb2 import LabelReported, TransactionAuthorizationRequested
+from google.protobuf import proto
+from google.protobuf.message import DecodeError
+from meshkit.clock import SystemClock
+from meshkit.crypto.keyed_ids import KeyedIds
+from meshkit.errors import InvalidArgument, MeshError
+from meshkit.service import load_config, run
+from rich.console import Console
+from rich.progress import Progress
+
+from risk_scoring import translate
+from risk_scoring.adapters.file_policies import load_rates
+from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
+from risk_scoring.adapters.redis_feature_store import RedisFeatureStore
+from risk_scoring.adapters.redis_link import RedisLink
+from risk_scoring.config import RiskScoringConfig
+from risk_scoring.domain.observation import Change
+from risk_scoring.steps.identify import Identifier
+from risk_scoring.steps.restore import Restorer
+from risk_scoring.usecases.import_history import ImportHistory
+from risk_scoring.usecases.on_label_reported import label_change
+
+
+async def main(transactions: Path, labels: Path | None) -> None:
+    """Compose and import. Raises MeshError."""
+    config = load_config(RiskScoringConfig)
+    identifier = Identifier(KeyedIds(config.keys), load_rates(config.rates).to_reference_minor)
+    async with aclosing(RedisLink(config.redis, config.redis_prefix)) as link:
+        store = RedisFeatureStore(link, SystemClock(), config.dedupe_horizon_s)
+        await Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record).ensure()
+        files = [path for path in (transactions, labels) if path is not None]
+        import_id = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()[:32]
+        with Progress(console=Console(stderr=True)) as bar:
+            task = bar.add_task("history", total=None)
+            total = await ImportHistory(store)(import_id, changes(identifier, *files), lambda done: bar.update(task, completed=done))
+    print(f"{total} transactions and labels of the past are in the feature store")
+
+
+def changes(identifier: Identifier, transactions: Path, labels: Path | None = None) -> Iterator[Change]:
+    """Yield what the files hold as changes. Raises InvalidArgument for a message that is wrong."""
+    for message in _messages(transactions, TransactionAuthorizationRequested):
+        seen = identifier.observation(translate.transaction(message))
+        yield Change("advice", seen, 0, 0, seen.amount_minor, "")
+    if labels is not None:
+        for message in _messages(labels, LabelReported):
+            seen = identifier.observation(translate.transaction(message.transaction))
+            yield label_change(seen, message.label_id, message.type, message.retracted)
+
+
+def _messages(path: Path, kind: type[Any]) -> Iterator[Any]:
+    with path.open("rb") as file:
+        try:
+            while (message := proto.parse_length_prefixed(kind, cast(BytesIO, file))) is not None:
+                yield message
+        except (DecodeError, ValueError) as error:
+            raise InvalidArgument(f"{path.name} is not a file of length-prefixed messages, or is cut off", reason="MALFORMED") from error
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: python -m risk_scoring.main.history TRANSACTIONS [LABELS]")
+    try:
+        run(main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else None))
+    except (MeshError, OSError) as error:
+        sys.exit(f"history was not imported: {error}")
