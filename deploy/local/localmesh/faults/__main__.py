@@ -5,6 +5,7 @@ import json
 from typing import Annotated
 
 import typer
+from meshkit.telemetry import logs
 from rich.console import Console
 
 from localmesh.faults.campaign import Options, own_folder
@@ -25,11 +26,15 @@ def run(
     seconds: Annotated[float, typer.Option(min=0, help="end the load after this long; 0: long enough for all faults")] = 0.0,
 ) -> None:
     """Kill, stop, slow down and restart parts of the mesh under load; compare replies, decisions and audit records byte by byte."""
-    console = Console(stderr=False)
+    console = Console()
     try:
         faults = sequence(count, seed, [word for word in only.split(",") if word])
         options = Options(faults, seed, rate, seconds or 30.0 + SECONDS_EACH * len(faults))
-        verdict = asyncio.run(campaign(options, own_folder(Places.default()), console))
+        places = own_folder(Places.default())
+        places.logs.mkdir()
+        with (places.logs / "campaign.log").open("w") as stream:
+            logs.configure("simbank", stream=stream)  # what our own clients say of a broker that is down is not for the screen
+            verdict = asyncio.run(campaign(options, places, console))
     except (MissingToolError, StartError, ValueError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
