@@ -33,7 +33,8 @@ def seen(number: int, *, customer: str = "c", party: str = "p", device: str = ""
     """Transaction ``number`` at ``NOW``."""
     made = Observation(
         decision_id=UUID(int=number).bytes, fingerprint=b"f" * 16, customer_key=key(customer), counterparty_key=key(party),
-        device_key=key(device), account_key=key(account), time_s=NOW, amount_minor=10_000, channel=1, local_hour=9, local_weekday=1, place=7,
+        device_key=key(device), account_key=key(account),
+        time_s=NOW, amount_minor=10_000, channel=1, local_hour=9, local_weekday=1, place=7,
     )  # fmt: skip
     return made._replace(**changes)
 

@@ -1,4 +1,4 @@
-"""D18. The decline cap: counted in finalise over all replicas, by processing time, from a least number on; never approve, never hard blocks."""
+"""D18. The decline cap: counted over all replicas, by processing time, from a least number on; never approve, never hard blocks."""
 
 import uuid
 

@@ -98,7 +98,7 @@ async def send_all(producer: AIOKafkaProducer, messages: Sequence[Message]) -> d
     for place, group in by_partition.items():
         builder = producer.create_batch()
         for message in group:
-            fields = {"timestamp": None, "key": message.key, "value": message.value, "headers": message.headers}
+            fields = {"timestamp": None, "key": message.key, "value": message.value, "headers": list(message.headers)}
             if builder.append(**fields) is None:
                 await flush(place, builder)
                 builder = producer.create_batch()

@@ -1,0 +1,184 @@
+"""D7. A call is told its decision when audit record and then decision are acknowledged; whoever finds a stored decision emits it again.
+
+The stream's one transaction is held by test_d12_rewind.py.
+"""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from finmesh.audit.v1.audit_record_pb2 import AuditBatch
+from meshkit.audit.batch import BatchSigner
+from meshkit.config import KafkaSettings, KeySettings
+from risk_scoring.adapters import kafka_publisher
+from risk_scoring.adapters.kafka_publisher import KafkaPublisher
+from risk_scoring.domain.decision import Verdict
+from risk_scoring.steps.decide import Decider
+from risk_scoring.usecases.score_transaction import ScoreTransaction
+
+from tests.protocol.desks import desk
+from tests.protocol.makers import KEYS, payment, request
+from tests.protocol.mutants import assert_fails_without, swapped
+
+
+class Broker:
+    """A producer that acknowledges when it is told to. Stands for AIOKafkaProducer."""
+
+    made: ClassVar[list[Any]] = []
+
+    def __init__(self, **options: object) -> None:
+        self.options = options
+        self.sent: list[tuple[str, bytes]] = []
+        self.waiting: list[asyncio.Future[object]] = []
+        Broker.made.append(self)
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        """Four."""
+        return {0, 1, 2, 3}
+
+    async def send(self, topic, value, key, partition, headers):
+        """Accept a message."""
+        self.sent.append((topic, value))
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        return self.waiting[-1]
+
+    def acknowledge(self) -> None:
+        """Answer for everything sent so far."""
+        for future in self.waiting:
+            if not future.done():
+                future.set_result(SimpleNamespace(offset=0))
+
+
+def publisher() -> KafkaPublisher:
+    """A publisher on a Broker."""
+    Broker.made.clear()
+    return KafkaPublisher(KafkaSettings(), BatchSigner(KeySettings()), KEYS, "r1")
+
+
+async def turns() -> None:
+    """Let everything run that can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_audit_then_decision_then_the_reply() -> None:
+    async def check() -> None:
+        with swapped(kafka_publisher, "AIOKafkaProducer", Broker):
+            sending = publisher()
+            told = asyncio.create_task(sending.publish([Verdict(request(payment(1)), b"decision", b"audit")]))
+            await turns()
+            (broker,) = Broker.made
+            topics = [topic.rpartition(".")[2] for topic, _ in broker.sent]
+            assert topics == ["AuditBatch"]
+            assert not told.done()
+            broker.acknowledge()
+            await turns()
+            topics = [topic.rpartition(".")[2] for topic, _ in broker.sent]
+            assert topics == ["AuditBatch", "TransactionDecided"]
+            assert not told.done()
+            broker.acknowledge()
+            await told
+            assert broker.options["acks"] == "all" and broker.options["enable_idempotence"] is True
+
+    async def without_waiting(self, verdicts):
+        producer = await self.connected()
+        messages = await self._audit_messages(producer, verdicts, [])
+        await self._enqueued(producer, messages)
+        await self._enqueued(producer, [SimpleNamespace(topic=self._decisions, value=b"", key=b"", partition=0, headers=[])])
+
+    await assert_fails_without("D7", check, swapped(KafkaPublisher, "publish", without_waiting))
+
+
+async def test_batches_that_overlap_leave_in_the_order_of_their_numbers() -> None:
+    with swapped(kafka_publisher, "AIOKafkaProducer", Broker):
+        sending = publisher()
+        both = [asyncio.create_task(sending.publish([Verdict(request(payment(n)), b"d", b"audit %d" % n)])) for n in range(5)]
+        await turns()
+        (broker,) = Broker.made
+        sequences = [AuditBatch.FromString(value).sequence for topic, value in broker.sent if topic.endswith("AuditBatch")]
+        assert sequences == [0, 1, 2, 3, 4]
+        for _ in range(2):
+            broker.acknowledge()
+            await turns()
+        await asyncio.gather(*both)
+
+
+async def test_a_call_that_gave_up_begins_a_new_epoch() -> None:
+    """What was sent of the old one is unknown: its numbers must not look like a hole."""
+
+    async def check() -> None:
+        with swapped(kafka_publisher, "AIOKafkaProducer", Broker):
+            sending = publisher()
+            given_up = asyncio.create_task(sending.publish([Verdict(request(payment(1)), b"d", b"audit 1")]))
+            await turns()
+            given_up.cancel()
+            await asyncio.gather(given_up, return_exceptions=True)
+            await asyncio.sleep(0.001)
+            told = asyncio.create_task(sending.publish([Verdict(request(payment(2)), b"d", b"audit 2")]))
+            await turns()
+            first, second = (AuditBatch.FromString(value) for topic, value in Broker.made[0].sent if topic.endswith("AuditBatch"))
+            told.cancel()
+            await asyncio.gather(told, return_exceptions=True)
+            assert second.epoch > first.epoch and second.sequence == 0
+
+    genuine = KafkaPublisher._audit_messages
+
+    async def the_same_writer(self, producer, verdicts, contexts):
+        self._audit = self._audit or getattr(self, "kept", None)
+        messages = await genuine(self, producer, verdicts, contexts)
+        self.kept = self._audit
+        return messages
+
+    await assert_fails_without("D3", check, swapped(KafkaPublisher, "_audit_messages", the_same_writer))
+
+
+async def test_nothing_is_told_before_it_is_recorded(private_redis) -> None:
+    async def check() -> None:
+        async with desk(private_redis) as here:
+            go_on, genuine = asyncio.Event(), here.log.write
+
+            async def slow(verdicts) -> None:
+                await go_on.wait()
+                await genuine(verdicts)
+
+            here.log.write = slow
+            call = asyncio.create_task(here.score(request(payment(1)), 5.0))
+            await asyncio.sleep(0.1)
+            assert not call.done()
+            go_on.set()
+            told = await call
+            assert here.log.all() == [told.decision] and here.log.audits == [told.audit]
+
+    async def reply_first(self, requests, remaining_s):
+        return await self._decider.decide(requests)
+
+    await assert_fails_without("D7", check, swapped(ScoreTransaction, "_batch", reply_first))
+
+
+async def test_a_stored_decision_is_emitted_again(private_redis) -> None:
+    """The process died between finalise and publish: the retry, and the stream too, emit what is stored."""
+
+    async def check() -> None:
+        async with desk(private_redis) as here:
+            (lost,) = await here.decide(request(payment(1)))
+            retry = await here.score(request(payment(1)), 1.0)
+            assert retry.replayed
+            assert here.log.all() == [lost.decision] and here.log.audits == [lost.audit]
+            messages = await here.streamed(payment(1))
+            assert messages[0].value == lost.decision
+            assert list(AuditBatch.FromString(messages[1].value).records) == [lost.audit]
+
+    genuine = Decider._settled
+
+    def forgets_the_bytes(self, requests, observed, verdicts):
+        rows = genuine(self, requests, observed, verdicts)
+        verdicts[:] = [each and Verdict(each.request, each.decision[:-2], each.audit, replayed=True) for each in verdicts]
+        return rows
+
+    await assert_fails_without("D7", check, swapped(Decider, "_settled", forgets_the_bytes))

@@ -1,0 +1,54 @@
+"""D14. Topics are provisioned, never made by asking; a topic that was created anew is noticed.
+
+The gap leaf is tested in tests/ports/audit.
+"""
+
+import asyncio
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from localmesh.topics import load, wanted
+from meshkit.events import offsets_in_db
+from meshkit.events.offsets_in_db import LossReason, Position, resume
+from meshkit.events.topic_ids import TopicIdentity
+
+from tests.protocol.desks import Health
+from tests.protocol.loops import Echo, settings, working
+from tests.protocol.mutants import assert_fails_without, swapped
+
+
+@pytest.mark.stack
+async def test_every_topic_and_its_dead_letters_are_there_before_anybody_starts(stack, provisioned) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+    finally:
+        await admin.close()
+    assert {topic.name for topic in wanted(load(stack.places.topics), provisioned)} <= there
+
+
+@pytest.mark.stack
+async def test_a_topic_that_is_missing_is_waited_for_and_not_made(stack, topic_prefix) -> None:
+    kafka = settings(stack.kafka, topic_prefix + "missing.")
+    async with working(kafka, Echo(kafka), health=Health()):
+        await asyncio.sleep(1)
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
+    await admin.start()
+    try:
+        assert not [topic for topic in await admin.list_topics() if topic.startswith(kafka.topic_prefix)]
+    finally:
+        await admin.close()
+
+
+async def test_a_topic_of_the_same_name_is_another_topic() -> None:
+    def check() -> None:
+        known = {0: Position(0, "old-id", 5)}
+        positions, losses = offsets_in_db.resume(TopicIdentity("new-id", frozenset({0})), known, {0: 0}, {0: 9})
+        assert positions == [Position(0, "new-id", 0)]
+        assert [loss.reason for loss in losses] == [LossReason.TOPIC_CREATED_ANEW]
+
+    def by_name(identity, known, begin, end):
+        return resume(TopicIdentity(known[0].incarnation, identity.partitions), known, begin, end)
+
+    await assert_fails_without("D14", check, swapped(offsets_in_db, "resume", by_name))
