@@ -30,12 +30,14 @@ TRACE_WAIT_S = 5.0
 _Answer = TypeVar("_Answer")
 
 
-async def conclude(site: Site, mesh: Mesh, done: Done, rate_per_s: float, seconds: float, began_s: float) -> Report:
+async def conclude(site: Site, mesh: Mesh, done: Done, began_s: float, *, kept: bool) -> Report:
     """The report of a run whose input has ended. Raises MeshError when the mesh does not answer until the end of the wait."""
     async with CoreBank(site.gateway, site.places.certs, site.tokens, site.run) as corebank:
+        done.meter.phase = "waiting until everything is audited"
         decided = await _answered(lambda: evidence.decisions(site.kafka), done.until_s)
         counts = await _audited(corebank, done, len(decided.first))
         letters = await _letters(site, done)
+        done.meter.phase = "reading everything back"
         log = await asyncio.to_thread(evidence.audit_log, site.audit_file)
         told = Told(
             streamed=done.streamed,
@@ -57,8 +59,8 @@ async def conclude(site: Site, mesh: Mesh, done: Done, rate_per_s: float, second
         report = Report(
             folder=site.places.var,
             run=site.run,
-            rate_per_s=rate_per_s,
-            seconds=seconds,
+            rate_per_s=done.work.plan.rate_per_s,
+            seconds=done.meter.seconds,
             first_decision_s=done.meter.seen.first_seen_us / 1e6 - (time.time() - (time.monotonic() - began_s)),
             balance=Balance(verdict.ids_in, verdict.decided, verdict.audited, verdict.never_taken, (*verdict.findings, *more)),
             meter=done.meter,
@@ -74,7 +76,8 @@ async def conclude(site: Site, mesh: Mesh, done: Done, rate_per_s: float, second
         if report.explained:
             await _prove(site, corebank, report.explained[0], report)
         await _trace(site, done, report)
-    report.by_hand = _by_hand()
+    report.by_hand = _by_hand(site.places, site.ports) if kept else ["make up", *_by_hand(Places.default(), Ports.from_environment())]
+    report.kept = kept
     return report
 
 
@@ -159,7 +162,6 @@ async def _trace(site: Site, done: Done, report: Report) -> None:
         report.trace = traces.tree(best)
 
 
-def _by_hand() -> list[str]:
-    """Lines for the mesh that `make up` keeps running."""
-    places, ports = Places.default(), Ports.from_environment()
-    return ["make up", byhand.grpcurl(places.certs, places.certs / "token.jwt", "bank-a", ports), byhand.kcat(ports)]
+def _by_hand(places: Places, ports: Ports) -> list[str]:
+    """Lines for this mesh where it stays up, else for the one that `make up` keeps running."""
+    return [byhand.grpcurl(places.certs, places.certs / "token.jwt", "bank-a", ports), byhand.kcat(ports)]

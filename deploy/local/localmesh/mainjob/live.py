@@ -28,10 +28,11 @@ class Meter:
 
     seconds: float
     began_s: float = field(default_factory=time.monotonic)
-    phase: str = "replaying"
+    phase: str = "starting"
     sent: Sent = field(default_factory=Sent)
     calls: Calls = field(default_factory=Calls)
     seen: Seen = field(default_factory=Seen)
+    both_ways: frozenset[bytes] = frozenset()  # traces of transactions that are called for and on the stream
     audited: int = 0
     restarts: Callable[[], int] = lambda: 0
 
@@ -41,8 +42,8 @@ class Meter:
 
     @property
     def lag(self) -> int:
-        """Acknowledged or answered, and not seen decided yet; transactions that go both ways count twice on the way in."""
-        return max(self.sent.acknowledged + len(self.calls.replies) - self.seen.decided, 0)
+        """Taken and not seen decided yet."""
+        return max(self.sent.acknowledged + len(self.calls.replies.keys() - self.both_ways) - self.seen.decided, 0)
 
 
 def quantiles_ms(latencies_s: Sequence[float]) -> tuple[float, float]:
@@ -85,7 +86,7 @@ class Screen:
         while True:
             if self._live is not None:
                 self._live.update(self.table(), refresh=True)
-            elif self._meter.elapsed_s > 0:
+            elif self._meter.sent.offered:
                 self._console.print(self.line(), highlight=False, markup=False, soft_wrap=True)
             await asyncio.sleep(_RENEW_EVERY_S if self._live is not None else LINE_EVERY_S)
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from rich.console import Console
 from simbank.driver.producer import OpenLoopProducer
 from simbank.driver.watcher import DecisionWatcher
 from simbank.replay import Replay
@@ -14,11 +13,10 @@ from simbank.schema import I64
 
 from localmesh.mainjob import workload
 from localmesh.mainjob.corebank import CoreBank
-from localmesh.mainjob.live import Meter, Screen
+from localmesh.mainjob.live import Meter
 from localmesh.mainjob.site import Site
 from localmesh.mainjob.strays import Strays
 from localmesh.mainjob.workload import Bank, Workload
-from localmesh.supervisor import Mesh
 
 SETTLE_S = 60.0
 START_AFTER_S = 0.5
@@ -38,10 +36,9 @@ class Done:
     streamed: frozenset[bytes] = field(default_factory=frozenset)
 
 
-async def replay(site: Site, mesh: Mesh, bank: Bank, rate_per_s: float, seconds: float, console: Console) -> Done:
+async def replay(site: Site, bank: Bank, meter: Meter, rate_per_s: float, seconds: float) -> Done:
     """Send everything and wait, SETTLE_S at most after the input ended, until it is decided."""
     servers = site.kafka.bootstrap_servers
-    meter = Meter(seconds, restarts=lambda: sum(slot.restarts for slot in mesh.slots.values()))
     timed: dict[bytes, int] = {}
     async with (
         Strays(servers, bank.translator, bank.run) as strays,
@@ -52,10 +49,11 @@ async def replay(site: Site, mesh: Mesh, bank: Bank, rate_per_s: float, seconds:
         start_us = time.time_ns() // 1_000 + int(START_AFTER_S * 1e6)
         work = workload.plan(bank, rate_per_s=rate_per_s, seconds=seconds, start_us=start_us)
         done = Done(work, meter, strays.expected, start_us / 1e6 + seconds + SETTLE_S)
-        called = set(work.trace_of(work.calls))
+        called, streamed = set(work.trace_of(work.calls)), set(work.trace_of(work.stream))
+        meter.both_ways = frozenset(called & streamed)
         timed |= {t: int(us) for t, us in zip(work.trace_of(work.stream), work.stream.intended_us, strict=True) if t not in called}
-        meter.began_s, meter.seen = time.monotonic() + START_AFTER_S, watcher.seen
-        async with Screen(console, meter), asyncio.TaskGroup() as group:
+        meter.began_s, meter.seen, meter.phase = time.monotonic() + START_AFTER_S, watcher.seen, "replaying"
+        async with asyncio.TaskGroup() as group:
             calling = group.create_task(corebank.replay(work.calls, bank.translator, meter.calls, done.until_s, lambda: None))
             scattering = group.create_task(strays.scatter(work.plan, seconds))
             reporting = group.create_task(_report(producer, done))

@@ -28,6 +28,8 @@ from localmesh import launcher, status
 from localmesh.health import accepts
 from localmesh.mainjob import summary, workload
 from localmesh.mainjob.conclude import conclude
+from localmesh.mainjob.live import Meter, Screen
+from localmesh.mainjob.past import import_past
 from localmesh.mainjob.replay import replay
 from localmesh.mainjob.site import Site
 from localmesh.places import Places
@@ -39,6 +41,7 @@ from localmesh.tokens import issuer_key, mint
 
 KEPT_FOLDERS = 3
 INTERRUPTED = 130
+OVER = "over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,11 @@ async def _run(options: Options, console: Console) -> int:
     places, ports = _folder(Places.default()), await _ports()
     launcher.ensure_identity(places)
     site = Site(places, ports, _tokens(places), time.time_ns() // 1_000)
-    progress = Progress(console)
+    progress, meter = Progress(console), Meter(options.seconds)
 
     def changed(mesh: Mesh) -> None:
-        progress.show(mesh)
+        if meter.phase != OVER:
+            progress.show(mesh)
         status.write(places.status, mesh)
 
     console.print(f"{options.rate_per_s:g}/s for {options.seconds:g} s in {places.var}", highlight=False, soft_wrap=True)
@@ -84,8 +88,12 @@ async def _run(options: Options, console: Console) -> int:
     with status.held(places.var), _telemetry(site):
         async with AsyncExitStack() as stack:
             mesh = await stack.enter_async_context(Mesh(table(places, ports), places.var, changed))
-            done = await replay(site, mesh, await bank, options.rate_per_s, options.seconds, console)
-            report = await conclude(site, mesh, done, options.rate_per_s, options.seconds, began_s)
+            await _lived_through(await bank, places.var, mesh, console)
+            stack.callback(setattr, meter, "phase", OVER)
+            meter.restarts = lambda: sum(slot.restarts for slot in mesh.slots.values())
+            async with Screen(console, meter):
+                done = await replay(site, await bank, meter, options.rate_per_s, options.seconds)
+                report = await conclude(site, mesh, done, began_s, kept=options.keep)
             summary.show_report(report, console)
             if options.json_file is not None:
                 options.json_file.write_text(json.dumps(summary.as_json(report), indent=1, ensure_ascii=False))
@@ -94,6 +102,14 @@ async def _run(options: Options, console: Console) -> int:
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
             return 0 if report.balance.even else 1
+
+
+async def _lived_through(bank: workload.Bank, folder: Path, mesh: Mesh, console: Console) -> None:
+    """Put the days before into the feature store."""
+    began_s = time.monotonic()
+    files = await asyncio.to_thread(bank.past.write, bank.translator, folder)
+    said = await import_past(files, mesh)
+    console.print(f"{said}  {time.monotonic() - began_s:.1f} s", highlight=False)
 
 
 def _folder(places: Places) -> Places:

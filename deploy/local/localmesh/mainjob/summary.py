@@ -39,6 +39,7 @@ class Report:
     trace_url: str = ""
     trace: list[str] = field(default_factory=list)
     by_hand: list[str] = field(default_factory=list)
+    kept: bool = False
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -82,7 +83,8 @@ def show_report(report: Report, console: Console) -> None:
     """Print everything."""
     _numbers(report, console)
     _explanations(report, console)
-    for title, lines in (("audit proof", [report.proof]), ("trace " + report.trace_url, report.trace), ("by hand", report.by_hand)):
+    where = report.trace_url if report.kept else f"{report.trace_url}  (the page is there with: make run KEEP=1)"
+    for title, lines in (("audit proof", [report.proof]), (f"trace {where}", report.trace), ("by hand", report.by_hand)):
         if any(lines):
             console.print(f"\n[bold]{title}[/]", highlight=False)
             for line in lines:

@@ -18,6 +18,8 @@ from simbank.replay import Replay, plan_replay
 from simbank.schema import DAY_US, I64, Bool, Transactions
 from simbank.translate import Translator
 
+from localmesh.mainjob.past import Past
+
 SEED = 7
 SYNC_SHARE = 0.10
 BOTH_SHARE = 0.40  # of the synchronous ones
@@ -27,15 +29,17 @@ EVENT_SPAN_S = 20 * 3600.0
 DUPLICATE_SHARE = 0.01
 _ROWS_PER_CUSTOMER = 2.2
 _LEAST_CUSTOMERS = 2_000
+_PAST_ROWS, _PAST_DAYS = 100_000, 20
 
 
 @dataclass(frozen=True)
 class Bank:
-    """A bank and one day of it, enough for the run. `run` salts identities and traces."""
+    """A bank, one day of it, enough for the run, and the days before. `run` salts identities and traces."""
 
     run: int
     translator: Translator
     day: Transactions
+    past: Past
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,16 @@ class Workload:
 
 
 def build_bank(wanted: int, run: int) -> Bank:
-    """A bank whose day has at least `wanted` transactions; a fraction of a second for ten thousand customers."""
+    """A bank whose day has at least `wanted` transactions, and as long a past as can be imported in some ten seconds."""
     customers = max(_LEAST_CUSTOMERS, int(wanted / _ROWS_PER_CUSTOMER) + 1)
     population = build_population(customers, seed=SEED)
-    today = int(datetime.now(UTC).timestamp() * 1e6) // DAY_US
-    history = build_history(population, start_day=today - 1, days=1)
-    return Bank(run, Translator(population, run=run), history.transactions)
+    yesterday = int(datetime.now(UTC).timestamp() * 1e6) // DAY_US - 1
+    before = min(max(int(_PAST_ROWS / (customers * _ROWS_PER_CUSTOMER)), 1), _PAST_DAYS)
+    history = build_history(population, start_day=yesterday - before, days=before + 1)
+    rows, begin_us = history.transactions, yesterday * DAY_US
+    earlier = rows.event_time_us < begin_us
+    past = Past(rows.take(earlier), history.labels, begin_us)
+    return Bank(run, Translator(population, run=run), rows.take(~earlier), past)
 
 
 def plan(bank: Bank, *, rate_per_s: float, seconds: float, start_us: int) -> Workload:
