@@ -137,13 +137,19 @@ def _digest(first: First | None) -> bytes:
     return first.digest if first is not None else b""
 
 
+def outside(known: Known) -> list[First]:
+    """Decisions made outside of every fault window, in order of time."""
+    found = [first for first in known.decisions.values() if not any(w.began_s <= first.decided_s <= w.closed_s for w in known.windows)]
+    return sorted(found, key=lambda first: first.decided_s)
+
+
 def _too_degraded(known: Known) -> list[str]:
     """Degraded decisions outside of every window, if they are more than the limit."""
-    outside = [first for first in known.decisions.values() if not any(w.began_s <= first.decided_s <= w.closed_s for w in known.windows)]
-    degraded = sum(first.degraded for first in outside)
-    if degraded <= DEGRADED_LIMIT * len(outside):
+    found = outside(known)
+    degraded = sum(first.degraded for first in found)
+    if degraded <= DEGRADED_LIMIT * len(found):
         return []
-    return [f"{degraded} of {len(outside)} decisions outside of fault windows were degraded"]
+    return [f"{degraded} of {len(found)} decisions outside of fault windows were degraded"]
 
 
 def _some(names: Set[str]) -> str:

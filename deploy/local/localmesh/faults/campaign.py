@@ -10,6 +10,7 @@ import random
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
@@ -24,7 +25,7 @@ from translog.errors import TranslogError
 from localmesh import launcher
 from localmesh.external import External
 from localmesh.faults import evidence
-from localmesh.faults.account import RECOVERY_LIMIT_S, Account, Known, Window, account
+from localmesh.faults.account import RECOVERY_LIMIT_S, Account, Known, Window, account, outside
 from localmesh.faults.inject import PROXY, Cut, Hit, Injector, down
 from localmesh.faults.load import Load
 from localmesh.faults.plan import Fault
@@ -219,7 +220,7 @@ class Campaign:
             [f"{len(load.asked) - len(load.calls.replies)} calls were never answered"] if len(load.asked) > len(load.calls.replies) else []
         )
         verdict = replace(verdict, findings=(*verdict.findings, *more))
-        self._note(verdict, decided.repeated)
+        self._note(verdict, known, decided.repeated)
         return verdict
 
     async def _dead_letters(self, until_s: float) -> Mapping[str, int]:
@@ -230,7 +231,7 @@ class Campaign:
                 return found
             await self._beaten.wait()
 
-    def _note(self, verdict: Account, repeated: int) -> None:
+    def _note(self, verdict: Account, known: Known, repeated: int) -> None:
         """Leave everything in the run's folder, for a person who looks for the cause."""
         load = self._load
         content = {
@@ -238,6 +239,7 @@ class Campaign:
             "findings": verdict.findings,
             "counts": verdict.as_json(),
             "repeated_records": repeated,
+            "degraded_outside_of_windows": dict(Counter(round(first.decided_s) for first in outside(known) if first.degraded)),
             "failed_attempts": dict(load.calls.failures),
             "faults": [asdict(window) for window in self._windows],
             "restarts": {name: slot.restarts for name, slot in self._mesh.slots.items() if slot.restarts},
