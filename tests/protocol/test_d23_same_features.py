@@ -22,8 +22,10 @@ def history(n: int = 200) -> list[Observation]:
     times = NOW + np.sort(r.integers(0, 5 * 86_400, n))
     return [
         Observation(
-            n.to_bytes(16, "little"), bytes(16), b"customer%d" % r.integers(5), b"party-%03d" % r.integers(9), b"device%02d" % r.integers(4),
-            b"account%d" % r.integers(5), int(t), int(r.integers(100, 90_000)), int(r.integers(1, 5)), int(t // 3600 % 24), 1, int(r.integers(4)),
+            n.to_bytes(16, "little"), bytes(16), b"customer%d" % r.integers(5), b"party-%03d" % r.integers(9),
+            b"device%02d" % r.integers(4),
+            b"account%d" % r.integers(5), int(t), int(r.integers(100, 90_000)),
+            int(r.integers(1, 5)), int(t // 3600 % 24), 1, int(r.integers(4)),
         )
         for n, t in enumerate(times)
     ]  # fmt: skip
