@@ -1,68 +1,55 @@
-"""The Model port: the released version answers alike behind Triton and in this process (rules D22, D23)."""
+"""The port Model: Triton and the in-process session give the same rounded scores for the same vectors (rule D23)."""
 
-from __future__ import annotations
-
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import lightgbm as lgb
 import numpy as np
 import pytest
-from meshkit.errors import MeshError
+from meshkit.errors import DeadlineExceeded, Unavailable
 from meshkit.triton.client import TritonClient
-from risk_scoring.adapters.model_files import ModelFiles, load_model_files
 from risk_scoring.adapters.onnx_model import OnnxModel
 from risk_scoring.adapters.triton_model import TritonModel
 from risk_scoring.domain.features import COUNT
 from risk_scoring.domain.outcome import rounded_scores
-from risk_scoring.ports import Model
 
-from tests.stack import Stack
-
-REPOSITORY = Path(__file__).resolve().parents[3] / "models" / "repository"
+from tests.protocol.desks import model_files
 
 
-@pytest.fixture(scope="module")
-def files() -> ModelFiles:
-    return load_model_files(REPOSITORY)
+def vectors(n: int = 257) -> np.ndarray:
+    """Rows that meet many leaves."""
+    return np.abs(np.random.default_rng(5).normal(size=(n, COUNT)) * np.logspace(-1, 4, COUNT)).astype(np.float32)
 
 
-@pytest.fixture(params=["in_process", pytest.param("triton", marks=pytest.mark.stack)])
-async def model(request: pytest.FixtureRequest, files: ModelFiles) -> AsyncIterator[Model]:
-    if request.param == "in_process":
-        yield OnnxModel(files)
-        return
-    stack: Stack = request.getfixturevalue("stack")
+@pytest.mark.stack
+async def test_both_give_the_same_rounded_scores(stack) -> None:
+    files = model_files()
     async with TritonClient(stack.triton) as client:
-        yield TritonModel(client, files)
+        served = await TritonModel(client, files).score(vectors(), 10.0)
+    inside = await OnnxModel(files).score(vectors(), 1.0)
+    assert rounded_scores(served).tobytes() == rounded_scores(inside).tobytes()
+    assert len(np.unique(rounded_scores(inside))) > 20
 
 
-def _vectors(count: int) -> np.ndarray:
-    rng = np.random.default_rng(5)
-    vectors = rng.lognormal(1.0, 2.0, (count, COUNT)).astype(np.float32)
-    return np.where(rng.random(vectors.shape) < 0.5, np.float32(0), vectors)
+@pytest.mark.stack
+async def test_an_unknown_version_is_no_score(stack) -> None:
+    async with TritonClient(stack.triton) as client:
+        model = TritonModel(client, model_files())
+        model.version = "999"
+        with pytest.raises(Exception) as refused:
+            await model.score(vectors(1), 5.0)
+        assert refused.value.__class__.__module__ == "meshkit.errors"
 
 
-async def test_scores_are_those_of_the_native_trees(model: Model, files: ModelFiles) -> None:
-    vectors = _vectors(300)
-    scores = await model.score(vectors, timeout_s=5.0)
-    native = lgb.Booster(model_file=str(files.folder / "model.txt")).predict(vectors)
-    assert scores.shape == (300,)
-    assert np.ptp(scores) > 0.1, "vectors must reach different leaves"
-    assert np.abs(rounded_scores(scores) - rounded_scores(np.asarray(native))).max() <= 2e-6
+async def test_nobody_answers() -> None:
+    async with TritonClient("127.0.0.1:1") as client:
+        with pytest.raises((Unavailable, DeadlineExceeded)):
+            await TritonModel(client, model_files()).score(vectors(1), 0.2)
 
 
-async def test_a_row_scores_the_same_in_any_batch(model: Model) -> None:
-    vectors = _vectors(64)
-    together = rounded_scores(await model.score(vectors, timeout_s=5.0))
-    alone = [rounded_scores(await model.score(row[None, :], timeout_s=5.0))[0] for row in vectors]
-    assert together.tolist() == alone
+async def test_in_process_refuses_what_is_no_vector() -> None:
+    with pytest.raises(Unavailable) as refused:
+        await OnnxModel(model_files()).score(np.zeros((1, COUNT + 1), dtype=np.float32), 1.0)
+    assert refused.value.reason == "MODEL_FAILED"
 
 
-async def test_vectors_of_another_schema_are_refused(model: Model) -> None:
-    with pytest.raises(MeshError):
-        await model.score(np.zeros((2, COUNT + 1), dtype=np.float32), timeout_s=5.0)
-
-
-async def test_the_version_and_digest_are_those_of_the_files(model: Model, files: ModelFiles) -> None:
-    assert (model.version, model.digest) == (files.version, files.digest)
+async def test_shapes() -> None:
+    scores = await OnnxModel(model_files()).score(vectors(3), 1.0)
+    assert scores.shape == (3,) and scores.dtype == np.float64
+    assert ((scores >= 0) & (scores <= 1)).all()
