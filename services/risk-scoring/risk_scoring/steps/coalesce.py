@@ -21,6 +21,7 @@ from risk_scoring.steps.timeline import record_wait
 
 _PLACES = 2
 _MOST_WAITING = 2_000
+_HURRIED_S = 0.1
 
 Work = Callable[[Sequence[Request], float], Awaitable[list[Verdict]]]
 
@@ -54,24 +55,31 @@ class Coalescer:
 
     def _start(self) -> None:
         while self._waiting and len(self._running) < _PLACES:
-            batch: list[_Waiting] = []
-            taken: set[bytes] = set()
-            later: list[_Waiting] = []
-            while self._waiting and len(batch) < self._most:
-                waiting = self._waiting.popleft()
-                if waiting.answer.done():
-                    continue
-                if waiting.request.decision_id in taken:  # the same id twice: the second finds the first one's decision
-                    later.append(waiting)
-                    continue
-                taken.add(waiting.request.decision_id)
-                batch.append(waiting)
-            self._waiting.extendleft(reversed(later))
+            batch = self._next()
             if not batch:
                 return
             task = asyncio.create_task(self._run(batch), context=Context())  # no single caller's deadline or trace
             self._running.add(task)
             task.add_done_callback(self._finished)
+
+    def _next(self) -> list[_Waiting]:
+        """Take the calls that are decided together. Those in a hurry stay among themselves: a batch has its nearest deadline."""
+        batch: list[_Waiting] = []
+        taken: set[bytes] = set()
+        later: list[_Waiting] = []
+        hurried_s = asyncio.get_running_loop().time() + _HURRIED_S
+        while self._waiting and len(batch) < self._most:
+            waiting = self._waiting.popleft()
+            if waiting.answer.done():
+                continue
+            fits = not batch or (waiting.deadline_s < hurried_s) == (batch[0].deadline_s < hurried_s)
+            if not fits or waiting.request.decision_id in taken:  # the same id twice: the second finds the first one's decision
+                later.append(waiting)
+                continue
+            taken.add(waiting.request.decision_id)
+            batch.append(waiting)
+        self._waiting.extendleft(reversed(later))
+        return batch
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
