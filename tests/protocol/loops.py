@@ -36,10 +36,11 @@ class Echo:
     on_committed: Callable[[], Awaitable[None]] | None = None
 
     async def assigned(self, partition: int, epoch: int) -> None:
-        """Note the epoch."""
+        """Note the epoch of partition 0."""
         if self.on_assigned is not None:
             await self.on_assigned()
-        self.epochs.append(epoch)
+        if partition == 0:
+            self.epochs.append(epoch)
 
     async def handle(self, partition: int, records: Sequence[Any]) -> Sequence[Message]:
         """Echo."""

@@ -81,7 +81,7 @@ async def test_a_worker_that_was_fenced_answers_again_from_the_committed_offset(
                 await until(lambda: _is(committed(kafka), 3), "the last offset")
             assert await visible(kafka) == [b"1", b"2", b"3"]
             assert await visible(kafka, AUDIT) == [b"2", b"3"]
-            assert len(echo.epochs) >= 2, "an abort begins a new epoch"
+            assert len(echo.epochs) == 2 and echo.epochs[0] < echo.epochs[1], "an abort begins a new epoch (rule D3)"
         finally:
             if intruder is not None:
                 await intruder.stop()

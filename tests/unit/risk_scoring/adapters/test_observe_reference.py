@@ -88,7 +88,8 @@ def test_script_and_reference_agree(private_redis, history) -> None:
 def test_the_comparison_finds_a_window_that_is_one_off(private_redis, old, new) -> None:
     """One transaction an hour, then one a day, then two close together: every edge of every window is met."""
     step = {
-        "customer": b"cus1", "party": b"acc1", "device": b"", "account": b"acc2", "amount": 1000, "channel": 1, "place": 0, "reversed": False,
+        "customer": b"cus1", "party": b"acc1", "device": b"", "account": b"acc2", "amount": 1000, "channel": 1, "place": 0,
+        "reversed": False,
     }  # fmt: skip
     gaps = [0] + [HOUR] * 200 + [DAY] * 40 + [650]
     history = [{**step, "gap": gap} for gap in gaps]

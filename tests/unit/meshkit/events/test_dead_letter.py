@@ -1,0 +1,38 @@
+"""A dead letter says where it comes from and what is wrong, and shows nothing of the payload."""
+
+from types import SimpleNamespace
+
+from meshkit.config import KeySettings
+from meshkit.crypto.seal import Sealer
+from meshkit.errors import FieldViolation, InvalidArgument, TooOld
+from meshkit.events.dead_letter import rejected
+
+SEALER = Sealer(KeySettings())
+
+
+def letter(value: bytes | None, error):
+    """The dead letter of a record."""
+    return rejected(SEALER, SimpleNamespace(topic="t", partition=3, offset=41, key=b"ACCT-1", value=value), error)
+
+
+def test_place_reason_and_sealed_payload() -> None:
+    made = letter(b"CUST-1", TooOld("too old"))
+    headers = dict(made.headers)
+    assert (made.topic, made.partition, made.key) == ("t.dead-letter", 0, b"t/3/41")
+    assert (headers["reason"], headers["detail"]) == (b"TOO_OLD", b"too old")
+    assert (headers["source_topic"], headers["source_partition"], headers["source_offset"]) == (b"t", b"3", b"41")
+    assert SEALER.open(made.value, "t/3/41") == b"CUST-1"
+    assert b"CUST" not in made.value and b"ACCT" not in made.value + made.key
+
+
+def test_fields_are_named() -> None:
+    wrong = (FieldViolation("amount.amount_minor", "must be positive"), FieldViolation("tenant", "is required"))
+    headers = dict(letter(b"x", InvalidArgument("bad", violations=wrong)).headers)
+    assert headers["detail"] == b"amount.amount_minor: must be positive; tenant: is required"
+
+
+def test_a_tombstone_and_a_long_story() -> None:
+    made = letter(None, InvalidArgument("长" * 1000))
+    headers = dict(made.headers)
+    assert headers["payload_bytes"] == b"0" and SEALER.open(made.value, made.key.decode()) == b""
+    assert len(headers["detail"]) <= 512
