@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -20,18 +21,32 @@ class Message:
     headers: Headers
 
 
+_SPEC_VERSION = ("ce_specversion", b"1.0")
+
+
+@lru_cache(maxsize=256)
+def _constant(name: str, text: str) -> tuple[str, bytes]:
+    """A header that every event of a kind carries alike."""
+    return name, text.encode()
+
+
+@lru_cache(maxsize=16)
+def _stamp(time_ms: int) -> str:
+    """RFC 3339 in UTC; events of a batch share the millisecond."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def cloud_event(
     event_id: str, event_type: str, source: str, time_s: float, traceparent: str | None = None, content_type: str = "application/protobuf"
 ) -> list[tuple[str, bytes]]:
     """Return CloudEvents 1.0 headers; ``time_s`` is seconds since the epoch, written as RFC 3339 in UTC."""
-    stamp = datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     headers = [
-        ("ce_specversion", b"1.0"),
+        _SPEC_VERSION,
         ("ce_id", event_id.encode()),
-        ("ce_type", event_type.encode()),
-        ("ce_source", source.encode()),
-        ("ce_time", stamp.encode()),
-        ("content-type", content_type.encode()),
+        _constant("ce_type", event_type),
+        _constant("ce_source", source),
+        ("ce_time", _stamp(round(time_s * 1000)).encode()),
+        _constant("content-type", content_type),
     ]
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))

@@ -63,7 +63,12 @@ def from_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> TraceContext |
 
 def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> TraceContext | None:
     """Return the first context in Kafka headers, if any."""
-    return next(iter(all_from_headers(headers)), None)
+    for key, value in headers:
+        if key == HEADER and value is not None:
+            context = parse(value.decode("ascii", "replace"))
+            if context is not None:
+                return context
+    return None
 
 
 def all_from_headers(headers: Iterable[tuple[str, bytes | None]]) -> list[TraceContext]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from risk_scoring.domain.observation import Observation
 from risk_scoring.domain.transaction import Transaction
@@ -21,6 +21,9 @@ class Asker:
     policy_hash: bytes = b""
 
 
+STREAM = Asker()
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One transaction that wants a decision."""
@@ -28,7 +31,7 @@ class Request:
     transaction: Transaction
     observation: Observation
     trace: tuple[int, int, bool]  # trace id, span id, sampled
-    asker: Asker = field(default_factory=Asker)
+    asker: Asker = STREAM
     partition: int = -1  # input partition, -1 for a synchronous request
     offset: int = -1
 
@@ -71,6 +74,8 @@ class Draft:
     features: bytes  # little-endian float32, empty when the store was down
     decided_time_s: float
     capped: bool = False
+    blocked: bool = False  # an entity is on the block list
+    trusted: bool = False  # the customer trusts the counterparty
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from risk_scoring.ports import Codec, FeatureStore
 from risk_scoring.steps.score import Scorer
 from risk_scoring.steps.timeline import Timeline
 
+_LIVE, _APPROVE, _DECLINE = int(ChannelMode.LIVE), int(Outcome.APPROVE), int(Outcome.DECLINE)
+
 
 class Decider:
     """Decides batches. ``snapshot`` returns what is in force now; one call for each batch (rule D5)."""
@@ -106,7 +108,7 @@ class Decider:
     def _candidate(self, draft: Draft, milder: Draft | None) -> Candidate:
         """Encode a draft and the milder one that the cap would put in its place."""
         t, seen = draft.request.transaction, draft.request.observation
-        counts = draft.mode == ChannelMode.LIVE and (draft.outcome != Outcome.DECLINE or milder is not None)
+        counts = draft.mode == _LIVE and (draft.outcome != _DECLINE or milder is not None)
         decision = self._codec.decision(draft)
         milder_decision = self._codec.decision(milder) if milder else b""
         return Candidate(
@@ -124,7 +126,7 @@ def _verdicts(drafts: Sequence[Draft], candidates: Sequence[Candidate], final: F
     winners = iter(final.winners)
     verdicts = []
     for draft, candidate, letter in zip(drafts, candidates, final.status, strict=True):
-        friction = draft.outcome != Outcome.APPROVE
+        friction = draft.outcome != _APPROVE
         if letter == LOST:
             verdicts.append(Verdict(draft.request, *next(winners), replayed=True))
         elif letter == CONFLICT:

@@ -8,7 +8,7 @@
 -- c same id with another fingerprint.
 prefix = ARGV[1]
 local header, batch = unpack_(ARGV[3]), unpack_(ARGV[4])
-local horizon_s, policies, marks = header[1], header[2], header[3]
+local horizon_s, policies, marks = string.format('%d', header[1]), header[2], header[3]
 if not generation_ok(ARGV[2]) then return redis.error_reply('GENERATION the store was restored or forgot') end
 for i, candidate in ipairs(batch) do
   for field = 1, 7 do

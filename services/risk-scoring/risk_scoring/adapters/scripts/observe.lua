@@ -6,7 +6,7 @@
 -- c same id with another fingerprint.
 prefix = ARGV[1]
 local header, batch = unpack_(ARGV[3]), unpack_(ARGV[4])
-local horizon_s, partition, offset, schema, now = header[1], header[2], header[3], header[4], header[5]
+local horizon_s, partition, offset, schema, now = string.format('%d', header[1]), header[2], header[3], header[4], header[5]
 if not generation_ok(ARGV[2]) then return redis.error_reply('GENERATION the store was restored or forgot') end
 
 -- Everything is validated before anything is written: a script that fails half-way is not rolled back.
@@ -22,7 +22,7 @@ for i, tx in ipairs(batch) do
 end
 
 local NEVER, DAY = 2592000, 86400
-local FEATURES, NAN = 47, string.char(0, 0, 192, 127) -- of the current schema; NaN as little-endian float32
+local FEATURES, FORMAT, NAN = 47, '<' .. string.rep('f', 47), string.char(0, 0, 192, 127) -- of the current schema; NaN as little-endian float32
 
 local function since(pairs_, t, window)
   local n = 0
@@ -133,7 +133,7 @@ local function features(tx)
     hops = return_hops(tx[ACCOUNT], tx[PARTY], t)
   end
 
-  return struct.pack('<' .. string.rep('f', FEATURES),
+  return struct.pack(FORMAT,
     math.log(1 + major), tx[CHANNEL], tx[LOCAL_HOUR], tx[WEEKDAY],
     max(t - c[FIRST], 0) / DAY, m1, m10, h1, cc[C24] + c[COUNT], (cc[S24] + c[SUM]) / 100,
     c7, c7 > 0 and s7 / c7 / 100 or 0, c30, c30 > 0 and s30 / c30 / 100 or 0,

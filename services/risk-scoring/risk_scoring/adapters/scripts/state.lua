@@ -5,7 +5,7 @@
 local LAYOUT = 1
 local HOURS, DAYS, DELAY_D = 168, 45, 7       -- hour tiles of 7 days; day tiles behind them; label delay of the risk windows
 local RECENTS, PEERS, EDGES = 12, 32, 8
-local ENTITY_TTL_S = (DAYS + 8) * 86400
+local ENTITY_TTL_S = string.format('%d', (DAYS + 8) * 86400)
 local VERSION, HOUR, COUNT, SUM, SUMSQ, MAX, HOUR_TILES, DAY_TILES, CACHED, RECENT, PEER, LABELS, FIRST, GEO, GEO_T, PEER2, DECLINED =
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17
 -- CACHED: sums over closed tiles, valid while HOUR stays:
@@ -71,10 +71,10 @@ local function rate(labels, days, first, last)
   return frauds / max(count, frauds, 1)
 end
 
-local function recompute(state)
+local function recompute(state, hours, days)
   local hour = state[HOUR]
   local today = floor(hour / 24)
-  local hours, days = unpack_(state[HOUR_TILES]), unpack_(state[DAY_TILES])
+  hours, days = hours or unpack_(state[HOUR_TILES]), days or unpack_(state[DAY_TILES])
   local c24, s24, c7, s7, q, m = 0, 0, 0, 0, 0, 0
   for i = 1, #hours, 5 do
     local count, sum = hours[i + 1], hours[i + 2]
@@ -107,7 +107,7 @@ local function advance(state, t)
   if hour > state[HOUR] then
     local hours = unpack_(state[HOUR_TILES])
     if state[COUNT] ~= 0 or state[SUM] ~= 0 then add_tile(hours, state[HOUR], state[COUNT], state[SUM], state[SUMSQ], state[MAX]) end
-    local cut = hour - HOURS
+    local cut, left = hour - HOURS, nil
     if #hours > 0 and hours[1] <= cut then
       local days, kept = unpack_(state[DAY_TILES]), {}
       for i = 1, #hours, 5 do
@@ -122,11 +122,11 @@ local function advance(state, t)
         if days[i] > oldest then for j = i, i + 4 do live[#live + 1] = days[j] end end
       end
       state[DAY_TILES] = pack(live)
-      hours = kept
+      hours, left = kept, live
     end
     state[HOUR_TILES] = pack(hours)
     state[HOUR], state[COUNT], state[SUM], state[SUMSQ], state[MAX] = hour, 0, 0, 0, 0
-    recompute(state)
+    recompute(state, hours, left)
   elseif not state[CACHED] then
     recompute(state)
   end
