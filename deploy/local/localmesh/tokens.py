@@ -22,7 +22,7 @@ AUDIENCE = "finmesh"
 LIFE = dt.timedelta(hours=12)
 _TOKENS: Mapping[str, Mapping[str, object]] = {
     "token.jwt": {},  # core banking
-    "editor.jwt": {"sub": "fraud-operations", "roles": ["list-editor", "audit-reader"]},
+    "editor.jwt": {"sub": "fraud-operations", "roles": ["list-editor", "rule-editor", "audit-reader"]},
 }
 
 

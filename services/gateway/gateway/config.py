@@ -52,7 +52,7 @@ class QuotaSettings(_Group):
     decide_burst: PerSecond = Field(default=4_000, description="decisions at once")
     read_per_s: PerSecond = Field(default=500, description="reads")
     read_burst: PerSecond = Field(default=1_000, description="reads at once")
-    change_per_s: PerSecond = Field(default=50, description="changes of lists")
+    change_per_s: PerSecond = Field(default=50, description="changes of lists, tests of rules")
     change_burst: PerSecond = Field(default=100, description="changes at once")
 
     def rates(self) -> dict[QuotaClass, Rate]:

@@ -23,6 +23,7 @@ class RiskScoringConfig(ServiceConfig):
     )
     model_version: str = Field(default="", description="version of the fraud model; empty: the highest")
     rules: Path = Field(default=_RULES / "anti-fraud.json", description="rule set in force (JDM)")
+    shadow_rules: Path | None = Field(default=None, description="rule set on trial (JDM): evaluated and counted, decides nothing")
     channels: Path = Field(default=_RULES / "channels.yaml", description="channel modes, thresholds, decline cap")
     rates: Path = Field(default=_RULES / "rates.yaml", description="currency rates with their version")
     dedupe_horizon_s: Annotated[int, Field(ge=60, le=30 * 86_400)] = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ from meshkit.errors import Unavailable
 from numpy.typing import NDArray
 
 from risk_scoring.domain.decision import Draft, Verdict
+from risk_scoring.domain.history import PastDecision, PastLabel
 from risk_scoring.domain.lists import ListChange
 from risk_scoring.domain.observation import Candidate, CapPolicy, Change, Finalised, Observation, Observed, RestoredRecord
 
@@ -128,6 +129,22 @@ class DecisionLog(Protocol):
 
     def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[bytes], int]]:
         """Yield (decisions in order, next offset) up to what is written at the time of the call; open transactions are waited for."""
+        ...
+
+
+class DecisionHistory(Protocol):
+    """What was decided, and what became known since. Raises Unavailable. Batches are small: nothing else waits long for one."""
+
+    async def partitions(self) -> Sequence[int]:
+        """Return the partitions' numbers, which are those of decisions and of labels."""
+        ...
+
+    def decisions(self, partition: int, since_s: float) -> AsyncGenerator[Sequence[PastDecision], None]:
+        """Yield what was written from ``since_s`` (epoch seconds) until now, in order; an id may come again."""
+        ...
+
+    def labels(self, partition: int, since_s: float) -> AsyncGenerator[Sequence[PastLabel], None]:
+        """Yield what was reported from ``since_s`` (epoch seconds) until now, in order; a label may come again."""
         ...
 
 

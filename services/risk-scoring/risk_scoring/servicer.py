@@ -21,10 +21,12 @@ from risk_scoring.domain.identity import checked_identity, decision_key
 from risk_scoring.domain.pacs008 import CreditTransfer
 from risk_scoring.domain.transaction import Transaction
 from risk_scoring.steps.identify import DECISION_KIND, Identifier
+from risk_scoring.translate.rule_tests import rule_test_response
 from risk_scoring.usecases.change_list_entry import ChangeListEntry
 from risk_scoring.usecases.get_decision import GetDecision
 from risk_scoring.usecases.score_pacs008 import ScorePacs008
 from risk_scoring.usecases.score_transaction import ScoreTransaction
+from risk_scoring.usecases.test_rules import TestRules
 
 _FUTURE_S = 300
 _DEFAULT_REMAINING_S = 1.0
@@ -39,6 +41,7 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
         score_pacs008: ScorePacs008,
         get_decision: GetDecision,
         change_list_entry: ChangeListEntry,
+        test_rules: TestRules,
         parse_pacs008: Callable[[str, bytes], list[CreditTransfer]],
         identifier: Identifier,
         clock: Clock,
@@ -48,6 +51,7 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
         self._score_pacs008 = score_pacs008
         self._get_decision = get_decision
         self._change_list_entry = change_list_entry
+        self._test_rules = test_rules
         self._parse_pacs008 = parse_pacs008
         self._identifier = identifier
         self._clock = clock
@@ -93,6 +97,13 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
         _check_tenant(caller_facts(current_call()), request.entry.tenant)
         await self._change_list_entry(translate.list_change(request.entry), request.entry.SerializeToString())
         return pb.ChangeListEntryResponse()
+
+    async def TestRules(self, request: pb.TestRulesRequest, context: object) -> pb.TestRulesResponse:  # noqa: N802
+        """Run a rule set over recorded decisions."""
+        _check_tenant(caller_facts(current_call()), request.tenant)
+        since_s = request.since.seconds + request.since.nanos / 1e9
+        test = await self._test_rules(request.tenant, request.rule_set, since_s, request.most_decisions, self._remaining_s())
+        return rule_test_response(test)
 
     def _request(self, transaction: Transaction, facts: CallerFacts) -> Request:
         _check_tenant(facts, transaction.tenant)

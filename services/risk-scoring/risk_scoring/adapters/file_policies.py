@@ -1,12 +1,15 @@
 """Rules, channel policies and rates from files, reloaded without a restart.
 
 A file that can't be read or does not hold what it should keeps the last good one in force and is reported; a batch sees one snapshot.
+Shadow rules are an exception: they decide nothing, so a file of theirs that is broken is logged and leaves the service as healthy as
+before, and one that is not there means that nothing is on trial.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -14,22 +17,20 @@ from meshkit.errors import FailedPrecondition, MeshError
 from meshkit.service import Service
 
 from risk_scoring.domain.channel_policy import ChannelPolicies
-from risk_scoring.domain.features import NAMES
 from risk_scoring.domain.lists import ListSnapshot
 from risk_scoring.domain.outcome import Thresholds
 from risk_scoring.domain.rates import RateTable
-from risk_scoring.domain.request_columns import REQUEST_COLUMNS
+from risk_scoring.domain.request_columns import KNOWN_COLUMNS
 from risk_scoring.domain.rules import RuleSet
 from risk_scoring.domain.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 _POLL_S = 1.0
-_COLUMNS = frozenset(NAMES) | frozenset(REQUEST_COLUMNS)
 
 
 def load_rules(path: Path) -> RuleSet:
     """Return the compiled rule set of a file. Raises InvalidArgument, OSError."""
-    return RuleSet.load(path.read_bytes(), _COLUMNS)
+    return RuleSet.load(path.read_bytes(), KNOWN_COLUMNS)
 
 
 def load_rates(path: Path) -> RateTable:
@@ -43,14 +44,17 @@ def load_rates(path: Path) -> RateTable:
 class FilePolicies:
     """Keeps the snapshot in force. Rates are fixed for the life of a process: amounts of one transaction must not change between paths."""
 
-    def __init__(self, rules: Path, channels: Path, rates: Path, model: Thresholds, health: Service) -> None:
+    def __init__(
+        self, rules: Path, channels: Path, rates: Path, model: Thresholds, health: Service, shadow_rules: Path | None = None
+    ) -> None:
         self._rules_path = rules
+        self._shadow_path = shadow_rules
         self._channels_path = channels
         self._model = model
         self._health = health
         self.rates = load_rates(rates)
         self._seen = self._stamps()
-        self._snapshot = Snapshot(load_rules(rules), self._channels(), ListSnapshot(), self.rates)
+        self._snapshot = Snapshot(load_rules(rules), self._channels(), ListSnapshot(), self.rates, self._shadow(None))
 
     def current(self) -> Snapshot:
         """Return what is in force now."""
@@ -58,8 +62,7 @@ class FilePolicies:
 
     def lists_changed(self, lists: ListSnapshot) -> None:
         """Put a new list snapshot in force."""
-        old = self._snapshot
-        self._snapshot = Snapshot(old.rules, old.channels, lists, old.rates)
+        self._snapshot = replace(self._snapshot, lists=lists)
 
     async def watch(self) -> None:
         """Look for changed files for ever."""
@@ -72,10 +75,14 @@ class FilePolicies:
         stamps = self._stamps()
         if stamps == self._seen:
             return False
-        self._seen = stamps
+        self._seen, changed = stamps, [new != old for new, old in zip(stamps, self._seen, strict=True)]
         old = self._snapshot
+        if changed[-1]:
+            old = self._snapshot = replace(old, shadow=self._shadow(old.shadow))
+        if not any(changed[:-1]):
+            return True
         try:
-            self._snapshot = Snapshot(load_rules(self._rules_path), self._channels(), old.lists, old.rates)
+            self._snapshot = replace(old, rules=load_rules(self._rules_path), channels=self._channels())
         except (MeshError, OSError) as error:
             log.error("policies keep their last good version: %s", error)
             self._health.degraded("policies", "POLICY_FILE_INVALID")
@@ -90,12 +97,26 @@ class FilePolicies:
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise FailedPrecondition(f"channel table {self._channels_path.name}: {error}", reason="CHANNELS_INVALID") from error
 
+    def _shadow(self, last: RuleSet | None) -> RuleSet | None:
+        """Return the rules on trial; the last good ones while their file is broken."""
+        if self._shadow_path is None:
+            return None
+        try:
+            shadow = load_rules(self._shadow_path)
+        except FileNotFoundError:
+            return None
+        except (MeshError, OSError) as error:
+            log.error("shadow rules keep their last good version: %s", error)
+            return last
+        log.info("rules on trial: %s", shadow.version)
+        return shadow
+
     def _stamps(self) -> tuple[object, ...]:
         stamps: list[object] = []
-        for path in (self._rules_path, self._channels_path):
+        for path in (self._rules_path, self._channels_path, self._shadow_path):
             try:
-                stat = path.stat()
-                stamps.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+                stat = path.stat() if path else None
             except OSError:
-                stamps.append(None)
+                stat = None
+            stamps.append(stat and (stat.st_mtime_ns, stat.st_size, stat.st_ino))
         return tuple(stamps)

@@ -20,10 +20,10 @@ from risk_scoring.domain.observation import Change
 from risk_scoring.ports import FeatureStore, StoreForgotten
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.restore import Restorer
+from risk_scoring.translate.messages import LABEL_TOPIC
 from risk_scoring.usecases.on_label_reported import label_change
 from risk_scoring.usecases.on_transaction_lifecycle_reported import lifecycle_change
 
-LABEL_TOPIC = "finmesh.risk.v1.LabelReported"
 LIFECYCLE_TOPIC = "finmesh.risk.v1.TransactionLifecycleReported"
 _FUTURE_S = 300
 

@@ -5,8 +5,10 @@ Outcomes are compared before channel mode and decline cap, which depend on the m
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,8 @@ import numpy.typing as npt
 from risk_scoring.domain.columnar import Array
 from risk_scoring.domain.outcome import Bool, Float64, Int8, Outcome, recommend
 from risk_scoring.domain.rules import RuleSet
+
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Recorded:
     thresholds: Float64
     reference_amount_minor: npt.NDArray[np.int64]
     fraud: Bool
+    recommended: Int8
+    """Outcome on record where the present set made it, else 0."""
 
     def __len__(self) -> int:
         return len(self.score)
@@ -53,24 +59,58 @@ class RuleSetReport:
     hits_by_rule: dict[str, int]
     fraud_hits_by_rule: dict[str, int]
 
+    def __add__(self, other: Self) -> Self:
+        """Both reports as one; they must be of the same rule set."""
+        return type(self)(
+            self.version,
+            _sum(self.count, other.count),
+            _sum(self.amount_minor, other.amount_minor),
+            self.fraud_caught + other.fraud_caught,
+            self.fraud_missed + other.fraud_missed,
+            self.fraud_caught_minor + other.fraud_caught_minor,
+            self.fraud_missed_minor + other.fraud_missed_minor,
+            self.genuine_with_friction + other.genuine_with_friction,
+            _sum(self.hits_by_rule, other.hits_by_rule),
+            _sum(self.fraud_hits_by_rule, other.fraud_hits_by_rule),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``moved``: how many decisions went from one outcome (of the present set) to another (of the candidate), changes only."""
+    """``moved``: how many decisions went from one outcome (of the present set) to another (of the candidate), changes only.
+
+    ``reproduced``: how many of the ``made_by_present`` decisions come out as they were recorded.
+    """
 
     present: RuleSetReport
     candidate: RuleSetReport
     moved: dict[tuple[Outcome, Outcome], int]
     fraud_gained: int
     fraud_lost: int
+    made_by_present: int
+    reproduced: int
+
+    def __add__(self, other: Self) -> Self:
+        """Both comparisons as one; they must be of the same rule sets."""
+        return type(self)(
+            self.present + other.present,
+            self.candidate + other.candidate,
+            _sum(self.moved, other.moved),
+            self.fraud_gained + other.fraud_gained,
+            self.fraud_lost + other.fraud_lost,
+            self.made_by_present + other.made_by_present,
+            self.reproduced + other.reproduced,
+        )
 
 
 def compare(present: RuleSet, candidate: RuleSet, recorded: Recorded) -> Comparison:
     """Run both sets over the record. Raises ValueError when a needed column is absent or has another length."""
     before, first = _report(present, recorded)
     after, second = _report(candidate, recorded)
-    pairs, counts = np.unique(np.stack([before, after])[:, before != after], axis=1, return_counts=True)
-    moved = {(Outcome(int(old)), Outcome(int(new))): int(count) for (old, new), count in zip(pairs.T, counts, strict=True)}
+    changed = before != after
+    pairs = Counter(zip(before[changed].tolist(), after[changed].tolist(), strict=True))
+    moved = {(Outcome(old), Outcome(new)): count for (old, new), count in sorted(pairs.items())}
+    by_present = recorded.recommended > 0
     caught_before, caught_after = before > Outcome.APPROVE, after > Outcome.APPROVE
     return Comparison(
         first,
@@ -78,7 +118,13 @@ def compare(present: RuleSet, candidate: RuleSet, recorded: Recorded) -> Compari
         moved,
         fraud_gained=int((recorded.fraud & caught_after & ~caught_before).sum()),
         fraud_lost=int((recorded.fraud & caught_before & ~caught_after).sum()),
+        made_by_present=int(by_present.sum()),
+        reproduced=int((by_present & (recorded.recommended == before)).sum()),
     )
+
+
+def _sum(left: Mapping[_Key, int], right: Mapping[_Key, int]) -> dict[_Key, int]:
+    return {key: left.get(key, 0) + right.get(key, 0) for key in (*left, *(key for key in right if key not in left))}
 
 
 def _report(rules: RuleSet, recorded: Recorded) -> tuple[Int8, RuleSetReport]:

@@ -14,6 +14,7 @@ from risk_scoring.domain.features import FEATURES, NAMES, SCHEMA_VERSION
 from risk_scoring.domain.outcome import ChannelMode, Outcome, act, cappable, recommend
 from risk_scoring.domain.request_columns import request_columns
 from risk_scoring.domain.rules import RuleResult
+from risk_scoring.domain.shadow import Evidence, ShadowObserver, shadow_changes
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.domain.tree_paths import TreePaths
 
@@ -32,10 +33,11 @@ class Scores:
 
 
 class Combiner:
-    """``paths``: the model's trees, for the reasons of decisions that ask for more than approve."""
+    """``paths``: the model's trees, for the reasons of decisions that ask for more than approve. ``shadow``: told what shadow rules say."""
 
-    def __init__(self, paths: TreePaths) -> None:
+    def __init__(self, paths: TreePaths, shadow: ShadowObserver | None = None) -> None:
         self._paths = paths
+        self._shadow = shadow
 
     def combine(
         self,
@@ -63,6 +65,9 @@ class Combiner:
         mode = policies.modes[channel]
         thresholds = policies.thresholds[channel]
         advice = recommend(scores.values, ruled.action, blocked, trusted, thresholds)
+        if snapshot.shadow is not None and self._shadow is not None:
+            evidence = Evidence(columns, scores.values, blocked, trusted, thresholds)
+            self._shadow(snapshot.shadow.version, shadow_changes(snapshot.shadow, evidence, advice.outcome))
         acting = act(advice.outcome, mode, policies.defaults[channel])
         milder = cappable(acting, advice.hard, mode)
         reasons = self._reasons(vectors, scores, ruled, advice.outcome, blocked)
@@ -85,6 +90,8 @@ class Combiner:
                 degradations=scores.degradations + extra[i],
                 features=vectors[i].tobytes() if finite[i] else b"",
                 decided_time_s=now_s,
+                blocked=bool(blocked[i]),
+                trusted=bool(trusted[i]),
             )
             drafts.append(draft)
             capped.append(replace(draft, outcome=int(policies.overflows[channel[i]]), capped=True) if milder[i] else None)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from risk_scoring.domain.features import NAMES
 from risk_scoring.domain.outcome import Bool
 from risk_scoring.domain.transaction import CHANNEL_NAMES, Transaction
 
@@ -29,7 +30,10 @@ REQUEST_COLUMNS: dict[str, str] = {
     "trusted_payee": "the customer trusts the counterparty",
 }
 
-_CHANNELS = np.array(CHANNEL_NAMES)
+KNOWN_COLUMNS: frozenset[str] = frozenset(NAMES) | frozenset(REQUEST_COLUMNS)
+"""Everything a rule may read."""
+
+CHANNELS = np.array(CHANNEL_NAMES)  # by number
 
 
 def request_columns(
@@ -38,7 +42,7 @@ def request_columns(
     """Columns of shape (n,) by the names of ``REQUEST_COLUMNS``. ``reference_amount``: major units of the reference currency."""
     return {
         "amount": reference_amount,
-        "channel": _CHANNELS[[t.channel for t in transactions]],
+        "channel": CHANNELS[[t.channel for t in transactions]],
         "currency": np.array([t.currency for t in transactions], dtype=np.str_),
         "country": np.array([t.country_code for t in transactions], dtype=np.str_),
         "mcc": np.array([t.mcc for t in transactions], dtype=np.str_),

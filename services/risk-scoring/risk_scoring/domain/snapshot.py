@@ -12,9 +12,10 @@ from risk_scoring.domain.rules import RuleSet
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Rules, channels and lists of one moment."""
+    """Rules, channels and lists of one moment; ``shadow``: rules on trial, which decide nothing."""
 
     rules: RuleSet
     channels: ChannelPolicies
     lists: ListSnapshot
     rates: RateTable
+    shadow: RuleSet | None = None

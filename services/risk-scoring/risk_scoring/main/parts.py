@@ -17,6 +17,7 @@ from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
 from risk_scoring.adapters.kafka_lists import KafkaLists
 from risk_scoring.adapters.model_files import load_model_files
 from risk_scoring.adapters.onnx_model import OnnxModel
+from risk_scoring.adapters.otel_shadow_observer import OtelShadowObserver
 from risk_scoring.adapters.redis_feature_store import RedisFeatureStore
 from risk_scoring.adapters.redis_link import RedisLink
 from risk_scoring.adapters.triton_model import TritonModel
@@ -52,12 +53,12 @@ async def assemble(config: RiskScoringConfig, service: Service) -> Parts:
     """Build the parts and start what follows topics and files. Raises FailedPrecondition when model or policies are missing."""
     clock, keys = SystemClock(), KeyedIds(config.keys)
     files = load_model_files(config.model_repository, config.model_version)
-    policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service)
+    policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service, config.shadow_rules)
     triton = await service.add(TritonClient(config.triton.url))
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
     store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
     restorer = Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record)
-    combiner, codec = Combiner(files.paths), translate.RecordCodec(keys)
+    combiner, codec = Combiner(files.paths, OtelShadowObserver()), translate.RecordCodec(keys)
     scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000)
     await scorer.warm(COUNT)
     decider = Decider(store, scorer, combiner, codec, policies.current, clock)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import aclosing
 from uuid import uuid4
 
-from finmesh.risk.v1 import risk_scoring_service_pb2_grpc
+from finmesh.risk.v1 import risk_scoring_service_pb2, risk_scoring_service_pb2_grpc
+from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config, run
 
 from risk_scoring import translate
+from risk_scoring.adapters.kafka_decision_history import KafkaDecisionHistory
 from risk_scoring.adapters.kafka_outage_log import KafkaOutageLog
 from risk_scoring.adapters.kafka_publisher import KafkaPublisher
 from risk_scoring.adapters.lxml_pacs008 import parse_document
@@ -22,13 +24,17 @@ from risk_scoring.usecases.change_list_entry import ChangeListEntry
 from risk_scoring.usecases.get_decision import GetDecision
 from risk_scoring.usecases.score_pacs008 import ScorePacs008
 from risk_scoring.usecases.score_transaction import ScoreTransaction
+from risk_scoring.usecases.test_rules import TestRules
+
+_SERVICE = risk_scoring_service_pb2.DESCRIPTOR.services_by_name["RiskScoringService"].full_name
+_MAXIMUM_S = {f"/{_SERVICE}/ScorePacs008": 20.0, f"/{_SERVICE}/TestRules": 60.0}  # as the gateway's routes
 
 
 async def main() -> None:
     """Compose and run."""
     config = load_config(RiskScoringConfig)
     async with Service(config, name="risk-scoring") as service:
-        server = MeshServer(config.listen, config.tls, callers=config.callers)
+        server = MeshServer(config.listen, config.tls, callers=config.callers, deadlines=Deadlines(maximum_s=_MAXIMUM_S))
         parts = await assemble(config, service)
         publisher = await service.add(aclosing(KafkaPublisher(config.kafka, parts.signer, parts.keys, uuid4().hex[:8])))
         outage_log = KafkaOutageLog(config.kafka, STREAM_GROUP, parts.signer, translate.decision_id, parts.clock, config.outage_lookback_s)
@@ -42,6 +48,7 @@ async def main() -> None:
             ScorePacs008(score),
             GetDecision(parts.store),
             ChangeListEntry(publisher),
+            TestRules(KafkaDecisionHistory(config.kafka, parts.identifier), policies, clock, config.dedupe_horizon_s),
             parse_document,
             parts.identifier,
             clock,

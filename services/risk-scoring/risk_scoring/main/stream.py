@@ -14,12 +14,12 @@ from meshkit.service import Service, load_config, run
 
 from risk_scoring.adapters.lxml_pacs008 import parse_document
 from risk_scoring.config import RiskScoringConfig
-from risk_scoring.consumers.corrections import LABEL_TOPIC, LIFECYCLE_TOPIC, Corrections
+from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC, Corrections
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC, StreamTopics, TransactionStream
 from risk_scoring.main.parts import STREAM_GROUP, assemble
 from risk_scoring.steps.startup import until_restored
-from risk_scoring.translate.messages import AUDIT_TOPIC, DECISION_TOPIC
+from risk_scoring.translate.messages import AUDIT_TOPIC, DECISION_TOPIC, LABEL_TOPIC
 from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
 
 

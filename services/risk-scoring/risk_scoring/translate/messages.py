@@ -15,6 +15,7 @@ from meshkit.telemetry.context import TraceContext, to_header
 from risk_scoring.domain.decision import Verdict
 
 DECISION_TOPIC = "finmesh.risk.v1.TransactionDecided"
+LABEL_TOPIC = "finmesh.risk.v1.LabelReported"
 AUDIT_TOPIC = "finmesh.audit.v1.AuditBatch"
 SOURCE = "/finmesh/risk-scoring"
 _MOST_TRACES = 64

@@ -33,6 +33,7 @@ RECORDED = Recorded(
     thresholds=np.array([0.3, 0.6, 0.9]),
     reference_amount_minor=np.array([500, 1500, 2500, 2500, 500, 2500]),
     fraud=np.array([False, True, True, False, True, False]),
+    recommended=np.array([APPROVE, 0, REVIEW, DECLINE, 0, DECLINE], dtype=np.int8),
 )
 
 

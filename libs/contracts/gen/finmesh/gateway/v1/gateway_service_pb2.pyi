@@ -61,6 +61,18 @@ class ChangeListEntryResponse(_message.Message):
     response: _risk_scoring_service_pb2.ChangeListEntryResponse
     def __init__(self, response: _Optional[_Union[_risk_scoring_service_pb2.ChangeListEntryResponse, _Mapping]] = ...) -> None: ...
 
+class TestRulesRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _risk_scoring_service_pb2.TestRulesRequest
+    def __init__(self, request: _Optional[_Union[_risk_scoring_service_pb2.TestRulesRequest, _Mapping]] = ...) -> None: ...
+
+class TestRulesResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _risk_scoring_service_pb2.TestRulesResponse
+    def __init__(self, response: _Optional[_Union[_risk_scoring_service_pb2.TestRulesResponse, _Mapping]] = ...) -> None: ...
+
 class ListRecordsRequest(_message.Message):
     __slots__ = ("request",)
     REQUEST_FIELD_NUMBER: _ClassVar[int]

@@ -56,6 +56,11 @@ class GatewayServiceStub:
                 request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ChangeListEntryRequest.SerializeToString,
                 response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ChangeListEntryResponse.FromString,
                 _registered_method=True)
+        self.TestRules = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/TestRules',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesResponse.FromString,
+                _registered_method=True)
         self.ListRecords = channel.unary_unary(
                 '/finmesh.gateway.v1.GatewayService/ListRecords',
                 request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListRecordsRequest.SerializeToString,
@@ -111,6 +116,13 @@ class GatewayServiceServicer:
 
     def ChangeListEntry(self, request, context):
         """Sets or removes an entry of a block list or of the trusted payees.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestRules(self, request, context):
+        """Says what a rule set would have decided.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,6 +185,11 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.ChangeListEntry,
                     request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ChangeListEntryRequest.FromString,
                     response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ChangeListEntryResponse.SerializeToString,
+            ),
+            'TestRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestRules,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesResponse.SerializeToString,
             ),
             'ListRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRecords,
@@ -310,6 +327,33 @@ class GatewayService:
             '/finmesh.gateway.v1.GatewayService/ChangeListEntry',
             finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ChangeListEntryRequest.SerializeToString,
             finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ChangeListEntryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/TestRules',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class GatewayServiceStub:
     """Returns a stored decision."""
     ChangeListEntry: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ChangeListEntryRequest, _gateway_service_pb2.ChangeListEntryResponse]
     """Sets or removes an entry of a block list or of the trusted payees."""
+    TestRules: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.TestRulesRequest, _gateway_service_pb2.TestRulesResponse]
+    """Says what a rule set would have decided."""
     ListRecords: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListRecordsRequest, _gateway_service_pb2.ListRecordsResponse]
     """Lists audit records."""
     GetInclusionProof: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetInclusionProofRequest, _gateway_service_pb2.GetInclusionProofResponse]
@@ -69,6 +71,8 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Returns a stored decision."""
     ChangeListEntry: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ChangeListEntryRequest, _gateway_service_pb2.ChangeListEntryResponse]  # type: ignore[assignment]
     """Sets or removes an entry of a block list or of the trusted payees."""
+    TestRules: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.TestRulesRequest, _gateway_service_pb2.TestRulesResponse]  # type: ignore[assignment]
+    """Says what a rule set would have decided."""
     ListRecords: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListRecordsRequest, _gateway_service_pb2.ListRecordsResponse]  # type: ignore[assignment]
     """Lists audit records."""
     GetInclusionProof: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetInclusionProofRequest, _gateway_service_pb2.GetInclusionProofResponse]  # type: ignore[assignment]
@@ -116,6 +120,14 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_service_pb2.ChangeListEntryResponse, _abc.Awaitable[_gateway_service_pb2.ChangeListEntryResponse]]:
         """Sets or removes an entry of a block list or of the trusted payees."""
+
+    @_abc_1.abstractmethod
+    def TestRules(
+        self,
+        request: _gateway_service_pb2.TestRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.TestRulesResponse, _abc.Awaitable[_gateway_service_pb2.TestRulesResponse]]:
+        """Says what a rule set would have decided."""
 
     @_abc_1.abstractmethod
     def ListRecords(

@@ -94,7 +94,7 @@ class FeatureDelta(_message.Message):
     def __init__(self, customer_key: _Optional[bytes] = ..., counterparty_key: _Optional[bytes] = ..., device_key: _Optional[bytes] = ..., account_key: _Optional[bytes] = ..., event_time_s: _Optional[int] = ..., reference_amount_minor: _Optional[int] = ..., geo_key: _Optional[int] = ..., local_hour: _Optional[int] = ...) -> None: ...
 
 class TransactionDecided(_message.Message):
-    __slots__ = ("decision_id", "tenant", "fingerprint", "channel", "mode", "outcome", "recommended_outcome", "score", "reasons", "rule_hits", "thresholds", "versions", "degradations", "features", "delta", "event_time", "decided_time", "amount", "decline_capped", "trace_id", "input_position", "purpose")
+    __slots__ = ("decision_id", "tenant", "fingerprint", "channel", "mode", "outcome", "recommended_outcome", "score", "reasons", "rule_hits", "thresholds", "versions", "degradations", "features", "delta", "event_time", "decided_time", "amount", "decline_capped", "trace_id", "input_position", "purpose", "rule_inputs")
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     TENANT_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +117,7 @@ class TransactionDecided(_message.Message):
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     INPUT_POSITION_FIELD_NUMBER: _ClassVar[int]
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    RULE_INPUTS_FIELD_NUMBER: _ClassVar[int]
     decision_id: str
     tenant: str
     fingerprint: bytes
@@ -139,7 +140,22 @@ class TransactionDecided(_message.Message):
     trace_id: bytes
     input_position: InputPosition
     purpose: str
-    def __init__(self, decision_id: _Optional[str] = ..., tenant: _Optional[str] = ..., fingerprint: _Optional[bytes] = ..., channel: _Optional[_Union[_transaction_pb2.Channel, str]] = ..., mode: _Optional[_Union[ChannelMode, str]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., recommended_outcome: _Optional[_Union[Outcome, str]] = ..., score: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., rule_hits: _Optional[_Iterable[str]] = ..., thresholds: _Optional[_Iterable[float]] = ..., versions: _Optional[_Union[DecisionVersions, _Mapping]] = ..., degradations: _Optional[_Iterable[_Union[Degradation, str]]] = ..., features: _Optional[bytes] = ..., delta: _Optional[_Union[FeatureDelta, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decided_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., decline_capped: _Optional[bool] = ..., trace_id: _Optional[bytes] = ..., input_position: _Optional[_Union[InputPosition, _Mapping]] = ..., purpose: _Optional[str] = ...) -> None: ...
+    rule_inputs: RuleInputs
+    def __init__(self, decision_id: _Optional[str] = ..., tenant: _Optional[str] = ..., fingerprint: _Optional[bytes] = ..., channel: _Optional[_Union[_transaction_pb2.Channel, str]] = ..., mode: _Optional[_Union[ChannelMode, str]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., recommended_outcome: _Optional[_Union[Outcome, str]] = ..., score: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., rule_hits: _Optional[_Iterable[str]] = ..., thresholds: _Optional[_Iterable[float]] = ..., versions: _Optional[_Union[DecisionVersions, _Mapping]] = ..., degradations: _Optional[_Iterable[_Union[Degradation, str]]] = ..., features: _Optional[bytes] = ..., delta: _Optional[_Union[FeatureDelta, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decided_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., decline_capped: _Optional[bool] = ..., trace_id: _Optional[bytes] = ..., input_position: _Optional[_Union[InputPosition, _Mapping]] = ..., purpose: _Optional[str] = ..., rule_inputs: _Optional[_Union[RuleInputs, _Mapping]] = ...) -> None: ...
+
+class RuleInputs(_message.Message):
+    __slots__ = ("merchant_category_code", "country_code", "utc_offset_minutes", "block_listed", "trusted_payee")
+    MERCHANT_CATEGORY_CODE_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_CODE_FIELD_NUMBER: _ClassVar[int]
+    UTC_OFFSET_MINUTES_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_LISTED_FIELD_NUMBER: _ClassVar[int]
+    TRUSTED_PAYEE_FIELD_NUMBER: _ClassVar[int]
+    merchant_category_code: str
+    country_code: str
+    utc_offset_minutes: int
+    block_listed: bool
+    trusted_payee: bool
+    def __init__(self, merchant_category_code: _Optional[str] = ..., country_code: _Optional[str] = ..., utc_offset_minutes: _Optional[int] = ..., block_listed: _Optional[bool] = ..., trusted_payee: _Optional[bool] = ...) -> None: ...
 
 class InputPosition(_message.Message):
     __slots__ = ("partition", "offset")

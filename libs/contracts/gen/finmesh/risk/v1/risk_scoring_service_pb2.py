@@ -25,33 +25,46 @@ _sym_db = _symbol_database.Default()
 from finmesh.risk.v1 import decision_pb2 as finmesh_dot_risk_dot_v1_dot_decision__pb2
 from finmesh.risk.v1 import list_entry_pb2 as finmesh_dot_risk_dot_v1_dot_list__entry__pb2
 from finmesh.risk.v1 import transaction_pb2 as finmesh_dot_risk_dot_v1_dot_transaction__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*finmesh/risk/v1/risk_scoring_service.proto\x12\x0f\x66inmesh.risk.v1\x1a\x1e\x66inmesh/risk/v1/decision.proto\x1a finmesh/risk/v1/list_entry.proto\x1a!finmesh/risk/v1/transaction.proto\"o\n\x17ScoreTransactionRequest\x12T\n\x0btransaction\x18\x01 \x01(\x0b\x32\x32.finmesh.risk.v1.TransactionAuthorizationRequestedR\x0btransaction\"\xbe\x02\n\x18ScoreTransactionResponse\x12\'\n\x0f\x64\x65\x63ision_record\x18\x01 \x01(\x0cR\x0e\x64\x65\x63isionRecord\x12\x1f\n\x0b\x64\x65\x63ision_id\x18\x02 \x01(\tR\ndecisionId\x12\x32\n\x07outcome\x18\x03 \x01(\x0e\x32\x18.finmesh.risk.v1.OutcomeR\x07outcome\x12!\n\x0creason_codes\x18\x04 \x03(\tR\x0breasonCodes\x12\x19\n\x05score\x18\x05 \x01(\x01H\x00R\x05score\x88\x01\x01\x12@\n\x0c\x64\x65gradations\x18\x06 \x03(\x0e\x32\x1c.finmesh.risk.v1.DegradationR\x0c\x64\x65gradations\x12\x1a\n\x08replayed\x18\x07 \x01(\x08R\x08replayedB\x08\n\x06_score\"I\n\x13ScorePacs008Request\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1a\n\x08\x64ocument\x18\x02 \x01(\x0cR\x08\x64ocument\"P\n\x14ScorePacs008Response\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\x1e.finmesh.risk.v1.Pacs008ResultR\x07results\"\x9d\x01\n\rPacs008Result\x12\x14\n\x05index\x18\x01 \x01(\rR\x05index\x12G\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32).finmesh.risk.v1.ScoreTransactionResponseH\x00R\x08\x64\x65\x63ision\x12#\n\x0c\x65rror_reason\x18\x03 \x01(\tH\x00R\x0b\x65rrorReasonB\x08\n\x06result\"\x99\x01\n\x12GetDecisionRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12!\n\x0b\x64\x65\x63ision_id\x18\x02 \x01(\tH\x00R\ndecisionId\x12\x42\n\x08identity\x18\x03 \x01(\x0b\x32$.finmesh.risk.v1.TransactionIdentityH\x00R\x08identityB\x04\n\x02\x62y\">\n\x13GetDecisionResponse\x12\'\n\x0f\x64\x65\x63ision_record\x18\x01 \x01(\x0cR\x0e\x64\x65\x63isionRecord\"Q\n\x16\x43hangeListEntryRequest\x12\x37\n\x05\x65ntry\x18\x01 \x01(\x0b\x32!.finmesh.risk.v1.ListEntryChangedR\x05\x65ntry\"\x19\n\x17\x43hangeListEntryResponse2\x9a\x03\n\x12RiskScoringService\x12g\n\x10ScoreTransaction\x12(.finmesh.risk.v1.ScoreTransactionRequest\x1a).finmesh.risk.v1.ScoreTransactionResponse\x12[\n\x0cScorePacs008\x12$.finmesh.risk.v1.ScorePacs008Request\x1a%.finmesh.risk.v1.ScorePacs008Response\x12X\n\x0bGetDecision\x12#.finmesh.risk.v1.GetDecisionRequest\x1a$.finmesh.risk.v1.GetDecisionResponse\x12\x64\n\x0f\x43hangeListEntry\x12\'.finmesh.risk.v1.ChangeListEntryRequest\x1a(.finmesh.risk.v1.ChangeListEntryResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*finmesh/risk/v1/risk_scoring_service.proto\x12\x0f\x66inmesh.risk.v1\x1a\x1e\x66inmesh/risk/v1/decision.proto\x1a finmesh/risk/v1/list_entry.proto\x1a!finmesh/risk/v1/transaction.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"o\n\x17ScoreTransactionRequest\x12T\n\x0btransaction\x18\x01 \x01(\x0b\x32\x32.finmesh.risk.v1.TransactionAuthorizationRequestedR\x0btransaction\"\xbe\x02\n\x18ScoreTransactionResponse\x12\'\n\x0f\x64\x65\x63ision_record\x18\x01 \x01(\x0cR\x0e\x64\x65\x63isionRecord\x12\x1f\n\x0b\x64\x65\x63ision_id\x18\x02 \x01(\tR\ndecisionId\x12\x32\n\x07outcome\x18\x03 \x01(\x0e\x32\x18.finmesh.risk.v1.OutcomeR\x07outcome\x12!\n\x0creason_codes\x18\x04 \x03(\tR\x0breasonCodes\x12\x19\n\x05score\x18\x05 \x01(\x01H\x00R\x05score\x88\x01\x01\x12@\n\x0c\x64\x65gradations\x18\x06 \x03(\x0e\x32\x1c.finmesh.risk.v1.DegradationR\x0c\x64\x65gradations\x12\x1a\n\x08replayed\x18\x07 \x01(\x08R\x08replayedB\x08\n\x06_score\"I\n\x13ScorePacs008Request\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1a\n\x08\x64ocument\x18\x02 \x01(\x0cR\x08\x64ocument\"P\n\x14ScorePacs008Response\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\x1e.finmesh.risk.v1.Pacs008ResultR\x07results\"\x9d\x01\n\rPacs008Result\x12\x14\n\x05index\x18\x01 \x01(\rR\x05index\x12G\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32).finmesh.risk.v1.ScoreTransactionResponseH\x00R\x08\x64\x65\x63ision\x12#\n\x0c\x65rror_reason\x18\x03 \x01(\tH\x00R\x0b\x65rrorReasonB\x08\n\x06result\"\x99\x01\n\x12GetDecisionRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12!\n\x0b\x64\x65\x63ision_id\x18\x02 \x01(\tH\x00R\ndecisionId\x12\x42\n\x08identity\x18\x03 \x01(\x0b\x32$.finmesh.risk.v1.TransactionIdentityH\x00R\x08identityB\x04\n\x02\x62y\">\n\x13GetDecisionResponse\x12\'\n\x0f\x64\x65\x63ision_record\x18\x01 \x01(\x0cR\x0e\x64\x65\x63isionRecord\"Q\n\x16\x43hangeListEntryRequest\x12\x37\n\x05\x65ntry\x18\x01 \x01(\x0b\x32!.finmesh.risk.v1.ListEntryChangedR\x05\x65ntry\"\x19\n\x17\x43hangeListEntryResponse\"\x9e\x01\n\x10TestRulesRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x19\n\x08rule_set\x18\x02 \x01(\x0cR\x07ruleSet\x12\x30\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x05since\x12%\n\x0emost_decisions\x18\x04 \x01(\rR\rmostDecisions\"\xc3\x04\n\x11TestRulesResponse\x12\x38\n\x07present\x18\x01 \x01(\x0b\x32\x1e.finmesh.risk.v1.RuleSetReportR\x07present\x12<\n\tcandidate\x18\x02 \x01(\x0b\x32\x1e.finmesh.risk.v1.RuleSetReportR\tcandidate\x12\x32\n\x05moved\x18\x03 \x03(\x0b\x32\x1c.finmesh.risk.v1.OutcomeMoveR\x05moved\x12!\n\x0c\x66raud_gained\x18\x04 \x01(\x03R\x0b\x66raudGained\x12\x1d\n\nfraud_lost\x18\x05 \x01(\x03R\tfraudLost\x12#\n\rcurrency_code\x18\x06 \x01(\tR\x0c\x63urrencyCode\x12\x1c\n\tdecisions\x18\x07 \x01(\x03R\tdecisions\x12\x19\n\x08left_out\x18\x08 \x01(\x03R\x07leftOut\x12?\n\rfirst_decided\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0c\x66irstDecided\x12=\n\x0clast_decided\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0blastDecided\x12\x1a\n\x08\x63omplete\x18\x0b \x01(\x08R\x08\x63omplete\x12&\n\x0fmade_by_present\x18\x0c \x01(\x03R\rmadeByPresent\x12\x1e\n\nreproduced\x18\r \x01(\x03R\nreproduced\"\xeb\x02\n\rRuleSetReport\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12\x39\n\x08outcomes\x18\x02 \x03(\x0b\x32\x1d.finmesh.risk.v1.OutcomeTotalR\x08outcomes\x12!\n\x0c\x66raud_caught\x18\x03 \x01(\x03R\x0b\x66raudCaught\x12!\n\x0c\x66raud_missed\x18\x04 \x01(\x03R\x0b\x66raudMissed\x12,\n\x12\x66raud_caught_minor\x18\x05 \x01(\x03R\x10\x66raudCaughtMinor\x12,\n\x12\x66raud_missed_minor\x18\x06 \x01(\x03R\x10\x66raudMissedMinor\x12\x32\n\x15genuine_with_friction\x18\x07 \x01(\x03R\x13genuineWithFriction\x12/\n\x05rules\x18\x08 \x03(\x0b\x32\x19.finmesh.risk.v1.RuleHitsR\x05rules\"{\n\x0cOutcomeTotal\x12\x32\n\x07outcome\x18\x01 \x01(\x0e\x32\x18.finmesh.risk.v1.OutcomeR\x07outcome\x12\x14\n\x05\x63ount\x18\x02 \x01(\x03R\x05\x63ount\x12!\n\x0c\x61mount_minor\x18\x03 \x01(\x03R\x0b\x61mountMinor\"Q\n\x08RuleHits\x12\x12\n\x04rule\x18\x01 \x01(\tR\x04rule\x12\x12\n\x04hits\x18\x02 \x01(\x03R\x04hits\x12\x1d\n\nfraud_hits\x18\x03 \x01(\x03R\tfraudHits\"\x8f\x01\n\x0bOutcomeMove\x12\x32\n\x07present\x18\x01 \x01(\x0e\x32\x18.finmesh.risk.v1.OutcomeR\x07present\x12\x36\n\tcandidate\x18\x02 \x01(\x0e\x32\x18.finmesh.risk.v1.OutcomeR\tcandidate\x12\x14\n\x05\x63ount\x18\x03 \x01(\x03R\x05\x63ount2\xee\x03\n\x12RiskScoringService\x12g\n\x10ScoreTransaction\x12(.finmesh.risk.v1.ScoreTransactionRequest\x1a).finmesh.risk.v1.ScoreTransactionResponse\x12[\n\x0cScorePacs008\x12$.finmesh.risk.v1.ScorePacs008Request\x1a%.finmesh.risk.v1.ScorePacs008Response\x12X\n\x0bGetDecision\x12#.finmesh.risk.v1.GetDecisionRequest\x1a$.finmesh.risk.v1.GetDecisionResponse\x12\x64\n\x0f\x43hangeListEntry\x12\'.finmesh.risk.v1.ChangeListEntryRequest\x1a(.finmesh.risk.v1.ChangeListEntryResponse\x12R\n\tTestRules\x12!.finmesh.risk.v1.TestRulesRequest\x1a\".finmesh.risk.v1.TestRulesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'finmesh.risk.v1.risk_scoring_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCORETRANSACTIONREQUEST']._serialized_start=164
-  _globals['_SCORETRANSACTIONREQUEST']._serialized_end=275
-  _globals['_SCORETRANSACTIONRESPONSE']._serialized_start=278
-  _globals['_SCORETRANSACTIONRESPONSE']._serialized_end=596
-  _globals['_SCOREPACS008REQUEST']._serialized_start=598
-  _globals['_SCOREPACS008REQUEST']._serialized_end=671
-  _globals['_SCOREPACS008RESPONSE']._serialized_start=673
-  _globals['_SCOREPACS008RESPONSE']._serialized_end=753
-  _globals['_PACS008RESULT']._serialized_start=756
-  _globals['_PACS008RESULT']._serialized_end=913
-  _globals['_GETDECISIONREQUEST']._serialized_start=916
-  _globals['_GETDECISIONREQUEST']._serialized_end=1069
-  _globals['_GETDECISIONRESPONSE']._serialized_start=1071
-  _globals['_GETDECISIONRESPONSE']._serialized_end=1133
-  _globals['_CHANGELISTENTRYREQUEST']._serialized_start=1135
-  _globals['_CHANGELISTENTRYREQUEST']._serialized_end=1216
-  _globals['_CHANGELISTENTRYRESPONSE']._serialized_start=1218
-  _globals['_CHANGELISTENTRYRESPONSE']._serialized_end=1243
-  _globals['_RISKSCORINGSERVICE']._serialized_start=1246
-  _globals['_RISKSCORINGSERVICE']._serialized_end=1656
+  _globals['_SCORETRANSACTIONREQUEST']._serialized_start=197
+  _globals['_SCORETRANSACTIONREQUEST']._serialized_end=308
+  _globals['_SCORETRANSACTIONRESPONSE']._serialized_start=311
+  _globals['_SCORETRANSACTIONRESPONSE']._serialized_end=629
+  _globals['_SCOREPACS008REQUEST']._serialized_start=631
+  _globals['_SCOREPACS008REQUEST']._serialized_end=704
+  _globals['_SCOREPACS008RESPONSE']._serialized_start=706
+  _globals['_SCOREPACS008RESPONSE']._serialized_end=786
+  _globals['_PACS008RESULT']._serialized_start=789
+  _globals['_PACS008RESULT']._serialized_end=946
+  _globals['_GETDECISIONREQUEST']._serialized_start=949
+  _globals['_GETDECISIONREQUEST']._serialized_end=1102
+  _globals['_GETDECISIONRESPONSE']._serialized_start=1104
+  _globals['_GETDECISIONRESPONSE']._serialized_end=1166
+  _globals['_CHANGELISTENTRYREQUEST']._serialized_start=1168
+  _globals['_CHANGELISTENTRYREQUEST']._serialized_end=1249
+  _globals['_CHANGELISTENTRYRESPONSE']._serialized_start=1251
+  _globals['_CHANGELISTENTRYRESPONSE']._serialized_end=1276
+  _globals['_TESTRULESREQUEST']._serialized_start=1279
+  _globals['_TESTRULESREQUEST']._serialized_end=1437
+  _globals['_TESTRULESRESPONSE']._serialized_start=1440
+  _globals['_TESTRULESRESPONSE']._serialized_end=2019
+  _globals['_RULESETREPORT']._serialized_start=2022
+  _globals['_RULESETREPORT']._serialized_end=2385
+  _globals['_OUTCOMETOTAL']._serialized_start=2387
+  _globals['_OUTCOMETOTAL']._serialized_end=2510
+  _globals['_RULEHITS']._serialized_start=2512
+  _globals['_RULEHITS']._serialized_end=2593
+  _globals['_OUTCOMEMOVE']._serialized_start=2596
+  _globals['_OUTCOMEMOVE']._serialized_end=2739
+  _globals['_RISKSCORINGSERVICE']._serialized_start=2742
+  _globals['_RISKSCORINGSERVICE']._serialized_end=3236
 # @@protoc_insertion_point(module_scope)

@@ -55,6 +55,11 @@ class RiskScoringServiceStub:
                 request_serializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.ChangeListEntryRequest.SerializeToString,
                 response_deserializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.ChangeListEntryResponse.FromString,
                 _registered_method=True)
+        self.TestRules = channel.unary_unary(
+                '/finmesh.risk.v1.RiskScoringService/TestRules',
+                request_serializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesRequest.SerializeToString,
+                response_deserializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesResponse.FromString,
+                _registered_method=True)
 
 
 class RiskScoringServiceServicer:
@@ -91,6 +96,15 @@ class RiskScoringServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TestRules(self, request, context):
+        """Runs a rule set over recorded decisions beside the one in force and says what would change. Changes nothing.
+        Errors: INVALID_ARGUMENT reason INVALID_RULE_SET naming node, row and column; RESOURCE_EXHAUSTED reason RULE_TEST_RUNNING while another
+        test runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RiskScoringServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +127,11 @@ def add_RiskScoringServiceServicer_to_server(servicer, server):
                     servicer.ChangeListEntry,
                     request_deserializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.ChangeListEntryRequest.FromString,
                     response_serializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.ChangeListEntryResponse.SerializeToString,
+            ),
+            'TestRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestRules,
+                    request_deserializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesRequest.FromString,
+                    response_serializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -224,6 +243,33 @@ class RiskScoringService:
             '/finmesh.risk.v1.RiskScoringService/ChangeListEntry',
             finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.ChangeListEntryRequest.SerializeToString,
             finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.ChangeListEntryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.risk.v1.RiskScoringService/TestRules',
+            finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesRequest.SerializeToString,
+            finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesResponse.FromString,
             options,
             channel_credentials,
             insecure,

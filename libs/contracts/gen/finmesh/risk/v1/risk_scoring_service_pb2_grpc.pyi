@@ -44,6 +44,11 @@ class RiskScoringServiceStub:
     """Returns a stored decision. NOT_FOUND reason DECISION_UNKNOWN when none is stored inside the dedupe horizon."""
     ChangeListEntry: _grpc.UnaryUnaryMultiCallable[_risk_scoring_service_pb2.ChangeListEntryRequest, _risk_scoring_service_pb2.ChangeListEntryResponse]
     """Sets or removes an entry of a block list or of the trusted payees."""
+    TestRules: _grpc.UnaryUnaryMultiCallable[_risk_scoring_service_pb2.TestRulesRequest, _risk_scoring_service_pb2.TestRulesResponse]
+    """Runs a rule set over recorded decisions beside the one in force and says what would change. Changes nothing.
+    Errors: INVALID_ARGUMENT reason INVALID_RULE_SET naming node, row and column; RESOURCE_EXHAUSTED reason RULE_TEST_RUNNING while another
+    test runs.
+    """
 
 @_typing.type_check_only
 class RiskScoringServiceAsyncStub(RiskScoringServiceStub):
@@ -61,6 +66,11 @@ class RiskScoringServiceAsyncStub(RiskScoringServiceStub):
     """Returns a stored decision. NOT_FOUND reason DECISION_UNKNOWN when none is stored inside the dedupe horizon."""
     ChangeListEntry: _aio.UnaryUnaryMultiCallable[_risk_scoring_service_pb2.ChangeListEntryRequest, _risk_scoring_service_pb2.ChangeListEntryResponse]  # type: ignore[assignment]
     """Sets or removes an entry of a block list or of the trusted payees."""
+    TestRules: _aio.UnaryUnaryMultiCallable[_risk_scoring_service_pb2.TestRulesRequest, _risk_scoring_service_pb2.TestRulesResponse]  # type: ignore[assignment]
+    """Runs a rule set over recorded decisions beside the one in force and says what would change. Changes nothing.
+    Errors: INVALID_ARGUMENT reason INVALID_RULE_SET naming node, row and column; RESOURCE_EXHAUSTED reason RULE_TEST_RUNNING while another
+    test runs.
+    """
 
 class RiskScoringServiceServicer(metaclass=_abc_1.ABCMeta):
     """Decides on transactions, synchronously. The same transaction gets the same decision here and on the stream."""
@@ -99,5 +109,16 @@ class RiskScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_risk_scoring_service_pb2.ChangeListEntryResponse, _abc.Awaitable[_risk_scoring_service_pb2.ChangeListEntryResponse]]:
         """Sets or removes an entry of a block list or of the trusted payees."""
+
+    @_abc_1.abstractmethod
+    def TestRules(
+        self,
+        request: _risk_scoring_service_pb2.TestRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_risk_scoring_service_pb2.TestRulesResponse, _abc.Awaitable[_risk_scoring_service_pb2.TestRulesResponse]]:
+        """Runs a rule set over recorded decisions beside the one in force and says what would change. Changes nothing.
+        Errors: INVALID_ARGUMENT reason INVALID_RULE_SET naming node, row and column; RESOURCE_EXHAUSTED reason RULE_TEST_RUNNING while another
+        test runs.
+        """
 
 def add_RiskScoringServiceServicer_to_server(servicer: RiskScoringServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,135 @@
+"""RPC TestRules: what a rule set would have decided, beside the one in force, over recorded decisions.
+
+One test at a time, in slices, numpy in a thread: synchronous decisions share the process. Memory is bounded by the most decisions. The time
+to read is bounded too, so that a long history gives an incomplete answer, declared as such, rather than none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+from meshkit.clock import Clock
+from meshkit.errors import FieldViolation, InvalidArgument, Overloaded
+
+from risk_scoring.domain.backtest import compare
+from risk_scoring.domain.history import KnownFraud, PastDecision, RuleTest, Slice
+from risk_scoring.domain.request_columns import KNOWN_COLUMNS
+from risk_scoring.domain.rules import RuleSet
+from risk_scoring.domain.snapshot import Snapshot
+from risk_scoring.ports import DecisionHistory
+
+INVALID_RULE_TEST = "INVALID_RULE_TEST"
+MOST_DECISIONS = 200_000
+MOST_BYTES = 256 * 1024
+_ROWS = 2_000  # decided together
+_SHARE_TO_READ = 0.5  # of the caller's time, for decisions; labels and rules take the rest
+
+
+class TestRules:
+    """``horizon_s``: how much older than its decision a transaction can be, and so a label that came before the decision."""
+
+    def __init__(self, history: DecisionHistory, snapshot: Callable[[], Snapshot], clock: Clock, horizon_s: int) -> None:
+        self._history = history
+        self._snapshot = snapshot
+        self._clock = clock
+        self._horizon_s = horizon_s
+        self._running = asyncio.Lock()
+
+    async def __call__(self, tenant: str, document: bytes, since_s: float, most: int, remaining_s: float) -> RuleTest:
+        """Test the rule set of a JDM document on a tenant's decisions since then, at most ``most`` (0: as many as may be).
+
+        Raises InvalidArgument (INVALID_RULE_SET, INVALID_RULE_TEST), Overloaded (RULE_TEST_RUNNING), Unavailable.
+        """
+        until_s = self._clock.monotonic_s() + remaining_s * _SHARE_TO_READ
+        _check(document, since_s, most, self._clock.now_s())
+        if self._running.locked():
+            raise Overloaded("another test of rules runs", reason="RULE_TEST_RUNNING", retry_after_s=5.0)
+        async with self._running:
+            snapshot = self._snapshot()
+            candidate = await asyncio.to_thread(RuleSet.load, document, KNOWN_COLUMNS)
+            past = await self._past(_Past(tenant, since_s, snapshot), most or MOST_DECISIONS, until_s)
+            frauds = await self._frauds(past)
+            whole = compare(snapshot.rules, candidate, Slice.of((), snapshot.rates, "").recorded)
+            for each in past.slices:
+                whole += await asyncio.to_thread(compare, snapshot.rules, candidate, each.labelled(frauds))
+        decisions = len(past.seen) - past.left_out
+        return RuleTest(whole, snapshot.rates.reference, decisions, past.left_out, past.first_s, past.last_s, past.complete)
+
+    async def _past(self, past: _Past, most: int, until_s: float) -> _Past:
+        """Read an equal share from every partition: accounts are spread over them by hash."""
+        partitions = await self._history.partitions()
+        for number, partition in enumerate(partitions):
+            past.room = -(-(most - len(past.seen)) // (len(partitions) - number))
+            async with aclosing(self._history.decisions(partition, past.since_s)) as batches:
+                async for batch in batches:
+                    if not past.take(batch) or self._clock.monotonic_s() > until_s:
+                        past.complete = False
+                        break
+            past.keep()
+        return past
+
+    async def _frauds(self, past: _Past) -> frozenset[bytes]:
+        """Return which of the decisions are known to be fraud by now."""
+        known = KnownFraud(past.seen, self._clock.now_s())
+        for partition in await self._history.partitions():
+            async with aclosing(self._history.labels(partition, past.since_s - self._horizon_s)) as batches:
+                async for labels in batches:
+                    for label in labels:
+                        known.add(label)
+        return known.decisions()
+
+
+class _Past:
+    """A tenant's decisions, as far as there is room; the first record of an id is the decision."""
+
+    def __init__(self, tenant: str, since_s: float, snapshot: Snapshot) -> None:
+        self.since_s = since_s
+        self.slices: list[Slice] = []
+        self.seen: set[bytes] = set()
+        self.left_out = 0
+        self.first_s = self.last_s = 0.0
+        self.complete = True
+        self.room = 0
+        self._tenant = tenant
+        self._snapshot = snapshot
+        self._held: list[PastDecision] = []
+
+    def take(self, batch: Sequence[PastDecision]) -> bool:
+        """Take what is new and ours; False when there was no room for something."""
+        for each in batch:
+            if each.tenant != self._tenant or each.decided_time_s < self.since_s or each.decision_id in self.seen:
+                continue
+            if self.room == 0:
+                return False
+            self.room -= 1
+            self.seen.add(each.decision_id)
+            if each.comparable:
+                self._held.append(each)
+            else:
+                self.left_out += 1
+        if len(self._held) >= _ROWS:
+            self.keep()
+        return True
+
+    def keep(self) -> None:
+        """Turn what was taken into columns: a fraction of the memory."""
+        if self._held:
+            times = [each.decided_time_s for each in self._held]
+            self.first_s = min(times) if not self.slices else min(self.first_s, *times)
+            self.last_s = max(self.last_s, *times)
+            self.slices.append(Slice.of(self._held, self._snapshot.rates, self._snapshot.rules.version))
+            self._held = []
+
+
+def _check(document: bytes, since_s: float, most: int, now_s: float) -> None:
+    wrong = []
+    if not 0 < len(document) <= MOST_BYTES:
+        wrong.append(FieldViolation("rule_set", f"needs 1 to {MOST_BYTES} bytes"))
+    if not 0 < since_s <= now_s:
+        wrong.append(FieldViolation("since", "is required and lies in the past"))
+    if not 0 <= most <= MOST_DECISIONS:
+        wrong.append(FieldViolation("most_decisions", f"is at most {MOST_DECISIONS}"))
+    if wrong:
+        raise InvalidArgument("the test of rules cannot run", reason=INVALID_RULE_TEST, violations=tuple(wrong))
