@@ -25,6 +25,7 @@ class OnTransactionAuthorizationRequested:
 
     async def assigned(self, partition: int) -> None:
         """Take a partition over: whatever was decided for it without this process is known before its first record."""
+        self._decided_on.pop(partition, None)
         await self._restorer.take_over(partition)
 
     async def decide(self, requests: Sequence[Request], published: Mapping[int, int], timeline: Timeline) -> list[Verdict]:
@@ -42,5 +43,7 @@ class OnTransactionAuthorizationRequested:
         """Raise StoreForgotten when the store forgot since the last batch was decided.
 
         Called while the batch stands in the log uncommitted: a restore that begins later waits for it, one that began before shows here.
+        A batch of nothing but dead letters owes the store nothing.
         """
-        await self._store.confirm(self._decided_on[partition])
+        if partition in self._decided_on:
+            await self._store.confirm(self._decided_on[partition])
