@@ -10,6 +10,7 @@ from meshkit.errors import Unavailable
 from risk_scoring.domain.decision import Verdict
 from risk_scoring.steps import outage
 from risk_scoring.steps.outage import Outage
+from risk_scoring.steps.restore import Restorer
 
 from tests.protocol.desks import Desk, desk
 from tests.protocol.makers import payment, request
@@ -70,7 +71,7 @@ async def test_the_outage_begins_when_what_the_store_decided_has_arrived(private
             at.log.write, at.outage_log.enter = late, entered  # type: ignore[method-assign]
             calling = asyncio.create_task(at.score(request(payment(1)), 5.0))
             await sending.wait()
-            at.outage.store_failed(GONE)
+            at.outage._begin(GONE.reason)
             asyncio.get_running_loop().call_later(0.02, arrived.set)
             await held(at)
             assert known == [(await calling).decision]
@@ -90,7 +91,7 @@ async def test_what_the_store_decided_is_not_sent_after_the_outage_began(private
 
             async def slow(*args: object, **options: object) -> list[Verdict]:
                 verdicts = await decide(*args, **options)  # type: ignore[arg-type]
-                at.outage.store_failed(GONE)
+                at.outage._begin(GONE.reason)
                 return verdicts
 
             at.decider.decide = slow  # type: ignore[method-assign,assignment]
@@ -102,3 +103,57 @@ async def test_what_the_store_decided_is_not_sent_after_the_outage_began(private
         await work
 
     await assert_fails_without("D22", check, swapped(Outage, "publish", whatever))
+
+
+async def test_a_store_that_answers_late_is_not_down(private_redis: PrivateRedis) -> None:
+    """To take the partitions from the stream because calls had little time makes a busy store busier: it ended in a circle once."""
+
+    async def check() -> None:
+        async with desk(private_redis) as at:
+            for _ in range(3):
+                at.outage.store_failed(GONE)
+                at.shelf.clock.advance(0.3)
+                if at.outage._doubting is not None:
+                    await at.outage._doubting
+            assert at.outage_log.entered == 0
+            assert not at.outage.active
+
+    async def never(self: Restorer, within_s: float) -> bool:
+        return False
+
+    await assert_fails_without("D22", check, swapped(Restorer, "answers", never))
+
+
+async def test_a_store_that_is_too_slow_for_every_call_is_as_good_as_down(private_redis: PrivateRedis) -> None:
+    async def check() -> None:
+        async with desk(private_redis) as at:
+            for _ in range(10):
+                at.outage.store_failed(GONE)
+                at.shelf.clock.advance(0.3)
+            async with asyncio.timeout(5):
+                while not at.outage_log.entered:
+                    await asyncio.sleep(0.005)
+
+    async def check_in_time() -> None:
+        try:
+            await check()
+        except TimeoutError:
+            raise AssertionError("the outage never began") from None
+
+    await assert_fails_without("D22", check_in_time, swapped(outage, "_TOO_SLOW_S", 1e9))
+
+
+async def test_failures_long_apart_are_no_outage(private_redis: PrivateRedis) -> None:
+    async def check() -> None:
+        async with desk(private_redis) as at:
+            for _ in range(3):
+                at.outage.store_failed(GONE)
+                at.shelf.clock.advance(60.0)
+            assert not at.outage.active
+
+    def forgetful(self: Outage, error: Unavailable) -> None:
+        self._failed_last_s = self._clock.monotonic_s()
+        original(self, error)
+
+    original = Outage.store_failed
+    await assert_fails_without("D22", check, swapped(Outage, "store_failed", forgetful))

@@ -115,8 +115,10 @@ class RestoreTarget(Protocol):
         """Return the last offset up to which the store knows all decisions of a partition, -1 for none."""
         ...
 
-    async def restore(self, token: str, records: Sequence[RestoredRecord], partition: int, next_offset: int) -> tuple[int, int]:
-        """Put decisions back; returns (decisions, deltas)."""
+    async def restore(
+        self, token: str, records: Sequence[RestoredRecord], partition: int, next_offset: int, first_offset: int
+    ) -> tuple[int, int]:
+        """Put decisions back; returns (decisions, deltas). Raises Unavailable when the store lacks what stands before ``first_offset``."""
         ...
 
 

@@ -105,9 +105,14 @@ class RedisFeatureStore:
         value = await self.link.command("HGET", self.link.prefix + "published", partition)
         return int(value) if value else -1
 
-    async def restore(self, token: str, records: Sequence[RestoredRecord], partition: int, next_offset: int) -> tuple[int, int]:
-        """Rule D9: put published decisions back; returns (decisions restored, deltas replayed). Needs the restore lock's token."""
-        header = _pack([int(self._clock.now_s()), self._horizon_s, partition, next_offset])
+    async def restore(
+        self, token: str, records: Sequence[RestoredRecord], partition: int, next_offset: int, first_offset: int = 0
+    ) -> tuple[int, int]:
+        """Rule D9: put published decisions back; returns (decisions restored, deltas replayed). Needs the restore lock's token.
+
+        ``first_offset``: where the records were read from. A store that does not know what stands before it is refused: it forgot meanwhile.
+        """
+        header = _pack([int(self._clock.now_s()), self._horizon_s, partition, next_offset, first_offset])
         decisions, deltas = await self.link.evaluate("restore", self.link.prefix, token, header, _pack(records))
         return int(decisions), int(deltas)
 

@@ -27,7 +27,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from risk_scoring.ports import StoreForgotten
 
-_LOCK_MS = 30_000
+_LOCK_MS = 6_000  # renewed while it is held; a holder that dies, or Redis with it, blocks the others this long
 
 
 def _script(name: str) -> str:

@@ -28,6 +28,8 @@ from risk_scoring.steps.restore import Restorer
 
 log = logging.getLogger(__name__)
 _PROBE_S = 0.2
+_ANSWER_S = 0.2  # within which a store that is up answers
+_TOO_SLOW_S = 2.0  # of nothing but late answers: for calls that is as good as down
 _CLOCKS_S = 300  # an event may lie this far in the future, so that its decision is that much older than it
 
 
@@ -54,6 +56,8 @@ class Outage:
         self._health = health
         self._after_s = after_s
         self._failing_since_s: float | None = None
+        self._failed_last_s = 0.0
+        self._doubting: asyncio.Task[None] | None = None
         self._way_back: asyncio.Task[None] | None = None
         self._restoring: asyncio.Task[None] | None = None
         self._deciding = 0
@@ -72,13 +76,29 @@ class Outage:
         self._failing_since_s = None
 
     def store_failed(self, error: MeshError) -> None:
-        """Note a failure; after some time of nothing but failures the outage begins."""
+        """Note a failure. The outage begins when the store does not answer at all any more, or was too slow for every call for long.
+
+        A call has little time, and a busy store may be late for a few: to take the partitions from the stream for that makes it worse.
+        """
         now_s = self._clock.monotonic_s()
-        if self._failing_since_s is None:
+        if self._failing_since_s is None or now_s - self._failed_last_s > _TOO_SLOW_S:
             self._failing_since_s = now_s
-        if self._way_back is None and now_s - self._failing_since_s >= self._after_s:
-            self._health.degraded("redis", error.reason)
-            self._way_back = asyncio.create_task(self._return(), name="way back from the outage")
+        self._failed_last_s = now_s
+        failing_s = now_s - self._failing_since_s
+        if self.active or failing_s < self._after_s:
+            return
+        if failing_s >= _TOO_SLOW_S:
+            self._begin(error.reason)
+        elif self._doubting is None or self._doubting.done():
+            self._doubting = asyncio.create_task(self._doubt(error.reason), name="doubt")
+
+    async def _doubt(self, reason: str) -> None:
+        if not await self._restorer.answers(_ANSWER_S) and not self.active:
+            self._begin(reason)
+
+    def _begin(self, reason: str) -> None:
+        self._health.degraded("redis", reason)
+        self._way_back = asyncio.create_task(self._return(), name="way back from the outage")
 
     def store_forgot(self, error: MeshError) -> None:
         """Note that the store answers but has to be restored first; begins to restore it."""
@@ -147,7 +167,7 @@ class Outage:
 
     async def aclose(self) -> None:
         """Stop looking for the way back."""
-        tasks = [task for task in (self._way_back, self._restoring) if task is not None]
+        tasks = [task for task in (self._way_back, self._restoring, self._doubting) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from meshkit.errors import MeshError
 
@@ -19,6 +19,7 @@ from risk_scoring.ports import DecisionLog, RestorableStore, RestoreTarget
 
 log = logging.getLogger(__name__)
 _WAIT_S = 0.1
+_RENEW_S = 1.5
 
 
 class Restorer:
@@ -49,10 +50,31 @@ class Restorer:
             if token is not None:
                 break
             await asyncio.sleep(_WAIT_S)
+        done = asyncio.Event()
+        renewing = asyncio.create_task(self._renew(token, done), name="restore lock")
         try:
             yield token
         finally:
+            done.set()
+            await asyncio.gather(renewing, return_exceptions=True)
             await self._link.unlock(token)
+
+    async def _renew(self, token: str, done: asyncio.Event) -> None:
+        """Keep a lock that is short, because it outlives its holder. Whoever loses it is refused by the script."""
+        with suppress(MeshError):
+            while not done.is_set():
+                await self._link.hold(token)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(done.wait(), _RENEW_S)
+
+    async def answers(self, within_s: float) -> bool:
+        """Say whether the store answers at all, restored or not."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._link.adopt()
+        except (MeshError, TimeoutError):
+            return False
+        return True
 
     async def _settle(self, token: str) -> None:
         """Restore the store, or look for what was published after somebody else's restore: a decision of ours, perhaps."""
@@ -87,10 +109,11 @@ class Restorer:
                 if record.observation.decision_id not in seen:  # the first record of an id is the decision
                     seen.add(record.observation.decision_id)
                     fresh.append(record)
-            restored, replayed = await self._store.restore(token, fresh, partition, next_offset)
+            restored, replayed = await self._store.restore(token, fresh, partition, next_offset, first)
+            first = next_offset
             decisions, deltas = decisions + restored, deltas + replayed
         if decisions or deltas:
-            log.info("restored partition %s from offset %s: %s decisions, %s deltas", partition, first, decisions, deltas)
+            log.info("restored partition %s up to offset %s: %s decisions, %s deltas", partition, first, decisions, deltas)
 
     def _readable(self, records: Sequence[bytes], partition: int, next_offset: int) -> Iterator[RestoredRecord]:
         """Translate; bytes that are no decision record are left out: they must not keep the store down."""

@@ -1,6 +1,7 @@
 -- D9. Puts published decisions back into a store that forgot them. What the decision topic says first is what was decided.
 --
--- ARGV[1] prefix, ARGV[2] token of the restore lock, ARGV[3] MessagePack {now s, dedupe horizon s, decision partition, next offset},
+-- ARGV[1] prefix, ARGV[2] token of the restore lock, ARGV[3] MessagePack {now s, dedupe horizon s, decision partition, next offset,
+-- first offset: everything before it must be known, or the store forgot since the restore began},
 -- ARGV[4] MessagePack array of {transaction (see state.lua), decision, input partition or -1, input offset, time of the decision s}.
 -- Idempotent: an input offset at or below the last applied one, or a transaction whose vector is stored, is counted already. A synchronous decision
 -- older than the dedupe horizon has no vector any more: it is counted if the store was alive after it.
@@ -9,6 +10,9 @@ prefix = ARGV[1]
 local header, batch = unpack_(ARGV[3]), unpack_(ARGV[4])
 if redis.call('GET', prefix .. 'restoring') ~= ARGV[2] then return redis.error_reply('RESTORE the lock is held by somebody else') end
 local now, horizon_s, partition, next_offset = header[1], header[2], header[3], header[4]
+if tonumber(redis.call('HGET', prefix .. 'published', partition) or -1) < header[5] - 1 then
+  return redis.error_reply('RESTORE the store forgot what was put back before')
+end
 local alive = tonumber(redis.call('GET', prefix .. 'clock') or -1)
 local decisions, deltas = 0, 0
 for _, record in ipairs(batch) do
