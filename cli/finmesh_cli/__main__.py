@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from finmesh_cli.commands import decision, fsck, list_entry, proof, send, status, verify, watch
+from finmesh_cli.commands import decision, fsck, list_entry, proof, rules, send, status, verify, watch
 from finmesh_cli.failures import Readable
 from finmesh_cli.settings import Language, Settings, default_certs, default_language
 
@@ -17,6 +17,7 @@ app.command("send")(send.send)
 app.command("watch")(watch.watch)
 app.command("decision")(decision.decision)
 app.add_typer(list_entry.app, name="list")
+app.add_typer(rules.app, name="rules")
 app.command("fsck")(fsck.fsck)
 app.add_typer(verify.app, name="verify")
 app.add_typer(proof.app, name="proof")
@@ -35,7 +36,7 @@ def shared(
     purpose: Annotated[str, typer.Option(envvar="FINMESH_PURPOSE", help="why the data is used")] = "fraud-prevention",
     timeout_s: Annotated[float, typer.Option(envvar="FINMESH_TIMEOUT_S", min=0.01, max=600, help="of one call")] = 5.0,
 ) -> None:
-    """Send transactions, watch and explain decisions, check the audit log.
+    """Send transactions, watch and explain decisions, test rules, check the audit log.
 
     Exit status: 0 all is well, 1 something was tampered with, 2 wrong use, 3 something cannot be reached.
     """

@@ -28,8 +28,8 @@ class Gateway:
         self._stub: Any = pb_grpc.GatewayServiceStub(channel)
         self._headers = headers
 
-    async def _call(self, method: str, request: Any) -> Any:
-        answer = await getattr(self._stub, method)(request, metadata=self._headers)
+    async def _call(self, method: str, request: Any, timeout_s: float | None = None) -> Any:
+        answer = await getattr(self._stub, method)(request, metadata=self._headers, timeout=timeout_s)
         return answer.response
 
     async def score(self, transaction: transaction_pb2.TransactionAuthorizationRequested) -> risk.ScoreTransactionResponse:
@@ -46,6 +46,11 @@ class Gateway:
     async def change(self, entry: list_entry_pb2.ListEntryChanged) -> None:
         """Set or remove a list entry."""
         await self._call("ChangeListEntry", pb.ChangeListEntryRequest(request=risk.ChangeListEntryRequest(entry=entry)))
+
+    async def test_rules(self, request: risk.TestRulesRequest, timeout_s: float) -> risk.TestRulesResponse:
+        """Ask what a rule set would have decided."""
+        response: risk.TestRulesResponse = await self._call("TestRules", pb.TestRulesRequest(request=request), timeout_s)
+        return response
 
     async def records(self, tenant: str, decision_id: str) -> list[audit.Leaf]:
         """Return every leaf of the log about a decision, oldest first."""

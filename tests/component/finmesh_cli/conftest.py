@@ -107,6 +107,7 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
     asked: list[Any] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     stored: dict[str, bytes] = field(default_factory=dict)
+    rule_test: risk.TestRulesResponse = field(default_factory=risk.TestRulesResponse)
     by_uetr: dict[str, str] = field(default_factory=dict)
 
     def _note(self, request: Any) -> None:
@@ -175,6 +176,10 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
     async def ChangeListEntry(self, request: pb.ChangeListEntryRequest, context: Any) -> pb.ChangeListEntryResponse:
         self._note(request)
         return pb.ChangeListEntryResponse()
+
+    async def TestRules(self, request: pb.TestRulesRequest, context: Any) -> pb.TestRulesResponse:
+        self._note(request)
+        return pb.TestRulesResponse(response=self.rule_test)
 
     async def ListRecords(self, request: pb.ListRecordsRequest, context: Any) -> pb.ListRecordsResponse:
         self._note(request)
