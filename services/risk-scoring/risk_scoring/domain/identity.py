@@ -12,6 +12,7 @@ import struct
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from meshkit.errors import FieldViolation, InvalidArgument
@@ -30,6 +31,7 @@ _STAN = re.compile(r"[0-9]{6}")
 _RRN = re.compile(r"[0-9A-Za-z]{12}")
 _DATE = re.compile(r"[0-9]{8}")
 _MESSAGE_TYPE = re.compile(r"[0-9]{4}")
+_CARD = re.compile("\x1f".join(part.pattern for part in (_ACQUIRER, _STAN, _RRN, _DATE, _MESSAGE_TYPE)))  # all at once, as a rule valid
 _PLAIN_TEXT = re.compile(r"[!-~](?:[ -~]{0,33}[!-~])?")
 _KEY_HEADS = {count: struct.Struct(f">BB{count}H") for count in (2, 5, 6)}
 _FINGERPRINT_HEAD = struct.Struct(">BBqq11H")
@@ -130,6 +132,10 @@ def _packed(kind: bytes, parts: tuple[str, ...]) -> bytes:
 
 
 def _card_violations(card: CardIdentity) -> tuple[FieldViolation, ...]:
+    if _CARD.fullmatch(f"{card.acquirer_id}\x1f{card.stan}\x1f{card.rrn}\x1f{card.transmission_date}\x1f{card.message_type}") and _is_date(
+        card.transmission_date
+    ):
+        return ()
     wrong = []
     if not _ACQUIRER.fullmatch(card.acquirer_id):
         wrong.append(FieldViolation("identity.card.acquirer_id", "must be 1 to 11 digits"))
@@ -155,6 +161,7 @@ def _transfer_violations(transfer: CreditTransferIdentity) -> tuple[FieldViolati
     return tuple(wrong)
 
 
+@lru_cache(maxsize=64)
 def _is_date(text: str) -> bool:
     try:
         date(int(text[:4]), int(text[4:6]), int(text[6:]))
