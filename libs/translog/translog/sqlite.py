@@ -14,6 +14,8 @@ from pathlib import Path
 from translog.database import Row, Types
 from translog.errors import NotFoundError, StoreBusyError, StoreFailedError, TamperedError, TranslogError
 
+_CACHE_KIB = 65_536  # ids are random: every batch touches pages all over the indexes
+_CHECKPOINT_PAGES = 8_192  # 32 MiB of write-ahead log, so that a hot page is copied into the database once for many commits
 _DISK = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -36,6 +38,8 @@ class SqliteDatabase:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         except sqlite3.Error as error:
             os.close(lock)
             raise _translated(error) from error
