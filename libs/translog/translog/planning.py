@@ -14,6 +14,9 @@ from translog.entries import Batch, Entry, Gap, Keys, Kind, Poison, Record, Sour
 from translog.merkle import leaf_hash
 
 _LOOKUP = 500
+_NAMES = {kind: kind.value for kind in Kind}
+_NO_KEYS: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
+_NO_SOURCE: tuple[int | None, int | None, int | None] = (None, None, None)
 
 
 class LeafRow(NamedTuple):
@@ -107,21 +110,11 @@ class Planner:
     def _add(self, kind: Kind, body: bytes, keys: Keys | None, source: Source | None, hashed: bytes = b"") -> int:
         index = self._next
         self._next += 1
-        row = LeafRow(
-            leaf_index=index,
-            kind=kind.value,
-            body=body,
-            leaf_hash=hashed or leaf_hash(body),
-            event_id=keys.event_id if keys else None,
-            request_id=(keys.request_id or None) if keys else None,
-            decision_id=(keys.decision_id or None) if keys else None,
-            tenant=keys.tenant if keys else None,
-            source_id=self._source_id(source.topic, source.partition, source.topic_id) if source else None,
-            source_offset=source.offset if source else None,
-            source_position=source.position if source else None,
-            received_ms=self._received_ms,
-        )
-        self._leaves.append(row)
+        of_keys = (keys.event_id, keys.request_id or None, keys.decision_id or None, keys.tenant) if keys else _NO_KEYS
+        of_source = _NO_SOURCE
+        if source:
+            of_source = (self._source_id(source.topic, source.partition, source.topic_id), source.offset, source.position)
+        self._leaves.append(LeafRow(index, _NAMES[kind], body, hashed or leaf_hash(body), *of_keys, *of_source, self._received_ms))
         return index
 
     def _known_records(self, event_ids: Iterable[str]) -> dict[str, tuple[int, bytes]]:

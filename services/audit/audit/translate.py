@@ -7,7 +7,7 @@ from meshkit.audit.batch import BatchSigner
 from translog.entries import Keys, Kind
 from translog.reader import Leaf
 
-from audit.domain.ids import is_id, is_tenant
+from audit.domain.ids import are_ids, is_id, is_tenant
 from audit.domain.message import Envelope, UnusableError
 
 _KINDS = {
@@ -43,10 +43,10 @@ class ProtobufBatchCodec:
             message = AuditRecord.FromString(record)
         except (DecodeError, UnicodeDecodeError):
             raise UnusableError("NOT_A_RECORD") from None
-        optional = [text for text in (message.request_id, message.decision_id) if text]
-        if not is_id(message.audit_record_id) or not is_tenant(message.tenant) or not all(is_id(text) for text in optional):
+        event_id, request_id, decision_id, tenant = message.audit_record_id, message.request_id, message.decision_id, message.tenant
+        if not are_ids(event_id, request_id, decision_id) or not is_tenant(tenant):
             raise UnusableError("RECORD_MALFORMED")
-        return Keys(message.audit_record_id, message.request_id, message.decision_id, message.tenant)
+        return Keys(event_id, request_id, decision_id, tenant)
 
 
 def leaf_message(leaf: Leaf) -> pb.Leaf:

@@ -5,12 +5,18 @@ import re
 from meshkit.errors import InvalidArgument
 
 _ID = re.compile(r"[!-~]{1,128}")
+_IDS = [re.compile(r"[!-~]{1,128}" + r"\x1f[!-~]{0,128}" * count) for count in range(4)]
 _TENANT_CHARACTERS = 128
 
 
 def is_id(text: str) -> bool:
     """Whether text is 1 to 128 printable ASCII characters without spaces."""
     return _ID.fullmatch(text) is not None
+
+
+def are_ids(required: str, *optional: str) -> bool:
+    """Whether the first is an id and each other one is an id or empty; one look for all, since every record asks."""
+    return _IDS[len(optional)].fullmatch("\x1f".join((required, *optional))) is not None
 
 
 def is_tenant(text: str) -> bool:
