@@ -20,6 +20,7 @@ from simbank.driver.client import Credentials, ScoringClient
 
 from bench import site
 from bench.echo import Echo, served, tls
+from bench.processes import cores
 from bench.report import Figures, Target
 from bench.site import Site
 from bench.workload import Bank, build_bank
@@ -57,6 +58,7 @@ class Measured:
 
     calls: Calls = field(default_factory=Calls)
     echoes_s: list[float] = field(default_factory=list)
+    used: list[dict[str, float]] = field(default_factory=list)  # processor cores by process, during the calls of a round
 
     def by_trace_ms(self) -> dict[bytes, float]:
         """Latency of each answered call: replies and latencies are noted together."""
@@ -79,7 +81,9 @@ async def _measured(at: Site, bank: Bank, plan: Plan, say: Callable[[str], None]
         await _calls(corebank, bank, WARM_UP_S, plan.rate_per_s, Calls())
         await _echoes(echo, request, WARM_UP_S, plan.rate_per_s)
         for _ in range(ROUNDS):
+            before, began_s = at.usage(), time.monotonic()
             await _calls(corebank, bank, plan.seconds / ROUNDS, plan.rate_per_s, measured.calls)
+            measured.used.append(cores(before, at.usage(), time.monotonic() - began_s))
             measured.echoes_s += await _echoes(echo, request, plan.seconds / ROUNDS, plan.rate_per_s)
         say(f"{len(measured.calls.replies):,} calls answered")
     figures = await _figures(at, measured, plan)
@@ -172,5 +176,7 @@ async def _figures(at: Site, measured: Measured, plan: Plan) -> Figures:
     names = sorted({name for parts in waits.values() for name in parts})
     figures.notes["waits, p50 ms"] = ", ".join(f"{name} {np.median([parts[name] for parts in waits.values()]):.2f}" for name in names)
     figures.notes["calls, with a whole trace"] = f"{len(took_ms):,}, {len(waits):,}"
+    used = {name: float(np.mean([each[name] for each in measured.used])) for name in measured.used[0]}
+    figures.notes["processor cores used meanwhile"] = ", ".join(f"{name} {value:.2f}" for name, value in used.items() if value >= 0.005)
     figures.notes["p99 of the echo, ms"] = f"{np.quantile(measured.echoes_s, 0.99) * 1e3:.2f}"
     return figures
