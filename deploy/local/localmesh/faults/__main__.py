@@ -8,9 +8,10 @@ import typer
 from meshkit.telemetry import logs
 from rich.console import Console
 
-from localmesh.faults.campaign import Options, own_folder
+from localmesh.faults.campaign import Options
 from localmesh.faults.campaign import run as campaign
 from localmesh.faults.plan import sequence
+from localmesh.faults.table import own_folder
 from localmesh.fetch.once import MissingToolError
 from localmesh.places import Places
 from localmesh.supervisor import StartError

@@ -1,14 +1,9 @@
-"""One campaign from start to end: own folder, own mesh, load, faults, the wait, the verdict; nothing is left running.
-
-Surprising: our services are started without waiting for what they need, because any order of start and restart must work.
-"""
+"""One campaign from start to end: own mesh, load, faults, the wait, the verdict; nothing is left running."""
 
 import asyncio
 import datetime as dt
 import json
 import random
-import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,31 +18,25 @@ from translog.entries import Kind as Leaf
 from translog.errors import TranslogError
 
 from localmesh import launcher
-from localmesh.external import External
 from localmesh.faults import evidence
 from localmesh.faults.account import RECOVERY_LIMIT_S, Account, Known, Window, account, outside
-from localmesh.faults.inject import PROXY, Cut, Hit, Injector, down
+from localmesh.faults.inject import Cut, Hit, Injector, down
 from localmesh.faults.load import Load
 from localmesh.faults.plan import Fault
 from localmesh.faults.pulse import WINDOW_S, Pulse
-from localmesh.health import RedisHealth
+from localmesh.faults.table import table_of
 from localmesh.mainjob import evidence as letters
 from localmesh.mainjob import workload
 from localmesh.mainjob.site import Site
 from localmesh.places import Places
-from localmesh.ports import LOOPBACK, Ports, free_ports
-from localmesh.processes import table
-from localmesh.rows import Row
-from localmesh.servers import redis_row
+from localmesh.ports import Ports
 from localmesh.supervisor import Mesh
 from localmesh.tokens import issuer_key, mint
 
-KEPT_FOLDERS = 3
 GIVE_UP_S = 2 * RECOVERY_LIMIT_S
 SETTLE_S = 60.0
 _BEAT_S = 0.1
 _Answer = TypeVar("_Answer")
-_OURS = ("audit", "risk-stream", "risk-rpc", "gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +62,6 @@ async def run(options: Options, places: Places, console: Console) -> Account:
     console.print(f"{len(options.faults)} faults at {options.rate_per_s:g}/s in {places.var}", highlight=False, soft_wrap=True)
     async with Mesh(rows, places.var) as mesh, Load(site, await building, options.rate_per_s, options.seconds) as load:
         return await Campaign(site, mesh, load, Injector(mesh, cut, random.Random(options.seed)), console).run(options.faults)
-
-
-def table_of(site: Site, cut: Cut, seed: int) -> list[Row]:
-    """The process table with a proxy before Redis, without the tracing screen, and in no order among our services."""
-    proxy_port = free_ports(1)[0]
-    redis = redis_row(site.places, site.ports)
-    prepare = redis.prepare or (lambda: None)
-    proxy = Row(
-        name=PROXY,
-        command=(sys.executable, "-m", "localmesh.faults.slow", str(proxy_port), str(site.ports.redis), str(seed)),
-        ports={"redis": proxy_port},
-        needs=("redis",),
-        health=RedisHealth(LOOPBACK, proxy_port),
-    )
-
-    def prepared() -> None:
-        prepare()
-        cut.apply()
-
-    rows = table(site.places, site.ports, External(redis=f"redis://{LOOPBACK}:{proxy_port}/0"))
-    ours = [
-        replace(row, needs=(), env={**row.env, "OTEL_TRACES_EXPORTER": "none"}) if row.name in _OURS else row
-        for row in rows
-        if row.name != "zipkin"
-    ]
-    return [replace(redis, prepare=prepared), proxy, *ours]
 
 
 class Campaign:
@@ -256,13 +219,3 @@ async def _answered(ask: Callable[[], Awaitable[_Answer]], until_s: float) -> _A
             if time.time() >= until_s:
                 raise
         await asyncio.sleep(1.0)
-
-
-def own_folder(places: Places) -> Places:
-    """A folder of its own below `faults`; of the older ones the newest few stay."""
-    runs = places.var / "faults"
-    for path in sorted(runs.glob("*"))[: -(KEPT_FOLDERS - 1)]:
-        shutil.rmtree(path, ignore_errors=True)
-    own = runs / f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}"
-    own.mkdir(parents=True)
-    return replace(places, var=own)
