@@ -46,7 +46,12 @@ async def import_past(files: list[Path], mesh: Mesh) -> str:
         sys.executable, "-m", "risk_scoring.main.history", *map(str, files),
         env=mesh.env["risk-stream"], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    said, failed = await process.communicate()
+    try:
+        said, failed = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
     if process.returncode:
         raise StartError(f"the history was not imported: {failed.decode(errors='replace').strip()[-500:]}")
     return said.decode().strip()

@@ -42,6 +42,7 @@ from localmesh.tokens import issuer_key, mint
 KEPT_FOLDERS = 3
 INTERRUPTED = 130
 OVER = "over"
+IMPORT_ATTEMPTS, IMPORT_AGAIN_S = 5, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +85,16 @@ async def _run(options: Options, console: Console) -> int:
         status.write(places.status, mesh)
 
     console.print(f"{options.rate_per_s:g}/s for {options.seconds:g} s in {places.var}", highlight=False, soft_wrap=True)
-    bank = asyncio.create_task(asyncio.to_thread(workload.build_bank, round(options.rate_per_s * options.seconds), site.run))
+    prepared = asyncio.create_task(asyncio.to_thread(_prepare, round(options.rate_per_s * options.seconds), site))
     with status.held(places.var), _telemetry(site):
         async with AsyncExitStack() as stack:
             mesh = await stack.enter_async_context(Mesh(table(places, ports), places.var, changed))
-            await _lived_through(await bank, places.var, mesh, console)
+            bank, files = await prepared
+            await _lived_through(files, mesh, console)
             stack.callback(setattr, meter, "phase", OVER)
             meter.restarts = lambda: sum(slot.restarts for slot in mesh.slots.values())
             async with Screen(console, meter):
-                done = await replay(site, await bank, meter, options.rate_per_s, options.seconds)
+                done = await replay(site, bank, meter, options.rate_per_s, options.seconds)
                 report = await conclude(site, mesh, done, began_s, kept=options.keep)
             summary.show_report(report, console)
             if options.json_file is not None:
@@ -104,12 +106,26 @@ async def _run(options: Options, console: Console) -> int:
             return 0 if report.balance.even else 1
 
 
-async def _lived_through(bank: workload.Bank, folder: Path, mesh: Mesh, console: Console) -> None:
-    """Put the days before into the feature store."""
+def _prepare(wanted: int, site: Site) -> tuple[workload.Bank, list[Path]]:
+    """The bank and the files of its past, made while the mesh starts."""
+    bank = workload.build_bank(wanted, site.run)
+    return bank, bank.past.write(bank.translator, site.places.var)
+
+
+async def _lived_through(files: list[Path], mesh: Mesh, console: Console) -> None:
+    """Put the days before into the feature store. The import goes on where it stopped, so a server may die meanwhile."""
     began_s = time.monotonic()
-    files = await asyncio.to_thread(bank.past.write, bank.translator, folder)
-    said = await import_past(files, mesh)
+    for _ in range(IMPORT_ATTEMPTS - 1):
+        try:
+            said = await import_past(files, mesh)
+            break
+        except StartError:
+            await asyncio.sleep(IMPORT_AGAIN_S)
+    else:
+        said = await import_past(files, mesh)
     console.print(f"{said}  {time.monotonic() - began_s:.1f} s", highlight=False)
+    for file in files:
+        file.unlink()
 
 
 def _folder(places: Places) -> Places:

@@ -86,7 +86,7 @@ def show_report(report: Report, console: Console) -> None:
     where = report.trace_url if report.kept else f"{report.trace_url}  (the page is there with: make run KEEP=1)"
     for title, lines in (("audit proof", [report.proof]), (f"trace {where}", report.trace), ("by hand", report.by_hand)):
         if any(lines):
-            console.print(f"\n[bold]{title}[/]", highlight=False)
+            console.print(f"\n[bold]{title}[/]", highlight=False, soft_wrap=True)
             for line in lines:
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print()
