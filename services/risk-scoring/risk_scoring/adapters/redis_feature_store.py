@@ -110,7 +110,8 @@ class RedisFeatureStore:
     ) -> tuple[int, int]:
         """Rule D9: put published decisions back; returns (decisions restored, deltas replayed). Needs the restore lock's token.
 
-        ``first_offset``: where the records were read from. A store that does not know what stands before it is refused: it forgot meanwhile.
+        ``first_offset``: where the records were read from. A store that does not know what stands before it is refused: it forgot
+        meanwhile.
         """
         header = _pack([int(self._clock.now_s()), self._horizon_s, partition, next_offset, first_offset])
         decisions, deltas = await self.link.evaluate("restore", self.link.prefix, token, header, _pack(records))
