@@ -16,8 +16,16 @@ local loaded, dirty = {}, {}
 local floor, max, sqrt = math.floor, math.max, math.sqrt
 local pack, unpack_ = cmsgpack.pack, cmsgpack.unpack
 
+local EMPTY = pack({})
+
 local function fresh(t)
-  return { LAYOUT, floor(t / 3600), 0, 0, 0, 0, pack({}), pack({}), false, {}, {}, pack({}), t, 0, 0, {}, {} }
+  return { LAYOUT, floor(t / 3600), 0, 0, 0, 0, EMPTY, EMPTY, false, {}, {}, EMPTY, t, 0, 0, {}, {} }
+end
+
+-- Most entities have few tiles and no labels: what is empty is not unpacked.
+local function opened(packed)
+  if packed == EMPTY then return {} end
+  return unpack_(packed)
 end
 
 -- Returns the state under a key, or nil when the entity was never seen.
@@ -74,7 +82,7 @@ end
 local function recompute(state, hours, days)
   local hour = state[HOUR]
   local today = floor(hour / 24)
-  hours, days = hours or unpack_(state[HOUR_TILES]), days or unpack_(state[DAY_TILES])
+  hours, days = hours or opened(state[HOUR_TILES]), days or opened(state[DAY_TILES])
   local c24, s24, c7, s7, q, m = 0, 0, 0, 0, 0, 0
   for i = 1, #hours, 5 do
     local count, sum = hours[i + 1], hours[i + 2]
@@ -90,7 +98,7 @@ local function recompute(state, hours, days)
     end
   end
   local fraud, risk1, risk7, risk30 = 0, 0, 0, 0
-  local labels = unpack_(state[LABELS])
+  local labels = opened(state[LABELS])
   if #labels > 0 then
     for i = 1, #labels, 3 do
       if labels[i] > today - 30 then fraud = fraud + labels[i + 1] end
@@ -105,7 +113,7 @@ end
 local function advance(state, t)
   local hour = floor(t / 3600)
   if hour > state[HOUR] then
-    local hours = unpack_(state[HOUR_TILES])
+    local hours = opened(state[HOUR_TILES])
     if state[COUNT] ~= 0 or state[SUM] ~= 0 then add_tile(hours, state[HOUR], state[COUNT], state[SUM], state[SUMSQ], state[MAX]) end
     local cut, left = hour - HOURS, nil
     if #hours > 0 and hours[1] <= cut then
