@@ -54,8 +54,8 @@ def test_types_of_lifecycle_reports_have_the_numbers_of_the_wire():
 
 
 def test_the_script_writes_as_many_features_as_the_schema_names():
-    count = re.search(r"local FEATURES, NAN = (\d+)", (SCRIPTS / "observe.lua").read_text())
-    assert count is not None and int(count[1]) == features.COUNT
+    counts = re.search(r"local FEATURES, FORMAT, NAN = (\d+), '<' \.\. string\.rep\('f', (\d+)\)", (SCRIPTS / "observe.lua").read_text())
+    assert counts is not None and {int(counts[1]), int(counts[2])} == {features.COUNT}
     config = (ROOT / "models/repository/fraud/config.pbtxt").read_text()
     assert f'name: "FEATURES", data_type: TYPE_FP32, dims: [ -1, {features.COUNT} ]' in config
 
