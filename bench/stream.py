@@ -5,6 +5,7 @@ estimate; a backlog for the wanted time is loaded while the stream is down; the 
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -123,12 +124,12 @@ class _Run:
         """Decide a first part, report its labels, and estimate the rate."""
         share = min(self._plan.seconds, WARM_UP_S)
         part = await self._load(round(GUESS_RATE * share))
-        offset = await self._committed()
         samples = await rate.watched(self._committed, self._sent.offered, 120, self._clock)
         labels = report_labels(part.rows, np.random.default_rng(self._at.run & 0xFFFF_FFFF))
         async with self._producer() as producer:
             told = await producer.report_labels(part.rows, labels, np.arange(len(labels)))
-        per_s = rate.sustained(samples, self._sent.offered) if samples[-1].count > offset else GUESS_RATE
+        per_s = rate.sustained(samples, self._sent.offered)
+        per_s = GUESS_RATE if math.isnan(per_s) else per_s
         self._say(f"warm: about {per_s:,.0f}/s, {told} labels")
         return per_s
 

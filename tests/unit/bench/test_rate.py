@@ -52,6 +52,13 @@ async def test_watching_ends_so_long_after_the_first_progress() -> None:
     assert seen[-1].at_s - seen[1].at_s == pytest.approx(5)
 
 
+async def test_what_is_done_already_is_no_error() -> None:
+    async def count() -> int:
+        return 10
+
+    assert [sample.count for sample in await watched(count, 10, 5, FakeClock(), every_s=0)] == [10]
+
+
 async def test_a_counter_that_never_moves_is_an_error() -> None:
     clock = FakeClock()
 
