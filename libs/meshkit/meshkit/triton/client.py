@@ -1,11 +1,13 @@
 """Inference on Triton (KServe v2 over gRPC) with typed errors, deadlines and a circuit breaker.
 
 It sends Triton's own generated messages through ``MeshChannel``: the stock client builds an object per tensor and knows neither our
-deadlines nor our errors. Tensors travel as raw contents; outputs are read-only views of the response's bytes.
+deadlines nor our errors. Tensors travel as raw contents; outputs are read-only views of the response's bytes. An inference that is
+late is left to end by itself: tritonserver 2.51 was seen to crash after its clients cancelled calls.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -19,6 +21,7 @@ from meshkit.rpc import deadline
 from meshkit.rpc.channel import MeshChannel
 from meshkit.triton.breaker import CircuitBreaker
 
+_LINGER_S = 30.0  # how long a late inference may go on unheard before it is cancelled after all
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -29,6 +32,7 @@ class TritonClient:
         self._channel = MeshChannel(url, message_bytes=message_bytes)
         self._stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self.breaker = breaker or CircuitBreaker()
+        self._calls: set[asyncio.Future[Any]] = set()
 
     async def __aenter__(self) -> Self:
         """Return the client; it connects with the first call."""
@@ -51,18 +55,28 @@ class TritonClient:
             request.raw_input_contents.append(array.tobytes())
         with self.breaker.guard():
             budget_s = deadline.budget_s(timeout_s, margin_s=0.001, least_s=0.001)
+            metadata = tuple((headers or {}).items())
+            call = asyncio.ensure_future(self._stub.ModelInfer(request, timeout=timeout_s + _LINGER_S, metadata=metadata))
+            self._calls.add(call)
+            call.add_done_callback(self._ended)
+            await asyncio.wait({call}, timeout=budget_s)
+            if not call.done():
+                # A caller in a hurry says nothing about Triton.
+                reason = "DEADLINE_TOO_NEAR" if budget_s < timeout_s else None
+                raise DeadlineExceeded("the model server did not answer in time", reason=reason)
             try:
-                response = await self._stub.ModelInfer(request, timeout=budget_s, metadata=tuple((headers or {}).items()))
-            except DeadlineExceeded as error:
-                if budget_s < timeout_s:  # our caller was in a hurry; that says nothing about Triton
-                    raise DeadlineExceeded(error.message, reason="DEADLINE_TOO_NEAR") from None
-                raise
+                response = call.result()
             except MeshError as error:
                 raise _as_unavailable(error) from None
         return {
             output.name: np.frombuffer(raw, dtype=triton_to_np_dtype(output.datatype)).reshape(tuple(output.shape))
             for output, raw in zip(response.outputs, response.raw_output_contents, strict=True)
         }
+
+    def _ended(self, call: asyncio.Future[Any]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled():
+            call.exception()  # whoever waited was told; nobody may wait any more
 
     async def ready(self, model: str, version: str = "", timeout_s: float = 1.0) -> bool:
         """Return whether the model answers inference requests; False when the server does not answer."""
