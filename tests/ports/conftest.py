@@ -1,5 +1,5 @@
 """Fixtures that port suites share with the protocol tests."""
 
-from tests.protocol.conftest import fresh
+from tests.protocol.conftest import fresh, pytest_runtest_teardown
 
-__all__ = ["fresh"]
+__all__ = ["fresh", "pytest_runtest_teardown"]

@@ -80,7 +80,7 @@ def test_script_and_reference_agree(private_redis, history) -> None:
     ("old", "new"),
     [
         ("if hours[i] > hour - 24 then", "if hours[i] >= hour - 24 then"),
-        ("local cut = hour - HOURS", "local cut = hour - HOURS - 1"),
+        (" hour - HOURS", " hour - HOURS - 1"),
         ("if days[i] > today - 30 then", "if days[i] > today - 29 then"),
         ("if age < 600 then", "if age <= 700 then"),
     ],
