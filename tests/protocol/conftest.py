@@ -11,6 +11,7 @@ from meshkit.config import KafkaSettings
 from tests.protocol.loops import settings
 from tests.stack import Stack
 
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """Collect garbage behind a test with a broker, when its event loop is gone.
