@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+from meshkit.errors import MeshError
 from simbank.driver.producer import OpenLoopProducer
 from simbank.driver.watcher import DecisionWatcher
 from simbank.replay import Replay
@@ -57,6 +59,7 @@ async def replay(site: Site, bank: Bank, meter: Meter, rate_per_s: float, second
             calling = group.create_task(corebank.replay(work.calls, bank.translator, meter.calls, done.until_s, lambda: None))
             scattering = group.create_task(strays.scatter(work.plan, seconds))
             reporting = group.create_task(_report(producer, done))
+            counting = group.create_task(_count_audited(corebank, meter))
             await producer.replay(work.stream, meter.sent, duplicate_share=workload.DUPLICATE_SHARE)
             await asyncio.gather(scattering, reporting)
             await strays.contradict(_only_streamed(work, called))
@@ -64,7 +67,16 @@ async def replay(site: Site, bank: Bank, meter: Meter, rate_per_s: float, second
             await calling
             done.streamed = frozenset(meter.sent.intended_us)
             await _decided(watcher, len(done.streamed | set(meter.calls.replies)), done.until_s)
+            counting.cancel()
     return done
+
+
+async def _count_audited(corebank: CoreBank, meter: Meter) -> None:
+    """For the screen alone, until cancelled; an audit service that is down now answers later."""
+    while True:
+        await asyncio.sleep(_REPORT_EVERY_S)
+        with suppress(MeshError):
+            meter.audited = sum([(await corebank.statistics(tenant)).records for tenant in corebank.tenants])
 
 
 def _only_streamed(work: Workload, called: set[bytes]) -> Replay:
