@@ -149,7 +149,7 @@ async def test_a_label_counts_from_the_time_it_is_known(private_redis) -> None:
             assert letters.reasons == ["IN_THE_FUTURE"]
             assert (feature(before.vectors, "c_fraud_30d"), feature(after.vectors, "c_fraud_30d")) == (0, 1)
 
-    await assert_fails_without("D17", check, swapped(corrections, "_FUTURE_S", 2 * HOUR))
+    await assert_fails_without("D17", check, swapped(corrections, "FUTURE_S", 2 * HOUR))
 
 
 async def test_effect_and_position_are_one_write(private_redis) -> None:

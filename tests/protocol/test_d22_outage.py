@@ -197,7 +197,7 @@ async def test_what_may_have_been_decided_before_the_lookback_is_not_decided_aga
                 refused = error.reason
             assert refused == "OUTAGE_LOOKBACK"
 
-    await assert_fails_without("D22", check, swapped(outage, "_CLOCKS_S", -10_000))
+    await assert_fails_without("D22", check, swapped(outage, "FUTURE_S", -10_000))
 
 
 async def test_nothing_is_decided_on_the_log_behind_the_take_over(private_redis) -> None:

@@ -8,7 +8,7 @@ from finmesh.risk.v1 import risk_scoring_service_pb2 as pb
 from finmesh.risk.v1 import risk_scoring_service_pb2_grpc
 from meshkit.clock import Clock
 from meshkit.crypto.keyed_ids import uuid_bytes
-from meshkit.errors import InvalidArgument, MeshError, PermissionDenied, TooOld
+from meshkit.errors import InvalidArgument, MeshError, PermissionDenied
 from meshkit.rpc import deadline
 from meshkit.rpc.chain import current_call
 from meshkit.rpc.metadata import CallerFacts, caller_facts
@@ -17,6 +17,7 @@ from meshkit.telemetry.context import current
 
 from risk_scoring import translate
 from risk_scoring.domain.decision import Asker, Request
+from risk_scoring.domain.horizon import check_age
 from risk_scoring.domain.identity import checked_identity, decision_key
 from risk_scoring.domain.pacs008 import CreditTransfer
 from risk_scoring.domain.transaction import Transaction
@@ -28,7 +29,6 @@ from risk_scoring.usecases.score_pacs008 import ScorePacs008
 from risk_scoring.usecases.score_transaction import ScoreTransaction
 from risk_scoring.usecases.test_rules import TestRules
 
-_FUTURE_S = 300
 _DEFAULT_REMAINING_S = 1.0
 
 
@@ -107,11 +107,7 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
 
     def _request(self, transaction: Transaction, facts: CallerFacts) -> Request:
         _check_tenant(facts, transaction.tenant)
-        age_s = self._clock.now_s() - transaction.event_time_us / 1_000_000
-        if age_s > self._horizon_s:
-            raise TooOld("older than the dedupe horizon")
-        if age_s < -_FUTURE_S:
-            raise InvalidArgument("the event lies in the future", reason="IN_THE_FUTURE")
+        check_age(transaction.event_time_us, self._clock.now_s(), self._horizon_s)
         asker = Asker(facts.request_id, facts.principal, facts.purpose or "fraud-prevention", facts.policy_hash)
         return Request(transaction, self._identifier.observation(transaction), current() or spans.root(), asker)
 

@@ -16,6 +16,7 @@ from meshkit.events.dead_letter import DeadLetterWriter
 from meshkit.events.offsets_in_db import Loss, Position
 
 from risk_scoring import translate
+from risk_scoring.domain.horizon import FUTURE_S
 from risk_scoring.domain.observation import Change
 from risk_scoring.ports import FeatureStore, StoreForgotten
 from risk_scoring.steps.identify import Identifier
@@ -25,7 +26,6 @@ from risk_scoring.usecases.on_label_reported import label_change
 from risk_scoring.usecases.on_transaction_lifecycle_reported import lifecycle_change
 
 LIFECYCLE_TOPIC = "finmesh.risk.v1.TransactionLifecycleReported"
-_FUTURE_S = 300
 
 
 class Corrections:
@@ -82,7 +82,7 @@ class Corrections:
         """Return what a record changes. Raises InvalidArgument."""
         if record.topic.endswith(LABEL_TOPIC):
             label = translate.parse(LabelReported, record.value)
-            if label.known_at.seconds > self._clock.now_s() + _FUTURE_S:
+            if label.known_at.seconds > self._clock.now_s() + FUTURE_S:
                 raise InvalidArgument("the label is known only in the future", reason="IN_THE_FUTURE")
             seen = self._identifier.observation(translate.transaction(label.transaction))
             return label_change(seen, label.label_id, label.type, label.retracted)

@@ -11,7 +11,7 @@ from finmesh.risk.v1.transaction_pb2 import TransactionAuthorizationRequested
 from meshkit.audit.batch import BatchSigner, BatchWriter
 from meshkit.clock import Clock
 from meshkit.crypto.seal import Sealer
-from meshkit.errors import Conflict, InvalidArgument, MeshError, TooOld
+from meshkit.errors import Conflict, MeshError
 from meshkit.events.dead_letter import rejected
 from meshkit.events.message import Message
 from meshkit.telemetry import spans
@@ -20,13 +20,13 @@ from meshkit.telemetry.context import TraceContext, from_headers
 from risk_scoring import translate
 from risk_scoring.consumers import telemetry
 from risk_scoring.domain.decision import Request, Verdict
+from risk_scoring.domain.horizon import check_age
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.timeline import Timeline
 from risk_scoring.translate.messages import AuditMessages, decision_message
 from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
 
 TRANSACTION_TOPIC = "finmesh.risk.v1.TransactionAuthorizationRequested"
-_FUTURE_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,7 @@ class TransactionStream:
     def _request(self, partition: int, record: ConsumerRecord, context: TraceContext) -> Request:
         """Return the request of a record. Raises InvalidArgument, TooOld."""
         transaction = translate.transaction(translate.parse(TransactionAuthorizationRequested, record.value))
-        age_s = self._clock.now_s() - transaction.event_time_us / 1_000_000
-        if age_s > self._horizon_s:
-            raise TooOld("older than the dedupe horizon")
-        if age_s < -_FUTURE_S:
-            raise InvalidArgument("the event lies in the future", reason="IN_THE_FUTURE")
+        check_age(transaction.event_time_us, self._clock.now_s(), self._horizon_s)
         return Request(
             transaction,
             self._identifier.observation(transaction),

@@ -21,6 +21,7 @@ from meshkit.service import Service
 
 from risk_scoring.domain.combine import Combiner, Scores
 from risk_scoring.domain.decision import NO_FEATURES, RULES_ONLY, Request, Verdict
+from risk_scoring.domain.horizon import FUTURE_S
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.ports import Codec, OutageLog
 from risk_scoring.steps.decide import no_features
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 _PROBE_S = 0.2
 _ANSWER_S = 0.2  # within which a store that is up answers
 _TOO_SLOW_S = 2.0  # of nothing but late answers: for calls that is as good as down
-_CLOCKS_S = 300  # an event may lie this far in the future, so that its decision is that much older than it
 
 
 class Outage:
@@ -199,7 +199,7 @@ class Outage:
         ids = [request.decision_id for request in requests]
         async with self._one_at_a_time[partition]:
             first = await self._log.first(partition, ids)
-            since_s = self._log.since_s(partition) + _CLOCKS_S
+            since_s = self._log.since_s(partition) + FUTURE_S  # an event may be this much younger than its decision
             missing = [request for request in requests if request.decision_id not in first]
             if any(request.observation.time_s < since_s for request in missing):
                 raise Unavailable("it may have been decided before the log was read", reason="OUTAGE_LOOKBACK", retry_after_s=1.0)
