@@ -77,7 +77,7 @@ async def _measured(at: Site, bank: Bank, plan: Plan, say: Callable[[str], None]
     measured = Measured()
     request, answer_bytes = await _example(at, bank)
     (port,) = free_ports(1)
-    async with CoreBank(at.gateway, at.places.certs, at.tokens(), at.run) as corebank, served(at.places.certs, port, answer_bytes) as echo:
+    async with CoreBank(at.gateway, at.places.certs, at.tokens, at.run) as corebank, served(at.places.certs, port, answer_bytes) as echo:
         await _calls(corebank, bank, WARM_UP_S, plan.rate_per_s, Calls())
         await _echoes(echo, request, WARM_UP_S, plan.rate_per_s)
         for _ in range(ROUNDS):
@@ -96,7 +96,7 @@ async def _example(at: Site, bank: Bank) -> tuple[bytes, int]:
     part = bank.take(1, rate_per_s=1, start_us=time.time_ns() // 1_000)
     message = bank.translator.request(part.rows, 0)
     token = at.places.var / "bench.jwt"
-    token.write_text(at.tokens()[message.tenant])
+    token.write_text(at.tokens[message.tenant])
     files = tls(at.places.certs, "simbank")
     if files.authority is None or files.certificate is None or files.key is None:
         raise LookupError("no certificates")

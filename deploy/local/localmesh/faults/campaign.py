@@ -6,14 +6,11 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TypeVar
 
-from meshkit.errors import MeshError
 from rich.console import Console
 from simbank.driver.producer import LABELLED, REQUESTED
-from simbank.population import TENANTS
 from translog.entries import Kind as Leaf
 from translog.errors import TranslogError
 
@@ -27,16 +24,15 @@ from localmesh.faults.pulse import WINDOW_S, Pulse
 from localmesh.faults.table import table_of
 from localmesh.mainjob import evidence as letters
 from localmesh.mainjob import workload
-from localmesh.mainjob.site import Site
+from localmesh.mainjob.corebank import answered
+from localmesh.mainjob.site import Site, bank_tokens
 from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.supervisor import Mesh
-from localmesh.tokens import issuer_key, mint
 
 GIVE_UP_S = 2 * RECOVERY_LIMIT_S
 SETTLE_S = 60.0
 _BEAT_S = 0.1
-_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +49,7 @@ async def run(options: Options, places: Places, console: Console) -> Account:
     """Inject every fault under load and account for everything. Raises StartError when the mesh does not come up."""
     places.var.mkdir(parents=True, exist_ok=True)
     launcher.ensure_identity(places)
-    key, now = issuer_key(places.certs), dt.datetime.now(dt.UTC)
-    tokens = {tenant: mint(key, now, tenant=tenant) for tenant in TENANTS}
-    site = Site(places, Ports.free(), tokens, time.time_ns() // 1_000)
+    site = Site(places, Ports.free(), bank_tokens(places), time.time_ns() // 1_000)
     cut = Cut(places.var / "redis" / "appendonly.aof")
     rows = table_of(site, cut, options.seed)
     building = asyncio.create_task(asyncio.to_thread(workload.build_bank, round(options.rate_per_s * options.seconds), site.run))
@@ -157,7 +151,7 @@ class Campaign:
         wanted = len(set(load.sent.intended_us) | set(load.calls.replies))
         while time.time() < until_s and not (load.watcher.seen.decided >= wanted and self._audited >= load.watcher.seen.decided):
             await self._beaten.wait()
-        decided = await _answered(lambda: evidence.decisions(self._site.kafka), until_s)
+        decided = await answered(lambda: evidence.decisions(self._site.kafka), until_s)
         dead = await self._dead_letters(until_s)
         log = await asyncio.to_thread(evidence.audit_log, self._site.audit_file)
         known = Known(
@@ -189,7 +183,7 @@ class Campaign:
     async def _dead_letters(self, until_s: float) -> Mapping[str, int]:
         """Dead letters by reason, once there are as many as strays were sent, or when time is up."""
         while True:
-            found = await _answered(lambda: letters.dead_letters(self._site.kafka, [REQUESTED, LABELLED]), until_s)
+            found = await answered(lambda: letters.dead_letters(self._site.kafka, [REQUESTED, LABELLED]), until_s)
             if found.total() >= sum(self._load.expected_dead_letters.values()) or time.time() >= until_s:
                 return found
             await self._beaten.wait()
@@ -208,14 +202,3 @@ class Campaign:
             "restarts": {name: slot.restarts for name, slot in self._mesh.slots.items() if slot.restarts},
         }
         (self._site.places.var / "campaign.json").write_text(json.dumps(content, indent=1))
-
-
-async def _answered(ask: Callable[[], Awaitable[_Answer]], until_s: float) -> _Answer:
-    """Ask until there is an answer. Raises the last error when time is up."""
-    while True:
-        try:
-            return await ask()
-        except MeshError:
-            if time.time() >= until_s:
-                raise
-        await asyncio.sleep(1.0)

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from finmesh.audit.v1 import audit_record_pb2
 from finmesh.audit.v1 import audit_service_pb2 as audit
@@ -17,7 +16,7 @@ from translog.note import Verifier
 
 from localmesh.mainjob import byhand, evidence, traces
 from localmesh.mainjob.balance import Balance, Told, balance
-from localmesh.mainjob.corebank import CoreBank
+from localmesh.mainjob.corebank import ASK_AGAIN_S, CoreBank, answered
 from localmesh.mainjob.replay import Done
 from localmesh.mainjob.site import Site
 from localmesh.mainjob.summary import Report
@@ -25,16 +24,14 @@ from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.supervisor import Mesh
 
-ASK_AGAIN_S = 0.25
 TRACE_WAIT_S = 5.0
-_Answer = TypeVar("_Answer")
 
 
 async def conclude(site: Site, mesh: Mesh, done: Done, began_s: float, *, kept: bool) -> Report:
     """The report of a run whose input has ended. Raises MeshError when the mesh does not answer until the end of the wait."""
     async with CoreBank(site.gateway, site.places.certs, site.tokens, site.run) as corebank:
         done.meter.phase = "waiting until everything is audited"
-        decided = await _answered(lambda: evidence.decisions(site.kafka), done.until_s)
+        decided = await answered(lambda: evidence.decisions(site.kafka), done.until_s)
         counts = await _audited(corebank, done, len(decided.first))
         letters = await _letters(site, done)
         done.meter.phase = "reading everything back"
@@ -81,22 +78,11 @@ async def conclude(site: Site, mesh: Mesh, done: Done, began_s: float, *, kept: 
     return report
 
 
-async def _answered(ask: Callable[[], Awaitable[_Answer]], until_s: float) -> _Answer:
-    """Ask until there is an answer; what is restarting now is back in a moment. Raises the last error when time is up."""
-    while True:
-        try:
-            return await ask()
-        except MeshError:
-            if time.time() >= until_s:
-                raise
-        await asyncio.sleep(ASK_AGAIN_S)
-
-
 async def _audited(corebank: CoreBank, done: Done, wanted: int) -> dict[str, audit.GetStatisticsResponse]:
     """Counts by tenant once the log holds `wanted` records, or what it holds when time is up."""
     while True:
         counts = {
-            tenant: await _answered(lambda tenant=tenant: corebank.statistics(tenant), done.until_s)  # type: ignore[misc]
+            tenant: await answered(lambda tenant=tenant: corebank.statistics(tenant), done.until_s)  # type: ignore[misc]
             for tenant in corebank.tenants
         }
         done.meter.audited = sum(counted.records for counted in counts.values())
@@ -114,7 +100,7 @@ def _others(counts: Mapping[str, audit.GetStatisticsResponse]) -> dict[str, int]
 async def _letters(site: Site, done: Done) -> dict[str, int]:
     """Dead letters by reason once there are as many as expected, or when time is up."""
     while True:
-        found = await _answered(lambda: evidence.dead_letters(site.kafka, [REQUESTED, LABELLED, REPORTED]), done.until_s)
+        found = await answered(lambda: evidence.dead_letters(site.kafka, [REQUESTED, LABELLED, REPORTED]), done.until_s)
         if found.total() >= sum(done.expected_dead_letters.values()) or time.time() >= done.until_s:
             return found
         await asyncio.sleep(ASK_AGAIN_S)

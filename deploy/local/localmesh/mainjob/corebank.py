@@ -9,11 +9,11 @@ import hashlib
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from finmesh.audit.v1 import audit_service_pb2 as audit
 from finmesh.gateway.v1 import gateway_service_pb2 as pb
@@ -31,6 +31,8 @@ from simbank.translate import Translator
 
 CALL_TIMEOUT_S = 1.0
 IN_FLIGHT = 128
+ASK_AGAIN_S = 0.25
+_Answer = TypeVar("_Answer")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 _FINAL = (
     errors.InvalidArgument,
@@ -171,3 +173,14 @@ class CoreBank:
         asked = pb.GetCheckpointRequest(request=audit.GetCheckpointRequest())
         answer: pb.GetCheckpointResponse = await self._stub.GetCheckpoint(asked, metadata=self._headers[tenant], timeout=5.0)
         return answer.response.verifier_key
+
+
+async def answered(ask: Callable[[], Awaitable[_Answer]], until_s: float) -> _Answer:
+    """Ask until there is an answer; what is restarting now is back in a moment. Raises the last error when time is up."""
+    while True:
+        try:
+            return await ask()
+        except errors.MeshError:
+            if time.time() >= until_s:
+                raise
+        await asyncio.sleep(ASK_AGAIN_S)

@@ -21,7 +21,6 @@ from meshkit.telemetry import logs
 from meshkit.telemetry.setup import configure
 from opentelemetry.exporter.zipkin.json import ZipkinExporter
 from rich.console import Console
-from simbank.population import TENANTS
 from translog.errors import TranslogError
 
 from localmesh import launcher, status
@@ -31,13 +30,12 @@ from localmesh.mainjob.conclude import conclude
 from localmesh.mainjob.live import Meter, Screen
 from localmesh.mainjob.past import import_past
 from localmesh.mainjob.replay import replay
-from localmesh.mainjob.site import Site
+from localmesh.mainjob.site import Site, bank_tokens
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.processes import table
 from localmesh.screen import Progress
 from localmesh.supervisor import Mesh, StartError
-from localmesh.tokens import issuer_key, mint
 
 KEPT_FOLDERS = 3
 INTERRUPTED = 130
@@ -76,7 +74,7 @@ async def _run(options: Options, console: Console) -> int:
     began_s = time.monotonic()
     places, ports = _folder(Places.default()), await _ports()
     launcher.ensure_identity(places)
-    site = Site(places, ports, _tokens(places), time.time_ns() // 1_000)
+    site = Site(places, ports, bank_tokens(places), time.time_ns() // 1_000)
     progress, meter = Progress(console), Meter(options.seconds)
 
     def changed(mesh: Mesh) -> None:
@@ -144,12 +142,6 @@ async def _ports() -> Ports:
     usual = Ports.from_environment()
     taken = await asyncio.gather(*(accepts(LOOPBACK, port) for port in asdict(usual).values()))
     return Ports.free() if any(taken) else usual
-
-
-def _tokens(places: Places) -> dict[str, str]:
-    """A token of core-banking for each tenant of the simulated bank."""
-    key, now = issuer_key(places.certs), dt.datetime.now(dt.UTC)
-    return {tenant: mint(key, now, tenant=tenant) for tenant in TENANTS}
 
 
 @contextmanager

@@ -1,12 +1,15 @@
 """Where a run happens: folder, ports, tokens, and the number that salts its identities."""
 
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
 from meshkit.config import KafkaSettings
+from simbank.population import TENANTS
 
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
+from localmesh.tokens import issuer_key, mint
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +36,9 @@ class Site:
     @property
     def audit_file(self) -> Path:
         return self.places.var / "audit" / "audit.db"
+
+
+def bank_tokens(places: Places) -> dict[str, str]:
+    """A token of core-banking for each tenant of the simulated bank."""
+    key, now = issuer_key(places.certs), dt.datetime.now(dt.UTC)
+    return {tenant: mint(key, now, tenant=tenant) for tenant in TENANTS}
