@@ -109,6 +109,11 @@ train-fraud: dev ## train the fraud model; TRANSACTIONS=file TRAIN_START=2018-07
 	  $(if $(TRAIN_DAYS),--train-days $(TRAIN_DAYS)) $(if $(DELAY_DAYS),--delay-days $(DELAY_DAYS)) \
 	  $(if $(TEST_DAYS),--test-days $(TEST_DAYS)) $(if $(WEEKS),--weeks $(WEEKS)) $(if $(CUSTOMERS),--customers $(CUSTOMERS))
 
+.PHONY: prove-fraud
+prove-fraud: dev ## what graph and label features are worth; goes on where it stopped: SEEDS=101,102,103,104,105 WEEKS=4 WRITE=file.md
+	@PYTHONPATH=models/recipes $(BIN)/python -m fraud.prove $(if $(SEEDS),--seeds $(SEEDS)) $(if $(WEEKS),--weeks $(WEEKS)) \
+	  $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(WRITE),--write $(WRITE))
+
 .PHONY: locks
 locks: $(VENV)/.uv ## compile requirements/*.in again, versions kept where they still fit
 	@$(BIN)/uv pip compile $(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt

@@ -13,23 +13,23 @@ import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
-import lightgbm as lgb
-import numpy as np
 import yaml
 from risk_scoring.domain.features import GRAPH_AND_LABEL
 from risk_scoring.domain.rates import RateTable
 
-from fraud.evaluate import Metrics, at_thresholds, choose_thresholds, measure
-from fraud.export import check_parity, rounded, to_onnx
-from fraud.features import F32, compute_features
+from fraud.evidence import gather
+from fraud.export import check_parity, to_onnx
+from fraud.features import compute_features
+from fraud.folds import Fold, run_fold, summary
 from fraud.load import MalformedTransactionsError, Transactions, from_table, load_transactions
 from fraud.model_card import RATES, as_markdown, build_card
-from fraud.protocol import Mask, Protocol
+from fraud.protocol import Protocol
 from fraud.redis_server import private_redis
 from fraud.release import check_free, next_version, write_version
 from fraud.simulate import simulated_table
-from fraud.train import UNUSED, fit
+from fraud.train import UNUSED
 
 _ROOT = Path(__file__).resolve().parents[3]
 _SIMULATED_START = date(2026, 3, 2)
@@ -54,52 +54,42 @@ def run(options: argparse.Namespace) -> dict[str, object]:
     version = options.version or next_version(options.repository)
     check_free(options.repository, version)
     protocol = Protocol(options.train_start, options.train_days, options.delay_days, options.test_days)
-    folds = [protocol.earlier(protocol.test_days * number) for number in range(options.weeks)]
+    plans = [protocol.earlier(protocol.test_days * number) for number in range(options.weeks)]
     rates = RateTable.from_document(yaml.safe_load(options.rates.read_text()))
     rows = _rows(options, protocol, rates)
-    for fold in folds:
-        fold.check(rows)
+    for plan in plans:
+        plan.check(rows)
     rows = rows.before(protocol.end_us)
-    wanted = rows.event_time_us >= folds[-1].start_us
+    wanted = rows.event_time_us >= plans[-1].start_us
     _say(f"{len(rows)} transactions, {int(rows.fraud.sum())} frauds; features through a private Redis")
     with private_redis(options.stack) as url:
         vectors = asyncio.run(compute_features(rows, wanted, url, _progress))
     rows = rows.take(wanted)
-    weeks = [_fold(fold, rows, vectors)[0] for fold in folds[1:]]
-    metrics, booster = _fold(protocol, rows, vectors)
-    bare, _ = _fold(protocol, rows, vectors, unused=(*UNUSED, *GRAPH_AND_LABEL))
-    graph = to_onnx(booster)
-    parity = check_parity(booster, graph, vectors)
-    scores = rounded(np.asarray(booster.predict(vectors)))
-    thresholds = choose_thresholds(scores[protocol.delay_rows(rows)], RATES)
-    test = protocol.test_rows(rows)
+    folds = [run_fold(fold, rows, vectors, RATES) for fold in plans]
+    fold = folds[0]
+    bare = run_fold(protocol, rows, vectors, RATES, unused=(*UNUSED, *GRAPH_AND_LABEL))
+    graph = to_onnx(fold.booster)
+    parity = check_parity(fold.booster, graph, vectors)
+    _say("evidence for the card: calibration, drift, exact Shapley values of a sample")
+    evidence = gather(fold, rows, vectors)
+    source = options.source or (f"the file {options.transactions.name}" if options.transactions else _simulated(options))
     card = build_card(
-        source=options.source or (f"the file {options.transactions.name}" if options.transactions else _simulated(options)),
-        protocol=protocol, rate_version=rates.version, metrics=metrics, weeks=[metrics, *weeks], without_graph_and_labels=bare,
-        thresholds=at_thresholds(rows.fraud[test], scores[test], thresholds), parity=parity, booster=booster,
-    )  # fmt: skip
-    folder = write_version(options.repository, version, booster, graph, card)
+        source=source, rate_version=rates.version, folds=folds, without_graph_and_labels=bare.metrics, parity=parity, evidence=evidence
+    )
+    folder = write_version(options.repository, version, fold.booster, graph, card)
     (options.card or folder / "MODEL_CARD.md").write_text(as_markdown(version, card))
     _say(f"version {version} written to {folder}")
-    return metrics.as_dict() | _means([metrics, *weeks]) | {"onnx_parity": parity, "version": version, "folder": str(folder)}
+    return _last_line(folds, evidence) | {"onnx_parity": parity, "version": version, "folder": str(folder)}
 
 
-def _fold(protocol: Protocol, rows: Transactions, vectors: F32, unused: tuple[str, ...] = UNUSED) -> tuple[Metrics, lgb.Booster]:
-    train: Mask = protocol.train_rows(rows)
-    booster = fit(vectors[train], protocol.targets(rows)[train], unused=unused)
-    test = protocol.test_rows(rows)
-    scores = rounded(np.asarray(booster.predict(vectors[test])))
-    metrics = measure(rows.fraud[test], scores, rows.event_time_us[test], rows.customer_code[test])
-    return metrics, booster
-
-
-def _means(weeks: list[Metrics]) -> dict[str, object]:
-    """Mean and deviation over the prequential weeks, when there is more than one."""
-    if len(weeks) == 1:
-        return {}
-    names = ("auc", "average_precision", "card_precision_at_100")
-    values = {name: [getattr(week, name) for week in weeks] for name in names}
-    return {"weeks": {name: {"mean": round(float(np.mean(v)), 6), "deviation": round(float(np.std(v)), 6)} for name, v in values.items()}}
+def _last_line(folds: list[Fold], evidence: dict[str, Any]) -> dict[str, object]:
+    """Metrics of the test; drift and reasons in one number each; mean and deviation when there is more than one week."""
+    line = folds[0].metrics.as_dict() | {
+        "score_stability_index": evidence["drift"]["score"],
+        "alert_rates": {x.name: round(x.rate, 6) for x in folds[0].thresholds},
+        "same_first_reason": evidence["reasons_beside_exact_shapley"]["alerts"]["same_top_code"],
+    }
+    return line if len(folds) == 1 else line | {"weeks": summary(folds)}
 
 
 def _rows(options: argparse.Namespace, protocol: Protocol, rates: RateTable) -> Transactions:

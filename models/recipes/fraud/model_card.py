@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import lightgbm as lgb
 from risk_scoring.domain.features import NAMES, SCHEMA_VERSION
 
-from fraud.evaluate import AtThreshold, Metrics
+from fraud.evaluate import Metrics
 from fraud.export import DECIMALS
-from fraud.protocol import Protocol
+from fraud.folds import Fold, summary
+from fraud.tables import alerts_table, reasons_table, reliability_table, table, weeks_table
 from fraud.train import PARAMETERS, ROUNDS, UNUSED
 
 RATES = {"challenge": 0.015, "review": 0.008, "decline": 0.003}  # shares of transactions that reach each threshold
 
 
 def build_card(
-    *,
-    source: str,
-    protocol: Protocol,
-    rate_version: str,
-    metrics: Metrics,
-    weeks: Sequence[Metrics],
-    without_graph_and_labels: Metrics,
-    thresholds: Sequence[AtThreshold],
-    parity: float,
-    booster: lgb.Booster,
+    *, source: str, rate_version: str, folds: list[Fold], without_graph_and_labels: Metrics, parity: float, evidence: dict[str, Any]
 ) -> dict[str, Any]:
-    """The card of one version; risk-scoring reads `feature_schema_version` and `thresholds` from it."""
-    gain = dict(zip(NAMES, booster.feature_importance("gain").tolist(), strict=True))
+    """The card of `folds[0]`, the other folds being earlier weeks; risk-scoring reads `feature_schema_version` and `thresholds`."""
+    fold, protocol = folds[0], folds[0].protocol
+    gain = dict(zip(NAMES, fold.booster.feature_importance("gain").tolist(), strict=True))
     total = sum(gain.values()) or 1.0
-    return {
+    return evidence | {
         "feature_schema_version": SCHEMA_VERSION,
         "features": list(NAMES),
         "unused_features": list(UNUSED),
-        "thresholds": {level.name: level.threshold for level in thresholds},
+        "thresholds": {level.name: level.threshold for level in fold.thresholds},
         "threshold_rates": RATES,
         "thresholds_on_test": [
-            {"name": x.name, "rate": round(x.rate, 5), "precision": round(x.precision, 4), "recall": round(x.recall, 4)} for x in thresholds
+            {"name": x.name, "rate": round(x.rate, 5), "precision": round(x.precision, 4), "recall": round(x.recall, 4)}
+            for x in fold.thresholds
         ],
         "score_decimals": DECIMALS,
         "source": source,
@@ -49,8 +41,9 @@ def build_card(
             "test_days": protocol.test_days,
         },
         "rate_version": rate_version,
-        "metrics": metrics.as_dict(),
-        "weeks": [week.as_dict() for week in weeks],
+        "metrics": fold.metrics.as_dict(),
+        "weeks": [each.as_week() for each in folds],
+        "weeks_summary": summary(folds),
         "without_graph_and_label_features": without_graph_and_labels.as_dict(),
         "onnx_parity": parity,
         "parameters": PARAMETERS | {"rounds": ROUNDS},
@@ -60,16 +53,32 @@ def build_card(
 
 def as_markdown(version: str, card: dict[str, Any]) -> str:
     """The card for people."""
-    metrics, bare, plan = card["metrics"], card["without_graph_and_label_features"], card["protocol"]
-    levels = "\n".join(
-        f"| {x['name']} | {card['thresholds'][x['name']]:.6f} | {card['threshold_rates'][x['name']]:.1%} | {x['rate']:.2%} "
-        f"| {x['precision']:.1%} | {x['recall']:.1%} |"
+    levels = [
+        [
+            x["name"], f"{card['thresholds'][x['name']]:.6f}", f"{card['threshold_rates'][x['name']]:.1%}", f"{x['rate']:.2%}",
+            f"{x['precision']:.1%}", f"{x['recall']:.1%}",
+        ]
         for x in card["thresholds_on_test"]
-    )
-    top = "\n".join(f"| `{name}` | {share:.1%} |" for name, share in list(card["importance"].items())[:12])
+    ]  # fmt: skip
     return _TEMPLATE.format(
-        version=version, metrics=metrics, bare=bare, plan=plan, levels=levels, top=top, card=card, unused=", ".join(UNUSED)
+        version=version,
+        card=card,
+        metrics=card["metrics"],
+        bare=card["without_graph_and_label_features"],
+        plan=card["protocol"],
+        unused=", ".join(card["unused_features"]),
+        levels=table(["outcome from", "score", "wanted share", "share", "precision", "recall"], levels),
+        top=table(["feature", "share"], [[f"`{name}`", f"{share:.1%}"] for name, share in _first(card["importance"])]),
+        weeks=weeks_table(card["weeks"], card["weeks_summary"]),
+        reliability=reliability_table(card["reliability"]),
+        drift=table(["feature", "index"], [[f"`{name}`", f"{value:.3f}"] for name, value in _first(card["drift"]["features"], 8)]),
+        alerts=alerts_table(card["alerts_a_day"]),
+        reasons=reasons_table(card["reasons_beside_exact_shapley"]),
     )
+
+
+def _first(values: dict[str, float], count: int = 12) -> list[tuple[str, float]]:
+    return list(values.items())[:count]
 
 
 _TEMPLATE = """# Model card: fraud, version {version}
@@ -97,11 +106,34 @@ of the test counts as genuine in training and as fraud in the test.
 
 Test: {metrics[transactions]} transactions, {metrics[frauds]} frauds ({metrics[fraud_rate]:.3%}).
 
+**Test weeks.** Every week with its own training week and delay days before it. An earlier week has less history behind it,
+which weakens windows of 30 days.
+
+{weeks}
+
 **Thresholds.** Chosen on the delay days for a share of transactions, which needs no labels; what they did on the test days:
 
-| outcome from | score | wanted share | share | precision | recall |
-|---|---|---|---|---|---|
 {levels}
+
+Alerts by day of the test. Cards known to be compromised are absent from these days but not from those that set the thresholds, so
+the shares fall a little short.
+
+{alerts}
+
+**Calibration.** Served as trained. A step after the trees was tried and rejected, see [EVALUATION.md](EVALUATION.md): frauds that
+nobody reports in time are missing from every training label, and no map learned on those labels can know of them.
+
+{reliability}
+
+**Drift.** Population stability index, training days against test days (below 0.1 stable, above 0.25 look closer); the score, from
+the delay days to the test days: {card[drift][score]:.3f}. Largest features:
+
+{drift}
+
+**Reasons.** Serving explains alerts by path contributions, exact Shapley values (TreeSHAP) are too slow for it. Both add up to the
+raw score (checked on every sampled row); how far their reason codes agree:
+
+{reasons}
 
 **Form.** Boosted trees (LightGBM), exported to ONNX by hand; largest difference of rounded scores {card[onnx_parity]:.1e}.
 Scores are rounded to {card[score_decimals]} decimals before they are compared. `model.txt` holds the native trees for
@@ -109,8 +141,6 @@ contributions and Shapley values.
 
 **Features.** Schema version {card[feature_schema_version]}, computed by the scripts that serve. Not used: {unused}. By gain:
 
-| feature | share |
-|---|---|
 {top}
 
 **Limits.** Trained on a simulation unless the data above say otherwise: retrain on the bank's own transactions before it decides

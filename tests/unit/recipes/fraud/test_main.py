@@ -35,6 +35,13 @@ def test_a_file_becomes_a_version_and_a_last_line_of_metrics(file: Path, tmp_pat
     assert 0 < result["average_precision"] <= 1
     assert 0 <= result["card_precision_at_100"] <= 1
     assert result["version"] == load_model_files(tmp_path).version == "1"
+    assert 0 <= result["score_stability_index"] < 5
+    assert 0 <= result["same_first_reason"] <= 1
+    assert set(result["alert_rates"]) == {"challenge", "review", "decline"}
+    card = json.loads((tmp_path / "fraud/1/card.json").read_text())
+    assert [week["test_start"] for week in card["weeks"]] == ["2026-03-19"]
+    assert card["reasons_beside_exact_shapley"]["random"]["rows"] == 500
+    assert card["metrics"]["auc"] == result["auc"]
     assert "transactions.parquet" in (tmp_path / "fraud/1/MODEL_CARD.md").read_text()
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fraud.drift import AlertRate
 from fraud.evaluate import AtThreshold, measure
 from fraud.export import to_onnx
+from fraud.folds import Fold
 from fraud.model_card import as_markdown, build_card
 from fraud.protocol import Protocol
 from fraud.release import LIMIT_BYTES, check_free, next_version, write_version
@@ -29,16 +31,17 @@ def _card(booster) -> dict[str, object]:
     truth, score = np.array([0, 1], dtype=np.int8), np.array([0.1, 0.9])
     metrics = measure(truth, score, np.zeros(2, dtype=np.int64), np.arange(2))
     levels = [AtThreshold(name, value, 0.01, 0.5, 0.5) for name, value in (("challenge", 0.2), ("review", 0.4), ("decline", 0.8))]
+    alerts = [AlertRate("challenge", 0.015, 0.014, 0.01, 0.02, 140.0)]
+    fold = Fold(Protocol(date(2024, 3, 1)), booster, metrics, levels, alerts, np.ones(2, dtype=bool), score, score)
+    agreement = {"rows": 10, "with_reason": 9, "same_top_code": 0.9, "top_3_overlap": 0.8, "rank_correlation": 0.7, "sum_error": 1e-9}
+    evidence = {
+        "reliability": [{"low": 0.1, "high": 0.3, "count": 4, "mean_score": 0.2, "frequency": 0.25}],
+        "drift": {"score": 0.012, "features": {f"feature_{number}": 0.5 - number / 100 for number in range(20)}},
+        "alerts_a_day": [x.as_dict() for x in alerts],
+        "reasons_beside_exact_shapley": {"alerts": agreement, "random": agreement},
+    }
     return build_card(
-        source="a test",
-        protocol=Protocol(date(2024, 3, 1)),
-        rate_version="r1",
-        metrics=metrics,
-        weeks=[metrics],
-        without_graph_and_labels=metrics,
-        thresholds=levels,
-        parity=1e-6,
-        booster=booster,
+        source="a test", rate_version="r1", folds=[fold, fold], without_graph_and_labels=metrics, parity=1e-6, evidence=evidence
     )
 
 
@@ -76,6 +79,12 @@ def test_the_card_names_every_feature_and_reads_as_text(booster) -> None:
     text = as_markdown("7", card)
     assert text.startswith("# Model card: fraud, version 7\n")
     assert "| AUC ROC | 1.0000 | 1.0000 |" in text
+    assert "| 2024-03-15 | 1.0000 | 1.0000 | 0.0100 | 0.01000 |" in text
+    assert "| 0.1 to 0.3 | 4 | 0.2000 | 0.2500 |" in text
+    assert "| challenge | 1.50% | 1.40% | 1.00% | 2.00% | 140 |" in text
+    assert "| random | 10 | 9 | 90.0% | 80.0% | 0.700 |" in text
+    assert "`feature_7`" in text and "`feature_8`" not in text, "top rows only"
+    assert len(card["drift"]["features"]) == 20
     assert "{" not in text
 
 
