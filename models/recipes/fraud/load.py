@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 from meshkit.errors import InvalidArgument
@@ -29,6 +30,10 @@ CHANNELS = {"card_present": 1, "ecommerce": 2, "transfer": 3, "atm": 4}  # codes
 NO_KEY = b""
 DAY_US = 86_400_000_000
 _NEVER_US = np.iinfo(np.int64).max
+_AS_TEXT = pa.csv.ConvertOptions(  # types guessed from the first block would break on a later one
+    column_types=dict.fromkeys(REQUIRED + OPTIONAL, pa.string()), strings_can_be_null=True, null_values=[""]
+)
+_FLAG_WORDS = {"true": 1, "false": 0}
 
 
 class MalformedTransactionsError(ValueError):
@@ -79,13 +84,14 @@ def read_table(path: Path) -> pa.Table:
     """Read the known columns of a .parquet or .csv file."""
     if not path.is_file():
         raise FileNotFoundError(f"no transactions file at {path}")
+    suffix = path.suffix.lower()
     try:
-        if path.suffix == ".parquet":
+        if suffix == ".parquet":
             names = pa.parquet.read_schema(path).names
             _require(names)
             return pa.parquet.read_table(path, columns=[name for name in REQUIRED + OPTIONAL if name in names])
-        if path.suffix in {".csv", ".gz"}:
-            table = pa.csv.read_csv(path)
+        if suffix in {".csv", ".gz"}:
+            table = pa.csv.read_csv(path, convert_options=_AS_TEXT)
             _require(table.column_names)
             return table.select([name for name in REQUIRED + OPTIONAL if name in table.column_names])
     except pa.ArrowInvalid as error:
@@ -96,6 +102,7 @@ def read_table(path: Path) -> pa.Table:
 def from_table(table: pa.Table, *, delay_days: int, rates: RateTable) -> Transactions:
     """Check a table and turn it into columns; errors as in `load_transactions`."""
     _require(table.column_names)
+    table = _plain(table)
     if table.num_rows == 0:
         raise MalformedTransactionsError("the file holds no transactions")
     for name in REQUIRED:
@@ -140,6 +147,14 @@ def _require(names: list[str]) -> None:
         )
 
 
+def _plain(table: pa.Table) -> pa.Table:
+    """Columns stored by dictionary (categories) become what they stand for."""
+    for at, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(at, field.name, table[field.name].cast(field.type.value_type))
+    return table
+
+
 def _has(table: pa.Table, name: str) -> bool:
     return name in table.column_names
 
@@ -154,8 +169,11 @@ def _integers(table: pa.Table, name: str) -> I64:
 
 
 def _flags(table: pa.Table, name: str) -> I64:
-    values = table[name].to_pandas()
-    flags = _integers(table, name) if values.dtype != bool else values.to_numpy(dtype=np.int64)
+    words = pc.unique(table[name]).to_pylist()
+    if words and all(isinstance(word, bool) or str(word).lower() in _FLAG_WORDS for word in words):
+        flags = np.asarray(table[name].to_pandas().astype(str).str.lower().map(_FLAG_WORDS), dtype=np.int64)
+    else:
+        flags = _integers(table, name)
     if not np.isin(flags, (0, 1)).all():
         raise MalformedTransactionsError(f"column {name}: values must be 0 or 1")
     return flags
@@ -164,7 +182,8 @@ def _flags(table: pa.Table, name: str) -> I64:
 def _times(table: pa.Table, name: str) -> I64:
     """Microseconds since 1970 from timestamps or ISO 8601 text (UTC where no zone is given); empty values become "never"."""
     kind = table[name].type
-    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    known = (pa.types.is_timestamp, pa.types.is_date, pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    if not any(fits(kind) for fits in known):
         if pa.types.is_null(kind):
             return np.full(table.num_rows, _NEVER_US)
         raise MalformedTransactionsError(f"column {name}: expected timestamps or ISO 8601 text, found {kind}")
@@ -181,7 +200,10 @@ def _hashed(table: pa.Table, name: str) -> tuple[npt.NDArray[np.object_], I64]:
     codes, ids = pd.factorize(table[name].to_pandas())
     texts = (_text(value) for value in ids)
     keys = np.array([blake2b(text.encode(), digest_size=8).digest() if text else NO_KEY for text in texts] + [NO_KEY], dtype=object)
-    return keys[codes], codes.astype(np.int64)
+    chosen = keys[codes]
+    if name in REQUIRED and (missing := int((chosen == NO_KEY).sum())):
+        raise MalformedTransactionsError(f"column {name}: {missing} values are missing")
+    return chosen, codes.astype(np.int64)
 
 
 def _text(value: object) -> str:

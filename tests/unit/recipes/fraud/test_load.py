@@ -114,3 +114,73 @@ def test_local_time_follows_the_offset(small_table, rates: RateTable) -> None:
     rows = _load(small_table(utc_offset_minutes=[480] * 200), rates)
     assert rows.local_hour[:4].tolist() == [8, 14, 20, 2]
     assert rows.local_weekday[3] == 5
+
+
+FRAUD = [int(row % 10 == 0) for row in range(200)]
+STAMPS = np.datetime64("2024-03-01", "us") + np.arange(200) * np.timedelta64(6, "h")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"fraud": [flag == 1 for flag in FRAUD]},
+        {"fraud": [str(flag == 1) for flag in FRAUD]},
+        {"fraud": [float(flag) for flag in FRAUD]},
+        {"fraud": pa.array(FRAUD, pa.uint8())},
+        {"transaction_id": [f"t-{row}" for row in range(200)]},
+        {"currency": pa.array(["CNY"] * 200).dictionary_encode()},
+        {"currency": pa.array(["CNY"] * 200, pa.large_string())},
+        {"event_time": pa.array(STAMPS.astype(np.int64), pa.timestamp("us", "UTC"))},
+        {"event_time": pa.array(STAMPS.astype(np.int64), pa.timestamp("us", "Asia/Shanghai"))},
+        {"event_time": pa.array(STAMPS.astype("datetime64[ns]"))},
+        {"event_time": pa.array(STAMPS.astype(str).tolist(), pa.string_view())},
+    ],
+    ids=lambda columns: f"{next(iter(columns))}-{pa.array(next(iter(columns.values()))).type}",
+)
+@pytest.mark.parametrize("suffix", ["table", "parquet", "csv"])
+def test_any_storage_of_the_same_rows_is_the_same(small_table, rates: RateTable, tmp_path: Path, columns, suffix: str) -> None:
+    expected, given = _load(small_table(), rates), small_table(**columns)
+    if suffix == "table":
+        rows = _load(given, rates)
+    else:
+        if suffix == "csv":
+            odd = {name for name in given.column_names if given[name].type in (pa.string_view(), pa.dictionary(pa.int32(), pa.string()))}
+            given = given.cast(pa.schema([(f.name, pa.string() if f.name in odd else f.type) for f in given.schema]))
+        path = tmp_path / f"rows.{suffix}"
+        (pa.parquet.write_table if suffix == "parquet" else pa.csv.write_csv)(given, path)
+        rows = load_transactions(path, delay_days=7, rates=rates)
+    for name in ("fraud", "event_time_us", "customer", "counterparty", "reference_minor", "known_at_us"):
+        assert getattr(rows, name).tolist() == getattr(expected, name).tolist(), name
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.int32(), pa.uint64(), pa.string(), pa.decimal128(24, 2)])
+def test_whole_amounts_are_read_from_any_type(table: pa.Table, rates: RateTable, kind: pa.DataType) -> None:
+    other = table.set_column(4, "amount_minor", table["amount_minor"].cast(kind))
+    assert _load(other, rates).reference_minor.tolist() == _load(table, rates).reference_minor.tolist()
+
+
+@pytest.mark.parametrize("name", ["customer_id", "counterparty_id"])
+@pytest.mark.parametrize("empty", ["", np.nan])
+def test_an_empty_id_is_a_missing_value(small_table, rates: RateTable, name: str, empty: object) -> None:
+    ids: list[object] = list(map(str if empty == "" else float, range(200)))
+    ids[7] = empty
+    with pytest.raises(MalformedTransactionsError, match=f"column {name}: 1 values are missing"):
+        _load(small_table(**{name: pa.array(ids, from_pandas=False)}), rates)
+
+
+def test_a_csv_is_read_to_its_end_as_it_began(tmp_path: Path, rates: RateTable) -> None:
+    """A guess from the first rows would call ids numbers and times whole seconds, and fail a million bytes later."""
+    path = tmp_path / "rows.csv"
+    head = "transaction_id,event_time,customer_id,counterparty_id,amount_minor,currency,fraud\n"
+    early = "".join(f"{row},2024-03-01 00:00:00,{row},007,1200,CNY,0\n" for row in range(40_000))
+    path.write_text(head + early + "last,2024-03-01T00:00:00.25Z,c-1,7,1200,CNY,1\n")
+    rows = load_transactions(path, delay_days=7, rates=rates)
+    assert len(rows) == 40_001
+    assert rows.event_time_us[-1] % 1_000_000 == 250_000
+    assert rows.counterparty[0] != rows.counterparty[-1], "007 is another id than 7"
+    path.write_text(head + early + "last,2024-03-01,c-1,7,12.5,CNY,1\n")
+    with pytest.raises(MalformedTransactionsError, match=r"column amount_minor: '12\.5' is no whole number"):
+        load_transactions(path, delay_days=7, rates=rates)
+    path.write_text(head + early + "last,2024-03-01,,7,12,CNY,1\n")
+    with pytest.raises(MalformedTransactionsError, match="column customer_id: 1 values are missing"):
+        load_transactions(path, delay_days=7, rates=rates)
