@@ -25,6 +25,7 @@ F64 = npt.NDArray[np.float64]
 Truth = npt.NDArray[np.int8]
 Choice = dict[str, int]
 LEAVES, ROUNDS = (7, 15, 31), (150, 300)
+THREADS = 2  # LightGBM's deterministic mode grows the same trees with any number
 SIDES: dict[str, tuple[str, ...]] = {"all": UNUSED, "bare": (*UNUSED, *GRAPH_AND_LABEL)}
 ABLATIONS: dict[str, tuple[str, ...]] = {
     f"without_{group}": (*UNUSED, *(feature.name for feature in FEATURES if feature.group == group)) for group in ("graph", "label")
@@ -44,7 +45,7 @@ def tune(bank: Bank, week: Protocol, unused: Collection[str]) -> Choice:
     vectors, target, tested, truth = _split(bank, week)
     found: list[tuple[float, Choice]] = []
     for leaves in LEAVES:
-        booster = fit(vectors, target, unused=unused, parameters={"num_leaves": leaves}, rounds=max(ROUNDS))
+        booster = fit(vectors, target, unused=unused, parameters={"num_leaves": leaves, "num_threads": THREADS}, rounds=max(ROUNDS))
         for rounds in ROUNDS:
             score = np.asarray(booster.predict(tested, num_iteration=rounds))
             found.append((float(average_precision_score(truth, score)), {"num_leaves": leaves, "rounds": rounds}))
@@ -73,7 +74,9 @@ def compare_week(bank: Bank, week: Protocol, chosen: dict[str, Choice], seed: in
 
 
 def _train(vectors: F32, target: Truth, choice: Choice, unused: Collection[str]) -> Scorer:
-    booster = fit(vectors, target, unused=unused, parameters={"num_leaves": choice["num_leaves"]}, rounds=choice["rounds"])
+    booster = fit(
+        vectors, target, unused=unused, parameters={"num_leaves": choice["num_leaves"], "num_threads": THREADS}, rounds=choice["rounds"]
+    )
     return lambda given: np.asarray(booster.predict(given), dtype=np.float64)
 
 

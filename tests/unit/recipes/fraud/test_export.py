@@ -28,6 +28,11 @@ def test_training_twice_gives_the_same_trees(data: tuple[np.ndarray, np.ndarray]
     assert fit(*data).model_to_string() == booster.model_to_string()
 
 
+def test_two_threads_grow_the_same_trees(data: tuple[np.ndarray, np.ndarray]) -> None:
+    trees = [fit(*data, parameters={"num_threads": count}, rounds=20).model_to_string().split("parameters:")[0] for count in (1, 2)]
+    assert trees[0] == trees[1]
+
+
 def test_unused_features_never_enter_a_tree(data: tuple[np.ndarray, np.ndarray], booster: lgb.Booster) -> None:
     gain = dict(zip(NAMES, booster.feature_importance("split"), strict=True))
     assert not any(gain[name] for name in UNUSED)
