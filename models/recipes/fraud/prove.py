@@ -66,9 +66,10 @@ def run_seed(seed: int, settings: dict[str, int], path: Path, stack: Path) -> No
         return
     started = time.monotonic()
     tuning = _tuning(settings)
-    bank = simulated_bank(seed, settings, stack)
-    _say(f"seed {seed}: {len(bank.rows)} transactions, features after {time.monotonic() - started:.0f} s")
     path.parent.mkdir(parents=True, exist_ok=True)
+    vectors = path.with_suffix(".npy")
+    bank = simulated_bank(seed, settings, stack, vectors)
+    _say(f"seed {seed}: {len(bank.rows)} transactions, features after {time.monotonic() - started:.0f} s")
     if not done["chosen"]:
         done["chosen"] = {side: tune(bank, tuning, unused) for side, unused in SIDES.items()}
         _keep(path, done)
@@ -79,17 +80,23 @@ def run_seed(seed: int, settings: dict[str, int], path: Path, stack: Path) -> No
         _keep(path, done)
         gain = week["all"]["average_precision"] - week["bare"]["average_precision"]
         _say(f"seed {seed}: week {number + 1} of {settings['weeks']} after {time.monotonic() - started:.0f} s, gain {gain:.4f}")
+    vectors.unlink(missing_ok=True)
 
 
-def simulated_bank(seed: int, settings: dict[str, int], stack: Path) -> Bank:
-    """Rows and vectors of the tuning week and all test weeks of one simulated bank."""
+def simulated_bank(seed: int, settings: dict[str, int], stack: Path, kept: Path) -> Bank:
+    """Rows and vectors of the tuning week and all test weeks of one simulated bank; vectors take longest and are kept in a file."""
     tuning, week = _tuning(settings), settings["week_days"]
     days = settings["history_days"] + week * (3 + settings["weeks"])
     rates = RateTable.from_document(yaml.safe_load((_ROOT / "services" / "risk-scoring" / "rules" / "rates.yaml").read_text()))
     rows = from_table(simulated_table(customers=settings["customers"], start=START, days=days, seed=seed), delay_days=week, rates=rates)
     wanted = np.asarray(rows.event_time_us >= tuning.start_us)
-    with private_redis(stack) as url:
-        return Bank(rows.take(wanted), asyncio.run(compute_features(rows, wanted, url)))
+    if not kept.is_file():
+        with private_redis(stack) as url:
+            vectors = asyncio.run(compute_features(rows, wanted, url))
+        with kept.with_suffix(".part").open("wb") as file:
+            np.save(file, vectors)
+        kept.with_suffix(".part").replace(kept)
+    return Bank(rows.take(wanted), np.load(kept))
 
 
 def _tuning(settings: dict[str, int]) -> Protocol:

@@ -26,12 +26,24 @@ def small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def bank() -> Bank:
-    return prove.simulated_bank(3, SETTINGS, STACK)
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("proof") / "3.npy"
+
+
+@pytest.fixture(scope="module")
+def bank(vectors: Path) -> Bank:
+    return prove.simulated_bank(3, SETTINGS, STACK, vectors)
 
 
 def _tuning() -> Protocol:
     return WEEK.earlier(-SETTINGS["history_days"])
+
+
+def test_kept_vectors_are_not_computed_again(bank: Bank, vectors: Path, tmp_path: Path) -> None:
+    again = prove.simulated_bank(3, SETTINGS, tmp_path / "no stack", vectors)
+    assert np.array_equal(again.vectors, bank.vectors)
+    assert np.array_equal(again.rows.event_time_us, bank.rows.event_time_us)
+    assert len(bank.vectors) == len(bank.rows)
 
 
 def test_both_sides_tune_on_the_same_grid_and_differ_in_graph_and_label_features_alone(bank: Bank) -> None:
