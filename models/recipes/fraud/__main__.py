@@ -65,9 +65,9 @@ def run(options: argparse.Namespace) -> dict[str, object]:
     with private_redis(options.stack) as url:
         vectors = asyncio.run(compute_features(rows, wanted, url, _progress))
     rows = rows.take(wanted)
-    folds = [run_fold(fold, rows, vectors, RATES) for fold in plans]
+    folds = [run_fold(plan, rows, vectors, RATES, calibrated=options.calibrated) for plan in plans]
     fold = folds[0]
-    bare = run_fold(protocol, rows, vectors, RATES, unused=(*UNUSED, *GRAPH_AND_LABEL))
+    bare = run_fold(protocol, rows, vectors, RATES, unused=(*UNUSED, *GRAPH_AND_LABEL), calibrated=options.calibrated)
     graph = to_onnx(fold.booster)
     parity = check_parity(fold.booster, graph, vectors)
     _say("evidence for the card: calibration, drift, exact Shapley values of a sample")
@@ -130,6 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", help="version to write; none: the next")
     parser.add_argument("--card", type=Path, help="where the Markdown card goes; none: beside the version")
     parser.add_argument("--source", help="words for the card that say where the data came from")
+    parser.add_argument(
+        "--calibrated", action=argparse.BooleanOptionalAction, default=True, help="add the constant of prior.py to the log-odds"
+    )
     parser.add_argument("--rates", type=Path, default=_ROOT / "services" / "risk-scoring" / "rules" / "rates.yaml")
     parser.add_argument("--stack", type=Path, default=_ROOT / ".stack", help="folder of downloaded software")
     return parser

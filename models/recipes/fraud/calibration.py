@@ -77,12 +77,18 @@ def no_change(score: F64, truth: Truth) -> Calibrator:
 
 
 def prior(score: F64, truth: Truth) -> Calibrator:
-    """One constant added to all log-odds, so that the mean score is the rate of fraud (bisection: the mean grows with it)."""
+    """One constant added to all log-odds, so that the mean score is the rate of fraud."""
+    shift = prior_shift(score, truth)
+    return lambda given: _probability(_log_odds(given) + shift)
+
+
+def prior_shift(score: F64, truth: Truth) -> float:
+    """That constant, by bisection: the mean grows with it."""
     low, high = -10.0, 10.0
     for _ in range(60):
         shift = (low + high) / 2
         low, high = (shift, high) if _probability(_log_odds(score) + shift).mean() < truth.mean() else (low, shift)
-    return lambda given: _probability(_log_odds(given) + low)
+    return low
 
 
 def platt(score: F64, truth: Truth) -> Calibrator:

@@ -14,6 +14,7 @@ from fraud.drift import AlertRate, alert_rates
 from fraud.evaluate import AtThreshold, Metrics, at_thresholds, choose_thresholds, measure
 from fraud.export import rounded
 from fraud.load import Transactions
+from fraud.prior import fit_calibrated
 from fraud.protocol import Mask, Protocol
 from fraud.train import UNUSED, fit
 
@@ -28,6 +29,7 @@ class Fold:
 
     protocol: Protocol
     booster: lgb.Booster
+    constant: float  # added to the log-odds, see prior.py; 0 without
     metrics: Metrics
     thresholds: list[AtThreshold]
     alerts: list[AlertRate]
@@ -44,15 +46,28 @@ class Fold:
         }
 
 
-def run_fold(protocol: Protocol, rows: Transactions, vectors: F32, rates: dict[str, float], unused: Collection[str] = UNUSED) -> Fold:
+def run_fold(
+    protocol: Protocol,
+    rows: Transactions,
+    vectors: F32,
+    rates: dict[str, float],
+    *,
+    unused: Collection[str] = UNUSED,
+    calibrated: bool = True,
+) -> Fold:
     """Train and judge one fold; `rates` are the wanted shares of alerts."""
     train, delay, test = protocol.train_rows(rows), protocol.delay_rows(rows), protocol.test_rows(rows)
-    booster = fit(vectors[train], protocol.targets(rows)[train], unused=unused)
+    target = protocol.targets(rows)[train]
+    if calibrated:
+        booster, constant = fit_calibrated(vectors[train], target, rows.customer_code[train], unused)
+    else:
+        booster, constant = fit(vectors[train], target, unused=unused), 0.0
     delay_scores, scores = (rounded(np.asarray(booster.predict(vectors[chosen]))) for chosen in (delay, test))
     levels = choose_thresholds(delay_scores, rates)
     return Fold(
         protocol=protocol,
         booster=booster,
+        constant=constant,
         metrics=measure(rows.fraud[test], scores, rows.event_time_us[test], rows.customer_code[test]),
         thresholds=at_thresholds(rows.fraud[test], scores, levels),
         alerts=alert_rates(scores, rows.event_time_us[test], levels, rates),

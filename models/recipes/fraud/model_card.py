@@ -33,6 +33,7 @@ def build_card(
             for x in fold.thresholds
         ],
         "score_decimals": DECIMALS,
+        "log_odds_constant": round(fold.constant, 6),
         "source": source,
         "protocol": {
             "train_start": protocol.train_start.isoformat(),
@@ -70,6 +71,7 @@ def as_markdown(version: str, card: dict[str, Any]) -> str:
         levels=table(["outcome from", "score", "wanted share", "share", "precision", "recall"], levels),
         top=table(["feature", "share"], [[f"`{name}`", f"{share:.1%}"] for name, share in _first(card["importance"])]),
         weeks=weeks_table(card["weeks"], card["weeks_summary"]),
+        calibration=_CALIBRATED.format(card["log_odds_constant"]) if card["log_odds_constant"] else _AS_TRAINED,
         reliability=reliability_table(card["reliability"]),
         drift=table(["feature", "index"], [[f"`{name}`", f"{value:.3f}"] for name, value in _first(card["drift"]["features"], 8)]),
         alerts=alerts_table(card["alerts_a_day"]),
@@ -80,6 +82,13 @@ def as_markdown(version: str, card: dict[str, Any]) -> str:
 def _first(values: dict[str, float], count: int = 12) -> list[tuple[str, float]]:
     return list(values.items())[:count]
 
+
+_CALIBRATED = (
+    "A constant of {:+.3f} on the log-odds, part of the first tree, gives out-of-fold scores of the training days the training rate."
+)
+_AS_TRAINED = (
+    "Scores are served as trained; trees are surer of customers they were trained on, so that on new days the mean score falls short."
+)
 
 _TEMPLATE = """# Model card: fraud, version {version}
 
@@ -120,8 +129,8 @@ the shares fall a little short.
 
 {alerts}
 
-**Calibration.** Served as trained. A step after the trees was tried and rejected, see [EVALUATION.md](EVALUATION.md): frauds that
-nobody reports in time are missing from every training label, and no map learned on those labels can know of them.
+**Calibration.** {calibration} Frauds that nobody reports in time are missing from every training label, and no map learned on those
+labels can know of them. What else was tried stands in [EVALUATION.md](EVALUATION.md).
 
 {reliability}
 

@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fraud.prove", description="Prove what graph and label features are worth.")
     parser.add_argument("--seeds", default="101,102,103,104,105", help="of the simulated banks")
     parser.add_argument("--weeks", type=int, default=4, help="test weeks of each seed, after the one that tunes")
-    parser.add_argument("--customers", type=int, default=3_000)
+    parser.add_argument("--customers", type=int, default=2_000)
     parser.add_argument("--history-days", type=int, default=31, help="before the first training day")
     parser.add_argument("--week-days", type=int, default=7, help="days of training, of delay and of test")
     parser.add_argument("--results", type=Path, default=_ROOT / "var" / "prove-fraud", help="where finished weeks are kept")

@@ -12,34 +12,41 @@ from fraud.protocol import Protocol
 from risk_scoring.domain.features import COUNT, INDEX
 from risk_scoring.domain.rates import RateTable
 
-PLAN = Protocol(date(2024, 3, 1), 15, 5, 5)  # four rows a day: 60 train, 20 set thresholds, 20 test
+PLAN = Protocol(date(2024, 3, 1), 100, 25, 25)  # four rows a day: 400 train, 100 set thresholds, 100 test
 
 
 @pytest.fixture
 def rows(small_table, rates: RateTable) -> Transactions:
-    return from_table(small_table(customer_id=np.arange(200)), delay_days=5, rates=rates)
+    return from_table(small_table(600, customer_id=np.arange(600)), delay_days=5, rates=rates)
 
 
 def _vectors(rows: Transactions) -> np.ndarray:
-    """One feature tells the frauds."""
+    """One feature tells three frauds of four."""
     vectors = np.zeros((len(rows), COUNT), dtype=np.float32)
-    vectors[:, INDEX["p_risk_7d"]] = rows.fraud
+    vectors[:, INDEX["p_risk_7d"]] = rows.fraud * (np.arange(len(rows)) % 40 > 0)
     return vectors
 
 
 def test_a_fold_trains_sets_thresholds_and_tests_on_its_own_days(rows: Transactions) -> None:
     fold = run_fold(PLAN, rows, _vectors(rows), {"review": 0.1})
-    assert np.flatnonzero(fold.test).tolist() == list(range(80, 100))
-    assert (len(fold.test_scores), len(fold.delay_scores)) == (20, 20)
-    assert (fold.metrics.transactions, fold.metrics.frauds) == (20, 2)
+    assert np.flatnonzero(fold.test).tolist() == list(range(500, 600))
+    assert (len(fold.test_scores), len(fold.delay_scores)) == (100, 100)
+    assert (fold.metrics.transactions, fold.metrics.frauds) == (100, 10)
     (alerts,) = fold.alerts
     assert (alerts.wanted, alerts.name) == (0.1, "review")
-    assert fold.as_week()["test_start"] == "2024-03-21"
+    assert fold.as_week()["test_start"] == "2024-07-04"
 
 
 def test_features_that_are_taken_away_teach_nothing(rows: Transactions) -> None:
     fold = run_fold(PLAN, rows, _vectors(rows), {"review": 0.1}, unused=("p_risk_7d",))
     assert fold.metrics.auc == 0.5
+
+
+def test_calibration_moves_scores_and_no_ranking(rows: Transactions) -> None:
+    ours, plain = (run_fold(PLAN, rows, _vectors(rows), {"review": 0.1}, calibrated=on) for on in (True, False))
+    assert plain.constant == 0 != ours.constant
+    assert (ours.metrics.auc, ours.thresholds[0].rate) == (plain.metrics.auc, plain.thresholds[0].rate)
+    assert ours.metrics.predicted_rate != plain.metrics.predicted_rate
 
 
 def test_the_summary_covers_metrics_and_alert_rates(rows: Transactions) -> None:

@@ -23,6 +23,8 @@ WEEK = Protocol(prove.START, 5, 5, 5)
 def small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "LEAVES", (7, 15))
     monkeypatch.setattr(compare, "ROUNDS", (10, 20))
+    monkeypatch.setattr(compare, "THREADS", 1)
+    monkeypatch.setattr(compare, "SERVED", {"num_leaves": 15, "rounds": 20})
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def test_both_sides_tune_on_the_same_grid_and_differ_in_graph_and_label_features
 def test_a_week_measures_every_set_of_features_and_chance(bank: Bank) -> None:
     choice = {"num_leaves": 7, "rounds": 20}
     week = compare_week(bank, _tuning().earlier(-5), {"all": choice, "bare": choice}, 3)
-    assert {*SIDES, *ABLATIONS, "shuffled", "calibration"} <= set(week)
+    assert {*SIDES, *ABLATIONS, "served", "shuffled", "shuffled_even", "calibration"} <= set(week)
     assert week["all"]["average_precision"] > 3 * week["fraud_rate"] > 0
     assert week["shuffled"]["average_precision"] < week["all"]["average_precision"] / 2
     assert week["bare"] != week["all"]
@@ -89,12 +91,15 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(bank: Bank, tmp_pat
     assert starts == [5, 10, 10], "test weeks come after the week that tuned; the lost one is made again"
 
 
-def _week(ours: float, bare: float, *, chance: float = 0.01, auc: float = 0.5, isotonic: float = 0.005) -> dict[str, Any]:
-    sets = {name: {"auc": 0.9, "average_precision": ours} for name in ("all", "without_graph", "without_label")}
+def _week(
+    ours: float, bare: float, *, chance: float = 0.01, auc: float = 0.5, even: float = 0.5, isotonic: float = 0.005
+) -> dict[str, Any]:
+    sets = {name: {"auc": 0.9, "average_precision": ours} for name in ("all", "without_graph", "without_label", "served")}
     honesty = {"calibration_error": 0.001, "mean": 0.01}
     return sets | {
         "bare": {"auc": 0.8, "average_precision": bare},
         "shuffled": {"auc": auc, "average_precision": chance},
+        "shuffled_even": {"auc": even, "average_precision": 0.01},
         "fraud_rate": 0.01,
         "calibration": {"none": honesty | {"brier": 0.004}, "isotonic": honesty | {"brier": isotonic}},
     }
@@ -117,6 +122,9 @@ def test_the_verdict_asks_for_two_deviations_between_gain_and_zero() -> None:
 
 def test_the_verdict_refuses_a_learner_that_finds_something_in_shuffled_targets() -> None:
     assert not judge(_results(_week(0.8, 0.6, auc=0.56), _week(0.8, 0.6, auc=0.56)))["holds"]
+    for even in (0.44, 0.56):
+        assert not judge(_results(_week(0.8, 0.6, even=even), _week(0.8, 0.6, even=even)))["holds"]
+    assert judge(_results(_week(0.8, 0.6, auc=0.3), _week(0.8, 0.6, auc=0.3)))["holds"], "the skew of few frauds is no knowledge"
     assert not judge(_results(_week(0.8, 0.6, chance=0.03), _week(0.8, 0.6, chance=0.03)))["holds"]
     better = judge(_results(_week(0.8, 0.6, isotonic=0.003), _week(0.8, 0.6, isotonic=0.003)))
     assert (better["holds"], better["best_calibration"]) == (True, "isotonic")

@@ -32,7 +32,7 @@ def _card(booster) -> dict[str, object]:
     metrics = measure(truth, score, np.zeros(2, dtype=np.int64), np.arange(2))
     levels = [AtThreshold(name, value, 0.01, 0.5, 0.5) for name, value in (("challenge", 0.2), ("review", 0.4), ("decline", 0.8))]
     alerts = [AlertRate("challenge", 0.015, 0.014, 0.01, 0.02, 140.0)]
-    fold = Fold(Protocol(date(2024, 3, 1)), booster, metrics, levels, alerts, np.ones(2, dtype=bool), score, score)
+    fold = Fold(Protocol(date(2024, 3, 1)), booster, 0.25, metrics, levels, alerts, np.ones(2, dtype=bool), score, score)
     agreement = {"rows": 10, "with_reason": 9, "same_top_code": 0.9, "top_3_overlap": 0.8, "rank_correlation": 0.7, "sum_error": 1e-9}
     evidence = {
         "reliability": [{"low": 0.1, "high": 0.3, "count": 4, "mean_score": 0.2, "frequency": 0.25}],
@@ -83,6 +83,8 @@ def test_the_card_names_every_feature_and_reads_as_text(booster) -> None:
     assert "| 0.1 to 0.3 | 4 | 0.2000 | 0.2500 |" in text
     assert "| challenge | 1.50% | 1.40% | 1.00% | 2.00% | 140 |" in text
     assert "| random | 10 | 9 | 90.0% | 80.0% | 0.700 |" in text
+    assert "A constant of +0.250 on the log-odds" in text
+    assert "Scores are served as trained" in as_markdown("7", card | {"log_odds_constant": 0.0})
     assert "`feature_7`" in text and "`feature_8`" not in text, "top rows only"
     assert len(card["drift"]["features"]) == 20
     assert "{" not in text
