@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from fraud import train
 from fraud.__main__ import main
 from fraud.simulate import simulated_table
 from risk_scoring.adapters.model_files import load_model_files
@@ -21,6 +22,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bank") / "transactions.parquet"
     pa.parquet.write_table(simulated_table(customers=450, start=START, days=22, seed=2), path)
     return path
+
+
+@pytest.fixture(autouse=True)
+def coarse_bins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fine bins cost most of the time and change nothing that is tested here."""
+    monkeypatch.setattr(train, "PARAMETERS", train.PARAMETERS | {"max_bin": 63})
 
 
 def _arguments(file: Path, repository: Path) -> list[str]:
