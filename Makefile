@@ -107,7 +107,7 @@ train-fraud: dev ## train the fraud model; TRANSACTIONS=file TRAIN_START=2018-07
 	@PYTHONPATH=models/recipes $(BIN)/python -m fraud --repository $(or $(MODELS),var/models) \
 	  $(if $(TRANSACTIONS),--transactions '$(TRANSACTIONS)') $(if $(TRAIN_START),--train-start $(TRAIN_START)) \
 	  $(if $(TRAIN_DAYS),--train-days $(TRAIN_DAYS)) $(if $(DELAY_DAYS),--delay-days $(DELAY_DAYS)) \
-	  $(if $(TEST_DAYS),--test-days $(TEST_DAYS)) $(if $(WEEKS),--weeks $(WEEKS)) $(if $(CUSTOMERS),--customers $(CUSTOMERS))
+	  $(if $(TEST_DAYS),--test-days $(TEST_DAYS)) $(if $(WEEKS),--weeks $(WEEKS)) $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(ARGS)
 
 .PHONY: prove-fraud
 prove-fraud: dev ## what graph and label features are worth; goes on where it stopped: SEEDS=101,102,103,104,105 WEEKS=4 WRITE=file.md

@@ -61,6 +61,7 @@ def as_markdown(version: str, card: dict[str, Any]) -> str:
         ]
         for x in card["thresholds_on_test"]
     ]  # fmt: skip
+    drift = {name: value for name, value in card["drift"]["features"].items() if name not in card["unused_features"]}
     return _TEMPLATE.format(
         version=version,
         card=card,
@@ -73,22 +74,21 @@ def as_markdown(version: str, card: dict[str, Any]) -> str:
         weeks=weeks_table(card["weeks"], card["weeks_summary"]),
         calibration=_CALIBRATED.format(card["log_odds_constant"]) if card["log_odds_constant"] else _AS_TRAINED,
         reliability=reliability_table(card["reliability"]),
-        drift=table(["feature", "index"], [[f"`{name}`", f"{value:.3f}"] for name, value in _first(card["drift"]["features"], 8)]),
+        drift=table(["feature", "index"], [[f"`{name}`", f"{value:.3f}"] for name, value in _first(drift, 8)]),
         alerts=alerts_table(card["alerts_a_day"]),
         reasons=reasons_table(card["reasons_beside_exact_shapley"]),
     )
 
 
 def _first(values: dict[str, float], count: int = 12) -> list[tuple[str, float]]:
-    return list(values.items())[:count]
+    """The largest; JSON keeps names in the order of the alphabet."""
+    return sorted(values.items(), key=lambda item: (-item[1], item[0]))[:count]
 
 
-_CALIBRATED = (
-    "A constant of {:+.3f} on the log-odds, part of the first tree, gives out-of-fold scores of the training days the training rate."
-)
-_AS_TRAINED = (
-    "Scores are served as trained; trees are surer of customers they were trained on, so that on new days the mean score falls short."
-)
+_CALIBRATED = """A constant of {:+.3f} on the log-odds, part of the first tree, gives out-of-fold scores of the training days the
+training rate."""
+_AS_TRAINED = """Scores are served as trained (`--no-calibrated`). Trees are surer of customers they were trained on than of others, so
+scores in the middle understate: read them by this table, or retrain with the constant that the recipe now adds."""
 
 _TEMPLATE = """# Model card: fraud, version {version}
 
@@ -129,18 +129,21 @@ the shares fall a little short.
 
 {alerts}
 
-**Calibration.** {calibration} Frauds that nobody reports in time are missing from every training label, and no map learned on those
-labels can know of them. What else was tried stands in [EVALUATION.md](EVALUATION.md).
+**Calibration.** {calibration}
+Frauds that nobody reports in time are missing from every training label, and no map learned on those labels can know of them. What else
+was tried stands in [EVALUATION.md](EVALUATION.md).
 
 {reliability}
 
 **Drift.** Population stability index, training days against test days (below 0.1 stable, above 0.25 look closer); the score, from
-the delay days to the test days: {card[drift][score]:.3f}. Largest features:
+the delay days to the test days: {card[drift][score]:.3f}. Largest among the features that the model uses (the ages it does not use
+grow with every day; card.json has all):
 
 {drift}
 
 **Reasons.** Serving explains alerts by path contributions, exact Shapley values (TreeSHAP) are too slow for it. Both add up to the
-raw score (checked on every sampled row); how far their reason codes agree:
+raw score (checked on every sampled row). How far their reason codes agree, over rows with an exact reason (overlap: codes in both
+sets of three by codes in either), and Spearman's correlation of the features' contributions:
 
 {reasons}
 

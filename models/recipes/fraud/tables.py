@@ -8,13 +8,14 @@ from typing import Any
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; cells are text already."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    lines = [header, *rows]
+    first, *rest = ["| " + " | ".join(cells) + " |" for cells in lines]
+    return "\n".join([first, "|---" * len(header) + "|", *rest])
 
 
 def weeks_table(weeks: Sequence[dict[str, Any]], means: dict[str, dict[str, float]]) -> str:
     """The prequential table: one row a test week, newest first, then mean and deviation."""
-    levels = list(weeks[0]["alert_rates"])
+    levels = sorted(weeks[0]["alert_rates"], key=lambda name: -means[f"{name}_rate"]["mean"])
     header = ["test week from", "AUC", "AP", "CP@100", "Brier", "calibration error", "fraud", *(f"{name} or more" for name in levels)]
     rows = [
         [week["test_start"], *_metrics(week), f"{week['fraud_rate']:.3%}", *(f"{week['alert_rates'][name]:.2%}" for name in levels)]

@@ -30,13 +30,15 @@ def booster():
 def _card(booster) -> dict[str, object]:
     truth, score = np.array([0, 1], dtype=np.int8), np.array([0.1, 0.9])
     metrics = measure(truth, score, np.zeros(2, dtype=np.int64), np.arange(2))
-    levels = [AtThreshold(name, value, 0.01, 0.5, 0.5) for name, value in (("challenge", 0.2), ("review", 0.4), ("decline", 0.8))]
+    levels = [
+        AtThreshold(name, value, 0.01 - value / 100, 0.5, 0.5) for name, value in (("challenge", 0.2), ("review", 0.4), ("decline", 0.8))
+    ]
     alerts = [AlertRate("challenge", 0.015, 0.014, 0.01, 0.02, 140.0)]
     fold = Fold(Protocol(date(2024, 3, 1)), booster, 0.25, metrics, levels, alerts, np.ones(2, dtype=bool), score, score)
     agreement = {"rows": 10, "with_reason": 9, "same_top_code": 0.9, "top_3_overlap": 0.8, "rank_correlation": 0.7, "sum_error": 1e-9}
     evidence = {
         "reliability": [{"low": 0.1, "high": 0.3, "count": 4, "mean_score": 0.2, "frequency": 0.25}],
-        "drift": {"score": 0.012, "features": {f"feature_{number}": 0.5 - number / 100 for number in range(20)}},
+        "drift": {"score": 0.012, "features": {"c_age_d": 16.0} | {f"feature_{number}": 0.5 - number / 100 for number in range(20)}},
         "alerts_a_day": [x.as_dict() for x in alerts],
         "reasons_beside_exact_shapley": {"alerts": agreement, "random": agreement},
     }
@@ -77,6 +79,7 @@ def test_the_card_names_every_feature_and_reads_as_text(booster) -> None:
     assert card["features"] == list(NAMES)
     assert json.loads(json.dumps(card)) == card
     text = as_markdown("7", card)
+    assert as_markdown("7", json.loads(json.dumps(card, sort_keys=True))) == text, "the written card makes the same text"
     assert text.startswith("# Model card: fraud, version 7\n")
     assert "| AUC ROC | 1.0000 | 1.0000 |" in text
     assert "| 2024-03-15 | 1.0000 | 1.0000 | 0.0100 | 0.01000 |" in text
@@ -86,7 +89,8 @@ def test_the_card_names_every_feature_and_reads_as_text(booster) -> None:
     assert "A constant of +0.250 on the log-odds" in text
     assert "Scores are served as trained" in as_markdown("7", card | {"log_odds_constant": 0.0})
     assert "`feature_7`" in text and "`feature_8`" not in text, "top rows only"
-    assert len(card["drift"]["features"]) == 20
+    assert len(card["drift"]["features"]) == 21
+    assert "`c_age_d` |" not in text, "the model does not use it"
     assert "{" not in text
 
 
@@ -103,3 +107,9 @@ def test_the_released_model_is_small_and_of_the_current_schema() -> None:
     assert files.feature_schema_version == SCHEMA_VERSION
     assert files.onnx.stat().st_size < LIMIT_BYTES
     assert 0 < files.thresholds.challenge < files.thresholds.review < files.thresholds.decline < 1
+
+
+def test_the_card_for_people_says_what_the_card_of_the_released_version_says() -> None:
+    card = json.loads((ROOT / "models/repository/fraud/1/card.json").read_text())
+    assert (ROOT / "models/recipes/fraud/MODEL_CARD.md").read_text() == as_markdown("1", card)
+    assert all(group["sum_error"] < 1e-6 for group in card["reasons_beside_exact_shapley"].values())
