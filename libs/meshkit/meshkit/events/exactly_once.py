@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 _PRODUCE_BYTES = 1_000_000
-_FETCH_WAIT_MS = 20  # a partition that becomes free waits at most this long for a fetch of the others that found nothing
+_FETCH_WAIT_MS = 10  # a partition that becomes free waits at most this long for a fetch of the others that found nothing
 
 
 class BatchHandler(Protocol):
@@ -75,6 +75,7 @@ async def start_transactional(kafka: KafkaSettings, transaction_id: str) -> AIOK
         transaction_timeout_ms=kafka.transaction_timeout_ms,
         request_timeout_ms=kafka.request_timeout_ms,
         acks="all",
+        retry_backoff_ms=20,
         max_batch_size=_PRODUCE_BYTES,
         max_request_size=4 * _PRODUCE_BYTES,
     )
@@ -232,10 +233,13 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _loop(self, tp: TopicPartition, producer: AIOKafkaProducer) -> None:
         assert self._consumer is not None
         while True:
+            self._consumer.resume(tp)
             fetched = await self._consumer.getmany(tp, timeout_ms=200, max_records=self._max_batch)
             records = fetched.get(tp)
             if not records:
                 continue
+            if len(records) < self._max_batch:
+                self._consumer.pause(tp)  # no backlog: what is fetched when this batch is done is fresher than what is fetched now
             messages = await self._handled(tp.partition, records)
             async with producer.transaction():
                 written = await send_all(producer, messages)  # not beside the offsets: the broker would refuse one of both, and 100 ms pass
