@@ -3,7 +3,7 @@
 One worker and one transactional producer for each assigned partition. The transactional id belongs to the input partition and is
 initialised on assignment (rule D11): whoever initialises it last fences everybody before, so a paused process can never commit. After an
 abort, a fence or a commit of unknown outcome the producer is made anew, the committed offset is read again and the consumer goes back to
-it (rule D12): its own position would skip the lost batch. Workers overlap: while one commits, another computes.
+it (rule D12): its own position would skip the lost batch.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from meshkit.events.message import Message
 
 log = logging.getLogger(__name__)
 
+_Answer = tuple[int, Sequence[Message]]
 _BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 _PRODUCE_BYTES = 1_000_000
 _FETCH_WAIT_MS = 10  # a partition that becomes free waits at most this long for a fetch of the others that found nothing
@@ -231,21 +232,31 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer.seek(tp, committed)
 
     async def _loop(self, tp: TopicPartition, producer: AIOKafkaProducer) -> None:
+        """Answer batch after batch. The next one is computed while the last one commits, after its ``confirm`` and never before."""
+        following: asyncio.Future[_Answer] = asyncio.ensure_future(self._answer(tp))
+        try:
+            while True:
+                offset, messages = await following
+                async with producer.transaction():
+                    written = await send_all(producer, messages)  # not beside the offsets: the broker would refuse one of both
+                    await producer.send_offsets_to_transaction({tp: offset}, self._group)
+                    await self._handler.confirm(tp.partition)
+                    following = asyncio.ensure_future(self._answer(tp))
+                await self._handler.committed(tp.partition, written)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def _answer(self, tp: TopicPartition) -> _Answer:
+        """Return the next batch's messages, and the offset behind its records."""
         assert self._consumer is not None
-        while True:
+        records: Sequence[ConsumerRecord] | None = None
+        while not records:
             self._consumer.resume(tp)
-            fetched = await self._consumer.getmany(tp, timeout_ms=200, max_records=self._max_batch)
-            records = fetched.get(tp)
-            if not records:
-                continue
-            if len(records) < self._max_batch:
-                self._consumer.pause(tp)  # no backlog: what is fetched when this batch is done is fresher than what is fetched now
-            messages = await self._handled(tp.partition, records)
-            async with producer.transaction():
-                written = await send_all(producer, messages)  # not beside the offsets: the broker would refuse one of both, and 100 ms pass
-                await producer.send_offsets_to_transaction({tp: records[-1].offset + 1}, self._group)
-                await self._handler.confirm(tp.partition)
-            await self._handler.committed(tp.partition, written)
+            records = (await self._consumer.getmany(tp, timeout_ms=200, max_records=self._max_batch)).get(tp)
+        if len(records) < self._max_batch:
+            self._consumer.pause(tp)  # no backlog: what is fetched when this batch is done is fresher than what is fetched now
+        return records[-1].offset + 1, await self._handled(tp.partition, records)
 
     async def _handled(self, partition: int, records: Sequence[ConsumerRecord]) -> Sequence[Message]:
         """Call the handler until its neighbours are there: the input waits, its lag says so."""
