@@ -57,7 +57,8 @@ def kafka_row(places: Places, ports: Ports) -> Row:
 
     return Row(
         name="kafka",
-        command=(java(), "-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", f"-Dlog4j2.configurationFile={software}/log4j2.xml",
+        command=(java(), "-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError",
+                 f"-Dlog4j2.configurationFile={software}/log4j2.xml",
                  "-cp", f"{software}/*", "kafka.Kafka", str(properties)),
         ports={"broker": ports.kafka, "controller": ports.kafka_controller},
         health=KafkaHealth(LOOPBACK, ports.kafka),
