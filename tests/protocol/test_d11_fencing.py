@@ -1,5 +1,6 @@
 """D11. The transactional id belongs to the input partition: whoever takes it last fences everybody before, and no zombie moves offsets."""
 
+import asyncio
 from itertools import count
 
 import pytest
@@ -19,6 +20,37 @@ def unique_ids():
     """The mutant: every producer has an id of its own."""
     numbers = count()
     return swapped(exactly_once, "transactional_id", lambda kafka, group, partition: f"{kafka.topic_prefix}{group}-{next(numbers)}")
+
+
+async def sleeps_on(attempt: int) -> int:
+    """The mutant: a worker that was cancelled inside its transaction takes the fence for a reason to try again."""
+    await asyncio.sleep(0.05)
+    return attempt + 1
+
+
+async def test_a_fenced_worker_ends_when_its_partition_goes(fresh) -> None:
+    """Its transaction cannot be aborted any more; were it to go on, the group could never give the partition to anybody."""
+
+    async def check() -> None:
+        kafka = await fresh()
+        reached = asyncio.Event()
+
+        async def waits() -> None:
+            reached.set()
+            await asyncio.Event().wait()
+
+        echo = Echo(kafka, on_confirm=waits)
+        async with working(kafka, echo) as loop:
+            await send(kafka, b"1")
+            await asyncio.wait_for(reached.wait(), 20)
+            successor = await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0))
+            revoking = asyncio.ensure_future(loop.on_partitions_revoked([_input(kafka)]))
+            ended, _ = await asyncio.wait({revoking}, timeout=8)
+            revoking.cancel()  # a worker that goes on ends by the second cancellation
+            await successor.stop()
+            assert ended
+
+    await assert_fails_without("D11", check, swapped(exactly_once, "_pause", sleeps_on))
 
 
 async def test_a_zombie_that_wakes_up_commits_nothing(fresh) -> None:

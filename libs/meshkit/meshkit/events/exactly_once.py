@@ -76,7 +76,6 @@ async def start_transactional(kafka: KafkaSettings, transaction_id: str) -> AIOK
         transaction_timeout_ms=kafka.transaction_timeout_ms,
         request_timeout_ms=kafka.request_timeout_ms,
         acks="all",
-        retry_backoff_ms=20,
         max_batch_size=_PRODUCE_BYTES,
         max_request_size=4 * _PRODUCE_BYTES,
     )
@@ -283,5 +282,13 @@ def _unblocked(consumer: AIOKafkaConsumer) -> None:
 
 
 async def _pause(attempt: int) -> int:
+    """Sleep before the next attempt; returns its number. Raises CancelledError when the worker is to end.
+
+    A cancellation inside a transaction makes aiokafka abort it, and when that fails (the producer was fenced meanwhile) its KafkaError comes
+    in place of the CancelledError. A worker that went on then would keep the group from ever rebalancing.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
     await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
     return attempt + 1
