@@ -284,8 +284,8 @@ def _unblocked(consumer: AIOKafkaConsumer) -> None:
 async def _pause(attempt: int) -> int:
     """Sleep before the next attempt; returns its number. Raises CancelledError when the worker is to end.
 
-    A cancellation inside a transaction makes aiokafka abort it, and when that fails (the producer was fenced meanwhile) its KafkaError comes
-    in place of the CancelledError. A worker that went on then would keep the group from ever rebalancing.
+    A cancellation inside a transaction makes aiokafka abort it, and when that fails (the producer was fenced meanwhile) its KafkaError
+    comes in place of the CancelledError. A worker that went on then would keep the group from ever rebalancing.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
