@@ -26,7 +26,7 @@ def stream_command(seconds: Seconds = 60, customers: Customers = 100_000, rate: 
 
 
 @app.command(name="sync")
-def sync_command(seconds: Seconds = 20, customers: Customers = 20_000, rate: Annotated[float, typer.Option(min=1)] = 200) -> None:
+def sync_command(seconds: Seconds = 40, customers: Customers = 20_000, rate: Annotated[float, typer.Option(min=1)] = 200) -> None:
     """Synchronous decisions through the gateway against a gRPC echo with the same TLS and message sizes."""
     _run(lambda var: sync.measure(var, sync.Plan(seconds, customers, rate), _say))
 

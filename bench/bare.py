@@ -19,8 +19,8 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from meshkit.config import KafkaSettings
 from meshkit.events.connection import connection
-from meshkit.events.exactly_once import send_all, start_transactional
 from meshkit.events.message import Message
+from meshkit.events.transactional import send_all, start_transactional
 
 IDLE_S = 3.0
 

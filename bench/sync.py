@@ -17,6 +17,7 @@ from localmesh.mainjob.corebank import Calls, CoreBank
 from localmesh.mainjob.traces import Span, Zipkin
 from localmesh.ports import free_ports
 from simbank.driver.client import Credentials, ScoringClient
+from simbank.driver.headers import is_sampled
 
 from bench import site
 from bench.echo import Echo, served, tls
@@ -27,7 +28,7 @@ from bench.workload import Bank, build_bank
 
 ROUNDS = 4
 WARM_UP_S = 2.0
-WAITS = {"observe": "Redis", "finalise": "Redis", "infer fraud": "Triton", "publish": "Kafka", "coalesce": "coalescing"}
+WAITS = {"observe": "Redis", "finalise": "Redis", "confirm": "Redis", "infer fraud": "Triton", "publish": "Kafka", "coalesce": "coalescing"}
 TARGETS = {"p99_ms": Target(most=25), "overhead_echoes": Target(most=3)}
 WORDS = {
     "p50_ms": "p50 from intended call to answer, ms",
@@ -45,11 +46,12 @@ _MOST_TRACES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`seconds` of calls in all, after warming up; `rate_per_s` of calls and of echoes."""
+    """`seconds` of calls in all, after warming up; `rate_per_s` of calls and of echoes; `sampled_share` of the calls are traced."""
 
     seconds: float
     customers: int
     rate_per_s: float
+    sampled_share: float = 0.05
 
 
 @dataclass
@@ -77,7 +79,10 @@ async def _measured(at: Site, bank: Bank, plan: Plan, say: Callable[[str], None]
     measured = Measured()
     request, answer_bytes = await _example(at, bank)
     (port,) = free_ports(1)
-    async with CoreBank(at.gateway, at.places.certs, at.tokens, at.run) as corebank, served(at.places.certs, port, answer_bytes) as echo:
+    async with (
+        CoreBank(at.gateway, at.places.certs, at.tokens, at.run, plan.sampled_share) as corebank,
+        served(at.places.certs, port, answer_bytes) as echo,
+    ):
         await _calls(corebank, bank, WARM_UP_S, plan.rate_per_s, Calls())
         await _echoes(echo, request, WARM_UP_S, plan.rate_per_s)
         for _ in range(ROUNDS):
@@ -156,7 +161,8 @@ async def _figures(at: Site, measured: Measured, plan: Plan) -> Figures:
     took_ms = measured.by_trace_ms()
     if not took_ms:
         raise LookupError("no call was answered")
-    chosen = list(took_ms)[:: max(len(took_ms) // _MOST_TRACES, 1)]
+    sampled = [trace for trace in took_ms if is_sampled(trace, plan.sampled_share)]
+    chosen = sampled[:: max(len(sampled) // _MOST_TRACES, 1)]
     waits = await _waits(Zipkin(at.zipkin), chosen)
     if not waits:
         raise LookupError("no trace arrived")

@@ -23,7 +23,7 @@ async def test_stream(tmp_path: Path) -> None:
 
 
 async def test_sync(tmp_path: Path) -> None:
-    figures = await sync.measure(tmp_path, sync.Plan(seconds=2, customers=500, rate_per_s=20), silent)
+    figures = await sync.measure(tmp_path, sync.Plan(seconds=2, customers=500, rate_per_s=20, sampled_share=0.5), silent)
     assert set(sync.WORDS) == set(figures.values)
     assert figures.values["degraded"] == figures.values["errors"] == 0
     assert 0 < figures.values["overhead_p50_ms"] < figures.values["p99_ms"]

@@ -7,8 +7,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from meshkit.events import exactly_once
-from meshkit.events.exactly_once import send_all, start_transactional, transactional_id
 from meshkit.events.message import Message
+from meshkit.events.transactional import send_all, start_transactional, transactional_id
 
 from tests.protocol.loops import AUDIT, GROUP, INPUT, OUTPUT, Echo, committed, send, settings, until, visible, working
 from tests.protocol.mutants import assert_fails_without, swapped

@@ -15,14 +15,15 @@ from tests.protocol.mutants import assert_fails_without, swapped
 pytestmark = pytest.mark.stack
 
 
-async def stays(self, tp) -> None:
-    """The mutant: the consumer trusts its own position."""
+async def stays(self, tp) -> int:
+    """The mutant: whoever starts again goes on behind what was read."""
     if not getattr(self, "began", False):
         self.began = True
-        await genuine_rewind(self, tp)
+        return await genuine_committed(self, tp)
+    return (await self._member.end_offsets([tp]))[tp]
 
 
-genuine_rewind = ExactlyOnce._rewind
+genuine_committed = ExactlyOnce._committed
 
 
 def once(work):
@@ -66,7 +67,7 @@ async def test_an_abort_between_send_and_commit(fresh) -> None:
         await answered(kafka, echo)
         assert len(echo.epochs) == 2, "an abort begins a new epoch (rule D3)"
 
-    await assert_fails_without("D12", check, swapped(ExactlyOnce, "_rewind", stays))
+    await assert_fails_without("D12", check, swapped(ExactlyOnce, "_committed", stays))
 
 
 async def test_offsets_that_the_coordinator_refuses(fresh) -> None:
@@ -85,7 +86,7 @@ async def test_offsets_that_the_coordinator_refuses(fresh) -> None:
         with swapped(AIOKafkaProducer, "send_offsets_to_transaction", refused):
             await answered(kafka, Echo(kafka))
 
-    await assert_fails_without("D12", check, swapped(ExactlyOnce, "_rewind", stays))
+    await assert_fails_without("D12", check, swapped(ExactlyOnce, "_committed", stays))
 
 
 async def test_a_commit_of_unknown_outcome(fresh) -> None:
@@ -106,11 +107,10 @@ async def test_a_commit_of_unknown_outcome(fresh) -> None:
         with swapped(AIOKafkaProducer, "commit_transaction", lost):
             await answered(kafka, Echo(kafka))
 
-    async def to_the_last_batch(self, tp) -> None:
-        position = await self._consumer.position(tp)
-        self._consumer.seek(tp, max(position - 2, 0))
+    async def to_the_last_batch(self, tp) -> int:
+        return max(await genuine_committed(self, tp) - 2, 0)
 
-    await assert_fails_without("D12", check, swapped(ExactlyOnce, "_rewind", to_the_last_batch))
+    await assert_fails_without("D12", check, swapped(ExactlyOnce, "_committed", to_the_last_batch))
 
 
 async def test_a_process_that_is_killed_between_send_and_commit(fresh) -> None:
@@ -136,20 +136,17 @@ async def test_a_process_that_is_killed_between_send_and_commit(fresh) -> None:
         assert await visible(kafka, AUDIT) == [b"1+2"]
         assert await committed(kafka) == 2
 
-    async def plain(self, tp, producer) -> None:
-        """The mutant: outputs go out before the offsets, in no transaction."""
-        while True:
-            fetched = await self._consumer.getmany(tp, timeout_ms=200, max_records=self._max_batch)
-            if records := fetched.get(tp):
-                messages = await self._handled(tp.partition, records)
-                async with producer.transaction():
-                    written = await exactly_once.send_all(producer, messages)
-                await self._handler.confirm(tp.partition)
-                async with producer.transaction():
-                    await producer.send_offsets_to_transaction({tp: records[-1].offset + 1}, self._group)
-                await self._handler.committed(tp.partition, written)
+    async def plain(self, tp, producer, records) -> dict:
+        """The mutant: outputs go out before the offsets, in a transaction of their own."""
+        messages = await self._handler.handle(tp.partition, records)
+        async with producer.transaction():
+            written = await exactly_once.send_all(producer, messages)
+        await self._handler.confirm(tp.partition)
+        async with producer.transaction():
+            await producer.send_offsets_to_transaction({tp: records[-1].offset + 1}, self._group)
+        return written
 
-    await assert_fails_without("D7", check, swapped(ExactlyOnce, "_loop", plain))
+    await assert_fails_without("D7", check, swapped(ExactlyOnce, "_transacted", plain))
 
 
 async def test_the_handler_learns_the_last_offset_of_each_partition(fresh) -> None:

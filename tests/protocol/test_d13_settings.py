@@ -9,11 +9,12 @@ import pytest
 from aiokafka import TopicPartition
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
-from meshkit.events import exactly_once, offsets_in_db, replay
-from meshkit.events.exactly_once import ExactlyOnce, send_all, start_transactional
+from meshkit.events import exactly_once, offsets_in_db, replay, transactional
+from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.message import Message
 from meshkit.events.offsets_in_db import OffsetsInDb
 from meshkit.events.replay import TopicReader
+from meshkit.events.transactional import send_all, start_reader, start_transactional
 
 from tests.protocol.desks import Health
 from tests.protocol.loops import INPUT, OUTPUT, Echo
@@ -53,12 +54,14 @@ class Positions:
         return {}
 
 
-@pytest.mark.parametrize("kind", ["exactly_once", "replay"])
+@pytest.mark.parametrize("kind", ["member", "reader", "replay"])
 async def test_consumers_are_explicit(kind) -> None:
     kafka = KafkaSettings()
 
     async def check() -> None:
-        if kind == "exactly_once":
+        if kind == "reader":
+            options = await options_of(transactional, lambda: start_reader(kafka, TopicPartition(INPUT, 0), 0))
+        elif kind == "member":
             options = await options_of(exactly_once, ExactlyOnce(kafka, INPUT, "g", Echo(kafka), Health())._joined)
         else:
             with swapped(TopicReader, "partitions", AsyncMock()):
@@ -80,7 +83,7 @@ async def test_a_consumer_with_offsets_of_its_own_is_never_reset() -> None:
 
 
 async def test_a_dead_process_pins_readers_for_ten_seconds_at_most() -> None:
-    with swapped(exactly_once, "AIOKafkaProducer", Spy):
+    with swapped(transactional, "AIOKafkaProducer", Spy):
         await asyncio.gather(asyncio.create_task(start_transactional(KafkaSettings(), "id")), return_exceptions=True)
     assert Spy.options["transaction_timeout_ms"] == 10_000
     assert Spy.options["acks"] == "all"

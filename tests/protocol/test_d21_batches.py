@@ -26,9 +26,9 @@ async def test_the_stream_grows_under_backlog_and_shrinks_without(fresh) -> None
                 await until(lambda n=number: [b"young %d" % n] in echo.batches, "a batch of one", 2.0)
             assert len(echo.batches) == backlog + 3
 
-    async def one_by_one(self, tp, producer):
+    async def one_by_one(self, *given):
         self._max_batch = 1
-        await genuine(self, tp, producer)
+        await genuine(self, *given)
 
     genuine = ExactlyOnce._loop
     await assert_fails_without("D21", check, swapped(ExactlyOnce, "_loop", one_by_one))

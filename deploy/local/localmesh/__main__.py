@@ -83,7 +83,10 @@ def logs(name: Annotated[str, typer.Argument(help="process, see status")] = "") 
 
 
 @app.command()
-def provision(file: Annotated[Path | None, typer.Option(help="topics, instead of deploy/topics.yaml")] = None) -> None:
+def provision(
+    file: Annotated[Path | None, typer.Option(help="topics, instead of deploy/topics.yaml")] = None,
+    most_partitions: Annotated[int | None, typer.Option(min=1, help="give a new topic no more partitions than so many")] = None,
+) -> None:
     """Make the topics on the broker of FINMESH_KAFKA__BOOTSTRAP_SERVERS (default: the local one)."""
     from localmesh.provision import ProvisionError
     from localmesh.provision import provision as make
@@ -93,7 +96,7 @@ def provision(file: Annotated[Path | None, typer.Option(help="topics, instead of
     bootstrap = broker or f"127.0.0.1:{Ports.from_environment().kafka}"
     prefix = os.environ.get("FINMESH_KAFKA__TOPIC_PREFIX", "")
     try:
-        names = asyncio.run(make(bootstrap, load(file or Places.default().topics), prefix))
+        names = asyncio.run(make(bootstrap, load(file or Places.default().topics), prefix, most_partitions))
     except (ProvisionError, OSError, ValueError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None

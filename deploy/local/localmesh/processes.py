@@ -14,6 +14,9 @@ from localmesh.rows import Row, only
 from localmesh.servers import kafka_row, redis_row, triton_row, zipkin_row
 from localmesh.tokens import AUDIENCE, ISSUER
 
+PARTITIONS = 2
+"""Of every topic at most: a partition more means as many transactions more for the same load, and two cores are busy with two."""
+
 
 def table(places: Places, ports: Ports, external: External = NOTHING_EXTERNAL, topic_prefix: str = "") -> list[Row]:
     """All rows of a mesh. Fetches software that is not there yet; MissingToolError when it cannot."""
@@ -27,7 +30,9 @@ def table(places: Places, ports: Ports, external: External = NOTHING_EXTERNAL, t
     rows = [
         Row(
             name="provision",
-            command=(sys.executable, "-m", "localmesh", "provision", "--file", str(places.topics)),
+            command=(
+                sys.executable, "-m", "localmesh", "provision", "--file", str(places.topics), "--most-partitions", str(PARTITIONS),
+            ),
             env=at.kafka,
             needs=("kafka",),
             one_shot=True,

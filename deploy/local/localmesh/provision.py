@@ -4,7 +4,8 @@ It never changes the number of partitions of a topic that exists: keys would mov
 account's events would be lost. That is refused, with the numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -21,15 +22,19 @@ class ProvisionError(Exception):
     """The broker refused, or has a topic that cannot be turned into the wanted one."""
 
 
-async def provision(bootstrap: str, topics: Sequence[Topic], prefix: str = "") -> list[str]:
-    """Names of the topics that exist afterwards. ProvisionError when one cannot be had."""
-    plan = wanted(topics, prefix)
+async def provision(bootstrap: str, topics: Sequence[Topic], prefix: str = "", most_partitions: int | None = None) -> list[str]:
+    """Names of the topics that exist afterwards. ProvisionError when one cannot be had.
+
+    `most_partitions`: a topic that is made now gets no more; one that has all of the file's already may keep them.
+    """
+    full = {w.name: w.partitions for w in wanted(topics, prefix)}
+    plan = [w if most_partitions is None else replace(w, partitions=min(w.partitions, most_partitions)) for w in wanted(topics, prefix)]
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         answer = await admin.create_topics([NewTopic(w.name, w.partitions, BROKERS_CHOICE, {}, w.config) for w in plan], timeout_ms=30_000)
         existing = _existing(answer.topic_errors)
-        await _bring_up_to_date(admin, [w for w in plan if w.name in existing])
+        await _bring_up_to_date(admin, [w for w in plan if w.name in existing], full)
     finally:
         await admin.close()
     return [w.name for w in plan]
@@ -43,11 +48,15 @@ def _existing(errors: Sequence[Any]) -> set[str]:
     return {name for name, code, _ in errors if code == ALREADY_EXISTS}
 
 
-async def _bring_up_to_date(admin: AIOKafkaAdminClient, there: Sequence[Wanted]) -> None:
+async def _bring_up_to_date(admin: AIOKafkaAdminClient, there: Sequence[Wanted], full: Mapping[str, int]) -> None:
     if not there:
         return
     described = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics([w.name for w in there])}
-    wrong = [f"{w.name} has {described[w.name]} partitions, not {w.partitions}" for w in there if described[w.name] != w.partitions]
+    wrong = [
+        f"{w.name} has {described[w.name]} partitions, not {w.partitions}"
+        for w in there
+        if described[w.name] not in {w.partitions, full[w.name]}
+    ]
     if wrong:
         raise ProvisionError("; ".join(wrong) + ": make a new topic and move the readers")
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, w.name, w.config) for w in there])

@@ -77,7 +77,7 @@ CREATE TABLE leaf (
 ){strict};
 CREATE UNIQUE INDEX leaf_record ON leaf (event_id) WHERE kind = 'record';
 CREATE INDEX leaf_conflict ON leaf (event_id) WHERE kind = 'conflict';
-CREATE INDEX leaf_request ON leaf (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX leaf_request ON leaf (request_id) WHERE request_id <> COALESCE(decision_id, '');
 CREATE INDEX leaf_decision ON leaf (decision_id) WHERE decision_id IS NOT NULL;
 CREATE TABLE tile (
   level {integer} NOT NULL,

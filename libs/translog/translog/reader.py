@@ -94,10 +94,16 @@ class LogReader:
 
     def find(self, *, request_id: str = "", decision_id: str = "", tenant: str, after: int = -1, limit: int = 100) -> list[Leaf]:
         """Records of a request or of a decision, oldest first, with index above `after`."""
-        column, value = ("request_id", request_id) if request_id else ("decision_id", decision_id)
-        where = f"kind = 'record' AND {column} = ? AND tenant = ? AND leaf_index > ?"  # column is one of two literals
-        rows = self._db.query(f"SELECT {_LEAF} FROM leaf WHERE {where} ORDER BY leaf_index LIMIT ?", (value, tenant, after, limit))  # noqa: S608
-        return [_leaf(row) for row in rows]
+        found = "decision_id = ?"
+        if request_id:  # a decision that is a request's only one often bears its id, and then stands in one index, not in two
+            found = "request_id = ? AND request_id <> COALESCE(decision_id, '')"
+        query = f"SELECT {_LEAF} FROM leaf WHERE kind = 'record' AND {found} AND tenant = ? AND leaf_index > ?"  # noqa: S608
+        parameters: list[object] = [request_id or decision_id, tenant, after]
+        if request_id:
+            query += f" UNION ALL SELECT {_LEAF} FROM leaf WHERE kind = 'record' AND decision_id = ? AND request_id = decision_id"  # noqa: S608
+            query += " AND tenant = ? AND leaf_index > ?"
+            parameters *= 2
+        return [_leaf(row) for row in self._db.query(query + " ORDER BY leaf_index LIMIT ?", (*parameters, limit))]
 
     def inclusion(self, event_id: str, size: int = 0) -> InclusionProof:
         """Prove a record against the checkpoint of `size`, the newest when 0. Raises NotFoundError, TamperedError (proof does not hold)."""

@@ -52,7 +52,7 @@ async def serve(config: Config, service: Service, topic: Callable[..., OffsetsIn
     codec = ProtobufBatchCodec(BatchSigner(config.keys) if settings.require_signature else None)
     batches = AuditBatches(OnAuditBatch(log, codec, alarms, clock))
     flush = Flush(settings.flush_records, settings.flush_bytes, settings.flush_delay_ms)
-    consumer = topic(config.kafka, TOPIC, batches, service, flush, clock)
+    consumer = topic(config.kafka, TOPIC, batches, service, flush)
     alarms.lag = consumer.lag
     server = MeshServer(config.listen, config.tls, callers=settings.callers)
     rpc.add_AuditServiceServicer_to_server(AuditServicer(reader), server)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from audit.adapters.store import Store, store_at
@@ -79,6 +80,25 @@ def test_the_same_log_comes_out(opened, store: Store, tmp_path: Path) -> None:
     report = fsck(reader_database, [SIGNER.verifier])
     assert (report.findings, report.size, report.checkpoints) == ([], 603, 5)
     reader_database.close()
+
+
+def test_records_of_a_request_and_of_a_decision(opened) -> None:
+    """A request that bears its decision's id stands in one index alone, and is found all the same: in order, page by page."""
+    database, log = opened()
+    ids = [("d-1", "d-1"), ("d-2", "d-1"), ("", "d-1"), ("d-1", ""), ("d-1", "d-2"), ("d-2", "d-2"), ("d-1", "d-1")]
+    records = [Record(b"%d" % n, Keys(f"a-{n}", request, decision, "x")) for n, (request, decision) in enumerate(ids)]
+    log.append(Batch((*records, Record(b"y", Keys("a-y", "d-1", "d-1", "y"))), 7))
+
+    def found(**asked: Any) -> list[int]:
+        return [leaf.index for leaf in log.reader.find(tenant="x", **asked)]
+
+    assert found(request_id="d-1") == [0, 3, 4, 6]
+    assert found(request_id="d-1", after=0, limit=2) == [3, 4]
+    assert found(request_id="d-2") == [1, 5]
+    assert found(decision_id="d-1") == [0, 1, 2, 6]
+    assert found(decision_id="d-2") == [4, 5]
+    assert [leaf.index for leaf in log.reader.find(request_id="d-1", tenant="y")] == [7]
+    database.close()
 
 
 def test_reopening(opened) -> None:

@@ -9,7 +9,7 @@ from meshkit.audit.batch import BatchSigner
 from meshkit.clock import SystemClock
 from meshkit.config import KeySettings
 from meshkit.errors import Unavailable
-from meshkit.events.exactly_once import start_transactional, transactional_id
+from meshkit.events.transactional import start_transactional, transactional_id
 from risk_scoring import translate
 from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
 from risk_scoring.adapters.kafka_outage_log import KafkaOutageLog

@@ -25,7 +25,7 @@ from meshkit.config import TlsSettings
 from meshkit.rpc.channel import MeshChannel
 from meshkit.telemetry import spans
 from meshkit.telemetry.context import TraceContext, attached
-from simbank.driver.headers import trace_id_of
+from simbank.driver.headers import is_sampled, trace_id_of
 from simbank.replay import Replay
 from simbank.translate import Translator
 
@@ -71,14 +71,15 @@ class Calls:
 
 
 class CoreBank:
-    """Use as an asynchronous context manager. `tokens` by tenant."""
+    """Use as an asynchronous context manager. `tokens` by tenant; `sampled_share` of the calls begin a recorded trace."""
 
-    def __init__(self, target: str, certs: Path, tokens: Mapping[str, str], run: int) -> None:
+    def __init__(self, target: str, certs: Path, tokens: Mapping[str, str], run: int, sampled_share: float = 1.0) -> None:
         tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "simbank.pem", key=certs / "simbank.key")
         self._channel = MeshChannel(target, tls, timeout_s=CALL_TIMEOUT_S)
         self._stub: Any = pb_grpc.GatewayServiceStub(self._channel)  # type: ignore[no-untyped-call,unused-ignore]
         self._headers = {tenant: (("authorization", f"Bearer {token}"),) for tenant, token in tokens.items()}
         self._run = run
+        self._sampled_share = sampled_share
         self._slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def __aenter__(self) -> Self:
@@ -105,7 +106,7 @@ class CoreBank:
         self, plan: Replay, translator: Translator, row: int, calls: Calls, until_s: float, changed: Callable[[], None]
     ) -> None:
         trace = trace_id_of(self._run, int(plan.rows.transaction_id[row]))
-        context = TraceContext(int.from_bytes(trace, "big"), random.getrandbits(64) or 1, True)
+        context = TraceContext(int.from_bytes(trace, "big"), random.getrandbits(64) or 1, is_sampled(trace, self._sampled_share))
         message = translator.request(plan.rows, row)
         request = pb.ScoreTransactionRequest(request=risk.ScoreTransactionRequest(transaction=message))
         start_ns = time.time_ns()

@@ -16,19 +16,18 @@ from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
 from meshkit.events.connection import connection, stopped
 from meshkit.events.message import Message
+from meshkit.events.transactional import send_all, start_reader, start_transactional, transactional_id
 
 log = logging.getLogger(__name__)
 
-_Answer = tuple[int, Sequence[Message]]
 _BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
-_PRODUCE_BYTES = 1_000_000
-_FETCH_WAIT_MS = 10  # a partition that becomes free waits at most this long for a fetch of the others that found nothing
+_IDLE_MS = 1_000
+_CALM_S = 5.0  # a worker that ran for so long begins its next pauses from the shortest
 
 
 class BatchHandler(Protocol):
@@ -63,58 +62,22 @@ class Health(Protocol):
         ...
 
 
-def transactional_id(kafka: KafkaSettings, group: str, partition: int) -> str:
-    """Return the id under which the partition's answers are written; holding it is holding the right to answer."""
-    return f"{kafka.topic_prefix}{group}-{partition}"
-
-
-async def start_transactional(kafka: KafkaSettings, transaction_id: str) -> AIOKafkaProducer:
-    """Return a started producer that has fenced every earlier holder of the id; raises KafkaError."""
-    producer = AIOKafkaProducer(
-        **connection(kafka),
-        transactional_id=transaction_id,
-        transaction_timeout_ms=kafka.transaction_timeout_ms,
-        request_timeout_ms=kafka.request_timeout_ms,
-        acks="all",
-        max_batch_size=_PRODUCE_BYTES,
-        max_request_size=4 * _PRODUCE_BYTES,
-    )
-    try:
-        await producer.start()
-    except BaseException:
-        await stopped(producer)
-        raise
-    return producer
-
-
-async def send_all(producer: AIOKafkaProducer, messages: Sequence[Message]) -> dict[tuple[str, int], int]:
-    """Send inside the open transaction, a record batch for each partition; returns the last offset of each. Raises KafkaError."""
-    by_partition: dict[tuple[str, int], list[Message]] = {}
-    for message in messages:
-        by_partition.setdefault((message.topic, message.partition), []).append(message)
-    pending = []  # place, records, future of the first record's offset
-
-    async def flush(place: tuple[str, int], batch: BatchBuilder) -> None:
-        pending.append((place, batch.record_count(), await producer.send_batch(batch, place[0], partition=place[1])))
-
-    for place, group in by_partition.items():
-        builder = producer.create_batch()
-        for message in group:
-            fields = {"timestamp": None, "key": message.key, "value": message.value, "headers": list(message.headers)}
-            if builder.append(**fields) is None:
-                await flush(place, builder)
-                builder = producer.create_batch()
-                if builder.append(**fields) is None:
-                    raise ValueError(f"message of {len(message.value)} bytes is above the batch limit")
-        await flush(place, builder)
-    acknowledged = await asyncio.gather(*(future for _, _, future in pending))
-    return {place: metadata.offset + count - 1 for (place, count, _), metadata in zip(pending, acknowledged, strict=True)}
-
-
 class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Consumes one topic as a group member and answers it exactly once. ``run`` ends only by cancellation or by a bug of the handler."""
+    """Consumes one topic as a group member and answers it exactly once. ``run`` ends only by cancellation or by a bug of the handler.
 
-    def __init__(self, kafka: KafkaSettings, topic: str, group: str, handler: BatchHandler, health: Health, max_batch: int = 256) -> None:
+    ``linger_s``: how long a partition without a backlog waits after a batch before it fetches the next: fewer and larger transactions.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topic: str,
+        group: str,
+        handler: BatchHandler,
+        health: Health,
+        max_batch: int = 256,
+        linger_s: float = 0.0,
+    ) -> None:
         self._kafka = kafka
         self._topic = kafka.topic_prefix + topic
         self._group = kafka.topic_prefix + group
@@ -122,19 +85,24 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         self._handler = handler
         self._health = health
         self._max_batch = max_batch
+        self._linger_s = linger_s
         self._workers: dict[int, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[None] | None = None
-        self._consumer: AIOKafkaConsumer | None = None
+        self._member: AIOKafkaConsumer | None = None  # of the group: it is told its partitions, and reads none
 
     async def run(self) -> None:
         """Join the group and work until cancelled; a broker that is down is waited for."""
         self._failed = asyncio.get_running_loop().create_future()
-        self._consumer = await self._joined()
+        self._member = await self._joined()
+        polling = asyncio.create_task(self._polled(self._member), name=f"{self._group_name}-member")
         try:
-            await self._failed
+            await asyncio.wait((self._failed, polling), return_when=asyncio.FIRST_COMPLETED)
+            await (self._failed if self._failed.done() else polling)
         finally:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
             await self._stop_workers(list(self._workers))
-            await stopped(self._consumer)
+            await stopped(self._member)
 
     async def _joined(self) -> AIOKafkaConsumer:
         attempt = 0
@@ -147,13 +115,9 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
                 isolation_level="read_committed",
                 session_timeout_ms=6_000,
                 heartbeat_interval_ms=1_500,
-                max_poll_interval_ms=600_000,
-                fetch_max_wait_ms=_FETCH_WAIT_MS,
-                max_partition_fetch_bytes=512 * 1024,
             )
             try:
                 await consumer.start()
-                _unblocked(consumer)
             except KafkaError as error:
                 await stopped(consumer)
                 self._health.degraded("kafka", str(error))
@@ -162,10 +126,25 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
             except BaseException:
                 await stopped(consumer)
                 raise
-            self._consumer = consumer
+            self._member = consumer
             consumer.subscribe([self._topic], listener=self)
             self._health.recovered("kafka")
             return consumer
+
+    async def _polled(self, member: AIOKafkaConsumer) -> None:
+        """Keep the member in its group: one that never asks for records is taken for dead."""
+        attempt = 0
+        while True:
+            try:
+                await member.getmany(timeout_ms=_IDLE_MS)
+            except KafkaError as error:
+                log.warning("the group %s does not answer: %s", self._group_name, type(error).__name__)
+                self._health.degraded("kafka", type(error).__name__)
+                attempt = await _pause(attempt)
+            else:
+                if attempt:
+                    self._health.recovered("kafka")
+                attempt = 0
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Stop the workers of partitions that go to somebody else."""
@@ -173,6 +152,8 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Start a worker for each partition."""
+        assert self._member is not None
+        self._member.pause(*assigned)  # the workers read
         for tp in assigned:
             if tp.partition not in self._workers:
                 task = asyncio.create_task(self._work(tp), name=f"{self._group_name}-{tp.partition}")
@@ -197,18 +178,21 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         component = f"stream-{tp.partition}"
         while True:
             producer: AIOKafkaProducer | None = None
+            reader: AIOKafkaConsumer | None = None
+            began_s = time.monotonic()
             try:
                 producer = await start_transactional(self._kafka, transactional_id(self._kafka, self._group_name, tp.partition))
                 await self._assigned(tp.partition)
-                await self._rewind(tp)
+                reader = await start_reader(self._kafka, tp, await self._committed(tp))
                 self._health.recovered(component)
-                attempt = 0
-                await self._loop(tp, producer)
+                await self._loop(tp, reader, producer)
             except (KafkaError, IllegalOperation, Unavailable) as error:
                 log.warning("partition %s starts again from its committed offset: %s", tp.partition, type(error).__name__)
-                self._health.degraded(component, type(error).__name__)
-                attempt = await _pause(attempt)
+                self._health.degraded(component, getattr(error, "reason", None) or type(error).__name__)
+                attempt = await _pause(attempt if time.monotonic() - began_s < _CALM_S else 0)
             finally:
+                if reader is not None:
+                    await stopped(reader)
                 if producer is not None:
                     await stopped(producer)  # the next holder of its id aborts what is left open
 
@@ -222,63 +206,74 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._health.degraded(f"stream-{partition}", error.reason)
                 attempt = await _pause(attempt)
 
-    async def _rewind(self, tp: TopicPartition) -> None:
-        """Go back to the committed offset; the consumer's own position may lie behind a batch that was never committed."""
-        assert self._consumer is not None
-        committed = await self._consumer.committed(tp)
-        if committed is None:
-            committed = (await self._consumer.beginning_offsets([tp]))[tp]
-        self._consumer.seek(tp, committed)
+    async def _committed(self, tp: TopicPartition) -> int:
+        """Return the offset behind the last answered record."""
+        assert self._member is not None
+        committed: int | None = await self._member.committed(tp)
+        return int((await self._member.beginning_offsets([tp]))[tp]) if committed is None else committed
 
-    async def _loop(self, tp: TopicPartition, producer: AIOKafkaProducer) -> None:
-        """Answer batch after batch. The next one is computed while the last one commits, after its ``confirm`` and never before."""
-        following: asyncio.Future[_Answer] = asyncio.ensure_future(self._answer(tp))
-        try:
-            while True:
-                offset, messages = await following
-                async with producer.transaction():
-                    written = await send_all(producer, messages)  # not beside the offsets: the broker would refuse one of both
-                    await producer.send_offsets_to_transaction({tp: offset}, self._group)
-                    await self._handler.confirm(tp.partition)
-                    following = asyncio.ensure_future(self._answer(tp))
-                await self._handler.committed(tp.partition, written)
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+    async def _loop(self, tp: TopicPartition, reader: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        """Answer batch after batch; a backlog's next records are fetched meanwhile."""
+        while True:
+            records = await self._fetched(tp, reader)
+            written = await self._answered(tp, producer, records)
+            await self._handler.committed(tp.partition, written)
 
-    async def _answer(self, tp: TopicPartition) -> _Answer:
-        """Return the next batch's messages, and the offset behind its records."""
-        assert self._consumer is not None
+    async def _fetched(self, tp: TopicPartition, reader: AIOKafkaConsumer) -> Sequence[ConsumerRecord]:
+        """Return the next batch's records, at least one."""
+        if reader.paused():
+            await asyncio.sleep(self._linger_s)
+            reader.resume(tp)
         records: Sequence[ConsumerRecord] | None = None
         while not records:
-            self._consumer.resume(tp)
-            records = (await self._consumer.getmany(tp, timeout_ms=200, max_records=self._max_batch)).get(tp)
-        if len(records) < self._max_batch:
-            self._consumer.pause(tp)  # no backlog: what is fetched when this batch is done is fresher than what is fetched now
-        return records[-1].offset + 1, await self._handled(tp.partition, records)
+            records = (await reader.getmany(timeout_ms=_IDLE_MS, max_records=self._max_batch)).get(tp)
+        if records[-1].offset + 1 >= (reader.last_stable_offset(tp) or 0):
+            reader.pause(tp)  # no backlog: what is fetched when this batch is done is fresher than what is fetched now
+        return records
 
-    async def _handled(self, partition: int, records: Sequence[ConsumerRecord]) -> Sequence[Message]:
-        """Call the handler until its neighbours are there: the input waits, its lag says so."""
+    async def _answered(
+        self, tp: TopicPartition, producer: AIOKafkaProducer, records: Sequence[ConsumerRecord]
+    ) -> dict[tuple[str, int], int]:
+        """Answer a batch, however long its handler's neighbours are away: the input waits, its lag says so."""
         attempt = 0
         while True:
             try:
-                messages = await self._handler.handle(partition, records)
-            except Unavailable as error:
-                self._health.degraded(f"stream-{partition}", error.reason)
+                written = await self._transacted(tp, producer, records)
+            except _NeighbourDownError as down:
+                self._health.degraded(f"stream-{tp.partition}", down.reason)
                 attempt = await _pause(attempt)
             else:
                 if attempt:
-                    self._health.recovered(f"stream-{partition}")
-                return messages
+                    self._health.recovered(f"stream-{tp.partition}")
+                return written
+
+    async def _transacted(
+        self, tp: TopicPartition, producer: AIOKafkaProducer, records: Sequence[ConsumerRecord]
+    ) -> dict[tuple[str, int], int]:
+        """Commit offsets and answers together.
+
+        The offsets join the transaction while the answers are made. They can't join it beside these: the broker would refuse one of both.
+        """
+        async with producer.transaction():
+            offsets = asyncio.ensure_future(producer.send_offsets_to_transaction({tp: records[-1].offset + 1}, self._group))
+            try:
+                messages = await self._handler.handle(tp.partition, records)
+                await offsets
+            except Unavailable as error:
+                raise _NeighbourDownError(error.reason) from error
+            finally:
+                offsets.cancel()
+            written = await send_all(producer, messages)
+            await self._handler.confirm(tp.partition)
+            return written
 
 
-def _unblocked(consumer: AIOKafkaConsumer) -> None:
-    """Let a partition be fetched while another's records still wait for their worker.
+class _NeighbourDownError(Exception):
+    """The handler could not answer; nothing was sent."""
 
-    aiokafka holds all fetches from a broker back until every partition's records are taken, or 100 ms have passed: made for one reader of
-    all partitions, and with a worker each it made the quick wait for the slow. It has no setting for that.
-    """
-    consumer._fetcher._prefetch_backoff = 0.0
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 async def _pause(attempt: int) -> int:

@@ -19,7 +19,6 @@ from typing import Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from meshkit.clock import Clock, SystemClock
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
 from meshkit.events.connection import connection, stopped
@@ -28,7 +27,7 @@ from meshkit.events.topic_ids import TopicIdentity, TopicIds
 log = logging.getLogger(__name__)
 
 _BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
-_IDLE_S = 1.0
+_IDLE_MS = 1_000
 _COMPONENT = "kafka"
 
 
@@ -60,11 +59,11 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """When a batch is stored: whichever bound is reached first."""
+    """When a batch is stored: whichever bound is reached first. The broker is asked to wait for `bytes` or `delay_ms`."""
 
     records: int = 500
     bytes: int = 256 * 1024
-    delay_ms: int = 50
+    delay_ms: int = 200
 
 
 class Sink(Protocol):
@@ -126,15 +125,12 @@ def _truncated(incarnation: str) -> str:
 class OffsetsInDb:
     """Reads one topic into a sink. One instance a topic and database."""
 
-    def __init__(
-        self, kafka: KafkaSettings, topic: str, sink: Sink, health: Health, flush: Flush | None = None, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str, sink: Sink, health: Health, flush: Flush | None = None) -> None:
         self._kafka = kafka
         self.topic = kafka.topic_prefix + topic
         self._sink = sink
         self._health = health
         self._flush = flush or Flush()
-        self._clock = clock or SystemClock()
         self._incarnations: dict[int, str] = {}
         self._stored: dict[int, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
@@ -188,6 +184,7 @@ class OffsetsInDb:
             auto_offset_reset="none",
             isolation_level="read_committed",
             fetch_max_wait_ms=self._flush.delay_ms,
+            fetch_min_bytes=self._flush.bytes,
             max_partition_fetch_bytes=1024 * 1024,
             request_timeout_ms=self._kafka.request_timeout_ms,
         )
@@ -219,27 +216,13 @@ class OffsetsInDb:
     async def _read(self, consumer: AIOKafkaConsumer, topics: TopicIds, identity: TopicIdentity) -> None:
         """Store batch after batch until the topic is another one or has other partitions."""
         while True:
-            records = await self._gathered(consumer)
+            records = _flat(await consumer.getmany(timeout_ms=_IDLE_MS, max_records=self._flush.records))
             if await topics.identity(self.topic) != identity:
                 return
             if records:
                 positions = self._after(records)
                 await self._sink.store(records, (), positions)
                 self._stored.update({position.partition: position.next_offset for position in positions})
-
-    async def _gathered(self, consumer: AIOKafkaConsumer) -> list[ConsumerRecord]:
-        """Return a batch; empty after a second without records."""
-        records = _flat(await consumer.getmany(timeout_ms=int(_IDLE_S * 1000), max_records=self._flush.records))
-        until_s = self._clock.monotonic_s() + self._flush.delay_ms / 1000
-        size = _bytes(records)
-        while records and len(records) < self._flush.records and size < self._flush.bytes:
-            left_ms = int((until_s - self._clock.monotonic_s()) * 1000)
-            if left_ms <= 0:
-                break
-            more = _flat(await consumer.getmany(timeout_ms=left_ms, max_records=self._flush.records - len(records)))
-            records += more
-            size += _bytes(more)
-        return records
 
     def _after(self, records: Sequence[ConsumerRecord]) -> list[Position]:
         last = {record.partition: record.offset + 1 for record in records}
@@ -248,7 +231,3 @@ class OffsetsInDb:
 
 def _flat(fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> list[ConsumerRecord]:
     return [record for records in fetched.values() for record in records]
-
-
-def _bytes(records: Sequence[ConsumerRecord]) -> int:
-    return sum(len(record.value or b"") for record in records)

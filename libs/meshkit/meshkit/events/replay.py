@@ -73,6 +73,7 @@ class TopicReader:
             end = await self._written(tp) if settled else (await consumer.end_offsets([tp]))[tp]
             consumer.seek(tp, max(first_offset, start))
             if max(first_offset, start) >= end:
+                consumer.pause(tp)
                 yield [], max(first_offset, end)
                 return
             while (position := await consumer.position(tp)) < end:
@@ -81,6 +82,7 @@ class TopicReader:
                 after = await consumer.position(tp)
                 if records or after > position:
                     yield records, after
+            consumer.pause(tp)  # nobody reads on before the next call
         except KafkaError as error:
             raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
 

@@ -13,6 +13,11 @@ def trace_id_of(run: int, number: int) -> bytes:
     return high.to_bytes(8, "big") + (mix64(high) | 1).to_bytes(8, "big")
 
 
+def is_sampled(trace_id: bytes, share: float) -> bool:
+    """Whether a trace belongs to the recorded `share` (0 to 1): the same answer wherever it is asked."""
+    return int.from_bytes(trace_id[4:8], "big") < share * 2**32
+
+
 def cloud_event(type_name: str, event_id: str, time_us: int, trace_id: bytes, *, sampled: bool) -> Headers:
     """Headers of one event; `time_us` is the intended send time, from which latency counts."""
     moment = datetime.fromtimestamp(time_us / 1e6, UTC)

@@ -17,7 +17,7 @@ from finmesh.risk.v1 import transaction_pb2 as pb
 from meshkit.telemetry import names, spans
 from meshkit.telemetry.context import TraceContext
 
-from simbank.driver.headers import cloud_event, trace_id_of
+from simbank.driver.headers import cloud_event, is_sampled, trace_id_of
 from simbank.labels import Labels
 from simbank.lifecycle import Reports
 from simbank.replay import Replay, duplicates_of
@@ -58,7 +58,7 @@ class OpenLoopProducer:
         self._translator = translator
         self._prefix = topic_prefix
         self._run = run
-        self._sampled_below = int(sampled_share * 2**32)
+        self._sampled_share = sampled_share
 
     async def __aenter__(self) -> Self:
         await self._producer.start()
@@ -135,7 +135,7 @@ class OpenLoopProducer:
     async def _publish(
         self, type_name: str, key: str, payload: bytes, trace: bytes, time_us: int, event_id: str | None = None
     ) -> asyncio.Future[Any]:
-        sampled = int.from_bytes(trace[4:8], "big") < self._sampled_below
+        sampled = is_sampled(trace, self._sampled_share)
         headers = cloud_event(type_name, event_id or trace.hex(), time_us, trace, sampled=sampled)
         topic = self._prefix + type_name
         answer: asyncio.Future[Any] = await self._producer.send(topic, payload, key=key.encode(), headers=headers)

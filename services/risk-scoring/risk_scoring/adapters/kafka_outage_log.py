@@ -15,8 +15,8 @@ from meshkit.clock import Clock
 from meshkit.config import KafkaSettings
 from meshkit.errors import MeshError, Unavailable
 from meshkit.events.connection import stopped
-from meshkit.events.exactly_once import send_all, start_transactional, transactional_id
 from meshkit.events.replay import TopicReader
+from meshkit.events.transactional import send_all, start_transactional, transactional_id
 from meshkit.telemetry.context import TraceContext
 
 from risk_scoring.domain.decision import Verdict

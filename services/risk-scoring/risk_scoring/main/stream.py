@@ -39,8 +39,9 @@ async def main() -> None:
 
         async def work() -> None:
             await until_restored(parts.link, parts.restorer, service)
+            linger_s = config.stream_linger_ms / 1000
             await asyncio.gather(
-                ExactlyOnce(kafka, TRANSACTION_TOPIC, STREAM_GROUP, transactions, service, config.stream_max_batch).run(),
+                ExactlyOnce(kafka, TRANSACTION_TOPIC, STREAM_GROUP, transactions, service, config.stream_max_batch, linger_s).run(),
                 ExactlyOnce(kafka, PACS008_TOPIC, "risk-scoring-pacs008", transfers, service).run(),
                 OffsetsInDb(kafka, LABEL_TOPIC, corrections, service).run(service.stopping),
                 OffsetsInDb(kafka, LIFECYCLE_TOPIC, corrections, service).run(service.stopping),

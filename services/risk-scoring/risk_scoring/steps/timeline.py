@@ -18,6 +18,7 @@ _SPANS: dict[str, tuple[str, SpanKind, dict[str, str]]] = {
     "score": ("infer fraud", SpanKind.CLIENT, {names.MODEL_NAME: "fraud", names.PEER_SERVICE: "triton"}),
     "finalise": ("finalise", SpanKind.CLIENT, _REDIS),
     "publish": ("publish", SpanKind.PRODUCER, _KAFKA),
+    "confirm": ("confirm", SpanKind.CLIENT, _REDIS),
 }
 
 

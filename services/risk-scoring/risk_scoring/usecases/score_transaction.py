@@ -69,7 +69,8 @@ class ScoreTransaction:
             with timeline.part("publish"):
                 await self._outage.publish(self._publisher.publish([verdict for verdict in verdicts if not verdict.conflict]))
             try:
-                await self._store.confirm(generation)
+                with timeline.part("confirm"):
+                    await self._store.confirm(generation)
             except StoreForgotten:
                 await self._restorer.ensure()
                 continue

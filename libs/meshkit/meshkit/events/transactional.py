@@ -1,0 +1,89 @@
+"""The Kafka clients of one input partition: the transactional producer of its answers, and the reader of its records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from meshkit.config import KafkaSettings
+from meshkit.events.connection import connection, stopped
+from meshkit.events.message import Message
+
+_PRODUCE_BYTES = 1_000_000
+_RETRY_MS = 5  # the broker refuses the next transaction until the last one's markers are written, a few milliseconds after its end
+_FETCH_BYTES = 1024 * 1024
+
+
+def transactional_id(kafka: KafkaSettings, group: str, partition: int) -> str:
+    """Return the id under which the partition's answers are written; holding it is holding the right to answer."""
+    return f"{kafka.topic_prefix}{group}-{partition}"
+
+
+async def start_transactional(kafka: KafkaSettings, transaction_id: str) -> AIOKafkaProducer:
+    """Return a started producer that has fenced every earlier holder of the id; raises KafkaError."""
+    producer = AIOKafkaProducer(
+        **connection(kafka),
+        transactional_id=transaction_id,
+        transaction_timeout_ms=kafka.transaction_timeout_ms,
+        request_timeout_ms=kafka.request_timeout_ms,
+        retry_backoff_ms=_RETRY_MS,
+        acks="all",
+        max_batch_size=_PRODUCE_BYTES,
+        max_request_size=4 * _PRODUCE_BYTES,
+    )
+    try:
+        await producer.start()
+    except BaseException:
+        await stopped(producer)
+        raise
+    return producer
+
+
+async def start_reader(kafka: KafkaSettings, place: TopicPartition, offset: int) -> AIOKafkaConsumer:
+    """Return a started reader of one partition from an offset on; it belongs to no group. Raises KafkaError.
+
+    aiokafka has one fetch under way for each broker: a reader of several partitions would make those that are ready wait for a fetch of
+    the others.
+    """
+    reader = AIOKafkaConsumer(
+        **connection(kafka),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=_FETCH_BYTES,
+    )
+    try:
+        await reader.start()
+        reader.assign([place])
+        reader.seek(place, offset)
+    except BaseException:
+        await stopped(reader)
+        raise
+    return reader
+
+
+async def send_all(producer: AIOKafkaProducer, messages: Sequence[Message]) -> dict[tuple[str, int], int]:
+    """Send inside the open transaction, a record batch for each partition; returns the last offset of each. Raises KafkaError."""
+    by_partition: dict[tuple[str, int], list[Message]] = {}
+    for message in messages:
+        by_partition.setdefault((message.topic, message.partition), []).append(message)
+    pending = []  # place, records, future of the first record's offset
+
+    async def flush(place: tuple[str, int], batch: BatchBuilder) -> None:
+        pending.append((place, batch.record_count(), await producer.send_batch(batch, place[0], partition=place[1])))
+
+    for place, group in by_partition.items():
+        builder = producer.create_batch()
+        for message in group:
+            fields = {"timestamp": None, "key": message.key, "value": message.value, "headers": list(message.headers)}
+            if builder.append(**fields) is None:
+                await flush(place, builder)
+                builder = producer.create_batch()
+                if builder.append(**fields) is None:
+                    raise ValueError(f"message of {len(message.value)} bytes is above the batch limit")
+        await flush(place, builder)
+    acknowledged = await asyncio.gather(*(future for _, _, future in pending))
+    return {place: metadata.offset + count - 1 for (place, count, _), metadata in zip(pending, acknowledged, strict=True)}
