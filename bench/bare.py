@@ -16,11 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvloop
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from meshkit.config import KafkaSettings
-from meshkit.events.connection import connection
 from meshkit.events.message import Message
-from meshkit.events.transactional import send_all, start_transactional
+from meshkit.events.transactional import send_all, start_reader, start_transactional
 
 IDLE_S = 3.0
 
@@ -59,7 +58,7 @@ def _bytes(text: str) -> bytes:
 
 
 class _Loop:
-    """One consumer, one transactional producer for each partition."""
+    """One reader, one transactional producer for each partition."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -70,25 +69,11 @@ class _Loop:
     async def run(self) -> None:
         """Until the time is over or the input ends."""
         partitions = [TopicPartition(self._settings.input_topic, number) for number in range(self._settings.partitions)]
-        consumer = AIOKafkaConsumer(
-            **connection(self._kafka),
-            group_id=self._settings.name,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            fetch_max_wait_ms=50,
-            max_partition_fetch_bytes=512 * 1024,
-        )
-        await consumer.start()
-        try:
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            await asyncio.gather(*(self._partition(consumer, tp) for tp in partitions))
-        finally:
-            await consumer.stop()
+        await asyncio.gather(*(self._partition(tp) for tp in partitions))
 
-    async def _partition(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
+    async def _partition(self, tp: TopicPartition) -> None:
         settings = self._settings
+        reader = await start_reader(self._kafka, tp, 0)
         producer = await start_transactional(self._kafka, f"{settings.name}-{tp.partition}")
         answers = [
             Message(settings.decision_topic, tp.partition, _bytes(key), _bytes(value), [(name, _bytes(raw)) for name, raw in headers])
@@ -99,7 +84,7 @@ class _Loop:
         idle_from_s = time.monotonic()
         try:
             while time.monotonic() - (self.first_s or time.monotonic()) < settings.seconds:
-                records = (await consumer.getmany(tp, timeout_ms=200, max_records=settings.batch)).get(tp)
+                records = (await reader.getmany(timeout_ms=200, max_records=settings.batch)).get(tp)
                 if records:
                     messages: Sequence[Message] = [*answers[: len(records)], audit]
                     self.first_s = self.first_s or time.monotonic()
@@ -111,6 +96,7 @@ class _Loop:
                 elif time.monotonic() - idle_from_s > IDLE_S:
                     return
         finally:
+            await reader.stop()
             await producer.stop()
 
 

@@ -97,6 +97,18 @@ async def test_provisioned_topics_carry_messages_and_are_provisioned_again(stack
         assert (await consumer.getone()).value == "汇款".encode()
 
 
+async def test_a_small_machine_makes_topics_of_fewer_partitions(stack: Stack, topic_prefix: str) -> None:
+    """Only when they are new: what there is keeps its keys where they are."""
+    other = DECIDED.model_copy(update={"name": "other"})
+    await provision(stack.kafka, [DECIDED], topic_prefix)
+    for _ in range(2):
+        await provision(stack.kafka, [DECIDED, other], topic_prefix, most_partitions=2)
+    with pytest.raises(ProvisionError, match="other has 2 partitions, not 3"):
+        await provision(stack.kafka, [DECIDED, other], topic_prefix)
+    with pytest.raises(ProvisionError, match="other has 2 partitions, not 1"):
+        await provision(stack.kafka, [DECIDED, other], topic_prefix, most_partitions=1)
+
+
 async def test_topics_are_never_made_by_accident(stack: Stack, topic_prefix: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
     await admin.start()

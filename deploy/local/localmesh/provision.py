@@ -4,8 +4,7 @@ It never changes the number of partitions of a topic that exists: keys would mov
 account's events would be lost. That is refused, with the numbers.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -27,14 +26,15 @@ async def provision(bootstrap: str, topics: Sequence[Topic], prefix: str = "", m
 
     `most_partitions`: a topic that is made now gets no more; one that has all of the file's already may keep them.
     """
-    full = {w.name: w.partitions for w in wanted(topics, prefix)}
-    plan = [w if most_partitions is None else replace(w, partitions=min(w.partitions, most_partitions)) for w in wanted(topics, prefix)]
+    plan = wanted(topics, prefix)
+    made_with = {w.name: min(w.partitions, most_partitions or w.partitions) for w in plan}
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        answer = await admin.create_topics([NewTopic(w.name, w.partitions, BROKERS_CHOICE, {}, w.config) for w in plan], timeout_ms=30_000)
+        new = [NewTopic(w.name, made_with[w.name], BROKERS_CHOICE, {}, w.config) for w in plan]
+        answer = await admin.create_topics(new, timeout_ms=30_000)
         existing = _existing(answer.topic_errors)
-        await _bring_up_to_date(admin, [w for w in plan if w.name in existing], full)
+        await _bring_up_to_date(admin, [w for w in plan if w.name in existing], made_with)
     finally:
         await admin.close()
     return [w.name for w in plan]
@@ -48,14 +48,14 @@ def _existing(errors: Sequence[Any]) -> set[str]:
     return {name for name, code, _ in errors if code == ALREADY_EXISTS}
 
 
-async def _bring_up_to_date(admin: AIOKafkaAdminClient, there: Sequence[Wanted], full: Mapping[str, int]) -> None:
+async def _bring_up_to_date(admin: AIOKafkaAdminClient, there: Sequence[Wanted], made_with: dict[str, int]) -> None:
     if not there:
         return
     described = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics([w.name for w in there])}
     wrong = [
-        f"{w.name} has {described[w.name]} partitions, not {w.partitions}"
+        f"{w.name} has {described[w.name]} partitions, not {made_with[w.name]}"
         for w in there
-        if described[w.name] not in {w.partitions, full[w.name]}
+        if described[w.name] not in {w.partitions, made_with[w.name]}
     ]
     if wrong:
         raise ProvisionError("; ".join(wrong) + ": make a new topic and move the readers")

@@ -9,6 +9,11 @@ from translog.errors import NotFoundError, TamperedError
 from translog.merkle import verify_inclusion
 from translog.tree import TileTree
 
+_OF_DECISION = ("decision_id = ?",)
+_OF_REQUEST = (  # a request that bears its decision's id stands in the decisions' index alone
+    "request_id = ? AND request_id <> COALESCE(decision_id, '')",
+    "decision_id = ? AND request_id = decision_id",
+)
 _LEAF = "leaf_index, kind, body, leaf_hash, event_id, request_id, decision_id, tenant, received_ms"
 
 
@@ -94,16 +99,11 @@ class LogReader:
 
     def find(self, *, request_id: str = "", decision_id: str = "", tenant: str, after: int = -1, limit: int = 100) -> list[Leaf]:
         """Records of a request or of a decision, oldest first, with index above `after`."""
-        found = "decision_id = ?"
-        if request_id:  # a decision that is a request's only one often bears its id, and then stands in one index, not in two
-            found = "request_id = ? AND request_id <> COALESCE(decision_id, '')"
-        query = f"SELECT {_LEAF} FROM leaf WHERE kind = 'record' AND {found} AND tenant = ? AND leaf_index > ?"  # noqa: S608
-        parameters: list[object] = [request_id or decision_id, tenant, after]
-        if request_id:
-            query += f" UNION ALL SELECT {_LEAF} FROM leaf WHERE kind = 'record' AND decision_id = ? AND request_id = decision_id"  # noqa: S608
-            query += " AND tenant = ? AND leaf_index > ?"
-            parameters *= 2
-        return [_leaf(row) for row in self._db.query(query + " ORDER BY leaf_index LIMIT ?", (*parameters, limit))]
+        ways = _OF_REQUEST if request_id else _OF_DECISION
+        wanted = (request_id or decision_id, tenant, after)
+        selects = (f"SELECT {_LEAF} FROM leaf WHERE kind = 'record' AND {way} AND tenant = ? AND leaf_index > ?" for way in ways)  # noqa: S608
+        query = " UNION ALL ".join(selects) + " ORDER BY leaf_index LIMIT ?"
+        return [_leaf(row) for row in self._db.query(query, (*wanted * len(ways), limit))]
 
     def inclusion(self, event_id: str, size: int = 0) -> InclusionProof:
         """Prove a record against the checkpoint of `size`, the newest when 0. Raises NotFoundError, TamperedError (proof does not hold)."""

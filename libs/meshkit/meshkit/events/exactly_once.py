@@ -1,9 +1,10 @@
 """Topics answered on Kafka: a batch of one partition in, its outputs and its offsets out in one transaction.
 
-One worker and one transactional producer for each assigned partition. The transactional id belongs to the input partition and is
-initialised on assignment (rule D11): whoever initialises it last fences everybody before, so a paused process can never commit. After an
-abort, a fence or a commit of unknown outcome the producer is made anew, the committed offset is read again and the consumer goes back to
-it (rule D12): its own position would skip the lost batch.
+One worker for each assigned partition, with a reader and a transactional producer of its own. The transactional id belongs to the input
+partition and is initialised on assignment (rule D11): whoever initialises it last fences everybody before, so a paused process can never
+commit. After answers were sent, an abort, a fence or a commit of unknown outcome makes producer and reader anew, and reading goes on at the
+committed offset (rule D12): behind what was read, the lost batch would be skipped. A handler that could not answer leaves nothing but
+offsets to abort: its worker keeps the batch and the right to answer it.
 """
 
 from __future__ import annotations
@@ -96,8 +97,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         self._member = await self._joined()
         polling = asyncio.create_task(self._polled(self._member), name=f"{self._group_name}-member")
         try:
-            await asyncio.wait((self._failed, polling), return_when=asyncio.FIRST_COMPLETED)
-            await (self._failed if self._failed.done() else polling)
+            await asyncio.gather(self._failed, polling)
         finally:
             polling.cancel()
             await asyncio.gather(polling, return_exceptions=True)
