@@ -4,9 +4,11 @@ import asyncio
 from itertools import count
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from meshkit.errors import Unavailable
 from meshkit.events import exactly_once
+from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.message import Message
 from meshkit.events.transactional import send_all, start_transactional, transactional_id
 
@@ -119,6 +121,46 @@ async def test_a_worker_that_was_fenced_answers_again_from_the_committed_offset(
                 await intruder.stop()
 
     await assert_fails_without("D11", check, unique_ids())
+
+
+async def test_a_fence_and_a_neighbour_that_is_down_at_once(fresh) -> None:
+    """A store that is down is when somebody else answers (rule D22): a worker that meets both makes its producer anew."""
+
+    async def check() -> None:
+        kafka = await fresh()
+        echo = Echo(kafka)
+        fences: list[AIOKafkaProducer] = []
+
+        async def fenced() -> None:
+            if not fences:
+                fences.append(await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0)))
+
+        async def down() -> None:
+            if fences and len(echo.epochs) == 1:
+                await asyncio.sleep(0.5)  # the broker refuses the offsets meanwhile
+                raise Unavailable("down", reason="FEATURE_STORE_DOWN")
+
+        echo.on_handle, echo.on_committed = down, fenced
+        await send(kafka, b"1")
+        try:
+            async with working(kafka, echo):
+                await until(lambda: fences, "the fence")
+                await send(kafka, b"2")
+                await until(lambda: len(echo.commits) == 2, "a commit of the second record")
+            assert await visible(kafka) == [b"1", b"2"]
+        finally:
+            for fence in fences:
+                await fence.stop()
+
+    async def hidden(self, tp, producer, records) -> dict:
+        """The mutant: nobody asks what became of the offsets of a batch that has no answers."""
+        try:
+            return await genuine(self, tp, producer, records)
+        except KafkaError as error:
+            raise exactly_once._NeighbourDownError("FEATURE_STORE_DOWN") from error
+
+    genuine = ExactlyOnce._transacted
+    await assert_fails_without("D11", check, swapped(ExactlyOnce, "_transacted", hidden))
 
 
 async def _is(coroutine, value) -> bool:

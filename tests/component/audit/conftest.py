@@ -32,7 +32,7 @@ class Topic:
     stored: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def __call__(self, kafka: Any, topic: str, sink: Any, health: Any, flush: Any, clock: Any) -> "Topic":
+    def __call__(self, kafka: Any, topic: str, sink: Any, health: Any, flush: Any) -> "Topic":
         self.sink, self.health, self.name = sink, health, kafka.topic_prefix + topic
         return self
 

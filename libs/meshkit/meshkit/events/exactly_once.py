@@ -260,6 +260,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
                 messages = await self._handler.handle(tp.partition, records)
                 await offsets
             except Unavailable as error:
+                await offsets  # a fence met meanwhile outweighs a neighbour: this producer can't begin again
                 raise _NeighbourDownError(error.reason) from error
             finally:
                 offsets.cancel()
