@@ -1,5 +1,6 @@
 """`python -m bench stream|sync|audit`."""
 
+import gc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +46,7 @@ def _run(work: Callable[[Path | None], Awaitable[Figures]]) -> None:
     async def main() -> Figures:
         return await work(None)
 
+    gc.disable()  # a collection among the bank's objects would hold the load generator up, and be measured as the mesh's latency
     try:
         figures = uvloop.run(main())
     except (MissingToolError, StartError, LookupError) as error:

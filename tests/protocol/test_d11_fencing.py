@@ -152,10 +152,10 @@ async def test_a_fence_and_a_neighbour_that_is_down_at_once(fresh) -> None:
             for fence in fences:
                 await fence.stop()
 
-    async def hidden(self, tp, producer, records) -> dict:
+    async def hidden(self, tp, producer, records, likely) -> dict:
         """The mutant: nobody asks what became of the offsets of a batch that has no answers."""
         try:
-            return await genuine(self, tp, producer, records)
+            return await genuine(self, tp, producer, records, likely)
         except KafkaError as error:
             raise exactly_once._NeighbourDownError("FEATURE_STORE_DOWN") from error
 

@@ -136,7 +136,7 @@ async def test_a_process_that_is_killed_between_send_and_commit(fresh) -> None:
         assert await visible(kafka, AUDIT) == [b"1+2"]
         assert await committed(kafka) == 2
 
-    async def plain(self, tp, producer, records) -> dict:
+    async def plain(self, tp, producer, records, likely) -> dict:
         """The mutant: outputs go out before the offsets, in a transaction of their own."""
         messages = await self._handler.handle(tp.partition, records)
         async with producer.transaction():

@@ -31,6 +31,7 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 group.min.session.timeout.ms=1000
+group.coordinator.append.linger.ms=0
 controlled.shutdown.enable=false
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
@@ -67,12 +68,16 @@ def kafka_row(places: Places, ports: Ports) -> Row:
 
 
 def redis_row(places: Places, ports: Ports, name: str = "redis") -> Row:
-    """Append-only file synced every second, and no eviction: what it forgets, a fraud feature would silently lose."""
+    """Append-only file synced every second, and no eviction: what it forgets, a fraud feature would silently lose.
+
+    A rewrite of the file takes one of few cores away for seconds: disk is cheaper.
+    """
     program, data = redis.fetch(places.stack), places.var / name
     return Row(
         name=name,
         command=(str(program), "--bind", LOOPBACK, "--port", str(ports.redis), "--dir", str(data), "--appendonly", "yes",
-                 "--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--save", "", "--daemonize", "no"),
+                 "--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--save", "", "--daemonize", "no",
+                 "--auto-aof-rewrite-min-size", "512mb", "--rdbcompression", "no"),
         ports={"redis": ports.redis},
         health=RedisHealth(LOOPBACK, ports.redis),
         prepare=lambda: data.mkdir(parents=True, exist_ok=True),

@@ -177,6 +177,8 @@ class Service:
         self._server, self.port = server, server.port
         await server.start()
         await self._show_health(server)
+        gc.collect()
+        gc.freeze()  # what lives as long as the process is not looked at again
         self.started.set()
         _logger.info("serving", extra={"facts": {"address": server.address, **{k: str(v) for k, v in self.state().items()}}})
         while not self.stopping.is_set():

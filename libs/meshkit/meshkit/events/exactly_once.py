@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -22,7 +22,7 @@ from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
 from meshkit.events.connection import connection, stopped
 from meshkit.events.message import Message
-from meshkit.events.transactional import send_all, start_reader, start_transactional, transactional_id
+from meshkit.events.transactional import join, send_all, start_reader, start_transactional, transactional_id
 
 log = logging.getLogger(__name__)
 
@@ -214,9 +214,10 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _loop(self, tp: TopicPartition, reader: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
         """Answer batch after batch; a backlog's next records are fetched meanwhile."""
+        written: dict[tuple[str, int], int] = {}
         while True:
             records = await self._fetched(tp, reader)
-            written = await self._answered(tp, producer, records)
+            written = await self._answered(tp, producer, records, written)
             await self._handler.committed(tp.partition, written)
 
     async def _fetched(self, tp: TopicPartition, reader: AIOKafkaConsumer) -> Sequence[ConsumerRecord]:
@@ -232,13 +233,13 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         return records
 
     async def _answered(
-        self, tp: TopicPartition, producer: AIOKafkaProducer, records: Sequence[ConsumerRecord]
+        self, tp: TopicPartition, producer: AIOKafkaProducer, records: Sequence[ConsumerRecord], likely: Iterable[tuple[str, int]]
     ) -> dict[tuple[str, int], int]:
         """Answer a batch, however long its handler's neighbours are away: the input waits, its lag says so."""
         attempt = 0
         while True:
             try:
-                written = await self._transacted(tp, producer, records)
+                written = await self._transacted(tp, producer, records, likely)
             except _NeighbourDownError as down:
                 self._health.degraded(f"stream-{tp.partition}", down.reason)
                 attempt = await _pause(attempt)
@@ -248,13 +249,15 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
                 return written
 
     async def _transacted(
-        self, tp: TopicPartition, producer: AIOKafkaProducer, records: Sequence[ConsumerRecord]
+        self, tp: TopicPartition, producer: AIOKafkaProducer, records: Sequence[ConsumerRecord], likely: Iterable[tuple[str, int]]
     ) -> dict[tuple[str, int], int]:
         """Commit offsets and answers together.
 
-        The offsets join the transaction while the answers are made. They can't join it beside these: the broker would refuse one of both.
+        The offsets, and the partitions that the answers are ``likely`` to go to, join the transaction while the answers are made. They
+        can't join it beside these: the broker would refuse one of both.
         """
         async with producer.transaction():
+            join(producer, likely)
             offsets = asyncio.ensure_future(producer.send_offsets_to_transaction({tp: records[-1].offset + 1}, self._group))
             try:
                 messages = await self._handler.handle(tp.partition, records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -63,6 +63,15 @@ async def start_reader(kafka: KafkaSettings, place: TopicPartition, offset: int)
         await stopped(reader)
         raise
     return reader
+
+
+def join(producer: AIOKafkaProducer, places: Iterable[tuple[str, int]]) -> None:
+    """Have partitions join the open transaction before there is anything to send to them; those that get nothing get its marker alone.
+
+    aiokafka asks the broker on the first send, which costs the answers a round trip, and has no public word for asking before.
+    """
+    for topic, partition in places:
+        producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(topic, partition))
 
 
 async def send_all(producer: AIOKafkaProducer, messages: Sequence[Message]) -> dict[tuple[str, int], int]:
