@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 _IDLE_MS = 1_000
+_PARTITION_BYTES = 4 * 1024 * 1024  # a backlog comes in large transactions: they touch the pages of random ids' indexes less often
 _COMPONENT = "kafka"
 
 
@@ -185,7 +186,7 @@ class OffsetsInDb:
             isolation_level="read_committed",
             fetch_max_wait_ms=self._flush.delay_ms,
             fetch_min_bytes=self._flush.bytes,
-            max_partition_fetch_bytes=1024 * 1024,
+            max_partition_fetch_bytes=_PARTITION_BYTES,
             request_timeout_ms=self._kafka.request_timeout_ms,
         )
         stack.push_async_callback(self._stopped, consumer)
