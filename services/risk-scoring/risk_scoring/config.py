@@ -31,7 +31,7 @@ class RiskScoringConfig(ServiceConfig):
     )
     stream_max_batch: Annotated[int, Field(ge=1, le=2_000)] = Field(default=512, description="records decided together at most (rule D21)")
     stream_linger_ms: Annotated[int, Field(ge=0, le=1_000)] = Field(
-        default=8, description="how long a partition without a backlog waits between two batches, for fewer transactions"
+        default=4, description="how long a partition without a backlog waits between two batches, for fewer transactions"
     )
     coalesce_max: Annotated[int, Field(ge=1, le=512)] = Field(default=64, description="synchronous calls decided together at most")
     sync_store_timeout_ms: Milliseconds = Field(
