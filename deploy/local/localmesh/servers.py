@@ -129,9 +129,10 @@ def zipkin_row(places: Places, ports: Ports) -> Row:
     jar: Path = zipkin.fetch(places.stack)
     return Row(
         name="zipkin",
-        command=(java(), "-Xmx512m", "-XX:ParallelGCThreads=1", "-XX:ConcGCThreads=1", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-jar", str(jar),
+        command=(java(), "-Xmx512m", "-XX:ParallelGCThreads=1", "-XX:ConcGCThreads=1", "-XX:TieredStopAtLevel=1",
+                 "-XX:+ExitOnOutOfMemoryError", "-jar", str(jar),
                  f"--armeria.ports[0].ip={LOOPBACK}", f"--armeria.ports[0].port={ports.zipkin}", "--armeria.ports[0].protocols[0]=http"),
-        env={"STORAGE_TYPE": "mem", "MEM_MAX_SPANS": "200000", "SELF_TRACING_ENABLED": "false"},
+        env={"STORAGE_TYPE": "mem", "MEM_MAX_SPANS": "100000", "SELF_TRACING_ENABLED": "false"},
         ports={"http": ports.zipkin},
         health=HttpHealth(LOOPBACK, ports.zipkin, "/health"),
     )  # fmt: skip
