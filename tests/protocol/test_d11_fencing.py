@@ -1,6 +1,7 @@
 """D11. The transactional id belongs to the input partition: whoever takes it last fences everybody before, and no zombie moves offsets."""
 
 import asyncio
+from contextlib import suppress
 from itertools import count
 
 import pytest
@@ -24,10 +25,9 @@ def unique_ids():
     return swapped(exactly_once, "transactional_id", lambda kafka, group, partition: f"{kafka.topic_prefix}{group}-{next(numbers)}")
 
 
-async def sleeps_on(attempt: int) -> int:
-    """The mutant: a worker that was cancelled inside its transaction takes the fence for a reason to try again."""
-    await asyncio.sleep(0.05)
-    return attempt + 1
+def goes_on():
+    """The mutant: a worker whose CancelledError was lost does not notice."""
+    return swapped(exactly_once, "_end_if_cancelled", lambda: None)
 
 
 async def test_a_fenced_worker_ends_when_its_partition_goes(fresh) -> None:
@@ -52,7 +52,33 @@ async def test_a_fenced_worker_ends_when_its_partition_goes(fresh) -> None:
             await successor.stop()
             assert ended
 
-    await assert_fails_without("D11", check, swapped(exactly_once, "_pause", sleeps_on))
+    await assert_fails_without("D11", check, goes_on())
+
+
+async def test_a_worker_whose_cancellation_was_lost_ends_after_its_batch(fresh) -> None:
+    """Python 3.11's wait_for gives its result to whoever is cancelled right after it; the batch may be committed, the next one may not."""
+
+    async def check() -> None:
+        kafka = await fresh()
+        reached = asyncio.Event()
+
+        async def loses() -> None:
+            reached.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+        echo = Echo(kafka, on_handle=loses)
+        async with working(kafka, echo) as loop:
+            await send(kafka, b"1", b"2")
+            await asyncio.wait_for(reached.wait(), 20)
+            revoking = asyncio.ensure_future(loop.on_partitions_revoked([_input(kafka)]))
+            ended, _ = await asyncio.wait({revoking}, timeout=8)
+            echo.on_handle = None
+            revoking.cancel()  # a worker that goes on ends by the second cancellation
+            assert ended
+        assert await visible(kafka) == [value for batch in echo.batches[:1] for value in batch]
+
+    await assert_fails_without("D11", check, goes_on())
 
 
 async def test_a_zombie_that_wakes_up_commits_nothing(fresh) -> None:

@@ -216,6 +216,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         """Answer batch after batch; a backlog's next records are fetched meanwhile."""
         written: dict[tuple[str, int], int] = {}
         while True:
+            _end_if_cancelled()
             records = await self._fetched(tp, reader)
             written = await self._answered(tp, producer, records, written)
             await self._handler.committed(tp.partition, written)
@@ -227,6 +228,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
             reader.resume(tp)
         records: Sequence[ConsumerRecord] | None = None
         while not records:
+            _end_if_cancelled()
             records = (await reader.getmany(timeout_ms=_IDLE_MS, max_records=self._max_batch)).get(tp)
         if records[-1].offset + 1 >= (reader.last_stable_offset(tp) or 0):
             reader.pause(tp)  # no backlog: what is fetched when this batch is done is fresher than what is fetched now
@@ -280,14 +282,20 @@ class _NeighbourDownError(Exception):
         self.reason = reason
 
 
-async def _pause(attempt: int) -> int:
-    """Sleep before the next attempt; returns its number. Raises CancelledError when the worker is to end.
+def _end_if_cancelled() -> None:
+    """Raise CancelledError when the worker is to end and its CancelledError was lost: going on, it would keep the group from rebalancing.
 
-    A cancellation inside a transaction makes aiokafka abort it, and when that fails (the producer was fenced meanwhile) its KafkaError
-    comes in place of the CancelledError. A worker that went on then would keep the group from ever rebalancing.
+    It gets lost in two ways. Inside a transaction it makes aiokafka abort, and when that fails (the producer was fenced meanwhile) a
+    KafkaError comes in its place. And Python 3.11's ``asyncio.wait_for``, in whatever client the handler uses, returns its result
+    when the cancellation comes right after it.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+async def _pause(attempt: int) -> int:
+    """Sleep before the next attempt; returns its number. Raises CancelledError when the worker is to end."""
+    _end_if_cancelled()
     await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
     return attempt + 1

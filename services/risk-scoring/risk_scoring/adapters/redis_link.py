@@ -44,7 +44,7 @@ class RedisLink:
         self._timeout_s = settings.timeout_ms / 1000
         self._pool: ConnectionPool = ConnectionPool.from_url(
             settings.url,
-            socket_timeout=self._timeout_s,
+            socket_timeout=None,  # calls have a timeout of their own; the client's costs a task and two timers a command
             socket_connect_timeout=min(self._timeout_s, 1.0),
             max_connections=64,
             redis_connect_func=self._on_connect,
@@ -85,7 +85,7 @@ class RedisLink:
 
     async def _run(self, name: str, args: tuple[bytes | str, ...], timeout_s: float | None, *, check: bool) -> Any:
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)):
                 try:
                     return await self._execute("EVALSHA", self._digests[name], 0, *args)
                 except NoScriptError:
@@ -112,8 +112,9 @@ class RedisLink:
     async def command(self, *args: Any) -> Any:
         """Run one command; a store that does not answer raises Unavailable."""
         try:
-            return await self._execute(*args)
-        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._execute(*args)
+        except (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError) as error:
             raise Unavailable("feature store does not answer", reason="FEATURE_STORE_DOWN", retry_after_s=0.2) from error
         except RedisError as error:
             raise Unavailable("feature store refused a command", reason="FEATURE_STORE_DOWN") from error
