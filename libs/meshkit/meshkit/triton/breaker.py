@@ -24,7 +24,7 @@ class State(Enum):
 class CircuitBreaker:
     """Opens after ``failures`` in a row, for ``open_s`` seconds; then lets one call through."""
 
-    def __init__(self, *, failures: int = 3, open_s: float = 1.0, clock: Clock | None = None) -> None:
+    def __init__(self, *, failures: int = 3, open_s: float = 0.5, clock: Clock | None = None) -> None:
         self._allowed = failures
         self._open_s = open_s
         self._clock = clock or SystemClock()
