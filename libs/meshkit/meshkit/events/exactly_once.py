@@ -216,7 +216,6 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         """Answer batch after batch; a backlog's next records are fetched meanwhile."""
         written: dict[tuple[str, int], int] = {}
         while True:
-            _end_if_cancelled()
             records = await self._fetched(tp, reader)
             written = await self._answered(tp, producer, records, written)
             await self._handler.committed(tp.partition, written)
