@@ -30,6 +30,14 @@ def goes_on():
     return swapped(exactly_once, "_end_if_cancelled", lambda: None)
 
 
+async def gives_up(loop: ExactlyOnce, kafka) -> bool:
+    """Whether the worker ends when its partition is revoked; one that goes on is ended by a second cancellation."""
+    revoking = asyncio.ensure_future(loop.on_partitions_revoked([_input(kafka)]))
+    ended, _ = await asyncio.wait({revoking}, timeout=8)
+    revoking.cancel()
+    return bool(ended)
+
+
 async def test_a_fenced_worker_ends_when_its_partition_goes(fresh) -> None:
     """Its transaction cannot be aborted any more; were it to go on, the group could never give the partition to anybody."""
 
@@ -46,9 +54,7 @@ async def test_a_fenced_worker_ends_when_its_partition_goes(fresh) -> None:
             await send(kafka, b"1")
             await asyncio.wait_for(reached.wait(), 20)
             successor = await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0))
-            revoking = asyncio.ensure_future(loop.on_partitions_revoked([_input(kafka)]))
-            ended, _ = await asyncio.wait({revoking}, timeout=8)
-            revoking.cancel()  # a worker that goes on ends by the second cancellation
+            ended = await gives_up(loop, kafka)
             await successor.stop()
             assert ended
 
@@ -63,6 +69,7 @@ async def test_a_worker_whose_cancellation_was_lost_ends_after_its_batch(fresh) 
         reached = asyncio.Event()
 
         async def loses() -> None:
+            echo.on_handle = None
             reached.set()
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
@@ -71,11 +78,7 @@ async def test_a_worker_whose_cancellation_was_lost_ends_after_its_batch(fresh) 
         async with working(kafka, echo) as loop:
             await send(kafka, b"1", b"2")
             await asyncio.wait_for(reached.wait(), 20)
-            revoking = asyncio.ensure_future(loop.on_partitions_revoked([_input(kafka)]))
-            ended, _ = await asyncio.wait({revoking}, timeout=8)
-            echo.on_handle = None
-            revoking.cancel()  # a worker that goes on ends by the second cancellation
-            assert ended
+            assert await gives_up(loop, kafka)
         assert await visible(kafka) == [value for batch in echo.batches[:1] for value in batch]
 
     await assert_fails_without("D11", check, goes_on())
