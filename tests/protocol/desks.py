@@ -254,13 +254,14 @@ async def desk(
     horizon_s: int = DAY,
     after_s: float = 0.2,
     adopt: bool = True,
+    served: Any = None,
     **shelf: Any,
 ) -> AsyncIterator[Desk]:
-    """Open a desk. Desks of one ``prefix`` and ``log`` are replicas."""
+    """Open a desk. Desks of one ``prefix`` and ``log`` are replicas. ``served``: the model in Triton's place, a scripted one if none."""
     async with opened(redis, prefix=prefix, horizon_s=horizon_s, adopt=adopt, **shelf) as held:
         files, health, log = model_files(), Health(), log or EventLog()
         policies = FilePolicies(RULES / "anti-fraud.json", channel_file, RULES / "rates.yaml", files.thresholds, health)  # type: ignore[arg-type]
-        served, in_process = Model(), Model()
+        served, in_process = served or Model(), Model()
         combiner, codec = Combiner(files.paths), translate.RecordCodec(KEYS)
         scorer = Scorer(served, in_process, health, 0.5)  # type: ignore[arg-type]
         restorer = Restorer(held.link, held.store, log, translate.restored_record)
