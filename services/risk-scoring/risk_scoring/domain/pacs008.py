@@ -7,6 +7,7 @@ data and nothing here needs them. A transfer that is wrong fails alone; a docume
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -19,6 +20,7 @@ from risk_scoring.domain.identity import INVALID_TRANSACTION, CreditTransferIden
 from risk_scoring.domain.transaction import Channel, Transaction
 
 MALFORMED_DOCUMENT = "MALFORMED_DOCUMENT"
+_END_OF_DAY = re.compile(r"T24(?=(?::?00(?::?00(?:[.,]0+)?)?)?(?:[Zz+-]|\Z))")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,7 +39,7 @@ class CreditTransfer:
     """What counts of one CdtTrfTxInf; absent texts are empty, all texts as they stand in the document.
 
     ``sender``: instructing agent (BIC or clearing member id), of the transfer or else of the group. ``debtor_id``: the customer number the
-    bank gave (scheme CUST), never an identity document.
+    bank gave (scheme CUST), never an identity document. ``ambiguous``: elements of which the document holds more than the one that counts.
     """
 
     group: GroupHeader
@@ -52,9 +54,12 @@ class CreditTransfer:
     debtor_account: str
     debtor_country: str
     creditor_account: str
+    ambiguous: tuple[str, ...] = ()
 
     def transaction(self) -> Transaction:
         """The validated transaction; raises InvalidArgument (INVALID_TRANSACTION), which concerns this transfer alone."""
+        if self.ambiguous:
+            raise _invalid(*((path, "stands more than once or is not plain") for path in self.ambiguous))
         event_time_us, offset_minutes = _event_time(self.acceptance_time or self.group.creation_time, self.group.utc_offset_minutes)
         account = _canonical(self.debtor_account)
         return Transaction(
@@ -81,16 +86,17 @@ def amount_minor(amount: str, currency: str) -> int:
     """Exact minor units of a decimal text; raises InvalidArgument (INVALID_TRANSACTION) for more digits than the currency has."""
     exponent = EXPONENT.get(currency)
     if exponent is None:
-        raise _invalid("amount.currency_code", "must be an ISO 4217 currency code")
-    plain = amount.isascii() and amount.replace(".", "", 1).isdigit()  # no sign, no exponent, no full-width digits
+        raise _invalid(("amount.currency_code", "must be an ISO 4217 currency code"))
+    digits = amount.removeprefix("+").lstrip("0") or "0"  # xs:decimal allows both
+    plain = digits.isascii() and digits.replace(".", "", 1).isdigit()  # no other sign, no exponent, no full-width digits
     try:
-        minor = Decimal(amount).scaleb(exponent) if plain and len(amount) <= 24 else None
+        minor = Decimal(digits).scaleb(exponent) if plain and len(digits) <= 24 else None
     except InvalidOperation:
         minor = None
-    if minor is None:
-        raise _invalid("amount.amount_minor", "must be a plain decimal of at most 24 characters")
+    if minor is None or not amount:
+        raise _invalid(("amount.amount_minor", "must be a plain decimal of at most 24 characters"))
     if minor != minor.to_integral_value():
-        raise _invalid("amount.amount_minor", f"has more than the {exponent} decimals of its currency")
+        raise _invalid(("amount.amount_minor", f"has more than the {exponent} decimals of its currency"))
     return int(minor)
 
 
@@ -107,13 +113,18 @@ def _canonical(text: str) -> str:
 
 
 def _event_time(text: str, offset_minutes: int) -> tuple[int, int]:
-    """Microseconds since 1970 UTC and the offset that the text states, or else ``offset_minutes``."""
+    """Microseconds since 1970 UTC and the offset that the text states, or else ``offset_minutes``.
+
+    As in xs:dateTime, 24:00:00 is the end of a day, the first moment of the next one. A leap second (:60) has no place in it.
+    """
+    end_of_day = _END_OF_DAY.search(text)
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise _invalid("event_time", "must be an ISO 8601 date and time") from None
+        moment = datetime.fromisoformat(text if end_of_day is None else f"{text[: end_of_day.start()]}T00{text[end_of_day.end() :]}")
+        moment += timedelta(days=end_of_day is not None)
+    except (ValueError, OverflowError):
+        raise _invalid(("event_time", "must be an ISO 8601 date and time")) from None
     if "T" not in text:
-        raise _invalid("event_time", "must be an ISO 8601 date and time")
+        raise _invalid(("event_time", "must be an ISO 8601 date and time"))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone(timedelta(minutes=offset_minutes)))
     elif text[-1] not in "Zz":
@@ -121,5 +132,6 @@ def _event_time(text: str, offset_minutes: int) -> tuple[int, int]:
     return (moment - _EPOCH) // timedelta(microseconds=1), offset_minutes
 
 
-def _invalid(field: str, description: str) -> InvalidArgument:
-    return InvalidArgument("the transfer is invalid", reason=INVALID_TRANSACTION, violations=(FieldViolation(field, description),))
+def _invalid(*wrong: tuple[str, str]) -> InvalidArgument:
+    violations = tuple(FieldViolation(field, description) for field, description in wrong)
+    return InvalidArgument("the transfer is invalid", reason=INVALID_TRANSACTION, violations=violations)

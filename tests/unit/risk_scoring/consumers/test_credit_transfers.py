@@ -1,0 +1,56 @@
+"""The pacs.008 topic: what a document can't say clearly becomes a dead letter, and its neighbours go on."""
+
+from types import SimpleNamespace
+
+import pytest
+from meshkit.config import KafkaSettings, KeySettings
+from meshkit.crypto.seal import Sealer
+from risk_scoring.adapters.lxml_pacs008 import parse_document
+from risk_scoring.consumers import credit_transfers
+from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
+from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
+
+TRANSFER = """<CdtTrfTxInf><PmtId><EndToEndId>E2E-1</EndToEndId></PmtId><IntrBkSttlmAmt Ccy="CNY">12.50</IntrBkSttlmAmt>
+<DbtrAcct><Id><Othr><Id>acct-1</Id></Othr></Id></DbtrAcct><CdtrAcct><Id><Othr><Id>acct-2</Id></Othr></Id></CdtrAcct></CdtTrfTxInf>"""
+DOCUMENT = """<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08"><FIToFICstmrCdtTrf><GrpHdr><MsgId>M-1</MsgId>
+<CreDtTm>2026-11-22T24:00:00</CreDtTm><NbOfTxs>{count}</NbOfTxs><InstgAgt><FinInstnId><BICFI>ICBKCNBJ</BICFI></FinInstnId></InstgAgt>
+</GrpHdr>{transfers}</FIToFICstmrCdtTrf></Document>"""
+
+
+def one(*transfers: str) -> str:
+    return DOCUMENT.format(count=f"{len(transfers):02d}", transfers="".join(transfers))
+
+
+@pytest.fixture
+async def stream(monkeypatch: pytest.MonkeyPatch) -> CreditTransferStream:
+    async def four() -> list[int]:
+        return [0, 1, 2, 3]
+
+    async def close() -> None:
+        return None
+
+    monkeypatch.setattr(credit_transfers, "TopicReader", lambda *_: SimpleNamespace(partitions=four, close=close))
+    made = CreditTransferStream(KafkaSettings(), parse_document, Sealer(KeySettings()))
+    await made.assigned(0, 1)
+    return made
+
+
+def record(offset: int, document: str) -> SimpleNamespace:
+    return SimpleNamespace(topic=PACS008_TOPIC, partition=0, offset=offset, value=document.encode(), headers=[("ce_tenant", b"bank-a")])
+
+
+async def test_an_envelope_with_two_documents_is_a_dead_letter_and_its_neighbours_go_on(stream: CreditTransferStream) -> None:
+    two = f'<Bundle xmlns="urn:x">{one(TRANSFER)}{one(TRANSFER)}</Bundle>'
+    before, letter, after = await stream.handle(0, [record(0, one(TRANSFER)), record(1, two), record(2, one(TRANSFER))])
+    assert before.topic == after.topic == TRANSACTION_TOPIC
+    facts = dict(letter.headers)
+    assert (letter.topic, facts["reason"], facts["source_offset"]) == (f"{PACS008_TOPIC}.dead-letter", b"MALFORMED_DOCUMENT", b"1")
+    assert b"more than one Document" in facts["detail"]
+
+
+async def test_a_transfer_with_two_amounts_is_a_dead_letter_alone(stream: CreditTransferStream) -> None:
+    twice = TRANSFER.replace("<IntrBkSttlmAmt", '<IntrBkSttlmAmt Ccy="CNY">99.00</IntrBkSttlmAmt><IntrBkSttlmAmt')
+    good, letter = await stream.handle(0, [record(0, one(TRANSFER, twice))])
+    assert good.topic == TRANSACTION_TOPIC
+    facts = dict(letter.headers)
+    assert (facts["reason"], b"IntrBkSttlmAmt" in facts["detail"], b"99" in facts["detail"]) == (b"INVALID_TRANSACTION", True, False)
