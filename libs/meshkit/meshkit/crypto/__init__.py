@@ -1,1 +1,1 @@
-"""Keyed identifiers, commitments and seals. All keys derive from one root secret."""
+"""Keyed identifiers, commitments, seals, and the rings of keys behind them."""

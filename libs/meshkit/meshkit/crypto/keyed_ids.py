@@ -7,13 +7,14 @@ Sub-keys come from the root secret by HKDF-SHA-256 (RFC 5869), one label each, s
 from __future__ import annotations
 
 from functools import lru_cache
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from uuid import UUID
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from meshkit.config import KeySettings
+from meshkit.crypto.commitment import CommitmentKey
 
 
 def derive_key(secret: bytes, label: str) -> bytes:
@@ -30,9 +31,7 @@ class KeyedIds:
         self._entity = derive_key(secret, "entity")
         self._id = derive_key(secret, "id")
         self._fingerprint = derive_key(secret, "fingerprint")
-        commitment = derive_key(secret, "commitment").ljust(64, b"\0")
-        self._inner = sha256(bytes(byte ^ 0x36 for byte in commitment))  # HMAC (RFC 2104) with its two key blocks hashed once
-        self._outer = sha256(bytes(byte ^ 0x5C for byte in commitment))
+        self.commit = CommitmentKey(settings.id, derive_key(secret, "commitment")).commit
         self.entity_key = lru_cache(maxsize=262_144)(self._entity_key)
 
     def _entity_key(self, tenant: str, entity_id: str) -> bytes:
@@ -51,13 +50,6 @@ class KeyedIds:
     def fingerprint(self, content: bytes) -> bytes:
         """Return the 16-byte keyed fingerprint of canonical business fields."""
         return blake2b(content, digest_size=16, key=self._fingerprint).digest()
-
-    def commit(self, content: bytes) -> bytes:
-        """Return the HMAC-SHA-256 commitment (32 bytes) to content that is kept apart."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(content)
-        outer.update(inner.digest())
-        return outer.digest()
 
 
 def uuid_text(raw: bytes) -> str:
