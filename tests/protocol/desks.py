@@ -262,7 +262,7 @@ async def desk(
         files, health, log = model_files(), Health(), log or EventLog()
         policies = FilePolicies(RULES / "anti-fraud.json", channel_file, RULES / "rates.yaml", files.thresholds, health)  # type: ignore[arg-type]
         served, in_process = served or Model(), Model()
-        combiner, codec = Combiner(files.paths), translate.RecordCodec(KEYS)
+        combiner, codec = Combiner(files.paths), translate.RecordCodec(KEYS, "development")
         scorer = Scorer(served, in_process, health, 0.5)  # type: ignore[arg-type]
         restorer = Restorer(held.link, held.store, log, translate.restored_record)
         decider = Decider(held.store, scorer, combiner, codec, lambda: policies.current(), held.clock)

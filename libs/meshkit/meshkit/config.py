@@ -85,6 +85,11 @@ class ServiceConfig(BaseSettings):
     )
 
     listen: str = Field(default="127.0.0.1:0", description="host:port of the gRPC server")
+    build: str = Field(
+        default="development",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$",
+        description="version and commit of the running code, which every audit record states; an image sets it",
+    )
     metrics_listen: str = Field(default="", description="host:port of the Prometheus endpoint; empty: none")
     shutdown_grace_s: Seconds = Field(default=5.0, description="how long running calls may finish after SIGTERM")
     kafka: KafkaSettings = KafkaSettings()

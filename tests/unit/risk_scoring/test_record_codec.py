@@ -95,12 +95,12 @@ def plain_audit(draft: Draft, decision: bytes) -> bytes:
         model_version=draft.versions.model, rule_set_version=draft.versions.rule_set, feature_schema_version=draft.versions.feature_schema,
         degradations=[pb.Degradation.Name(each) for each in draft.degradations], grade=DATA_GRADE_L3, trace_id=request.trace_id,
         event_time=us(t.event_time_us), decided_time=us(int(draft.decided_time_s * 1_000_000)), policy_hash=asker.policy_hash,
-        build=translate.BUILD,
+        build="risk-scoring/0.2.0+3f2c1ab",
     ).SerializeToString()  # fmt: skip
 
 
 def test_records_have_the_bytes_of_plain_messages() -> None:
-    rng, codec = random.Random(1), translate.RecordCodec(KEYS)
+    rng, codec = random.Random(1), translate.RecordCodec(KEYS, "0.2.0+3f2c1ab")
     for versions in (Versions(1, "rules-1", "1", "d" * 64, "r1"), Versions(2, "rules-2", "", "", "r2")):
         for draft in drafts(200, rng, versions):
             decision = codec.decision(draft)
@@ -109,7 +109,7 @@ def test_records_have_the_bytes_of_plain_messages() -> None:
 
 
 def test_new_versions_are_taken_over_at_once() -> None:
-    codec = translate.RecordCodec(KEYS)
+    codec = translate.RecordCodec(KEYS, "0.2.0+3f2c1ab")
     for number in range(3):
         (draft,) = drafts(1, random.Random(3), Versions(1, f"rules-{number}", "1", "d", "r"))
         assert pb.TransactionDecided.FromString(codec.decision(draft)).versions.rule_set_version == f"rules-{number}"

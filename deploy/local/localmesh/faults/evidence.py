@@ -79,6 +79,8 @@ def audit_log(path: Path) -> Log:
                 log.kinds[kind] += 1
                 if kind is Kind.RECORD:
                     record = audit_record_pb2.AuditRecord.FromString(body)
+                    if record.WhichOneof("detail"):
+                        continue  # a denial or a change
                     log.leaves[record.decision_id].append(record.decision_commitment)
         return log
     finally:

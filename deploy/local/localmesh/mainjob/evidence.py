@@ -108,6 +108,8 @@ def audit_log(path: Path) -> Log:
                 if kind_of(body) is not Kind.RECORD:
                     continue
                 record = audit_record_pb2.AuditRecord.FromString(body)
+                if record.WhichOneof("detail"):
+                    continue  # a denial or a change
                 if record.decision_id in audited:
                     damage.append(f"two records of decision {record.decision_id}")
                 audited[record.decision_id] = Audited(record.tenant, record.outcome, tuple(record.reason_codes))

@@ -58,7 +58,7 @@ async def assemble(config: RiskScoringConfig, service: Service) -> Parts:
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
     store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
     restorer = Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record)
-    combiner, codec = Combiner(files.paths, OtelShadowObserver()), translate.RecordCodec(keys)
+    combiner, codec = Combiner(files.paths, OtelShadowObserver()), translate.RecordCodec(keys, config.build)
     scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000)
     await scorer.warm(COUNT)
     decider = Decider(store, scorer, combiner, codec, policies.current, clock)

@@ -20,7 +20,7 @@ from risk_scoring.domain.observation import Observation, RestoredRecord
 from risk_scoring.domain.transaction import Transaction
 
 SCENARIO = "anti-fraud"
-BUILD = "risk-scoring/0.1.0"
+PRODUCER = "risk-scoring"
 _OUTCOME_NAMES = {number: name for name, number in decision_pb2.Outcome.items()}
 _DEGRADATIONS = decision_pb2.Degradation.Name
 
@@ -109,11 +109,12 @@ class RecordCodec:
     """Encodes decision records and audit records.
 
     What a batch shares (versions, thresholds, mode, purpose) is set once in a template and copied into each record: a third of the time
-    that a constructor with every field takes, for the same bytes.
+    that a constructor with every field takes, for the same bytes. ``build``: of the running code.
     """
 
-    def __init__(self, keys: KeyedIds) -> None:
+    def __init__(self, keys: KeyedIds, build: str) -> None:
         self._keys = keys
+        self._build = f"{PRODUCER}/{build}"
         self._versions: Versions | None = None
         self._decisions: dict[tuple[object, ...], decision_pb2.TransactionDecided] = {}
         self._audits: dict[tuple[object, ...], AuditRecord] = {}
@@ -198,7 +199,7 @@ class RecordCodec:
         found = self._audits.get(key)
         if found is None:
             found = self._audits[key] = AuditRecord(
-                producer="risk-scoring",
+                producer=PRODUCER,
                 scenario=SCENARIO,
                 purpose=asker.purpose,
                 commitment_key_id=self._keys.key_id,
@@ -209,7 +210,7 @@ class RecordCodec:
                 degradations=[_DEGRADATIONS(each) for each in draft.degradations],
                 grade=DATA_GRADE_L3,
                 policy_hash=asker.policy_hash,
-                build=BUILD,
+                build=self._build,
             )
         return found
 

@@ -3,6 +3,7 @@ import datetime
 from finmesh.common.v1 import grade_pb2 as _grade_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -10,8 +11,34 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ListAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LIST_ACTION_UNSPECIFIED: _ClassVar[ListAction]
+    LIST_ACTION_SET: _ClassVar[ListAction]
+    LIST_ACTION_REMOVE: _ClassVar[ListAction]
+
+class Versioned(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VERSIONED_UNSPECIFIED: _ClassVar[Versioned]
+    VERSIONED_RULES: _ClassVar[Versioned]
+    VERSIONED_SHADOW_RULES: _ClassVar[Versioned]
+    VERSIONED_CHANNELS: _ClassVar[Versioned]
+    VERSIONED_POLICIES: _ClassVar[Versioned]
+    VERSIONED_TOKEN_KEYS: _ClassVar[Versioned]
+    VERSIONED_KEYS: _ClassVar[Versioned]
+LIST_ACTION_UNSPECIFIED: ListAction
+LIST_ACTION_SET: ListAction
+LIST_ACTION_REMOVE: ListAction
+VERSIONED_UNSPECIFIED: Versioned
+VERSIONED_RULES: Versioned
+VERSIONED_SHADOW_RULES: Versioned
+VERSIONED_CHANNELS: Versioned
+VERSIONED_POLICIES: Versioned
+VERSIONED_TOKEN_KEYS: Versioned
+VERSIONED_KEYS: Versioned
+
 class AuditRecord(_message.Message):
-    __slots__ = ("audit_record_id", "producer", "tenant", "scenario", "purpose", "principal_key", "request_id", "decision_id", "decision_commitment", "commitment_key_id", "feature_commitment", "outcome", "reason_codes", "model_digest", "model_version", "rule_set_version", "feature_schema_version", "degradations", "grade", "trace_id", "event_time", "decided_time", "policy_hash", "build")
+    __slots__ = ("audit_record_id", "producer", "tenant", "scenario", "purpose", "principal_key", "request_id", "decision_id", "decision_commitment", "commitment_key_id", "feature_commitment", "outcome", "reason_codes", "model_digest", "model_version", "rule_set_version", "feature_schema_version", "degradations", "grade", "trace_id", "event_time", "decided_time", "policy_hash", "build", "model_sha256", "rules_sha256", "thresholds_sha256", "lost_before", "denial", "change")
     AUDIT_RECORD_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCER_FIELD_NUMBER: _ClassVar[int]
     TENANT_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +63,12 @@ class AuditRecord(_message.Message):
     DECIDED_TIME_FIELD_NUMBER: _ClassVar[int]
     POLICY_HASH_FIELD_NUMBER: _ClassVar[int]
     BUILD_FIELD_NUMBER: _ClassVar[int]
+    MODEL_SHA256_FIELD_NUMBER: _ClassVar[int]
+    RULES_SHA256_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLDS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    LOST_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
     audit_record_id: str
     producer: str
     tenant: str
@@ -60,7 +93,65 @@ class AuditRecord(_message.Message):
     decided_time: _timestamp_pb2.Timestamp
     policy_hash: bytes
     build: str
-    def __init__(self, audit_record_id: _Optional[str] = ..., producer: _Optional[str] = ..., tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., purpose: _Optional[str] = ..., principal_key: _Optional[bytes] = ..., request_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., decision_commitment: _Optional[bytes] = ..., commitment_key_id: _Optional[str] = ..., feature_commitment: _Optional[bytes] = ..., outcome: _Optional[str] = ..., reason_codes: _Optional[_Iterable[str]] = ..., model_digest: _Optional[str] = ..., model_version: _Optional[str] = ..., rule_set_version: _Optional[str] = ..., feature_schema_version: _Optional[int] = ..., degradations: _Optional[_Iterable[str]] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., trace_id: _Optional[bytes] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decided_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_hash: _Optional[bytes] = ..., build: _Optional[str] = ...) -> None: ...
+    model_sha256: bytes
+    rules_sha256: bytes
+    thresholds_sha256: bytes
+    lost_before: int
+    denial: Denial
+    change: Change
+    def __init__(self, audit_record_id: _Optional[str] = ..., producer: _Optional[str] = ..., tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., purpose: _Optional[str] = ..., principal_key: _Optional[bytes] = ..., request_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., decision_commitment: _Optional[bytes] = ..., commitment_key_id: _Optional[str] = ..., feature_commitment: _Optional[bytes] = ..., outcome: _Optional[str] = ..., reason_codes: _Optional[_Iterable[str]] = ..., model_digest: _Optional[str] = ..., model_version: _Optional[str] = ..., rule_set_version: _Optional[str] = ..., feature_schema_version: _Optional[int] = ..., degradations: _Optional[_Iterable[str]] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., trace_id: _Optional[bytes] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decided_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_hash: _Optional[bytes] = ..., build: _Optional[str] = ..., model_sha256: _Optional[bytes] = ..., rules_sha256: _Optional[bytes] = ..., thresholds_sha256: _Optional[bytes] = ..., lost_before: _Optional[int] = ..., denial: _Optional[_Union[Denial, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
+
+class Denial(_message.Message):
+    __slots__ = ("refused",)
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    refused: _containers.RepeatedCompositeFieldContainer[RefusedCalls]
+    def __init__(self, refused: _Optional[_Iterable[_Union[RefusedCalls, _Mapping]]] = ...) -> None: ...
+
+class RefusedCalls(_message.Message):
+    __slots__ = ("reason", "method", "workload", "count")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    WORKLOAD_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    method: str
+    workload: str
+    count: int
+    def __init__(self, reason: _Optional[str] = ..., method: _Optional[str] = ..., workload: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
+class Change(_message.Message):
+    __slots__ = ("list_entry", "version")
+    LIST_ENTRY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    list_entry: ListEntryChange
+    version: VersionChange
+    def __init__(self, list_entry: _Optional[_Union[ListEntryChange, _Mapping]] = ..., version: _Optional[_Union[VersionChange, _Mapping]] = ...) -> None: ...
+
+class ListEntryChange(_message.Message):
+    __slots__ = ("list", "entity", "entry_key", "commitment", "action", "expires_at")
+    LIST_FIELD_NUMBER: _ClassVar[int]
+    ENTITY_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_KEY_FIELD_NUMBER: _ClassVar[int]
+    COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    list: str
+    entity: str
+    entry_key: bytes
+    commitment: bytes
+    action: ListAction
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, list: _Optional[str] = ..., entity: _Optional[str] = ..., entry_key: _Optional[bytes] = ..., commitment: _Optional[bytes] = ..., action: _Optional[_Union[ListAction, str]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class VersionChange(_message.Message):
+    __slots__ = ("of", "before_sha256", "after_sha256")
+    OF_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SHA256_FIELD_NUMBER: _ClassVar[int]
+    of: Versioned
+    before_sha256: bytes
+    after_sha256: bytes
+    def __init__(self, of: _Optional[_Union[Versioned, str]] = ..., before_sha256: _Optional[bytes] = ..., after_sha256: _Optional[bytes] = ...) -> None: ...
 
 class AuditBatch(_message.Message):
     __slots__ = ("producer", "epoch", "sequence", "records", "key_id", "signature")
