@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jwt
 import typer
+from meshkit.tenants import RULE, is_tenant
 
 from finmesh_cli.failures import UsageError
 
@@ -42,14 +43,21 @@ class Settings:
     def tenant(self) -> str:
         """Return the tenant to ask for: the named one, else the token's. The gateway checks the token, we only read it."""
         if self.named_tenant:
-            return self.named_tenant
+            return usable_tenant(self.named_tenant, "--tenant")
         try:
             claims = jwt.decode(self.bearer(), options={"verify_signature": False})
         except jwt.InvalidTokenError as error:
             raise UsageError(f"{self.token} is no token: {error}") from None
         if not claims.get("tenant"):
             raise UsageError("the token names no tenant: --tenant")
-        return str(claims["tenant"])
+        return usable_tenant(str(claims["tenant"]), "the token's tenant")
+
+
+def usable_tenant(text: str, where: str) -> str:
+    """Return the tenant. Raises UsageError that says where the wrong one stands."""
+    if not is_tenant(text):
+        raise UsageError(f"{where} {RULE}")
+    return text
 
 
 def of(context: typer.Context) -> Settings:

@@ -12,6 +12,7 @@ from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from finmesh_cli.failures import UsageError
+from finmesh_cli.settings import usable_tenant
 
 DAY_S = 86_400
 
@@ -41,7 +42,7 @@ def from_json(path: Path, tenant: str) -> pb.TransactionAuthorizationRequested:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is no transaction: {error}") from None
-    message.tenant = message.tenant or tenant
+    message.tenant = usable_tenant(message.tenant or tenant, f"tenant of {path}")
     if not message.HasField("event_time"):
         message.event_time.CopyFrom(now())
     if message.identity.WhichOneof("identity") is None:

@@ -4,10 +4,11 @@ from finmesh.audit.v1 import audit_service_pb2 as pb
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
 from google.protobuf.message import DecodeError
 from meshkit.audit.batch import BatchSigner
+from meshkit.tenants import is_tenant
 from translog.entries import Keys, Kind
 from translog.reader import Leaf
 
-from audit.domain.ids import are_ids, is_id, is_tenant
+from audit.domain.ids import are_ids, is_id
 from audit.domain.message import Envelope, UnusableError
 
 _KINDS = {

@@ -14,6 +14,7 @@ from meshkit.rpc.chain import current_call
 from meshkit.rpc.metadata import CallerFacts, caller_facts
 from meshkit.telemetry import names, spans
 from meshkit.telemetry.context import current
+from meshkit.tenants import checked_tenant
 
 from risk_scoring import translate
 from risk_scoring.domain.decision import Asker, Request
@@ -128,5 +129,5 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
 
 def _check_tenant(facts: CallerFacts, tenant: str) -> None:
     """Refuse another tenant than the one the gateway authenticated (empty only on a clear-text loopback server without gateway)."""
-    if facts.tenant and facts.tenant != tenant:
+    if checked_tenant(tenant) != facts.tenant and facts.tenant:
         raise PermissionDenied("the token is for another tenant", reason="TENANT_MISMATCH")

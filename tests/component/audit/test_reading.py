@@ -63,12 +63,11 @@ async def test_statistics_count_a_tenant_and_the_alarms_of_the_log(audit: Audit)
     assert (counts.records, counts.conflicts, counts.poison, counts.gaps, counts.tree_size) == (3, 1, 1, 1, 7)
 
 
-@pytest.mark.parametrize("tenant", ["bank-b", "bank-a "])
-async def test_another_tenants_record_does_not_exist(audit: Audit, tenant: str) -> None:
+async def test_another_tenants_record_does_not_exist(audit: Audit) -> None:
     await audit.log(record(0))
     for call, request in [
-        (audit.stub.GetRecord, pb.GetRecordRequest(tenant=tenant, audit_record_id="a-0")),
-        (audit.stub.GetInclusionProof, pb.GetInclusionProofRequest(tenant=tenant, audit_record_id="a-0")),
+        (audit.stub.GetRecord, pb.GetRecordRequest(tenant="bank-b", audit_record_id="a-0")),
+        (audit.stub.GetInclusionProof, pb.GetInclusionProofRequest(tenant="bank-b", audit_record_id="a-0")),
     ]:
         error = await audit.failure(call, request)
         assert (type(error), error.reason) == (errors.NotFound, "AUDIT_RECORD_UNKNOWN")
@@ -84,6 +83,10 @@ async def test_the_gateways_word_on_the_tenant_counts(audit: Audit) -> None:
 
 BAD = [
     ("GetRecord", pb.GetRecordRequest(audit_record_id="a-0"), "TENANT_MISSING"),
+    ("GetRecord", pb.GetRecordRequest(tenant="农商银行", audit_record_id="a-0"), "TENANT_INVALID"),
+    ("GetInclusionProof", pb.GetInclusionProofRequest(tenant="bank-a ", audit_record_id="a-0"), "TENANT_INVALID"),
+    ("ListRecords", pb.ListRecordsRequest(tenant="bank_a", request_id="r-1"), "TENANT_INVALID"),
+    ("GetStatistics", pb.GetStatisticsRequest(tenant="x" * 41), "TENANT_INVALID"),
     ("GetRecord", pb.GetRecordRequest(tenant="bank-a"), "MALFORMED_ID"),
     ("GetRecord", pb.GetRecordRequest(tenant="bank-a", audit_record_id="a\x00"), "MALFORMED_ID"),
     ("GetRecord", pb.GetRecordRequest(tenant="bank-a", audit_record_id="' OR 1=1 --"), "MALFORMED_ID"),

@@ -141,6 +141,17 @@ async def test_wrong_use_is_said_before_anything_is_sent(cli: Cli, gateway: Fake
     assert not gateway.asked
 
 
+async def test_what_is_no_tenant_is_said_before_anything_is_sent(cli: Cli, gateway: FakeGateway, tmp_path: Path) -> None:
+    file = tmp_path / "付款.json"
+    file.write_text('{"tenant": "甲银行"}', encoding="utf-8")
+    listing = ("list", "block", "device", "dev-9", "--author", "fraud-desk")
+    for arguments, options in ((PAYMENT, {"tenant": "甲银行"}), (("send", "--file", str(file)), {}), (listing, {"tenant": "bank_a"})):
+        result = await cli(*arguments, **options)
+        assert result.exit_code == 2
+        assert "must match [a-z0-9-]{1,40}" in result.stderr.replace("\n", " ")
+    assert not gateway.asked
+
+
 async def test_json_with_an_unknown_field(cli: Cli, gateway: FakeGateway, tmp_path: Path) -> None:
     file = tmp_path / "payment.json"
     file.write_text('{"amuont": {}}')

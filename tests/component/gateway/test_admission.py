@@ -141,6 +141,24 @@ async def test_a_tenant_of_another_bank(door: Door) -> None:
     assert (type(error), error.reason) == (errors.PermissionDenied, "TENANT_MISSING")
 
 
+async def test_what_is_no_tenant_is_never_a_fault_of_ours(door: Door) -> None:
+    error = await door.failure(door.stub.ScoreTransaction, score(tenant="甲银行"), door.token(tenant="甲银行"))
+    assert (type(error), error.reason) == (errors.Unauthenticated, "TOKEN_TENANT_INVALID")
+    error = await door.failure(door.stub.ScoreTransaction, score(tenant="甲银行"))
+    assert (type(error), error.reason) == (errors.InvalidArgument, "TENANT_INVALID")
+    assert [violation.field for violation in error.violations] == ["request.transaction.tenant"]
+    error = await door.failure(door.stub.ScoreTransaction, score(tenant=""))
+    assert (type(error), error.reason) == (errors.InvalidArgument, "TENANT_MISSING")
+    assert door.risk.requests == []
+
+
+async def test_a_purpose_that_no_header_can_carry(door: Door) -> None:
+    error = await door.failure(door.stub.ScoreTransaction, score(), door.token(purposes=["反欺诈"]))
+    assert (type(error), error.reason) == (errors.Unauthenticated, "TOKEN_MALFORMED")
+    metadata = (*door.token(purposes=["反欺诈", "fraud-prevention"]), ("x-finmesh-purpose", "fraud-prevention"))
+    await door.stub.ScoreTransaction(score(), metadata=metadata)
+
+
 @pytest.mark.parametrize(
     "changes", [{"roles": []}, {"roles": ["audit-reader"]}, {"purposes": []}, {"purposes": ["marketing"]}, {"purposes": ["a", "b"]}]
 )

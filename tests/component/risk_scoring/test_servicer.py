@@ -146,6 +146,22 @@ async def test_another_tenant_than_the_tokens(open_door) -> None:
         assert isinstance(await failure(door.stub.GetDecision(request, metadata=other)), PermissionDenied)
 
 
+@pytest.mark.parametrize("tenant", ["甲银行", "bank_a", "x" * 41])
+async def test_what_is_no_tenant_is_an_invalid_argument_everywhere(open_door, tenant: str) -> None:
+    async with open_door() as door:
+        entry = list_entry_pb2.ListEntryChanged(tenant=tenant)
+        for call in (
+            door.stub.GetDecision(pb.GetDecisionRequest(tenant=tenant, decision_id=uetr(1))),
+            door.stub.ScorePacs008(pb.ScorePacs008Request(tenant=tenant, document=b"<x/>")),
+            door.stub.ChangeListEntry(pb.ChangeListEntryRequest(entry=entry)),
+            door.stub.TestRules(pb.TestRulesRequest(tenant=tenant)),
+        ):
+            error = await failure(call)
+            assert (type(error), error.reason) == (InvalidArgument, "TENANT_INVALID")
+        header = ((TENANT_HEADER, "bank_a"),)
+        assert (await failure(door.score(payment(1), metadata=header))).reason == "TENANT_INVALID"
+
+
 async def test_get_decision_by_id_and_by_identity(open_door) -> None:
     async with open_door() as door:
         told = await door.score(payment(1))

@@ -70,8 +70,8 @@ def test_no_envelope(value: bytes, expected: str) -> None:
 
 
 def test_keys_of_a_record() -> None:
-    record = AuditRecord(audit_record_id="a-1", request_id="r-1", decision_id="d-1", tenant="农商银行")
-    assert CODEC.keys_of(record.SerializeToString()) == Keys("a-1", "r-1", "d-1", "农商银行")
+    record = AuditRecord(audit_record_id="a-1", request_id="r-1", decision_id="d-1", tenant="rural-1")
+    assert CODEC.keys_of(record.SerializeToString()) == Keys("a-1", "r-1", "d-1", "rural-1")
     assert CODEC.keys_of(AuditRecord(audit_record_id="a-1", tenant="t").SerializeToString()) == Keys("a-1", "", "", "t")
 
 
@@ -83,6 +83,7 @@ def test_keys_of_a_record() -> None:
         (b"", "RECORD_MALFORMED"),
         (AuditRecord(audit_record_id="a-1").SerializeToString(), "RECORD_MALFORMED"),
         (AuditRecord(audit_record_id="a\x00", tenant="t").SerializeToString(), "RECORD_MALFORMED"),
+        (AuditRecord(audit_record_id="a-1", tenant="农商银行").SerializeToString(), "RECORD_MALFORMED"),
         (AuditRecord(audit_record_id="a-1", tenant="t\x00").SerializeToString(), "RECORD_MALFORMED"),
         (AuditRecord(audit_record_id="a-1", tenant="t", request_id="x" * 129).SerializeToString(), "RECORD_MALFORMED"),
         (AuditRecord(audit_record_id="a-1", tenant="t", decision_id="d\n").SerializeToString(), "RECORD_MALFORMED"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meshkit.rpc.chain import Call
+from meshkit.tenants import checked_tenant
 
 REQUEST_ID = "x-request-id"  # UUIDv7, made by the gateway
 PRINCIPAL = "x-finmesh-principal"  # the token's subject
@@ -31,15 +32,15 @@ def caller_facts(call: Call) -> CallerFacts:
     """Return the gateway's facts about a call.
 
     From any other workload they are ignored. A clear-text server listens on loopback alone and knows no peer: there they are taken as
-    sent. Raises InvalidArgument for a repeated header.
+    sent. Raises InvalidArgument for a repeated header and for what is no tenant.
     """
     if call.peer not in ("", FORWARDER):
         return CallerFacts()
-    policy_hash = call.header(POLICY_HASH) or ""
+    policy_hash, tenant = call.header(POLICY_HASH) or "", call.header(TENANT) or ""
     return CallerFacts(
         request_id=call.header(REQUEST_ID) or "",
         principal=call.header(PRINCIPAL) or "",
-        tenant=call.header(TENANT) or "",
+        tenant=checked_tenant(tenant, TENANT) if tenant else "",
         scenario=call.header(SCENARIO) or "",
         purpose=call.header(PURPOSE) or "",
         policy_hash=_hex(policy_hash),

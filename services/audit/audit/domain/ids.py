@@ -6,7 +6,6 @@ from meshkit.errors import InvalidArgument
 
 _ID = re.compile(r"[!-~]{1,128}")
 _IDS = [re.compile(r"[!-~]{1,128}" + r"\x1f[!-~]{0,128}" * count) for count in range(4)]
-_TENANT_CHARACTERS = 128
 
 
 def is_id(text: str) -> bool:
@@ -19,20 +18,8 @@ def are_ids(required: str, *optional: str) -> bool:
     return _IDS[len(optional)].fullmatch("\x1f".join((required, *optional))) is not None
 
 
-def is_tenant(text: str) -> bool:
-    """Whether text is 1 to 128 printable characters of any script."""
-    return 0 < len(text) <= _TENANT_CHARACTERS and text.isprintable()
-
-
 def checked_id(text: str, field: str) -> str:
     """Return the id; raises InvalidArgument MALFORMED_ID."""
     if not is_id(text):
         raise InvalidArgument(f"{field} is no id", reason="MALFORMED_ID", metadata={"field": field})
-    return text
-
-
-def checked_tenant(text: str) -> str:
-    """Return the tenant; raises InvalidArgument TENANT_MISSING."""
-    if not is_tenant(text):
-        raise InvalidArgument("tenant is missing or malformed", reason="TENANT_MISSING", metadata={"field": "tenant"})
     return text

@@ -1,9 +1,10 @@
 """The proof that a record is in the log, against a checkpoint that was signed."""
 
 from meshkit.errors import NotFound
+from meshkit.tenants import checked_tenant
 from translog.reader import InclusionProof
 
-from audit.domain.ids import checked_id, checked_tenant
+from audit.domain.ids import checked_id
 from audit.ports import AuditReader
 
 

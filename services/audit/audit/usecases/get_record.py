@@ -1,9 +1,10 @@
 """A record by its id. A record of another tenant does not exist."""
 
 from meshkit.errors import NotFound
+from meshkit.tenants import checked_tenant
 from translog.reader import Leaf
 
-from audit.domain.ids import checked_id, checked_tenant
+from audit.domain.ids import checked_id
 from audit.ports import AuditReader
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from meshkit.tenants import checked_tenant
 from translog.entries import Kind
 
-from audit.domain.ids import checked_tenant
 from audit.ports import AuditReader
 
 

@@ -3,9 +3,10 @@
 import re
 
 from meshkit.errors import InvalidArgument
+from meshkit.tenants import checked_tenant
 from translog.reader import Leaf
 
-from audit.domain.ids import checked_id, checked_tenant
+from audit.domain.ids import checked_id
 from audit.ports import AuditReader
 
 DEFAULT_PAGE = 100

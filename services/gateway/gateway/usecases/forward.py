@@ -13,7 +13,8 @@ from typing import Protocol
 
 from meshkit.auth.jwt import Principal
 from meshkit.auth.policy import Question
-from meshkit.errors import Conflict, FieldViolation, InvalidArgument, PermissionDenied, QuotaExceeded, Unauthenticated
+from meshkit.errors import Conflict, InvalidArgument, PermissionDenied, QuotaExceeded, Unauthenticated
+from meshkit.tenants import checked_tenant
 
 from gateway import ports
 from gateway.domain.route import Route
@@ -80,7 +81,7 @@ class Forward:
         """Return the owner's serialised response. Raises typed errors, the owner's included."""
         principal = self._authenticate(caller)
         request = unpack()
-        tenant = self._tenant(principal, request.tenant)
+        tenant = self._tenant(principal, request.tenant, ".".join(route.tenant_path))
         purpose = _purpose(principal, caller.purpose)
         self._authorise(route, caller, principal, tenant, purpose)
         wait_s = await self._quotas.take(tenant, route.scenario, route.quota_class)
@@ -107,19 +108,17 @@ class Forward:
         principal = self._tokens.verify(token)
         if principal.certificate_sha256 and principal.certificate_sha256 != caller.certificate_sha256():
             raise Unauthenticated("the token belongs to another certificate", reason="TOKEN_CERTIFICATE_MISMATCH")
-        if not (principal.subject.isascii() and principal.subject.isprintable()):
+        if not _is_header_text(principal.subject):
             raise Unauthenticated("the token was refused", reason="TOKEN_MALFORMED")
         return principal
 
-    def _tenant(self, principal: Principal, named: str | None) -> str:
+    def _tenant(self, principal: Principal, named: str | None, field: str) -> str:
         """The token says whose data may be touched; what the request names must agree."""
         if not principal.tenant:
             raise PermissionDenied("the token names no tenant", reason="TENANT_MISSING")
         if named is None:
             return principal.tenant
-        if not named:
-            raise InvalidArgument("the tenant is missing", violations=(FieldViolation("request.tenant", "is required"),))
-        if named != principal.tenant:
+        if checked_tenant(named, field) != principal.tenant:
             raise PermissionDenied("the token is for another tenant", reason="TENANT_MISMATCH")
         return named
 
@@ -143,5 +142,15 @@ class Forward:
 def _purpose(principal: Principal, named: str) -> str:
     """Return the purpose that the caller names, else the token's only one. Whether it fits is the policy's matter."""
     if named:
+        if not _is_header_text(named):
+            raise InvalidArgument("the purpose is no printable ASCII", reason="PURPOSE_INVALID")
         return named[:100]
-    return next(iter(principal.purposes)) if len(principal.purposes) == 1 else ""
+    only = next(iter(principal.purposes)) if len(principal.purposes) == 1 else ""
+    if not _is_header_text(only):
+        raise Unauthenticated("the token was refused", reason="TOKEN_MALFORMED")
+    return only
+
+
+def _is_header_text(text: str) -> bool:
+    """Whether gRPC carries the text in a header; it fails on any other, which would look like a fault of ours."""
+    return text.isascii() and text.isprintable()

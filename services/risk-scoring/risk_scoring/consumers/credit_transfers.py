@@ -18,6 +18,7 @@ from meshkit.events.message import Message, cloud_event
 from meshkit.events.replay import TopicReader
 from meshkit.telemetry import spans
 from meshkit.telemetry.context import from_headers
+from meshkit.tenants import checked_tenant
 
 from risk_scoring import translate
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
@@ -63,9 +64,7 @@ class CreditTransferStream:
         return messages
 
     def _transactions(self, record: ConsumerRecord) -> list[Message]:
-        tenant = dict(record.headers).get(TENANT_HEADER, b"").decode("utf-8", "replace")
-        if not tenant:
-            raise InvalidArgument("the record names no tenant", reason="TENANT_MISSING")
+        tenant = checked_tenant(dict(record.headers).get(TENANT_HEADER, b"").decode("utf-8", "replace"), TENANT_HEADER)
         context = from_headers(record.headers) or spans.root()
         messages: list[Message] = []
         for transfer in self._parse(tenant, record.value or b""):

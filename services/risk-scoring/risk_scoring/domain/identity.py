@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from meshkit.errors import FieldViolation, InvalidArgument
+from meshkit.tenants import RULE, is_tenant
 
 if TYPE_CHECKING:
     from risk_scoring.domain.transaction import Transaction
@@ -24,7 +25,6 @@ INVALID_TRANSACTION = "INVALID_TRANSACTION"
 ENCODING_VERSION = 1
 MAX_TRANSFER_INDEX = 1_000_000
 
-TENANT = re.compile(r"[a-z0-9-]{1,40}")
 _UETR = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _ACQUIRER = re.compile(r"[0-9]{1,11}")
 _STAN = re.compile(r"[0-9]{6}")
@@ -92,8 +92,8 @@ def identity_violations(identity: Identity) -> tuple[FieldViolation, ...]:
 def checked_identity(tenant: str, identity: Identity) -> Identity:
     """Return ``identity``; raise InvalidArgument (INVALID_TRANSACTION) listing every wrong field, the tenant included."""
     violations = identity_violations(identity)
-    if not TENANT.fullmatch(tenant):
-        violations = (FieldViolation("tenant", "must match [a-z0-9-]{1,40}"), *violations)
+    if not is_tenant(tenant):
+        violations = (FieldViolation("tenant", RULE), *violations)
     if violations:
         raise InvalidArgument("the identity of the transaction is invalid", reason=INVALID_TRANSACTION, violations=violations)
     return identity

@@ -14,8 +14,9 @@ from enum import IntEnum
 from typing import Self
 
 from meshkit.errors import FieldViolation, InvalidArgument
+from meshkit.tenants import RULE, is_tenant
 
-from risk_scoring.domain.identity import TENANT, text_problem
+from risk_scoring.domain.identity import text_problem
 from risk_scoring.domain.transaction import Transaction, token_problem
 
 INVALID_LIST_ENTRY = "INVALID_LIST_ENTRY"
@@ -137,8 +138,8 @@ class ListSnapshot:
 
 
 def _violations(change: ListChange) -> Iterator[FieldViolation]:
-    if not TENANT.fullmatch(change.tenant):
-        yield FieldViolation("tenant", "must match [a-z0-9-]{1,40}")
+    if not is_tenant(change.tenant):
+        yield FieldViolation("tenant", RULE)
     if change.kind not in (ListKind.BLOCK, ListKind.TRUSTED_PAYEE):
         yield FieldViolation("kind", "must be a known list")
     if change.entity not in tuple(ListedEntity):

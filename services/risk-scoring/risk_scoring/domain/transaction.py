@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
+from meshkit import tenants
 from meshkit.errors import FieldViolation, InvalidArgument
 
 from risk_scoring.domain.currencies import EXPONENT
-from risk_scoring.domain.identity import INVALID_TRANSACTION, TENANT, Identity, identity_violations
+from risk_scoring.domain.identity import INVALID_TRANSACTION, Identity, identity_violations
 
 MAX_AMOUNT_MINOR = 10**15  # below 2^53 with room for sums: scripts count in doubles
 MAX_EVENT_TIME_US = 253_402_300_799_999_999  # end of the year 9999
@@ -104,7 +105,7 @@ class Transaction:
 def _whole(required: tuple[str, ...]) -> re.Pattern[str]:
     counterparties = ["[!-~]{1,64}" if name in required else "[!-~]{0,64}" for name in _TOKENS[2:-1]]
     parts = [
-        TENANT.pattern, _PLAIN_TOKEN.pattern, _PLAIN_TOKEN.pattern, *counterparties,
+        tenants.TENANT.pattern, _PLAIN_TOKEN.pattern, _PLAIN_TOKEN.pattern, *counterparties,
         _MCC.pattern, _COUNTRY.pattern, _PLAIN_REGION.pattern, r"(?![0-9]{12,19}\Z)[!-~]{0,64}",
     ]  # fmt: skip
     return re.compile("\x1f".join(parts))
@@ -120,7 +121,7 @@ def _violations(t: Transaction) -> list[FieldViolation]:
         if not good:
             wrong.append(FieldViolation(field, description))
 
-    check(TENANT.fullmatch(t.tenant) is not None, "tenant", "must match [a-z0-9-]{1,40}")
+    check(tenants.is_tenant(t.tenant), "tenant", tenants.RULE)
     wrong.extend(identity_violations(t.identity))
     check(t.channel in _REQUIRED, "channel", "must be a known channel")
     check(0 < t.event_time_us <= MAX_EVENT_TIME_US, "event_time", "must lie between 1970 and the year 9999")

@@ -1,7 +1,7 @@
 """Which ids are well-formed: never a character that a store, a log line or a terminal would stumble over."""
 
 import pytest
-from audit.domain.ids import checked_id, checked_tenant, is_id, is_tenant
+from audit.domain.ids import checked_id, is_id
 from meshkit.errors import InvalidArgument
 
 
@@ -17,13 +17,3 @@ def test_malformed_ids(text: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         checked_id(text, "audit_record_id")
     assert (caught.value.reason, caught.value.metadata) == ("MALFORMED_ID", {"field": "audit_record_id"})
-
-
-@pytest.mark.parametrize(
-    ("text", "good"), [("bank-a", True), ("农商银行", True), ("", False), ("a\x00", False), ("a\u202eb", False), ("x" * 129, False)]
-)
-def test_tenants(text: str, good: bool) -> None:
-    assert is_tenant(text) is good
-    if not good:
-        with pytest.raises(InvalidArgument, match="tenant"):
-            checked_tenant(text)

@@ -10,10 +10,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from meshkit.auth.jwt import TokenVerifier
 from meshkit.clock import FakeClock
 from meshkit.errors import Unauthenticated
+from meshkit.testing.capture import captured_logs
 
 KEYS: dict[str, Any] = {
     "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "ES384": ec.generate_private_key(ec.SECP384R1()),
     "RS256": rsa.generate_private_key(65537, 2048),
+    "PS256": rsa.generate_private_key(65537, 2048),
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
 }
 
@@ -42,7 +45,7 @@ def verifier(jwks: Path, clock: FakeClock, **settings: Any) -> TokenVerifier:
     return TokenVerifier(jwks, issuer="i", audience="a", clock=clock, **settings)
 
 
-def token(clock: FakeClock, algorithm: str = "ES256", **changes: Any) -> str:
+def token(clock: FakeClock, algorithm: str = "ES256", header: dict[str, Any] | None = None, **changes: Any) -> str:
     now = int(clock.now_s())
     claims = {
         "iss": "i",
@@ -55,7 +58,7 @@ def token(clock: FakeClock, algorithm: str = "ES256", **changes: Any) -> str:
         "roles": ["r"],
         "purposes": [],
     }
-    return jwt.encode(claims | changes, KEYS[algorithm], algorithm=algorithm, headers={"kid": algorithm})
+    return jwt.encode(claims | changes, KEYS[algorithm], algorithm=algorithm, headers={"kid": algorithm} | (header or {}))
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
@@ -123,6 +126,88 @@ async def test_a_vanished_key_set_keeps_the_last_good_one(jwks: Path, clock: Fak
     with pytest.raises(OSError):
         await checks.reload()
     assert checks.verify(token(clock)).subject == "s"
+
+
+async def test_a_key_for_another_use_takes_nothing_from_the_others(jwks: Path, clock: FakeClock) -> None:
+    keys = json.loads(jwks.read_text())["keys"]
+    jwks.write_text(json.dumps({"keys": [jwk("RS256", KEYS["PS256"], "enc") | {"use": "enc", "alg": "RSA-OAEP"}, *keys]}))
+    with captured_logs() as logs:
+        assert verifier(jwks, clock).verify(token(clock)).subject == "s"
+    (line,) = [line for line in logs.lines if line["message"] == "key set loaded"]
+    assert (line["keys"], line["skipped"]) == (len(KEYS), "enc: for another use")
+
+
+async def test_a_repeated_kid_keeps_the_last_good_set(jwks: Path, clock: FakeClock) -> None:
+    checks = verifier(jwks, clock)
+    keys = json.loads(jwks.read_text())["keys"]
+    jwks.write_text(json.dumps({"keys": [*keys, jwk("EdDSA", KEYS["EdDSA"], "ES256")]}))
+    with pytest.raises(ValueError, match="alike"):
+        await checks.reload()
+    assert checks.verify(token(clock)).subject == "s"
+
+
+def test_a_token_names_its_key_as_text(jwks: Path, clock: FakeClock) -> None:
+    keys = json.loads(jwks.read_text())["keys"]
+    jwks.write_text(json.dumps({"keys": [keys[0] | {"kid": "None"}]}))
+    header = jwt.utils.base64url_encode(b'{"alg":"ES256","kid":null}').decode()
+    _, claims, signature = token(clock).split(".")
+    with pytest.raises(Unauthenticated) as caught:
+        verifier(jwks, clock).verify(f"{header}.{claims}.{signature}")
+    assert caught.value.reason == "TOKEN_KEY_UNKNOWN"
+
+
+@pytest.mark.parametrize("named", ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "Application/JWT"])
+def test_types_of_tokens(jwks: Path, clock: FakeClock, named: str) -> None:
+    assert verifier(jwks, clock).verify(token(clock, header={"typ": named})).subject == "s"
+
+
+def test_a_token_without_a_type(jwks: Path, clock: FakeClock) -> None:
+    made = token(clock, header={"typ": None})
+    assert "typ" not in jwt.get_unverified_header(made)
+    assert verifier(jwks, clock).verify(made).subject == "s"
+
+
+@pytest.mark.parametrize("named", ["", "JWE", "dpop+jwt", "logout+jwt", "secevent+jwt", "application/json", "jwt ", 7, ["JWT"], {}, "令牌"])
+def test_other_types_are_refused(jwks: Path, clock: FakeClock, named: Any) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        verifier(jwks, clock).verify(retyped(clock, named))
+    assert caught.value.reason == "TOKEN_TYPE_REFUSED"
+
+
+def retyped(clock: FakeClock, named: Any) -> str:
+    """A well-signed token whose ``typ`` is anything; the library itself writes text alone."""
+    header = jwt.utils.base64url_encode(json.dumps({"alg": "ES256", "kid": "ES256", "typ": named}).encode()).decode()
+    signed = f"{header}.{token(clock).split('.')[1]}"
+    algorithm = jwt.get_algorithm_by_name("ES256")
+    return f"{signed}.{jwt.utils.base64url_encode(algorithm.sign(signed.encode(), KEYS['ES256'])).decode()}"
+
+
+THUMBPRINT = "A" * 43
+
+
+def test_a_thumbprint_of_a_certificate(jwks: Path, clock: FakeClock) -> None:
+    assert verifier(jwks, clock).verify(token(clock, cnf={"x5t#S256": THUMBPRINT})).certificate_sha256 == THUMBPRINT
+
+
+@pytest.mark.parametrize(
+    "confirmation",
+    [
+        None, {}, [], "", "x5t#S256", {"jkt": THUMBPRINT}, {"jwk": {}}, {"kid": "k"}, {"x5t": "abc"}, {"x5t#S256": THUMBPRINT, "jkt": "t"},
+        {"x5t#S256": ""}, {"x5t#S256": None}, {"x5t#S256": 5}, {"x5t#S256": THUMBPRINT + "="}, {"x5t#S256": "A" * 42},
+        {"X5T#S256": THUMBPRINT},
+    ],
+)  # fmt: skip
+def test_a_confirmation_that_we_cannot_check_is_refused(jwks: Path, clock: FakeClock, confirmation: Any) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        verifier(jwks, clock).verify(token(clock, cnf=confirmation))
+    assert caught.value.reason == "TOKEN_CONFIRMATION_REFUSED"
+
+
+@pytest.mark.parametrize("tenant", ["甲银行", "Bank", "bank_a", "bank-a ", "bank-a\n", "x" * 41, "ｂａｎｋ"])
+def test_what_is_no_tenant(jwks: Path, clock: FakeClock, tenant: str) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        verifier(jwks, clock).verify(token(clock, tenant=tenant))
+    assert caught.value.reason == "TOKEN_TENANT_INVALID"
 
 
 def test_memory_of_tokens_is_bounded(jwks: Path, clock: FakeClock) -> None:

@@ -35,8 +35,9 @@ async def stream(monkeypatch: pytest.MonkeyPatch) -> CreditTransferStream:
     return made
 
 
-def record(offset: int, document: str) -> SimpleNamespace:
-    return SimpleNamespace(topic=PACS008_TOPIC, partition=0, offset=offset, value=document.encode(), headers=[("ce_tenant", b"bank-a")])
+def record(offset: int, document: str, *headers: tuple[str, bytes]) -> SimpleNamespace:
+    named = headers or (("ce_tenant", b"bank-a"),)
+    return SimpleNamespace(topic=PACS008_TOPIC, partition=0, offset=offset, value=document.encode(), headers=named)
 
 
 async def test_an_envelope_with_two_documents_is_a_dead_letter_and_its_neighbours_go_on(stream: CreditTransferStream) -> None:
@@ -54,3 +55,19 @@ async def test_a_transfer_with_two_amounts_is_a_dead_letter_alone(stream: Credit
     assert good.topic == TRANSACTION_TOPIC
     facts = dict(letter.headers)
     assert (facts["reason"], b"IntrBkSttlmAmt" in facts["detail"], b"99" in facts["detail"]) == (b"INVALID_TRANSACTION", True, False)
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        (("ce_type", b"x"), b"TENANT_MISSING"),
+        (("ce_tenant", b""), b"TENANT_MISSING"),
+        (("ce_tenant", "甲银行".encode()), b"TENANT_INVALID"),
+        (("ce_tenant", b"bank-a\n"), b"TENANT_INVALID"),
+        (("ce_tenant", b"\xff\xfe"), b"TENANT_INVALID"),
+    ],
+)
+async def test_a_record_of_no_tenant_is_a_dead_letter(stream: CreditTransferStream, header: tuple[str, bytes], reason: bytes) -> None:
+    letter, after = await stream.handle(0, [record(0, one(TRANSFER), header), record(1, one(TRANSFER))])
+    assert (letter.topic, dict(letter.headers)["reason"]) == (f"{PACS008_TOPIC}.dead-letter", reason)
+    assert after.topic == TRANSACTION_TOPIC
