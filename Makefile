@@ -102,6 +102,11 @@ bench-sync: setup ## synchronous decisions at 200/s beside a gRPC echo
 bench-audit: setup ## audit records to a committed checkpoint beside bare SQLite inserts, then fsck
 	@$(BIN)/python -m bench audit $(if $(RECORDS),--records $(RECORDS))
 
+.PHONY: bench-compare
+bench-compare: setup ## processor time of this checkout beside another commit's, in turns: BASE=commit ROUNDS=3
+	@$(BIN)/python -m bench compare --base $(or $(BASE),HEAD) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BURST),--burst $(BURST)) \
+	  $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
+
 .PHONY: train-fraud
 train-fraud: dev ## train the fraud model; TRANSACTIONS=file TRAIN_START=2018-07-25, see models/recipes/fraud/README.md
 	@PYTHONPATH=models/recipes $(BIN)/python -m fraud --repository $(or $(MODELS),var/models) \

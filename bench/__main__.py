@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit`."""
+"""`python -m bench stream|sync|audit|compare`."""
 
 import gc
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from localmesh.fetch.once import MissingToolError
 from localmesh.supervisor import StartError
 from rich.console import Console
 
-from bench import audit, stream, sync
+from bench import audit, compare, stream, sync
 from bench.report import Figures, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -36,6 +36,18 @@ def sync_command(seconds: Seconds = 40, customers: Customers = 20_000, rate: Ann
 def audit_command(records: Annotated[int, typer.Option(min=100, help="records to log")] = 200_000) -> None:
     """Audit records from the topic to a committed checkpoint against bare SQLite inserts of the same bytes; then fsck."""
     _run(lambda var: audit.measure(var, records, _say))
+
+
+@app.command(name="compare")
+def compare_command(
+    base: Annotated[str, typer.Option(help="commit to compare with")],
+    rounds: Annotated[int, typer.Option(min=1, help="rounds of A B B A")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, help="of synchronous calls in each turn")] = 5,
+    burst: Annotated[int, typer.Option(min=100, help="transactions streamed in each turn")] = 8_000,
+) -> None:
+    """Processor time of this checkout beside that of another commit, by process, for the stream and for synchronous calls."""
+    plan = compare.Plan(base, rounds=rounds, seconds=seconds, burst=burst)
+    _run(lambda var: compare.measure(var, plan, _say))
 
 
 def _say(words: str) -> None:
