@@ -56,6 +56,12 @@ class FailedPrecondition(MeshError):
     default_reason = "FAILED_PRECONDITION"
 
 
+class InvalidDocument(FailedPrecondition):
+    """A document (a file, a configuration) does not hold what it must. The message names the place in it."""
+
+    default_reason = "INVALID_DOCUMENT"
+
+
 class Conflict(MeshError):
     """The same identity came with other content (``IDEMPOTENCY_CONFLICT``), or a newer writer is at work."""
 

@@ -22,6 +22,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from pydantic import ValidationError
 
 from meshkit.config import ServiceConfig
+from meshkit.errors import FailedPrecondition
 from meshkit.rpc.server import MeshServer
 from meshkit.telemetry import metrics, names, setup
 
@@ -31,10 +32,17 @@ _Resource = TypeVar("_Resource")
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a process's main coroutine on uvloop, in every service alike, so that what is measured of one holds for all."""
+    """Run a process's main coroutine on uvloop, in every service alike, so that what is measured of one holds for all.
+
+    A FailedPrecondition becomes one line on stderr and exit code 2: whoever runs the process can't mend it by starting it again.
+    """
     gc.set_threshold(20_000, 20, 20)  # a batch makes thousands of objects that all die with it: the default looked at them 8% of the time
     sys.setswitchinterval(0.000_5)  # the thread that exports spans would else hold the event loop up for 5 ms each time it comes back
-    uvloop.run(main)
+    try:
+        uvloop.run(main)
+    except FailedPrecondition as error:  # a file that is needed does not hold what it must
+        sys.stderr.write(f"cannot run: {error.message} [{error.reason}]\n")
+        raise SystemExit(2) from None
 
 
 def load_config(kind: Callable[[], _Config]) -> _Config:

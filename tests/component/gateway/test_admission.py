@@ -216,7 +216,7 @@ async def test_a_changed_policy_takes_effect_and_changes_the_hash(door: Door) ->
     with captured_logs() as logs:
         (door.policies / "closed.cedar").write_text('forbid (principal, action == Action::"ScoreTransaction", resource);\n')
         async with asyncio.timeout(10):
-            while not any(line["message"] == "policies reloaded" for line in logs.lines):
+            while not any(line["message"] == "reloaded" for line in logs.lines):
                 await door.channel.unary_unary("/grpc.health.v1.Health/Check")(b"")  # the loop reads files between calls
     error = await door.failure(door.stub.ScoreTransaction, score())
     assert error.reason == "POLICY_DENIED"

@@ -14,6 +14,7 @@ import logging
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ import jwt
 from meshkit.auth.key_set import ALGORITHMS, KeySet, parse
 from meshkit.clock import Clock, SystemClock
 from meshkit.errors import Unauthenticated
+from meshkit.reload import Reloaded, read_file
 from meshkit.tenants import is_tenant
 
+KEY_SET_INVALID = "KEY_SET_INVALID"
 _REQUIRED = ("exp", "iat", "iss", "aud", "sub", "jti")
 _REFUSED_HEADERS = frozenset({"crit", "jku", "x5u", "jwk", "x5c", "b64"})
 _TYPES = frozenset({"jwt", "at+jwt"})
@@ -54,8 +57,8 @@ def _refuse(reason: str) -> Unauthenticated:
 class TokenVerifier:
     """Verifies tokens of one issuer for one audience.
 
-    ``maximum_ttl_s`` bounds exp - iat; ``revoked`` holds token ids that are refused whatever they say. Raises ValueError or OSError when
-    the key set cannot be read at start; later ``reload`` keeps the last good one.
+    ``maximum_ttl_s`` bounds exp - iat; ``revoked`` holds token ids that are refused whatever they say. Raises FailedPrecondition when the
+    key set cannot be read at start; later ``reload`` keeps the last good one.
     """
 
     def __init__(
@@ -70,36 +73,26 @@ class TokenVerifier:
         clock: Clock | None = None,
         remembered: int = 4096,
     ) -> None:
-        self._path = jwks
+        self._key_set = Reloaded(f"key set {jwks}", partial(read_file, jwks), _loaded, reason=KEY_SET_INVALID)
         self._issuer, self._audience = issuer, audience
         self._maximum_ttl_s, self._leeway_s = maximum_ttl_s, leeway_s
         self._revoked = frozenset(revoked)
         self._clock = clock or SystemClock()
         self._remembered = remembered
         self._cache: dict[bytes, Principal] = {}
-        self._content = jwks.read_bytes()
-        self._set = self._parsed(self._content)
+        self._set = self._key_set.value  # whose tokens are remembered
 
     async def reload(self) -> None:
-        """Take the file's keys if it changed. Raises ValueError or OSError when it is broken; the last good keys stay."""
-        content = self._path.read_bytes()
-        if content == self._content:
-            return
-        self._set = self._parsed(content)
-        self._content = content
-        self._cache.clear()
-
-    @staticmethod
-    def _parsed(content: bytes) -> KeySet:
-        found = parse(content)
-        level = logging.WARNING if found.skipped else logging.INFO
-        _logger.log(level, "key set loaded", extra={"facts": {"keys": len(found.keys), "skipped": "; ".join(found.skipped[:20])}})
-        return found
+        """Take the file's keys if it changed. Raises FailedPrecondition while it is broken; the last good keys stay."""
+        await self._key_set.reload()
 
     def verify(self, token: str) -> Principal:
         """Return the principal of a compact JWS. Raises Unauthenticated with reason TOKEN_*; the message says nothing about the token."""
         if len(token) > _TOKEN_BYTES:
             raise _refuse("TOKEN_MALFORMED")
+        if self._set is not self._key_set.value:
+            self._set = self._key_set.value
+            self._cache.clear()
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._cache.get(digest)
         now_s = self._clock.now_s()
@@ -224,3 +217,10 @@ def _texts(claims: dict[str, Any], name: str) -> frozenset[str]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values) or len(values) > 100:
         raise _refuse("TOKEN_MALFORMED")
     return frozenset(values)
+
+
+def _loaded(content: bytes) -> KeySet:
+    found = parse(content)
+    level = logging.WARNING if found.skipped else logging.INFO
+    _logger.log(level, "key set loaded", extra={"facts": {"keys": len(found.keys), "skipped": "; ".join(found.skipped[:20])}})
+    return found

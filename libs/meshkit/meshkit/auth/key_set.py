@@ -7,7 +7,6 @@ never their content.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -17,6 +16,9 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from meshkit.errors import InvalidDocument
+from meshkit.strict_json import parse_json
 
 ALGORITHMS = frozenset({"ES256", "ES384", "PS256", "RS256", "EdDSA"})
 """What PyJWT and cryptography verify well. A key without ``alg`` is for the one of its curve; an RSA key for RS256, never for PS256 too."""
@@ -42,16 +44,14 @@ class KeySet:
 
 
 def parse(content: bytes) -> KeySet:
-    """Return the keys of a set. Raises ValueError: no key set, a key id that is repeated, no usable key."""
-    try:
-        listed = json.loads(content)["keys"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"the key set is broken: {type(error).__name__}") from None
+    """Return the keys of a set. Raises InvalidDocument: no key set, a key id that is repeated, no usable key."""
+    document = parse_json(content)
+    listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list):
-        raise ValueError("the key set is broken: keys is no list")
+        raise InvalidDocument("the key set is broken: keys is no list")
     names = Counter(item["kid"] for item in listed if isinstance(item, dict) and isinstance(item.get("kid"), str))
     if names and names.most_common(1)[0][1] > 1:
-        raise ValueError("the key set names two keys alike")
+        raise InvalidDocument("the key set names two keys alike")
     keys: dict[str, jwt.PyJWK] = {}
     skipped = []
     for place, item in enumerate(listed):
@@ -62,7 +62,7 @@ def parse(content: bytes) -> KeySet:
         else:
             keys[item["kid"]] = key
     if not keys:
-        raise ValueError(f"the key set holds no usable key ({'; '.join(skipped[:10]) or 'it is empty'})")
+        raise InvalidDocument(f"the key set holds no usable key ({'; '.join(skipped[:10]) or 'it is empty'})")
     return KeySet(keys, tuple(skipped))
 
 

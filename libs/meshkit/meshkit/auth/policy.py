@@ -1,22 +1,31 @@
 """May this principal do this? Cedar policies behind a small interface; deny is the default.
 
 Allowed only if Cedar says Allow and reports no error: a ``forbid`` that reads a missing attribute is skipped by the engine, so an error
-must deny. Policies are validated against the schema when they are loaded; a broken file keeps the last good set. Decisions are remembered
-for a second, because one costs 60 µs.
+must deny. Policies are validated against the schema when they are loaded; a broken file keeps the last good set. Surprising: Cedar's parser
+recurses on the C stack and takes the process along, so nesting is bounded before it sees a text. Decisions are remembered for a second,
+because one costs 60 µs.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cedarpy
 
 from meshkit.clock import Clock, SystemClock
+from meshkit.errors import InvalidDocument
+from meshkit.reload import Reloaded, read_file
 
 SCHEMA = "schema.cedarschema"
+POLICIES_INVALID = "POLICIES_INVALID"
+_MOST_DEPTH = 50
+_MOST_FILES = 100
+_NESTING = re.compile(r"""//[^\n]*|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|(?P<open>[(\[{]|\bif\b)|(?P<close>[)\]}])""", re.DOTALL)
 _REMEMBER_S = 1.0
 _REMEMBERED = 8192
 _logger = logging.getLogger(__name__)
@@ -45,56 +54,87 @@ class _Loaded:
     hash: bytes
 
 
-def _load(folder: Path) -> _Loaded:
+_Files = tuple[tuple[str, bytes], ...]
+
+
+def _read(folder: Path) -> _Files:
+    """Return names and contents: the schema, then the policies by name."""
     files = [folder / SCHEMA, *sorted(folder.glob("*.cedar"))]
-    texts = [file.read_text("utf-8") for file in files]
+    if len(files) > _MOST_FILES:
+        raise InvalidDocument(f"there are more than {_MOST_FILES} files")
+    return tuple((file.name, read_file(file)) for file in files)
+
+
+def _load(files: _Files) -> _Loaded:
     digest = hashlib.sha256()
-    for file, text in zip(files, texts, strict=True):
-        for part in (file.name.encode(), text.encode()):
+    texts = []
+    for name, content in files:
+        for part in (name.encode(), content):
             digest.update(len(part).to_bytes(8, "big") + part)
+        texts.append(_text(name, content))
     policies = "\n".join(texts[1:])
-    schema = cedarpy.Schema.from_str(texts[0])
-    result = cedarpy.validate_policies(policies, texts[0])
-    if not result.validation_passed or not policies.strip():
-        raise ValueError("; ".join(str(error) for error in result.errors) or "there is no policy")
-    return _Loaded(cedarpy.PolicySet.from_str(policies), schema, digest.digest())
+    if not policies.strip():
+        raise InvalidDocument("there is no policy")
+    try:
+        schema = cedarpy.Schema.from_str(texts[0])
+        result = cedarpy.validate_policies(policies, texts[0])
+        if not result.validation_passed:
+            raise InvalidDocument("; ".join(str(error) for error in result.errors))
+        return _Loaded(cedarpy.PolicySet.from_str(policies), schema, digest.digest())
+    except ValueError as error:
+        raise InvalidDocument(str(error)) from None
+
+
+def _text(name: str, content: bytes) -> str:
+    """Return a file's text. Raises InvalidDocument when it is no UTF-8 or nested deeper than the parser survives."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidDocument(f"{name} is not UTF-8") from None
+    depth = 0  # an `if` has no end of its own: it counts until the file's end
+    for match in _NESTING.finditer(text):
+        depth += 1 if match["open"] else -1 if match["close"] else 0
+        if depth > _MOST_DEPTH:
+            raise InvalidDocument(f"{name} is nested too deeply")
+    return text
 
 
 class CedarPolicy:
-    """The policies of one folder: ``schema.cedarschema`` and every ``*.cedar``. Raises ValueError or OSError when broken at start."""
+    """The policies of one folder: ``schema.cedarschema`` and every ``*.cedar``. Raises FailedPrecondition when broken at start."""
 
     def __init__(self, folder: Path, clock: Clock | None = None) -> None:
-        self._folder = folder
         self._clock = clock or SystemClock()
-        self._loaded = _load(folder)
+        self._files = Reloaded(f"policies {folder}", partial(_read, folder), _load, reason=POLICIES_INVALID)
         self._answers: dict[Question, tuple[float, bool]] = {}
+        self._answered = self._files.value  # whose answers these are
 
     @property
     def hash(self) -> bytes:
         """Return the SHA-256 (32 bytes) over names and texts of the policies in force."""
-        return self._loaded.hash
+        return self._files.value.hash
 
     async def reload(self) -> None:
-        """Take changed files. Raises ValueError or OSError when they are broken; the last good ones stay in force."""
-        fresh = _load(self._folder)
-        if fresh.hash != self._loaded.hash:
-            self._loaded = fresh
-            self._answers.clear()
-            _logger.info("policies reloaded", extra={"facts": {"policy_hash": fresh.hash.hex()[:16]}})
+        """Take changed files. Raises FailedPrecondition while they are broken; the last good ones stay in force."""
+        await self._files.reload()
 
     def allows(self, question: Question) -> bool:
         """Return whether the policies in force allow it."""
+        loaded = self._files.value
+        if loaded is not self._answered:
+            self._answers.clear()
+            self._answered = loaded
         now_s = self._clock.monotonic_s()
         answer = self._answers.get(question)
         if answer is not None and now_s < answer[0]:
             return answer[1]
-        allowed = self._ask(question)
+        allowed = self._ask(question, loaded)
         if len(self._answers) >= _REMEMBERED:
             self._answers.clear()
         self._answers[question] = (now_s + _REMEMBER_S, allowed)
         return allowed
 
-    def _ask(self, question: Question) -> bool:
+    @staticmethod
+    def _ask(question: Question, loaded: _Loaded) -> bool:
         principal = {"type": "Principal", "id": question.subject}
         entities = [
             {
@@ -119,7 +159,7 @@ class CedarPolicy:
                 "tenant": question.tenant,
             },
         }
-        result = cedarpy.is_authorized(request, self._loaded.policies, entities, self._loaded.schema)
+        result = cedarpy.is_authorized(request, loaded.policies, entities, loaded.schema)
         if result.diagnostics.errors:
             count = len(result.diagnostics.errors)
             _logger.error("a policy failed; denied", extra={"facts": {"action": question.action, "errors": count}})

@@ -1,7 +1,7 @@
 """The one table between typed errors and gRPC status, both ways.
 
-Three classes share a code with another class; those carry their name in ``ErrorInfo.metadata["error_class"]`` so that the client raises
-the same class again. Anything that is not a ``MeshError`` becomes INTERNAL "internal error": its text stays in the service's own log.
+Classes that share a code with another class carry their name in ``ErrorInfo.metadata["error_class"]`` so that the client raises the same
+class again. Anything that is not a ``MeshError`` becomes INTERNAL "internal error": its text stays in the service's own log.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _ROWS: tuple[tuple[type[MeshError], grpc.StatusCode], ...] = (
     (errors.InvalidArgument, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.TooOld, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.FailedPrecondition, grpc.StatusCode.FAILED_PRECONDITION),
+    (errors.InvalidDocument, grpc.StatusCode.FAILED_PRECONDITION),
     (errors.Conflict, grpc.StatusCode.ALREADY_EXISTS),
     (errors.NotFound, grpc.StatusCode.NOT_FOUND),
     (errors.Unauthenticated, grpc.StatusCode.UNAUTHENTICATED),

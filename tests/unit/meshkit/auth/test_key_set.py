@@ -7,6 +7,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from meshkit.auth.key_set import parse
+from meshkit.errors import InvalidDocument
 
 GOOD = jwt.get_algorithm_by_name("ES256").to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True) | {"kid": "good"}
 STRONG = rsa.generate_private_key(65537, 2048)
@@ -75,7 +76,7 @@ def test_an_unusable_key_is_skipped_and_reported(name: str) -> None:
     (told,) = found.skipped
     assert told.startswith(("k: ", "key 1: "))
     assert RSA["n"][:20] not in told
-    with pytest.raises(ValueError, match="no usable key"):
+    with pytest.raises(InvalidDocument, match="no usable key"):
         parse(json.dumps({"keys": [UNUSABLE[name]]}).encode())
 
 
@@ -108,11 +109,11 @@ def test_a_set_as_keycloak_publishes_it() -> None:
 
 @pytest.mark.parametrize("other", [EC, RSA, RSA | {"use": "enc"}, {"kty": "oct", "kid": "k", "k": "AAAA"}])
 def test_a_repeated_kid_refuses_the_set(other: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="two keys alike"):
+    with pytest.raises(InvalidDocument, match="two keys alike"):
         parse(json.dumps({"keys": [EC, GOOD, other]}).encode())
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"keys": {}}', '{"keys": null}', "7", "\ufeff", "[" * 100_000, '{"keys": []}'])
 def test_no_key_set(content: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(InvalidDocument):
         parse(content.encode())

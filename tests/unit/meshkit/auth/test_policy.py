@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from meshkit.auth.policy import CedarPolicy, Question
 from meshkit.clock import FakeClock
+from meshkit.errors import FailedPrecondition
 
 SCHEMA = """
 entity Principal = { tenant: String, roles: Set<String>, purposes: Set<String> };
@@ -62,18 +63,30 @@ async def test_a_broken_file_at_reload_keeps_the_last_good_policies(folder: Path
     policy = CedarPolicy(folder)
     before = policy.hash
     (folder / "b.cedar").write_text(broken)
-    with pytest.raises(ValueError):
+    with pytest.raises(FailedPrecondition):
         await policy.reload()
     assert policy.hash == before
     assert policy.allows(QUESTION)
-    with pytest.raises(ValueError):
+    with pytest.raises(FailedPrecondition):
         CedarPolicy(folder)
+
+
+@pytest.mark.parametrize("deep", ["(" * 5_000 + "1 == 1" + ")" * 5_000, "if true then " * 20_000 + "true" + " else true" * 20_000])
+def test_nesting_that_would_kill_the_process_is_refused(folder: Path, deep: str) -> None:
+    (folder / "b.cedar").write_text(f"permit (principal, action, resource) when {{ {deep} }};")
+    with pytest.raises(FailedPrecondition, match=r"b\.cedar is nested too deeply"):
+        CedarPolicy(folder)
+
+
+def test_brackets_in_texts_and_comments_do_not_nest(folder: Path) -> None:
+    (folder / "b.cedar").write_text(f'// {"(" * 100}\nforbid (principal, action, resource) when {{ context.purpose == "{"(" * 100}" }};')
+    assert CedarPolicy(folder).allows(QUESTION)
 
 
 async def test_removing_every_policy_is_broken_too(folder: Path) -> None:
     policy = CedarPolicy(folder)
     (folder / "a.cedar").unlink()
-    with pytest.raises(ValueError, match="no policy"):
+    with pytest.raises(FailedPrecondition, match="no policy"):
         await policy.reload()
 
 
@@ -98,7 +111,7 @@ def test_an_answer_is_remembered_for_a_second(folder: Path, monkeypatch: pytest.
     clock = FakeClock()
     policy = CedarPolicy(folder, clock)
     asked: list[Question] = []
-    monkeypatch.setattr(policy, "_ask", lambda question: asked.append(question) or True)
+    monkeypatch.setattr(policy, "_ask", lambda question, _: asked.append(question) or True)
     for _ in range(5):
         policy.allows(QUESTION)
     clock.advance(1.0)

@@ -1,0 +1,127 @@
+"""What is made from files and made again when they change: whatever its loader raises, the last good value stays in force.
+
+Contents are compared, not times: a file written twice inside one tick of the clock is seen, one that is touched makes no work. A content
+that was refused is tried again after a pause that doubles, since the cause may lie elsewhere. Start a reload on a thread of its own
+(``reload``, for ``Service.watch``): a loader may compute for a while, and a file system may hang.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from meshkit.errors import FailedPrecondition, MeshError
+
+MOST_BYTES = 1 << 20
+_LEAST_PAUSE_S, _MOST_PAUSE_S = 1.0, 60.0
+_MOST_TEXT = 400
+_logger = logging.getLogger(__name__)
+Content = TypeVar("Content")
+Value = TypeVar("Value")
+
+
+def read_file(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
+    """Return the content of a regular file. Raises OSError, and FailedPrecondition for a folder, a pipe, or more than ``most_bytes``."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # a pipe does not block, and is refused
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FailedPrecondition("is not a regular file", reason="FILE_UNREADABLE")
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise FailedPrecondition(f"is larger than {most_bytes} bytes", reason="FILE_TOO_LARGE")
+    return content
+
+
+class Reloaded(Generic[Content, Value]):
+    """``read`` gets the content (comparable, as bytes are), ``load`` makes the value of it; ``name`` says which file it is.
+
+    The first load happens here and raises FailedPrecondition; afterwards nothing a loader raises changes ``value``. Loaders tell what is
+    wrong by a MeshError: the text of any other error may hold what is secret, and only its type is shown.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[], Content],
+        load: Callable[[Content], Value],
+        *,
+        reason: str,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.error: FailedPrecondition | None = None
+        """Why the newest content is not in force; None while it is."""
+        self._read = read
+        self._load = load
+        self._reason = reason
+        self._monotonic_s = monotonic_s
+        self._one_at_a_time = threading.Lock()
+        self._refused: tuple[Content] | None = None
+        self._pause_s = _LEAST_PAUSE_S
+        self._again_s = 0.0
+        try:
+            self._content = read()
+            self.value = load(self._content)
+        except Exception as error:
+            raise self._typed(error) from error
+
+    def refresh(self) -> bool:
+        """Look once; return whether a new value is in force. Never raises; at most one thread looks at a time."""
+        if not self._one_at_a_time.acquire(blocking=False):
+            return False
+        try:
+            return self._refresh()
+        finally:
+            self._one_at_a_time.release()
+
+    async def reload(self) -> bool:
+        """Look once, on a thread; return whether a new value is in force. Raises FailedPrecondition while the newest content is not."""
+        changed = await asyncio.to_thread(self.refresh)
+        if self.error is not None:
+            raise self.error
+        return changed
+
+    def _refresh(self) -> bool:
+        try:
+            content = self._read()
+        except Exception as error:  # a file that is away for a moment is read again next time
+            self._keep(error)
+            return False
+        if content == self._content:
+            self.error = self._refused = None
+            return False
+        again = (content,) == self._refused
+        if again and self._monotonic_s() < self._again_s:
+            return False
+        try:
+            value = self._load(content)
+        except Exception as error:
+            self._pause_s = min(2 * self._pause_s, _MOST_PAUSE_S) if again else _LEAST_PAUSE_S
+            self._again_s = self._monotonic_s() + self._pause_s
+            self._refused = (content,)
+            self._keep(error)
+            return False
+        self._content, self.value = content, value
+        self.error = self._refused = None
+        _logger.info("reloaded", extra={"facts": {"what": self.name}})
+        return True
+
+    def _keep(self, error: Exception) -> None:
+        typed = self._typed(error)
+        if self.error is None or self.error.message != typed.message:
+            _logger.error("the last good version stays in force: %s", typed.message)
+        self.error = typed
+
+    def _typed(self, error: Exception) -> FailedPrecondition:
+        if isinstance(error, MeshError):
+            text, reason, violations = error.message, error.reason, error.violations
+        else:
+            said = error.strerror if isinstance(error, OSError) else None
+            text, reason, violations = said or type(error).__name__, self._reason, ()
+        return FailedPrecondition(f"{self.name}: {' '.join(text.split())[:_MOST_TEXT]}", reason=reason, violations=violations)
