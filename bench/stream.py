@@ -16,13 +16,14 @@ import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch
 from localmesh.mainjob import evidence
+from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
 from meshkit.events.message import Message
 from meshkit.events.replay import TopicReader
 from risk_scoring.config import RiskScoringConfig
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
 from risk_scoring.main.parts import STREAM_GROUP
-from risk_scoring.translate.messages import AUDIT_TOPIC, DECISION_TOPIC
+from risk_scoring.translate.messages import DECISION_TOPIC
 from simbank.driver.producer import OpenLoopProducer, Sent
 from simbank.driver.watcher import DecisionWatcher
 from simbank.labels import report_labels

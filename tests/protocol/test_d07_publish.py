@@ -9,14 +9,16 @@ from typing import Any, ClassVar
 
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch
 from meshkit.audit.batch import BatchSigner
+from meshkit.audit.emit import AuditEmitter
 from meshkit.config import KafkaSettings, KeySettings
-from risk_scoring.adapters import kafka_publisher
+from meshkit.events import publisher as event_publisher
+from meshkit.events.publisher import Publisher
 from risk_scoring.adapters.kafka_publisher import KafkaPublisher
 from risk_scoring.domain.decision import Verdict
 from risk_scoring.steps.decide import Decider
 from risk_scoring.usecases.score_transaction import ScoreTransaction
 
-from tests.protocol.desks import desk
+from tests.protocol.desks import Health, desk
 from tests.protocol.makers import KEYS, payment, request
 from tests.protocol.mutants import assert_fails_without, swapped
 
@@ -58,7 +60,8 @@ class Broker:
 def publisher() -> KafkaPublisher:
     """A publisher on a Broker."""
     Broker.made.clear()
-    return KafkaPublisher(KafkaSettings(), BatchSigner(KeySettings()), KEYS, "r1")
+    events = Publisher(KafkaSettings())
+    return KafkaPublisher(events, AuditEmitter(events, "risk-scoring/rpc/r1", BatchSigner(KeySettings()), "", Health()), KEYS, "")  # type: ignore[arg-type]
 
 
 async def turns() -> None:
@@ -69,7 +72,7 @@ async def turns() -> None:
 
 async def test_audit_then_decision_then_the_reply() -> None:
     async def check() -> None:
-        with swapped(kafka_publisher, "AIOKafkaProducer", Broker):
+        with swapped(event_publisher, "AIOKafkaProducer", Broker):
             sending = publisher()
             told = asyncio.create_task(sending.publish([Verdict(request(payment(1)), b"decision", b"audit")]))
             await turns()
@@ -86,17 +89,14 @@ async def test_audit_then_decision_then_the_reply() -> None:
             await told
             assert broker.options["acks"] == "all" and broker.options["enable_idempotence"] is True
 
-    async def without_waiting(self, verdicts):
-        producer = await self.connected()
-        messages = await self._audit_messages(producer, verdicts, [])
-        await self._enqueued(producer, messages)
-        await self._enqueued(producer, [SimpleNamespace(topic=self._decisions, value=b"", key=b"", partition=0, headers=[])])
+    async def without_waiting(self, records, traces=()):
+        await self._publisher.send((await self._epoch()).of(records, traces))
 
-    await assert_fails_without("D7", check, swapped(KafkaPublisher, "publish", without_waiting))
+    await assert_fails_without("D7", check, swapped(AuditEmitter, "write", without_waiting))
 
 
 async def test_batches_that_overlap_leave_in_the_order_of_their_numbers() -> None:
-    with swapped(kafka_publisher, "AIOKafkaProducer", Broker):
+    with swapped(event_publisher, "AIOKafkaProducer", Broker):
         sending = publisher()
         both = [asyncio.create_task(sending.publish([Verdict(request(payment(n)), b"d", b"audit %d" % n)])) for n in range(5)]
         await turns()
@@ -113,7 +113,7 @@ async def test_a_call_that_gave_up_begins_a_new_epoch() -> None:
     """What was sent of the old one is unknown: its numbers must not look like a hole."""
 
     async def check() -> None:
-        with swapped(kafka_publisher, "AIOKafkaProducer", Broker):
+        with swapped(event_publisher, "AIOKafkaProducer", Broker):
             sending = publisher()
             given_up = asyncio.create_task(sending.publish([Verdict(request(payment(1)), b"d", b"audit 1")]))
             await turns()
@@ -127,15 +127,14 @@ async def test_a_call_that_gave_up_begins_a_new_epoch() -> None:
             await asyncio.gather(told, return_exceptions=True)
             assert second.epoch > first.epoch and second.sequence == 0
 
-    genuine = KafkaPublisher._audit_messages
+    genuine = AuditEmitter._epoch
 
-    async def the_same_writer(self, producer, verdicts, contexts):
-        self._audit = self._audit or getattr(self, "kept", None)
-        messages = await genuine(self, producer, verdicts, contexts)
-        self.kept = self._audit
-        return messages
+    async def the_same_epoch(self):
+        self._batches = self._batches or getattr(self, "kept", None)
+        self.kept = await genuine(self)
+        return self.kept
 
-    await assert_fails_without("D3", check, swapped(KafkaPublisher, "_audit_messages", the_same_writer))
+    await assert_fails_without("D3", check, swapped(AuditEmitter, "_epoch", the_same_epoch))
 
 
 async def test_nothing_is_told_before_it_is_recorded(private_redis) -> None:

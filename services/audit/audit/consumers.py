@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from aiokafka import ConsumerRecord
+from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.events.offsets_in_db import Loss, Position
 from meshkit.telemetry import context as trace
 from meshkit.telemetry import names, spans
@@ -12,15 +13,13 @@ from translog.entries import NextOffset
 from audit.domain.message import Lost, Message
 from audit.usecases.on_audit_batch import OnAuditBatch
 
-TOPIC = "finmesh.audit.v1.AuditBatch"
-
 
 class AuditBatches:
     """The sink of ``meshkit.events.offsets_in_db`` for AuditBatch."""
 
     def __init__(self, on_audit_batch: OnAuditBatch) -> None:
         self._on_audit_batch = on_audit_batch
-        self._topic = TOPIC
+        self._topic = AUDIT_TOPIC
 
     async def positions(self, topic: str) -> Mapping[int, Position]:
         """Return where the topic goes on."""
@@ -56,7 +55,7 @@ class AuditBatches:
             }
             for parent in trace.all_from_headers(record.headers):
                 spans.record(
-                    f"process {TOPIC}",
+                    f"process {AUDIT_TOPIC}",
                     parent.child(),
                     parent=parent,
                     start_ns=start_ns,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from finmesh.audit.v1 import audit_service_pb2_grpc as rpc
 from meshkit.audit.batch import BatchSigner
+from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
 from meshkit.crypto.keyed_ids import derive_key
 from meshkit.crypto.seal import Sealer
@@ -18,7 +19,7 @@ from audit.adapters.telemetry_alarms import TelemetryAlarms
 from audit.adapters.translog_audit_log import TranslogAuditLog
 from audit.adapters.translog_audit_reader import TranslogAuditReader
 from audit.config import SERVICE, Config
-from audit.consumers import TOPIC, AuditBatches
+from audit.consumers import AuditBatches
 from audit.servicer import AuditServicer
 from audit.translate import ProtobufBatchCodec
 from audit.usecases.on_audit_batch import OnAuditBatch
@@ -52,7 +53,7 @@ async def serve(config: Config, service: Service, topic: Callable[..., OffsetsIn
     codec = ProtobufBatchCodec(BatchSigner(config.keys) if settings.require_signature else None)
     batches = AuditBatches(OnAuditBatch(log, codec, alarms, clock))
     flush = Flush(settings.flush_records, settings.flush_bytes, settings.flush_delay_ms)
-    consumer = topic(config.kafka, TOPIC, batches, service, flush)
+    consumer = topic(config.kafka, AUDIT_TOPIC, batches, service, flush)
     alarms.lag = consumer.lag
     server = MeshServer(config.listen, config.tls, callers=settings.callers)
     rpc.add_AuditServiceServicer_to_server(AuditServicer(reader), server)  # type: ignore[arg-type]

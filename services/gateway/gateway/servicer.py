@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 import ssl
-import time
-import uuid
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Any
 
 import grpc
+from meshkit.crypto.keyed_ids import uuid7
 from meshkit.rpc import metadata
 from meshkit.rpc.chain import Call, current_call
 from meshkit.telemetry import names
@@ -64,10 +62,3 @@ def _thumbprint(call: Call) -> str:
         return ""
     digest = sha256(ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def uuid7() -> str:
-    """Return a new UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then random bits."""
-    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return str(uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62))

@@ -11,12 +11,13 @@ from audit.adapters.anchors import Anchors
 from audit.adapters.store import store_at
 from audit.adapters.translog_audit_log import TranslogAuditLog
 from audit.config import Config
-from audit.consumers import TOPIC, AuditBatches
+from audit.consumers import AuditBatches
 from audit.main import signer_of
 from audit.translate import ProtobufBatchCodec
 from audit.usecases.on_audit_batch import OnAuditBatch
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from meshkit.audit.batch import BatchSigner, BatchWriter
+from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
 from meshkit.config import KafkaSettings, KeySettings
 from meshkit.events.offsets_in_db import OffsetsInDb
@@ -57,7 +58,7 @@ class Bench:
 
     def __init__(self, kafka: KafkaSettings, folder: Path) -> None:
         self.kafka = kafka
-        self.topic = kafka.topic_prefix + TOPIC
+        self.topic = kafka.topic_prefix + AUDIT_TOPIC
         self.url = f"sqlite:///{folder / 'audit.db'}"
         self.store = store_at(self.url)
         self.writers = [BatchWriter(f"risk-scoring/stream/{n}", 1, SIGNER) for n in range(PARTITIONS)]
@@ -128,7 +129,7 @@ class Bench:
         async with log:
             sink = AuditBatches(OnAuditBatch(log, ProtobufBatchCodec(SIGNER), Silent(), clock))
             stopping = asyncio.Event()
-            work = asyncio.create_task(OffsetsInDb(self.kafka, TOPIC, sink, self.health).run(stopping))
+            work = asyncio.create_task(OffsetsInDb(self.kafka, AUDIT_TOPIC, sink, self.health).run(stopping))
             try:
                 yield
             finally:

@@ -6,6 +6,8 @@ Sub-keys come from the root secret by HKDF-SHA-256 (RFC 5869), one label each, s
 
 from __future__ import annotations
 
+import os
+import time
 from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
@@ -64,3 +66,10 @@ def uuid_bytes(text: str) -> bytes:
     if str(raw) != text:
         raise ValueError("not in canonical form")
     return raw.bytes
+
+
+def uuid7() -> str:
+    """Return a new UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then random bits."""
+    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalOperation, KafkaError
 from meshkit.audit.batch import BatchSigner, BatchWriter
+from meshkit.audit.messages import AUDIT_TOPIC, AuditMessages
 from meshkit.clock import Clock
 from meshkit.config import KafkaSettings
 from meshkit.errors import MeshError, Unavailable
@@ -20,7 +21,7 @@ from meshkit.events.transactional import send_all, start_transactional, transact
 from meshkit.telemetry.context import TraceContext
 
 from risk_scoring.domain.decision import Verdict
-from risk_scoring.translate.messages import AUDIT_TOPIC, DECISION_TOPIC, AuditMessages, account_partition, decision_message
+from risk_scoring.translate.messages import DECISION_TOPIC, account_partition, decision_message
 
 log = logging.getLogger(__name__)
 

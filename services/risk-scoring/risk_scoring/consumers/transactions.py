@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiokafka import ConsumerRecord
 from finmesh.risk.v1.transaction_pb2 import TransactionAuthorizationRequested
 from meshkit.audit.batch import BatchSigner, BatchWriter
+from meshkit.audit.messages import AuditMessages
 from meshkit.clock import Clock
 from meshkit.crypto.seal import Sealer
 from meshkit.errors import Conflict, MeshError
@@ -23,7 +24,7 @@ from risk_scoring.domain.decision import Request, Verdict
 from risk_scoring.domain.horizon import check_age
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.timeline import Timeline
-from risk_scoring.translate.messages import AuditMessages, decision_message
+from risk_scoring.translate.messages import decision_message
 from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
 
 TRANSACTION_TOPIC = "finmesh.risk.v1.TransactionAuthorizationRequested"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
+from uuid import uuid4
 
 from meshkit.audit.batch import BatchSigner
+from meshkit.audit.emit import AuditEmitter
 from meshkit.clock import Clock, SystemClock
 from meshkit.crypto.keyed_ids import KeyedIds
+from meshkit.events.publisher import Publisher
 from meshkit.service import Service
 from meshkit.triton.client import TritonClient
 
@@ -39,6 +42,8 @@ class Parts:
     clock: Clock
     keys: KeyedIds
     signer: BatchSigner
+    events: Publisher
+    audit: AuditEmitter
     policies: FilePolicies
     link: RedisLink
     store: RedisFeatureStore
@@ -49,9 +54,16 @@ class Parts:
     decider: Decider
 
 
-async def assemble(config: RiskScoringConfig, service: Service) -> Parts:
-    """Build the parts and start what follows topics and files. Raises FailedPrecondition when model or policies are missing."""
-    clock, keys = SystemClock(), KeyedIds(config.keys)
+async def assemble(config: RiskScoringConfig, service: Service, process: str) -> Parts:
+    """Build the parts of a process and start what follows topics and files.
+
+    Raises FailedPrecondition when model or policies are missing.
+    """
+    clock, keys, signer = SystemClock(), KeyedIds(config.keys), BatchSigner(config.keys)
+    events = await service.add(aclosing(Publisher(config.kafka)))
+    producer = f"risk-scoring/{process}/{uuid4().hex[:8]}"
+    audit = await service.add(aclosing(AuditEmitter(events, producer, signer, config.kafka.topic_prefix, service)))
+    service.task(audit.run(), name="audit emission", endless=True)
     files = load_model_files(config.model_repository, config.model_version)
     policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service, config.shadow_rules)
     triton = await service.add(TritonClient(config.triton.url))
@@ -68,7 +80,9 @@ async def assemble(config: RiskScoringConfig, service: Service) -> Parts:
     return Parts(
         clock,
         keys,
-        BatchSigner(config.keys),
+        signer,
+        events,
+        audit,
         policies,
         link,
         store,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from uuid import uuid4
 
 from finmesh.risk.v1 import risk_scoring_service_pb2, risk_scoring_service_pb2_grpc
 from meshkit.rpc.deadline import Deadlines
@@ -35,8 +34,8 @@ async def main() -> None:
     config = load_config(RiskScoringConfig)
     async with Service(config, name="risk-scoring") as service:
         server = MeshServer(config.listen, config.tls, callers=config.callers, deadlines=Deadlines(maximum_s=_MAXIMUM_S))
-        parts = await assemble(config, service)
-        publisher = await service.add(aclosing(KafkaPublisher(config.kafka, parts.signer, parts.keys, uuid4().hex[:8])))
+        parts = await assemble(config, service, "rpc")
+        publisher = KafkaPublisher(parts.events, parts.audit, parts.keys, config.kafka.topic_prefix)
         outage_log = KafkaOutageLog(config.kafka, STREAM_GROUP, parts.signer, translate.decision_id, parts.clock, config.outage_lookback_s)
         policies, clock, after_s = parts.policies.current, parts.clock, config.outage_after_ms / 1000
         without_store = Outage(outage_log, parts.restorer, parts.combiner, parts.codec, policies, clock, service, after_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
+from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.crypto.seal import Sealer
 from meshkit.events.dead_letter import DeadLetterWriter
 from meshkit.events.exactly_once import ExactlyOnce
@@ -19,7 +20,7 @@ from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransfe
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC, StreamTopics, TransactionStream
 from risk_scoring.main.parts import STREAM_GROUP, assemble
 from risk_scoring.steps.startup import until_restored
-from risk_scoring.translate.messages import AUDIT_TOPIC, DECISION_TOPIC, LABEL_TOPIC
+from risk_scoring.translate.messages import DECISION_TOPIC, LABEL_TOPIC
 from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
 
 
@@ -28,7 +29,7 @@ async def main() -> None:
     config = load_config(RiskScoringConfig)
     async with Service(config, name="risk-scoring") as service:
         server = MeshServer(config.listen, config.tls, callers=config.callers)
-        parts = await assemble(config, service)
+        parts = await assemble(config, service, "stream")
         sealer, kafka = Sealer(config.keys), config.kafka
         topics = StreamTopics(*(kafka.topic_prefix + topic for topic in (TRANSACTION_TOPIC, DECISION_TOPIC, AUDIT_TOPIC)))
         usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer, parts.store)

@@ -1,9 +1,9 @@
-"""Request ids are UUIDv7 and grow with time."""
+"""UUIDv7 ids grow with time."""
 
 import time
 import uuid
 
-from gateway.servicer import uuid7
+from meshkit.crypto.keyed_ids import uuid7
 
 
 def test_version_variant_and_time() -> None:

@@ -1,0 +1,82 @@
+"""One idempotent producer outside of transactions: what it acknowledged stands on all in-sync replicas.
+
+Methods raise Unavailable: EVENT_LOG_DOWN when no broker answers, NOT_RECORDED when it is not known whether a message was written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
+
+from meshkit.config import KafkaSettings
+from meshkit.errors import Unavailable
+from meshkit.events.connection import connection, stopped
+from meshkit.events.message import Message
+
+
+class Publisher:
+    """Connects with its first message."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+
+    async def aclose(self) -> None:
+        """Flush and close."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await stopped(producer)
+
+    async def partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has."""
+        producer = await self._connected()
+        try:
+            return len(await producer.partitions_for(topic))
+        except KafkaError as error:
+            raise _not_recorded() from error
+
+    async def send(self, messages: Iterable[Message]) -> list[asyncio.Future[RecordMetadata]]:
+        """Hand messages over; they leave in this order. ``recorded`` waits for what is returned."""
+        producer = await self._connected()
+        try:
+            return [await producer.send(m.topic, m.value, m.key, m.partition, headers=m.headers) for m in messages]
+        except KafkaError as error:
+            raise _not_recorded() from error
+
+    async def write(self, messages: Iterable[Message]) -> None:
+        """Send and wait."""
+        await recorded(await self.send(messages))
+
+    async def _connected(self) -> AIOKafkaProducer:
+        async with self._starting:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    **connection(self._kafka),
+                    enable_idempotence=True,
+                    acks="all",
+                    request_timeout_ms=self._kafka.request_timeout_ms,
+                )
+                try:
+                    await producer.start()
+                except KafkaError as error:
+                    await stopped(producer)
+                    raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
+                self._producer = producer
+            return self._producer
+
+
+async def recorded(sent: Sequence[asyncio.Future[RecordMetadata]]) -> None:
+    """Return when all in-sync replicas have what was sent."""
+    try:
+        await asyncio.gather(*sent)
+    except KafkaError as error:
+        raise _not_recorded() from error
+
+
+def _not_recorded() -> Unavailable:
+    return Unavailable("it could not be recorded", reason="NOT_RECORDED", retry_after_s=0.2)
