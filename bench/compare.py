@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -132,7 +132,7 @@ async def _up(folder: Path, parent: Path) -> AsyncIterator[Site]:
     places = Places(var=parent / f"run-{run}")
     places.var.mkdir(parents=True)
     ports = Ports.free()
-    given = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in asdict(ports).items()}
+    given = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in ports.by_name().items()}
     with (places.var / "mesh.log").open("wb") as log:
         launcher = await asyncio.create_subprocess_exec(
             str(folder / ".venv" / "bin" / "python"), "-m", "localmesh", "up", "--foreground",

@@ -14,13 +14,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+from localmesh import services
 from meshkit.config import ServiceConfig
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("gateway", "risk_scoring", "audit")
+SERVICES = tuple(service.package for service in services.load().services)
 UNITS = {
     "_per_s": "1/s", "_s": "s", "_ms": "ms", "_us": "µs", "_bytes": "bytes", "_minor": "minor units", "_percent": "%",
     "_tokens": "tokens", "_hours": "h", "_days": "d", "_minutes": "min",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
+from localmesh import services
 from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.processes import table
@@ -21,7 +23,7 @@ from .settings import environment_names
 # Kinds that a custom resource definition brings; their schemas are not part of Kubernetes.
 CUSTOM = {("Certificate", "cert-manager.io/v1"), ("Issuer", "cert-manager.io/v1"), ("ScaledObject", "keda.sh/v1alpha1")}
 # Workload, row of the process table.
-SERVICES = {"gateway": "gateway", "risk-scoring-rpc": "risk-rpc", "risk-scoring-stream": "risk-stream", "audit": "audit"}
+SERVICES = {process.workload: process.name for process in services.load().processes}
 # Read by libraries, not by our settings.
 STANDARD = re.compile(r"^OTEL_")
 
@@ -108,6 +110,49 @@ def test_ports_are_those_of_the_process_table(overlay: str, tmp_path: Path) -> N
         environment, ports = _environment(resource), {port["name"]: port["containerPort"] for port in container(resource)["ports"]}
         assert environment["FINMESH_LISTEN"]["value"] == f"0.0.0.0:{ports['grpc']}"
         assert environment["FINMESH_METRICS_LISTEN"]["value"] == f"0.0.0.0:{ports['metrics']}"
+
+
+def test_the_service_table_and_the_manifests_agree(overlay: str) -> None:
+    """Identity, module, and who may call: nobody whom the table does not name."""
+    for service in services.load().services:
+        for process in service.processes:
+            resource = workload(overlay, process.workload)
+            assert _module(resource) == process.module
+            assert pod(resource)["metadata"]["labels"]["finmesh.io/identity"] == service.name
+            assert re.split("[:@]", str(container(resource)["image"]).rpartition("/")[2])[0] == service.name
+            callers = json.loads(_environment(resource)["FINMESH_CALLERS"]["value"])
+            assert callers
+            assert set(callers) <= set(service.callers) - {"simbank"}, "the simulated bank is of the local mesh alone"
+
+
+def test_network_policies_are_the_arrows_of_the_service_table(overlay: str) -> None:
+    """Each process reaches the processes that it may call, and what it uses; nothing of ours reaches another of ours otherwise."""
+    table_, workloads = services.load(), {process.workload for process in services.load().processes}
+    wanted = {
+        (process.workload, table_[callee].called.workload)
+        for service in table_.services
+        for process in service.processes
+        for callee in service.calls
+    }
+    found = set()
+    for resource in of_kind(overlay, "NetworkPolicy"):
+        spec = resource["spec"]
+        for rule in spec.get("egress", []):
+            for peer in rule["to"]:
+                ends = [
+                    each.get("matchLabels", {}).get("app.kubernetes.io/name") for each in (spec["podSelector"], peer.get("podSelector", {}))
+                ]
+                if set(ends) <= workloads:
+                    found.add(tuple(ends))
+    assert found == wanted
+    for process in table_.processes:
+        dialled = {
+            each["metadata"]["name"].removeprefix(f"{process.workload}-to-").removesuffix("-egress")
+            for each in of_kind(overlay, "NetworkPolicy")
+            if each["metadata"]["name"].startswith(f"{process.workload}-to-")
+        }
+        for server in ("kafka", "redis", "triton"):
+            assert (server in dialled) is (server in process.uses), f"{process.workload} and {server}"
 
 
 def test_modules_to_start_exist(overlay: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
+from localmesh import services
 from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.processes import table
@@ -16,9 +17,11 @@ from meshkit.telemetry import names
 from .repository import ROOT, tracked_files
 from .settings import environment_names
 
+# Module of each owner's gRPC service and the package that owns it; the gateway forwards and owns nothing.
 OWNERS = {
-    "finmesh.risk.v1.risk_scoring_service_pb2": ROOT / "services/risk-scoring/risk_scoring",
-    "finmesh.audit.v1.audit_service_pb2": ROOT / "services/audit/audit",
+    f"finmesh.{service.name.partition('-')[0]}.v1.{service.package}_service_pb2": ROOT / "services" / service.name / service.package
+    for service in services.load().services
+    if service.name != "gateway"
 }
 GATEWAY = "finmesh.gateway.v1.gateway_service_pb2"
 
@@ -55,14 +58,14 @@ def test_the_gateway_wraps_the_owner_s_messages() -> None:
 def test_processes_are_told_what_they_read(tmp_path: Path) -> None:
     """A name that no settings class knows would be ignored in silence."""
     own = [row for row in table(Places(tmp_path), Ports()) if row.command[1] == "-m" and row.command[2] != "localmesh"]
-    assert len(own) == 4
+    assert [row.name for row in own] == [process.name for process in services.load().processes]
     for row in own:
         known = environment_names(row.command[2])
         unknown = {key for key in row.env if key.startswith("FINMESH_")} - set(known)
         assert not unknown, f"{row.name}: {sorted(unknown)}"
 
 
-@pytest.mark.parametrize("package", ["gateway", "risk_scoring", "audit"])
+@pytest.mark.parametrize("package", [service.package for service in services.load().services])
 def test_settings_say_what_they_mean(package: str) -> None:
     for setting in environment_names(package).values():
         assert setting.description, f"{setting.variable} has no description"

@@ -28,7 +28,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     """A running mesh on free ports with run state of its own."""
     ports, var = Ports.free(), tmp_path_factory.mktemp("mesh")
     chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in asdict(ports).items()}
-    own = {"FINMESH_VAR": str(var), "FINMESH_GATEWAY": f"{LOOPBACK}:{ports.gateway}", "FINMESH_LANGUAGE": "en", "COLUMNS": "200"}
+    own = {"FINMESH_VAR": str(var), "FINMESH_GATEWAY": f"{LOOPBACK}:{ports.grpc('gateway')}", "FINMESH_LANGUAGE": "en", "COLUMNS": "200"}
     env = {**os.environ, **chosen, **own}
     localmesh = [sys.executable, "-m", "localmesh"]
     up = subprocess.run([*localmesh, "up"], env=env, capture_output=True, text=True, timeout=180, check=False)

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -24,7 +23,7 @@ Localmesh = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def localmesh(tmp_path: Path) -> Iterator[Localmesh]:
     """Runs a subcommand on free ports and with run state of its own."""
-    chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in asdict(Ports.free()).items()}
+    chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in Ports.free().by_name().items()}
     env = {**os.environ, **chosen, "FINMESH_VAR": str(tmp_path), "COLUMNS": "300", "NO_COLOR": "1"}
 
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from localmesh import services
+
 TRUST_DOMAIN = "finmesh.local"
-IDENTITIES = ("gateway", "risk-scoring", "audit", "simbank", "client")
+IDENTITIES = (*services.load().names, "simbank", "client")
 AUTHORITY_LIFE = dt.timedelta(days=365)
 LEAF_LIFE = dt.timedelta(days=30)
 RENEW_BEFORE = dt.timedelta(days=7)

@@ -1,15 +1,30 @@
 """Every port of the mesh, loopback only. Defaults are for a person at a keyboard; tests draw free ones.
 
-Each can be set by `FINMESH_PORT_<FIELD>`, e.g. `FINMESH_PORT_KAFKA=29092`.
+Servers that are not ours have a field each; the ports of our services are those of deploy/services.yaml, under `risk_rpc` and
+`risk_rpc_metrics` for the process risk-rpc. Each can be set by `FINMESH_PORT_<NAME>`, e.g. `FINMESH_PORT_KAFKA=29092`.
 """
 
 import os
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+
+from localmesh import services
 
 LOOPBACK = "127.0.0.1"
+_OWN = "own"
+
+
+def _default_own() -> dict[str, int]:
+    found: dict[str, int] = {}
+    for process in services.load().processes:
+        found |= {_name(process.name): process.ports.grpc, _name(process.name, "_metrics"): process.ports.metrics}
+    return found
+
+
+def _name(process: str, use: str = "") -> str:
+    return process.replace("-", "_") + use
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +38,45 @@ class Ports:
     triton_grpc: int = 18001
     triton_metrics: int = 18002
     zipkin: int = 9411
-    gateway: int = 8443
-    gateway_metrics: int = 9464
-    risk_rpc: int = 50061
-    risk_rpc_metrics: int = 9465
-    risk_stream: int = 50062
-    risk_stream_metrics: int = 9466
-    audit: int = 50071
-    audit_metrics: int = 9467
+    own: Mapping[str, int] = field(default_factory=_default_own)
 
     def __post_init__(self) -> None:
-        values = [getattr(self, f.name) for f in fields(self)]
+        values = list(self.by_name().values())
         if len(set(values)) != len(values):
             raise ValueError(f"two parts of the mesh share a port: {sorted(values)}")
+
+    def by_name(self) -> dict[str, int]:
+        """Every port by its name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != _OWN} | dict(self.own)
+
+    def grpc(self, process: str) -> int:
+        """Where a process of ours answers RPCs. KeyError when there is none of that name."""
+        return self.own[_name(process)]
+
+    def metrics(self, process: str) -> int:
+        """Where a process of ours shows its state and metrics."""
+        return self.own[_name(process, "_metrics")]
+
+    @classmethod
+    def of(cls, values: Mapping[str, int]) -> "Ports":
+        """Ports from names and numbers; ValueError when one is taken twice."""
+        foreign = {f.name for f in fields(cls)}
+        return cls(
+            **{name: port for name, port in values.items() if name in foreign},
+            own={name: port for name, port in values.items() if name not in foreign},
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Ports":
         """Defaults overridden by FINMESH_PORT_*; ValueError when one is no number or taken twice."""
-        chosen = {f.name: f"FINMESH_PORT_{f.name.upper()}" for f in fields(cls)}
-        return cls(**{name: int(environment[key]) for name, key in chosen.items() if key in environment})
+        usual = cls().by_name()
+        return cls.of({name: int(environment.get(f"FINMESH_PORT_{name.upper()}", port)) for name, port in usual.items()})
 
     @classmethod
     def free(cls) -> "Ports":
         """Ports nobody listens on now, drawn together so that they differ."""
-        names = [f.name for f in fields(cls)]
-        return cls(**dict(zip(names, free_ports(len(names)), strict=True)))
+        names = list(cls().by_name())
+        return cls.of(dict(zip(names, free_ports(len(names)), strict=True)))
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,17 +1,20 @@
 """THE process table: everything that runs in a local mesh, one row each, in reading order.
 
-To add a service, add its ports to `ports.Ports` and one row here. Environment variables that a service reads come from
-here and nowhere else, so this file is also the list of what a deployment must set.
+Our own services come from deploy/services.yaml. Environment variables that a service reads come from here and nowhere else, so this file
+is also the list of what a deployment must set.
 """
 
+import json
 import sys
 
+from localmesh import services
 from localmesh.external import NOTHING_EXTERNAL, External
 from localmesh.health import GrpcHealth
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.rows import Row, only
 from localmesh.servers import kafka_row, redis_row, triton_row, zipkin_row
+from localmesh.services import Process, Service
 from localmesh.tokens import AUDIENCE, ISSUER
 
 PARTITIONS = 2
@@ -37,21 +40,7 @@ def table(places: Places, ports: Ports, external: External = NOTHING_EXTERNAL, t
             needs=("kafka",),
             one_shot=True,
         ),
-        at.service(
-            "audit", "audit", identity="audit", port=ports.audit, metrics=ports.audit_metrics, needs=("provision",), env=at.audit
-        ),
-        at.service(
-            "risk-stream", "risk_scoring.main.stream", identity="risk-scoring",
-            port=ports.risk_stream, metrics=ports.risk_stream_metrics, needs=("provision", "redis", "triton"), env=at.risk,
-        ),
-        at.service(
-            "risk-rpc", "risk_scoring.main.rpc", identity="risk-scoring",
-            port=ports.risk_rpc, metrics=ports.risk_rpc_metrics, needs=("provision", "redis", "triton"), env=at.risk,
-        ),
-        at.service(
-            "gateway", "gateway", identity="gateway",
-            port=ports.gateway, metrics=ports.gateway_metrics, needs=("provision", "redis"), env=at.gateway,
-        ),
+        *(at.process(service, process) for service in at.services.services for process in service.processes),
     ]  # fmt: skip
     return only(servers + rows, [row.name for row in servers + rows])  # an external server is somebody else's to start
 
@@ -60,29 +49,61 @@ class Addresses:
     """Where each part is reached, as the settings that services read."""
 
     def __init__(self, places: Places, ports: Ports, external: External, topic_prefix: str) -> None:
-        self._places = places
+        self.services = services.load()
+        self._places, self._ports, self._external = places, ports, external
         self.kafka = {
             "FINMESH_KAFKA__BOOTSTRAP_SERVERS": external.kafka or f"{LOOPBACK}:{ports.kafka}",
             "FINMESH_KAFKA__TOPIC_PREFIX": topic_prefix,
         }
-        self.redis = {"FINMESH_REDIS__URL": external.redis or f"redis://{LOOPBACK}:{ports.redis}/0"}
-        self.triton = {"FINMESH_TRITON__URL": external.triton or f"{LOOPBACK}:{ports.triton_grpc}"}
-        self.telemetry = (
+        self._telemetry = (
             {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": external.otlp}
             if external.otlp
             else {"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"http://{LOOPBACK}:{ports.zipkin}/api/v2/spans"}
         )
-        self.risk = self.redis | self.triton
-        self.audit = {"FINMESH_AUDIT__DATABASE_URL": external.database or f"sqlite:///{places.var / 'audit' / 'audit.db'}"}
-        self.gateway = self.redis | {
-            "FINMESH_UPSTREAM__RISK_SCORING": f"{LOOPBACK}:{ports.risk_rpc}",
-            "FINMESH_UPSTREAM__AUDIT": f"{LOOPBACK}:{ports.audit}",
-            "FINMESH_AUTH__JWKS": str(places.certs / "jwks.json"),
-            "FINMESH_AUTH__ISSUER": ISSUER,
-            "FINMESH_AUTH__AUDIENCE": AUDIENCE,
-        }
 
-    def tls(self, identity: str) -> dict[str, str]:
+    def process(self, service: Service, process: Process) -> Row:
+        """The row of a process of ours: `python -m module`, gRPC health over mutual TLS."""
+        port, metrics = self._ports.grpc(process.name), self._ports.metrics(process.name)
+        own = {
+            "FINMESH_LISTEN": f"{LOOPBACK}:{port}",
+            "FINMESH_METRICS_LISTEN": f"{LOOPBACK}:{metrics}",
+            "FINMESH_CALLERS": json.dumps(service.callers),
+            "OTEL_SERVICE_NAME": service.name,
+            "PYTHONUNBUFFERED": "1",
+        }
+        used = {name: value for each in process.uses for name, value in self._used(service, each).items()}
+        return Row(
+            name=process.name,
+            command=(sys.executable, "-m", process.module),
+            env=self._telemetry | self._tls(service.name) | own | used | self._upstreams(service),
+            ports={"grpc": port, "metrics": metrics},
+            needs=("provision", *(each for each in process.uses if each in {"redis", "triton"})),
+            health=GrpcHealth(LOOPBACK, port, self._places.certs),
+            cwd=self._places.root,  # models/repository is looked for from here, as from the image's work folder
+        )
+
+    def _used(self, service: Service, dependency: str) -> dict[str, str]:
+        """Settings that lead to what a process uses."""
+        ports, external, certs = self._ports, self._external, self._places.certs
+        match dependency:
+            case "kafka":
+                return self.kafka
+            case "redis":
+                return {"FINMESH_REDIS__URL": external.redis or f"redis://{LOOPBACK}:{ports.redis}/0"}
+            case "triton":
+                return {"FINMESH_TRITON__URL": external.triton or f"{LOOPBACK}:{ports.triton_grpc}"}
+            case "tokens":
+                return {"FINMESH_AUTH__JWKS": str(certs / "jwks.json"), "FINMESH_AUTH__ISSUER": ISSUER, "FINMESH_AUTH__AUDIENCE": AUDIENCE}
+            case "database":
+                file = self._places.var / service.name / f"{service.name}.db"
+                return {f"FINMESH_{_upper(service.name)}__DATABASE_URL": external.database or f"sqlite:///{file}"}
+        raise ValueError(f"{service.name} uses {dependency}, of which nothing is known")
+
+    def _upstreams(self, service: Service) -> dict[str, str]:
+        called = {name: self.services[name].called for name in service.calls}
+        return {f"FINMESH_UPSTREAM__{_upper(name)}": f"{LOOPBACK}:{self._ports.grpc(process.name)}" for name, process in called.items()}
+
+    def _tls(self, identity: str) -> dict[str, str]:
         """Certificate, key and authority of one service."""
         certs = self._places.certs
         return {
@@ -91,18 +112,6 @@ class Addresses:
             "FINMESH_TLS__AUTHORITY": str(certs / "authority.pem"),
         }
 
-    def service(
-        self, name: str, module: str, *, identity: str, port: int, metrics: int, needs: tuple[str, ...], env: dict[str, str]
-    ) -> Row:
-        """A row of one of our own services: `python -m module`, gRPC health over mutual TLS."""
-        listen = {"FINMESH_LISTEN": f"{LOOPBACK}:{port}", "FINMESH_METRICS_LISTEN": f"{LOOPBACK}:{metrics}"}
-        own = {"OTEL_SERVICE_NAME": identity, "PYTHONUNBUFFERED": "1"}
-        return Row(
-            name=name,
-            command=(sys.executable, "-m", module),
-            env=self.kafka | self.telemetry | self.tls(identity) | listen | own | env,
-            ports={"grpc": port, "metrics": metrics},
-            needs=needs,
-            health=GrpcHealth(LOOPBACK, port, self._places.certs),
-            cwd=self._places.root,  # models/repository is looked for from here, as from the image's work folder
-        )
+
+def _upper(name: str) -> str:
+    return name.upper().replace("-", "_")

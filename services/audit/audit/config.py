@@ -37,10 +37,10 @@ class AuditSettings(BaseModel):
     flush_records: int = Field(default=500, ge=1, le=10_000, description="messages in one transaction at most")
     flush_bytes: int = Field(default=256 * 1024, ge=1, le=16 * 1024 * 1024, description="bytes after which a transaction starts")
     flush_delay_ms: Milliseconds = Field(default=100, description="how long the first message of a transaction waits for others")
-    callers: frozenset[str] = Field(default=frozenset({"gateway"}), description="workloads that may read")
 
 
 class Config(ServiceConfig):
     """All settings."""
 
+    callers: frozenset[str] = Field(default=frozenset({"gateway"}), description="workloads that may read, a JSON list")
     audit: AuditSettings = AuditSettings()

@@ -1,5 +1,4 @@
 import socket
-from dataclasses import astuple
 
 import pytest
 from localmesh.ports import LOOPBACK, Ports, free_ports
@@ -23,4 +22,4 @@ def test_free_ports_differ_and_can_be_bound() -> None:
 
 
 def test_a_free_mesh_shares_no_port_with_the_default_one() -> None:
-    assert not set(astuple(Ports.free())) & set(astuple(Ports()))
+    assert not set(Ports.free().by_name().values()) & set(Ports().by_name().values())

@@ -31,7 +31,7 @@ def grpcurl(certs: Path, token: Path, tenant: str, ports: Ports) -> str:
         body = body.replace(part, f"'\"{part}\"'")
     return (
         f"grpcurl -cacert {certs / 'authority.pem'} -cert {certs / 'client.pem'} -key {certs / 'client.key'} "
-        f"-H \"authorization: Bearer $(cat {token})\" -d '{body}' {LOOPBACK}:{ports.gateway} {METHOD}"
+        f"-H \"authorization: Bearer $(cat {token})\" -d '{body}' {LOOPBACK}:{ports.grpc('gateway')} {METHOD}"
     )
 
 

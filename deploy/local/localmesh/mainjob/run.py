@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiokafka.errors import KafkaError
@@ -140,7 +140,7 @@ def _folder(places: Places) -> Places:
 async def _ports() -> Ports:
     """The usual ones, or free ones when any of those is taken."""
     usual = Ports.from_environment()
-    taken = await asyncio.gather(*(accepts(LOOPBACK, port) for port in asdict(usual).values()))
+    taken = await asyncio.gather(*(accepts(LOOPBACK, port) for port in usual.by_name().values()))
     return Ports.free() if any(taken) else usual
 
 

@@ -27,7 +27,7 @@ class Site:
 
     @property
     def gateway(self) -> str:
-        return f"{LOOPBACK}:{self.ports.gateway}"
+        return f"{LOOPBACK}:{self.ports.grpc('gateway')}"
 
     @property
     def zipkin(self) -> str:
