@@ -9,7 +9,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ TRIES = 30
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A running mesh on free ports with run state of its own."""
     ports, var = Ports.free(), tmp_path_factory.mktemp("mesh")
-    chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in asdict(ports).items()}
+    chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in ports.by_name().items()}
     own = {"FINMESH_VAR": str(var), "FINMESH_GATEWAY": f"{LOOPBACK}:{ports.grpc('gateway')}", "FINMESH_LANGUAGE": "en", "COLUMNS": "200"}
     env = {**os.environ, **chosen, **own}
     localmesh = [sys.executable, "-m", "localmesh"]
