@@ -8,11 +8,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/uv pip install --quiet
-OWN    := libs/contracts libs/meshkit libs/translog libs/engine libs/simbank services/gateway services/risk-scoring services/audit deploy/local cli
+OWN    := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml)) deploy/local cli
+LOCKED := $(notdir $(wildcard services/*)) local cli
+LOCKS  := $(LOCKED:%=requirements/%.txt)
 STACK  := .stack/.fetched
 RATE   ?= 300
 SECONDS ?= 60
-LOCK   := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-config --quiet --custom-compile-command 'make locks'
+LOCK   := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-config --quiet --custom-compile-command 'make locks' \
+  $(foreach name,$(notdir $(OWN)) localmesh,--no-emit-package finmesh-$(name))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -120,10 +123,11 @@ prove-fraud: dev ## what graph and label features are worth; goes on where it st
 	  $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(WRITE),--write $(WRITE))
 
 .PHONY: locks
-locks: $(VENV)/.uv ## compile requirements/*.in again, versions kept where they still fit
+locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fit: one for each service, from its pyproject
 	@$(BIN)/uv pip compile $(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
-	@$(BIN)/uv pip compile $(LOCK) requirements/dev.in -o requirements/dev.txt
-	@$(BIN)/uv pip compile $(LOCK) requirements/services.in -c requirements/dev.txt -o requirements/services.txt
+	@$(BIN)/uv pip compile $(LOCK) --all-extras requirements/dev.in $(OWN:%=%/pyproject.toml) -o requirements/dev.txt
+	@$(foreach name,$(LOCKED),$(BIN)/uv pip compile $(LOCK) $(filter %/$(name) $(name),$(OWN))/pyproject.toml \
+	  -c requirements/dev.txt -o requirements/$(name).txt &&) true
 	@grep '^onnxruntime==' requirements/dev.txt | sed 's/ .*//' > requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/triton.in -c requirements/.triton.constraint -o requirements/triton.txt
 	@rm requirements/.triton.constraint
@@ -136,9 +140,9 @@ $(VENV)/.uv: requirements/bootstrap.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@touch $@
 
-$(VENV)/.services: $(VENV)/.uv requirements/services.txt
+$(VENV)/.services: $(VENV)/.uv $(LOCKS)
 	@echo "setup: packages of the services"
-	@$(PIP) --python $(BIN)/python --require-hashes -r requirements/services.txt
+	@$(PIP) --python $(BIN)/python --require-hashes $(LOCKS:%=-r %)
 	@touch $@
 
 $(VENV)/.own: $(VENV)/.services $(addsuffix /pyproject.toml,$(OWN))

@@ -6,9 +6,13 @@ import re
 from importlib.metadata import version
 
 import pytest
+from localmesh import services
 
 from .repository import ROOT
 
+SERVICES = services.load().names
+LOCKS = (*SERVICES, "local", "cli")
+"""One for each service, and those of the tools beside them: `make run` installs them all into one environment."""
 GENERATED = ROOT / "libs/contracts/gen/finmesh"
 
 
@@ -26,12 +30,14 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def test_the_same_model_runs_on_the_same_runtime() -> None:
-    assert lock("services")["onnxruntime"] == lock("triton")["onnxruntime"] == lock("dev")["onnxruntime"]
+    assert lock("risk-scoring")["onnxruntime"] == lock("triton")["onnxruntime"] == lock("dev")["onnxruntime"]
 
 
-def test_tests_run_on_what_services_run_on() -> None:
-    services, dev = lock("services"), lock("dev")
-    assert {name: dev.get(name) for name in services} == services
+@pytest.mark.parametrize("name", LOCKS)
+def test_tests_run_on_what_services_run_on(name: str) -> None:
+    own, dev = lock(name), lock("dev")
+    assert own
+    assert {package: dev.get(package) for package in own} == own
 
 
 @pytest.mark.parametrize("package", ["grpcio", "protobuf", "onnxruntime", "aiokafka", "redis", "pydantic", "cryptography"])
@@ -41,11 +47,11 @@ def test_installed_is_locked(package: str) -> None:
 
 def test_triton_has_its_numpy() -> None:
     assert numbers(lock("triton")["numpy"])[0] == 1, "under numpy 2 Triton's Python stub returns empty outputs"
-    assert numbers(lock("services")["numpy"])[0] >= 2
+    assert numbers(lock("risk-scoring")["numpy"])[0] >= 2
 
 
 def test_generated_code_fits_the_protobuf_runtime() -> None:
-    runtime = numbers(lock("services")["protobuf"])
+    runtime = numbers(lock("dev")["protobuf"])
     stamps = {
         numbers(found[1])
         for path in GENERATED.rglob("*_pb2.py")
@@ -56,7 +62,7 @@ def test_generated_code_fits_the_protobuf_runtime() -> None:
 
 
 def test_generated_code_fits_grpc() -> None:
-    runtime = numbers(lock("services")["grpcio"])
+    runtime = numbers(lock("dev")["grpcio"])
     stamps = {
         numbers(found[1])
         for path in GENERATED.rglob("*_pb2_grpc.py")
@@ -66,7 +72,7 @@ def test_generated_code_fits_grpc() -> None:
     assert all(stamp <= runtime for stamp in stamps), f"generated {stamps}, runtime {runtime}"
 
 
-@pytest.mark.parametrize("name", ["bootstrap", "services", "dev", "triton", "stack"])
+@pytest.mark.parametrize("name", ["bootstrap", *LOCKS, "dev", "triton", "stack"])
 def test_locks_carry_hashes(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     entries = re.findall(r"^[A-Za-z0-9].*?==(?:.*\\\n)(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
