@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from finmesh_cli.commands import decision, fsck, list_entry, proof, rules, send, status, verify, watch
+from finmesh_cli.commands import audit, decision, fsck, list_entry, proof, rules, send, status, verify, watch
 from finmesh_cli.failures import Readable
 from finmesh_cli.settings import Language, Settings, default_certs, default_language
 
@@ -19,6 +19,7 @@ app.command("decision")(decision.decision)
 app.add_typer(list_entry.app, name="list")
 app.add_typer(rules.app, name="rules")
 app.command("fsck")(fsck.fsck)
+app.add_typer(audit.app, name="audit")
 app.add_typer(verify.app, name="verify")
 app.add_typer(proof.app, name="proof")
 

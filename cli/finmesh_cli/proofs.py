@@ -10,6 +10,8 @@ from finmesh.risk.v1 import decision_pb2
 from google.protobuf.message import DecodeError
 from translog.bundle import inclusion_bundle, verify_inclusion_bundle
 from translog.checkpoint import Checkpoint
+from translog.entries import Kind, kind_of
+from translog.errors import MalformedError
 from translog.note import Verifier
 
 from finmesh_cli.failures import TamperError, UsageError
@@ -40,12 +42,19 @@ def check_inclusion(leaf: pb.Leaf, response: pb.GetInclusionProofResponse, key: 
     return checkpoint
 
 
+def record_of(body: bytes) -> audit_record_pb2.AuditRecord | None:
+    """Return the audit record of a leaf; None for a leaf that the log wrote itself, or that holds something else."""
+    try:
+        return audit_record_pb2.AuditRecord.FromString(body) if kind_of(body) is Kind.RECORD else None
+    except (DecodeError, MalformedError):
+        return None
+
+
 def check_agreement(decision: decision_pb2.TransactionDecided, leaf: pb.Leaf) -> audit_record_pb2.AuditRecord:
     """Return the audit record of a leaf that says the same as the decision. Raises TamperError."""
-    try:
-        record = audit_record_pb2.AuditRecord.FromString(leaf.body)
-    except DecodeError:
-        raise TamperError(f"leaf {leaf.index} is no audit record") from None
+    record = record_of(leaf.body)
+    if record is None:
+        raise TamperError(f"leaf {leaf.index} is no audit record")
     versions = decision.versions
     pairs = {
         "decision": (record.decision_id, decision.decision_id),
@@ -54,7 +63,10 @@ def check_agreement(decision: decision_pb2.TransactionDecided, leaf: pb.Leaf) ->
         "reasons": (list(record.reason_codes), [reason.code for reason in decision.reasons]),
         "model": (record.model_version, versions.model_version),
         "rules": (record.rule_set_version, versions.rule_set_version),
+        "model digest": (record.model_digest, versions.model_digest),
     }
+    if record.model_sha256:
+        pairs["model file"] = (record.model_sha256.hex()[:16], versions.model_digest)
     for what, (audited, decided) in pairs.items():
         if audited != decided:
             raise TamperError(f"audit record {record.audit_record_id} and decision differ in {what}: {audited} and {decided}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from finmesh.audit.v1.audit_record_pb2 import AuditRecord, ListAction, Versioned
 from finmesh.common.v1.money_pb2 import Money
 from finmesh.risk.v1 import decision_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -85,3 +86,33 @@ def evidence(out: Console, decision: decision_pb2.TransactionDecided, language: 
     )
     if decision.HasField("input_position"):
         line(out, "input", f"{decision.input_position.partition}/{decision.input_position.offset}", language)
+
+
+def audited(out: Console, record: AuditRecord, language: Language) -> None:
+    """Print what an audit record says by itself: which files decided, what was refused, what was changed."""
+    line(out, "build", record.build or "-", language)
+    for label, digest in (
+        ("model file", record.model_sha256),
+        ("rules file", record.rules_sha256),
+        ("thresholds of", record.thresholds_sha256),
+        ("principal", record.principal_key),
+    ):
+        if digest:
+            line(out, label, digest.hex(), language)
+    for refused in record.denial.refused:
+        line(
+            out,
+            "refused",
+            " ".join(part for part in (refused.reason, refused.method, refused.workload, f"x{refused.count}") if part),
+            language,
+        )
+    if record.change.HasField("list_entry"):
+        entry = record.change.list_entry
+        until = f"{ListAction.Name(entry.action)} {moment(entry.expires_at)}"
+        line(out, "list entry", f"{entry.list} {entry.entity} {entry.entry_key.hex()} {until}", language)
+    elif record.change.HasField("version"):
+        version = record.change.version
+        line(out, "in force", f"{Versioned.Name(version.of)} {version.after_sha256.hex() or '-'}", language)
+        line(out, "before", version.before_sha256.hex() or "-", language)
+    if record.lost_before:
+        line(out, "lost before", str(record.lost_before), language, "red")

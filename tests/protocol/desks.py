@@ -49,7 +49,7 @@ class Model:
     scores: list[float] = field(default_factory=lambda: [0.001])
     failure: Exception | None = None
     version: str = "7"
-    digest: str = "0123456789abcdef"
+    sha256: bytes = bytes.fromhex("0123456789abcdef" * 4)
     asked: int = 0
 
     async def score(self, vectors: Any, timeout_s: float) -> Any:
@@ -260,7 +260,9 @@ async def desk(
     """Open a desk. Desks of one ``prefix`` and ``log`` are replicas. ``served``: the model in Triton's place, a scripted one if none."""
     async with opened(redis, prefix=prefix, horizon_s=horizon_s, adopt=adopt, **shelf) as held:
         files, health, log = model_files(), Health(), log or EventLog()
-        policies = FilePolicies(RULES / "anti-fraud.json", channel_file, RULES / "rates.yaml", files.thresholds, health)  # type: ignore[arg-type]
+        policies = FilePolicies(
+            RULES / "anti-fraud.json", channel_file, RULES / "rates.yaml", files.thresholds, health, None, files.card_sha256
+        )  # type: ignore[arg-type]
         served, in_process = served or Model(), Model()
         combiner, codec = Combiner(files.paths), translate.RecordCodec(KEYS, "development")
         scorer = Scorer(served, in_process, health, 0.5)  # type: ignore[arg-type]

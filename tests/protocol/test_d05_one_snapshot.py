@@ -1,18 +1,21 @@
 """D5. One immutable snapshot decides a batch, the model version is named, and a vector of an older schema is decided by rules alone."""
 
 from dataclasses import replace
+from hashlib import sha256
 from itertools import count
 from types import SimpleNamespace
 
 import numpy as np
+from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from finmesh.risk.v1.decision_pb2 import DEGRADATION_OLD_SCHEMA, TransactionDecided
+from meshkit.errors import Unavailable
 from risk_scoring.adapters import redis_feature_store
 from risk_scoring.adapters.triton_model import TritonModel
 from risk_scoring.domain.features import COUNT, SCHEMA_VERSION
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.steps.decide import Decider
 
-from tests.protocol.desks import desk, model_files
+from tests.protocol.desks import ROOT, RULES, desk, model_files
 from tests.protocol.makers import payment, request
 from tests.protocol.mutants import assert_fails_without, lua, swapped
 
@@ -43,7 +46,7 @@ async def test_triton_is_asked_for_a_named_version() -> None:
 
     async def infer(model, version, inputs, timeout_s):
         asked.append((model, version))
-        return {"PROBABILITY": np.zeros(2, dtype=np.float32)}
+        return {"PROBABILITY": np.zeros(2, dtype=np.float32), "MODEL_SHA256": np.frombuffer(files.sha256, dtype=np.uint8)}
 
     files = model_files()
     model = TritonModel(SimpleNamespace(infer=infer), files)
@@ -63,6 +66,22 @@ async def test_the_decision_names_what_decided(private_redis) -> None:
         assert (versions.model_version, versions.model_digest) == ("7", "0123456789abcdef")
         assert versions.feature_schema_version == SCHEMA_VERSION
         assert versions.rule_set_version == here.policies.current().rules.version
+
+
+async def test_the_audit_record_proves_what_decided(private_redis) -> None:
+    """Whole digests of the files in force, which anybody can compute again."""
+    async with desk(private_redis) as here:
+        (verdict,) = await here.decide(request(payment(1)))
+        record = AuditRecord.FromString(verdict.audit)
+        digests = [sha256((RULES / name).read_bytes()).digest() for name in ("anti-fraud.json", "channels.yaml")]
+        card = sha256((ROOT / "models/repository/fraud/1/card.json").read_bytes()).digest()
+        assert record.rules_sha256 == digests[0]
+        assert record.thresholds_sha256 == sha256(digests[1] + card).digest()
+        assert record.model_sha256 == here.served.sha256
+        here.served.failure = here.in_process.failure = Unavailable("nobody")
+        (verdict,) = await here.decide(request(payment(2)))
+        record = AuditRecord.FromString(verdict.audit)
+        assert record.model_sha256 == b"" and record.rules_sha256 == digests[0]
 
 
 async def older(here, *requests) -> None:

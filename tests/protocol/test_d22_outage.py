@@ -6,6 +6,7 @@ The event log is a neighbour here; test_d22_outage_log.py holds the real one.
 import asyncio
 import uuid
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from finmesh.common.v1.money_pb2 import Money
@@ -295,7 +296,7 @@ async def test_triton_down_slow_or_refusing(private_redis, failure) -> None:
 
     async def unflagged(self, vectors, remaining_s=None):
         scores = await genuine(self, vectors, remaining_s)
-        return type(scores)(scores.values, (), scores.model_version, scores.model_digest)
+        return replace(scores, degradations=())
 
     await assert_fails_without("D22", check, swapped(Scorer, "score", unflagged))
 

@@ -96,6 +96,7 @@ def _show(found: Evidence, language: Language, *, pinned: bool) -> None:
     for audited, leaf, checkpoint in found.records:
         show.line(out, "audit record", f"{audited.audit_record_id}  #{leaf.index}  {audited.producer}", language)
         show.line(out, "received", show.moment(leaf.received_time), language)
+        show.audited(out, audited, language)
         proven = words.say("proven in a log of {size} leaves", language).format(size=checkpoint.size)
         show.line(out, "inclusion", f"{proven}  {checkpoint.origin}", language, "green")
     if not pinned:

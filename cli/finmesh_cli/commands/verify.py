@@ -10,7 +10,7 @@ from translog.anchor import read_note
 from translog.bundle import read_bundle, verify_consistency_bundle, verify_inclusion_bundle
 from translog.checkpoint import open_checkpoint
 
-from finmesh_cli import proofs, show
+from finmesh_cli import proofs, settings, show
 
 app = typer.Typer(no_args_is_help=True, help="Check proofs offline.")
 File = Annotated[Path, typer.Argument(help="proof bundle, as `finmesh proof export` writes it")]
@@ -18,11 +18,13 @@ LogKey = Annotated[str, typer.Option(envvar="FINMESH_LOG_KEY", help="public key 
 
 
 @app.command()
-def inclusion(file: File, log_key: LogKey) -> None:
-    """Check that a record is in the log."""
+def inclusion(context: typer.Context, file: File, log_key: LogKey) -> None:
+    """Check that a record is in the log, and say what it says."""
     checkpoint, index, body = verify_inclusion_bundle(read_bundle(file), [proofs.verifier(log_key)])
     out = show.console()
     out.print(f"leaf {index} ({len(body)} bytes) is in {checkpoint.origin} of {checkpoint.size} leaves", style="green", markup=False)
+    if (record := proofs.record_of(body)) is not None:
+        show.audited(out, record, settings.of(context).language)
 
 
 @app.command()

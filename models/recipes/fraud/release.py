@@ -3,13 +3,15 @@
     <repository>/fraud/config.pbtxt
     <repository>/fraud/<version>/{model.onnx, model.txt, card.json, model.py}
 
-A version is written once and never changed: its number stands in every decision it makes.
+A version is written once and never changed: its number stands in every decision it makes, its digests in every audit record. That is its
+graph, its trees and its card, which states the digests of both. The shim and the configuration are code, the same for all versions.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +44,10 @@ def write_version(repository: Path, version: str, booster: lgb.Booster, graph: b
         raise ValueError(f"the graph has {len(graph)} bytes, allowed are {LIMIT_BYTES}")
     folder = repository / NAME / version
     folder.mkdir(parents=True)
+    trees = booster.model_to_string()
     (folder / "model.onnx").write_bytes(graph)
-    (folder / "model.txt").write_text(booster.model_to_string())
+    (folder / "model.txt").write_text(trees)
+    card = card | {"sha256": {"model.onnx": sha256(graph).hexdigest(), "model.txt": sha256(trees.encode()).hexdigest()}}
     (folder / "card.json").write_text(json.dumps(card, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
     shutil.copyfile(_TRITON / "model.py", folder / "model.py")
     shutil.copyfile(_TRITON / "config.pbtxt", repository / NAME / "config.pbtxt")

@@ -202,7 +202,7 @@ class Model(Protocol):
     """One version of the fraud model."""
 
     version: str
-    digest: str
+    sha256: bytes  # of its graph, 32 bytes
 
     async def score(self, vectors: NDArray[np.float32], timeout_s: float) -> NDArray[np.float64]:
         """Return fraud probabilities (n,) for vectors (n, features). Raises Unavailable or DeadlineExceeded."""

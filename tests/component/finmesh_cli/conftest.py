@@ -132,7 +132,9 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
             ],
             rule_hits=["mule-fan-in"],
             thresholds=[0.3, 0.55, 0.85],
-            versions=decision_pb2.DecisionVersions(feature_schema_version=1, rule_set_version="r7", model_version="3", model_digest="ab12"),
+            versions=decision_pb2.DecisionVersions(
+                feature_schema_version=1, rule_set_version="r7", model_version="3", model_digest="ab" * 8
+            ),
             event_time=transaction.event_time,
             decided_time=Timestamp(seconds=NOW_MS // 1000),
             amount=transaction.amount or Money(),
@@ -150,6 +152,11 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
             reason_codes=[reason.code for reason in decision.reasons],
             model_version=decision.versions.model_version,
             rule_set_version=decision.versions.rule_set_version,
+            model_digest=decision.versions.model_digest,
+            model_sha256=b"\xab" * 32,
+            rules_sha256=b"\xcd" * 32,
+            thresholds_sha256=b"\xef" * 32,
+            build="risk-scoring/0.2.0+3f2c1ab",
         )
         self.forge(record)
         if self.audits:

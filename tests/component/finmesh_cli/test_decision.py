@@ -147,7 +147,14 @@ async def test_a_log_of_another_key_is_tampering(cli: Cli, decision_id: str) -> 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("outcome", "OUTCOME_APPROVE"), ("model_version", "4"), ("rule_set_version", "r8"), ("reason_codes", ["R_FAN_OUT"])],
+    [
+        ("outcome", "OUTCOME_APPROVE"),
+        ("model_version", "4"),
+        ("rule_set_version", "r8"),
+        ("reason_codes", ["R_FAN_OUT"]),
+        ("model_digest", "cd" * 8),
+        ("model_sha256", b"\xac" * 32),
+    ],
 )
 async def test_an_audit_record_that_says_otherwise_is_tampering(cli: Cli, gateway: FakeGateway, field: str, value: object) -> None:
     def forge(record: audit_record_pb2.AuditRecord) -> None:
@@ -173,6 +180,7 @@ async def test_export_then_verify_offline(cli: Cli, gateway: FakeGateway, decisi
     result = await cli("verify", "inclusion", str(bundle), "--log-key", str(key), gateway="127.0.0.1:1")
     assert result.exit_code == 0, result.stderr
     assert "leaf 3" in result.output
+    assert all(digest * 32 in result.output for digest in ("ab", "cd", "ef")) and "0.2.0+3f2c1ab" in result.output
     damaged = json.loads(bundle.read_text())
     damaged["index"] = 2
     bundle.write_text(json.dumps(damaged))

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from engine.onnx_session import OnnxSession
 from onnx import TensorProto, helper
@@ -31,6 +33,22 @@ def test_rows_are_scored_from_bytes_and_from_a_file(tmp_path: Path) -> None:
         assert scores.tolist() == [21.0, 43.0, 65.0]
         assert scores.dtype == np.float32
         assert session.features == 2
+        assert session.sha256 == sha256(_linear([1.0, 10.0])).digest()
+
+
+def test_the_digest_is_of_the_bytes_that_the_session_was_made_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is swapped between its reading and the making of the session: the digest goes with what answers."""
+    file, genuine = tmp_path / "model.onnx", ort.InferenceSession
+    file.write_bytes(_linear([1.0]))
+
+    def swapped(*arguments, **named):
+        file.write_bytes(_linear([2.0]))
+        return genuine(*arguments, **named)
+
+    monkeypatch.setattr(ort, "InferenceSession", swapped)
+    session = OnnxSession(file)
+    answers = {sha256(_linear([weight])).digest(): weight for weight in (1.0, 2.0)}
+    assert session.run(np.array([[1.0]], dtype=np.float32)).tolist() == [answers[session.sha256]]
 
 
 def test_outputs_are_copies_that_a_later_run_leaves_alone() -> None:

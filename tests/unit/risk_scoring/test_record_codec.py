@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.config import KeySettings
 from meshkit.crypto.keyed_ids import KeyedIds, derive_key, uuid_text
 from risk_scoring import translate
-from risk_scoring.domain.decision import Asker, Draft, Request, Versions
+from risk_scoring.domain.decision import Asker, Digests, Draft, Request, Versions
 from risk_scoring.domain.identity import Uetr
 from risk_scoring.domain.observation import Observation
 from risk_scoring.domain.transaction import Transaction
@@ -62,7 +62,7 @@ def plain_decision(draft: Draft) -> bytes:
         thresholds=draft.thresholds,
         versions=pb.DecisionVersions(
             feature_schema_version=versions.feature_schema, rule_set_version=versions.rule_set, model_version=versions.model,
-            model_digest=versions.model_digest, rate_version=versions.rates,
+            model_digest=versions.digests.model.hex()[:16], rate_version=versions.rates,
         ),
         degradations=draft.degradations, features=draft.features,
         delta=pb.FeatureDelta(
@@ -91,7 +91,9 @@ def plain_audit(draft: Draft, decision: bytes) -> bytes:
         scenario=translate.SCENARIO, purpose=asker.purpose, principal_key=KEYS.entity_key(t.tenant, asker.principal),
         request_id=asker.request_id or decision_id, decision_id=decision_id, decision_commitment=hmac.digest(secret, decision, "sha256"),
         commitment_key_id=KEYS.key_id, feature_commitment=hmac.digest(secret, draft.features, "sha256"),
-        outcome=pb.Outcome.Name(draft.outcome), reason_codes=[code for code, _ in draft.reasons], model_digest=draft.versions.model_digest,
+        outcome=pb.Outcome.Name(draft.outcome), reason_codes=[code for code, _ in draft.reasons], model_digest=draft.versions.digests.model.hex()[:16],
+        model_sha256=draft.versions.digests.model, rules_sha256=draft.versions.digests.rules,
+        thresholds_sha256=draft.versions.digests.thresholds,
         model_version=draft.versions.model, rule_set_version=draft.versions.rule_set, feature_schema_version=draft.versions.feature_schema,
         degradations=[pb.Degradation.Name(each) for each in draft.degradations], grade=DATA_GRADE_L3, trace_id=request.trace_id,
         event_time=us(t.event_time_us), decided_time=us(int(draft.decided_time_s * 1_000_000)), policy_hash=asker.policy_hash,
@@ -101,7 +103,7 @@ def plain_audit(draft: Draft, decision: bytes) -> bytes:
 
 def test_records_have_the_bytes_of_plain_messages() -> None:
     rng, codec = random.Random(1), translate.RecordCodec(KEYS, "0.2.0+3f2c1ab")
-    for versions in (Versions(1, "rules-1", "1", "d" * 64, "r1"), Versions(2, "rules-2", "", "", "r2")):
+    for versions in (Versions(1, "rules-1", "1", "r1", Digests(b"m" * 32, b"r" * 32, b"t" * 32)), Versions(2, "rules-2", "", "r2")):
         for draft in drafts(200, rng, versions):
             decision = codec.decision(draft)
             assert decision == plain_decision(draft)
@@ -111,5 +113,5 @@ def test_records_have_the_bytes_of_plain_messages() -> None:
 def test_new_versions_are_taken_over_at_once() -> None:
     codec = translate.RecordCodec(KEYS, "0.2.0+3f2c1ab")
     for number in range(3):
-        (draft,) = drafts(1, random.Random(3), Versions(1, f"rules-{number}", "1", "d", "r"))
+        (draft,) = drafts(1, random.Random(3), Versions(1, f"rules-{number}", "1", "r"))
         assert pb.TransactionDecided.FromString(codec.decision(draft)).versions.rule_set_version == f"rules-{number}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 
 from finmesh.audit.v1.audit_record_pb2 import (
     VERSIONED_CHANNELS,
@@ -23,6 +24,11 @@ OPERATOR_TENANT = "finmesh"
 
 RULES, SHADOW_RULES, CHANNELS = VERSIONED_RULES, VERSIONED_SHADOW_RULES, VERSIONED_CHANNELS
 POLICIES, TOKEN_KEYS, KEYS = VERSIONED_POLICIES, VERSIONED_TOKEN_KEYS, VERSIONED_KEYS
+
+
+def thresholds_sha256(channels_sha256: bytes, card_sha256: bytes) -> bytes:
+    """Return the digest of what the thresholds in force follow from: the channel table's file and the model's card."""
+    return sha256(channels_sha256 + card_sha256).digest()
 
 
 class AuditRecords:

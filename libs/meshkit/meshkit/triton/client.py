@@ -47,7 +47,7 @@ class TritonClient:
     ) -> dict[str, NDArray[Any]]:
         """Return every output of one inference; ``version`` empty: the server's choice. Arrays are C-ordered, without object dtype.
 
-        Raises Unavailable (CIRCUIT_OPEN, or the server is down or the model is not loaded), DeadlineExceeded, InvalidArgument.
+        Raises Unavailable (CIRCUIT_OPEN, MODEL_SHAPE, or the server is down or the model is not loaded), DeadlineExceeded, InvalidArgument.
         """
         request = service_pb2.ModelInferRequest(model_name=model, model_version=version)
         for name, array in inputs.items():
@@ -68,10 +68,13 @@ class TritonClient:
                 response = call.result()
             except MeshError as error:
                 raise _as_unavailable(error) from None
-        return {
-            output.name: np.frombuffer(raw, dtype=triton_to_np_dtype(output.datatype)).reshape(tuple(output.shape))
-            for output, raw in zip(response.outputs, response.raw_output_contents, strict=True)
-        }
+        try:
+            return {
+                output.name: np.frombuffer(raw, dtype=np.dtype(_types(output.datatype))).reshape(tuple(output.shape))
+                for output, raw in zip(response.outputs, response.raw_output_contents, strict=True)
+            }
+        except ValueError as error:
+            raise Unavailable("the model server's answer is no tensor", reason="MODEL_SHAPE") from error
 
     def _ended(self, call: asyncio.Future[Any]) -> None:
         self._calls.discard(call)
@@ -94,6 +97,13 @@ class TritonClient:
             return (await self._stub.ModelConfig(request, timeout=timeout_s)).config
         except MeshError as error:
             raise _as_unavailable(error) from None
+
+
+def _types(datatype: str) -> Any:
+    found = triton_to_np_dtype(datatype)
+    if found is None:
+        raise ValueError(f"no array of datatype {datatype!r}")
+    return found
 
 
 def _datatype(array: NDArray[Any]) -> str:

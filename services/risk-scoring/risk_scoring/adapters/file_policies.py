@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import yaml
+from meshkit.audit.records import thresholds_sha256
 from meshkit.errors import FailedPrecondition, MeshError
 from meshkit.service import Service
 
@@ -45,12 +47,20 @@ class FilePolicies:
     """Keeps the snapshot in force. Rates are fixed for the life of a process: amounts of one transaction must not change between paths."""
 
     def __init__(
-        self, rules: Path, channels: Path, rates: Path, model: Thresholds, health: Service, shadow_rules: Path | None = None
+        self,
+        rules: Path,
+        channels: Path,
+        rates: Path,
+        model: Thresholds,
+        health: Service,
+        shadow_rules: Path | None = None,
+        card_sha256: bytes = b"",
     ) -> None:
         self._rules_path = rules
         self._shadow_path = shadow_rules
         self._channels_path = channels
         self._model = model
+        self._card_sha256 = card_sha256
         self._health = health
         self.rates = load_rates(rates)
         self._seen = self._stamps()
@@ -93,7 +103,9 @@ class FilePolicies:
 
     def _channels(self) -> ChannelPolicies:
         try:
-            return ChannelPolicies.from_document(yaml.safe_load(self._channels_path.read_text()), self._model)
+            content = self._channels_path.read_bytes()
+            digest = thresholds_sha256(sha256(content).digest(), self._card_sha256)
+            return ChannelPolicies.from_document(yaml.safe_load(content), self._model, digest)
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise FailedPrecondition(f"channel table {self._channels_path.name}: {error}", reason="CHANNELS_INVALID") from error
 

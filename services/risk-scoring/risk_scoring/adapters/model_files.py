@@ -1,10 +1,13 @@
-"""A model version as the recipe leaves it in the model repository: `<repository>/fraud/<version>/{model.onnx, model.txt, card.json}`."""
+"""A model version as the recipe leaves it in the model repository: `<repository>/fraud/<version>/{model.onnx, model.txt, card.json}`.
+
+Each file is read once: digests are of the bytes that are used. Version 1 is older than the digests on the card.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from meshkit.errors import FailedPrecondition
@@ -17,36 +20,41 @@ MODEL_NAME = "fraud"
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """One version. ``digest``: first 16 hex digits of the SHA-256 of model.onnx; thresholds as on the card."""
+    """One version: its graph, its trees, and the thresholds on its card. ``sha256`` and ``card_sha256``: 32 bytes, of graph and card."""
 
-    folder: Path
     version: str
-    digest: str
+    graph: bytes
+    sha256: bytes
+    card_sha256: bytes
     feature_schema_version: int
     thresholds: Thresholds
     paths: TreePaths
 
-    @property
-    def onnx(self) -> Path:
-        """The graph."""
-        return self.folder / "model.onnx"
-
 
 def load_model_files(repository: Path, version: str = "") -> ModelFiles:
-    """Return a version, the highest when none is named. Raises FailedPrecondition when it is not there or not whole."""
+    """Return a version, the highest when none is named.
+
+    Raises FailedPrecondition when it is not there or not whole (MODEL_MISSING), or is not what its card says (MODEL_CHANGED).
+    """
     base = repository / MODEL_NAME
     try:
         chosen = version or max((p.name for p in base.iterdir() if p.name.isdigit()), key=int)
-        folder = base / chosen
-        card = json.loads((folder / "card.json").read_text())
+        content = {name: (base / chosen / name).read_bytes() for name in ("model.onnx", "model.txt", "card.json")}
+        digests = {name: sha256(each) for name, each in content.items()}
+        card = json.loads(content["card.json"])
         levels = card["thresholds"]
-        return ModelFiles(
-            folder=folder,
+        files = ModelFiles(
             version=chosen,
-            digest=hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()[:16],
+            graph=content["model.onnx"],
+            sha256=digests["model.onnx"].digest(),
+            card_sha256=digests["card.json"].digest(),
             feature_schema_version=int(card["feature_schema_version"]),
             thresholds=Thresholds(float(levels["challenge"]), float(levels["review"]), float(levels["decline"])),
-            paths=TreePaths.parse((folder / "model.txt").read_text()),
+            paths=TreePaths.parse(content["model.txt"].decode()),
         )
-    except (OSError, ValueError, KeyError) as error:
+        stated = dict(card.get("sha256", {}))
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise FailedPrecondition(f"model repository {base} has no whole version {version!r}", reason="MODEL_MISSING") from error
+    if changed := [name for name, digest in stated.items() if name not in digests or digests[name].hexdigest() != digest]:
+        raise FailedPrecondition(f"version {chosen} in {base}: {changed[0]} is not what its card says", reason="MODEL_CHANGED")
+    return files

@@ -15,8 +15,8 @@ class OnnxModel:
 
     def __init__(self, files: ModelFiles) -> None:
         self.version = files.version
-        self.digest = files.digest
-        self._session = OnnxSession(files.onnx)
+        self.sha256 = files.sha256
+        self._session = OnnxSession(files.graph)
 
     async def score(self, vectors: NDArray[np.float32], timeout_s: float) -> NDArray[np.float64]:
         """Return probabilities (n,). Raises Unavailable when the runtime fails."""

@@ -40,14 +40,18 @@ class ChannelPolicy:
 
 @dataclass(frozen=True)
 class ChannelPolicies:
-    """All channels and the decline cap under one version. The arrays are indexed by channel number (row 0 is unused)."""
+    """All channels and the decline cap under one version. The arrays are indexed by channel number (row 0 is unused).
+
+    ``sha256``: of the table's file and the model's card, which has the thresholds of channels that state none.
+    """
 
     version: str
     cap: CapPolicy
     by_channel: Mapping[Channel, ChannelPolicy]
+    sha256: bytes = b""
 
     @classmethod
-    def from_document(cls, document: Any, model: Thresholds) -> Self:
+    def from_document(cls, document: Any, model: Thresholds, sha256: bytes = b"") -> Self:
         """Build from the parsed file; raises ValueError that names the channel and what is wrong.
 
         ``model``: the thresholds on the model's card, for channels that state none: scores of two model versions mean different things.
@@ -60,7 +64,7 @@ class ChannelPolicies:
         if not isinstance(channels, Mapping) or set(channels) != {channel.name.lower() for channel in Channel}:
             raise ValueError("the channel table must describe every channel and no other")
         policies = {channel: _policy(channel.name.lower(), channels[channel.name.lower()], model) for channel in Channel}
-        return cls(document["version"], _cap(document["decline_cap"]), policies)
+        return cls(document["version"], _cap(document["decline_cap"]), policies, sha256)
 
     @cached_property
     def modes(self) -> Int8:

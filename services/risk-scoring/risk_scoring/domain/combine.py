@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_scoring.domain.decision import Draft, Request, Versions
+from risk_scoring.domain.decision import Digests, Draft, Request, Versions
 from risk_scoring.domain.features import FEATURES, NAMES, SCHEMA_VERSION
 from risk_scoring.domain.outcome import ChannelMode, Outcome, act, cappable, recommend
 from risk_scoring.domain.request_columns import request_columns
@@ -24,12 +24,15 @@ _LEAST_CONTRIBUTION = 0.05  # log-odds below which a feature is no reason
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Probabilities (n,), NaN where no model answered; what was missing; and whose scores they are (empty without a model)."""
+    """Probabilities (n,), NaN where no model answered; what was missing; and whose scores they are (empty without a model).
+
+    ``model_sha256``: 32 bytes, of the graph.
+    """
 
     values: NDArray[np.float64]
     degradations: tuple[int, ...]
-    model_version: str
-    model_digest: str
+    model_version: str = ""
+    model_sha256: bytes = b""
 
 
 class Combiner:
@@ -71,7 +74,8 @@ class Combiner:
         acting = act(advice.outcome, mode, policies.defaults[channel])
         milder = cappable(acting, advice.hard, mode)
         reasons = self._reasons(vectors, scores, ruled, advice.outcome, blocked)
-        versions = Versions(SCHEMA_VERSION, snapshot.rules.version, scores.model_version, scores.model_digest, snapshot.rates.version)
+        digests = Digests(scores.model_sha256, snapshot.rules.sha256, policies.sha256)
+        versions = Versions(SCHEMA_VERSION, snapshot.rules.version, scores.model_version, snapshot.rates.version, digests)
         drafts: list[Draft] = []
         capped: list[Draft | None] = []
         finite = np.asarray(np.isfinite(vectors).all(axis=1))

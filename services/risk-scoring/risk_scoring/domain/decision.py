@@ -47,14 +47,28 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Digests:
+    """SHA-256 of what decided, 32 bytes each: the model's graph (empty without one), the rule set's file, ``ChannelPolicies.sha256``."""
+
+    model: bytes = b""
+    rules: bytes = b""
+    thresholds: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Versions:
     """What decided."""
 
     feature_schema: int
     rule_set: str
     model: str
-    model_digest: str
     rates: str
+    digests: Digests = Digests()
+
+    @property
+    def model_digest(self) -> str:
+        """The first 64 bits of the model's digest in hex: what a decision record has of it."""
+        return self.digests.model.hex()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,13 +97,16 @@ class RuleResult:
 
 
 class RuleSet:
-    """Compiled rules. ``version``: the declared one and the digest of the content. ``columns``: each needed column and its kind.
+    """Compiled rules. ``version``: the declared one and the first digits of ``sha256``. ``columns``: each needed column and its kind.
 
     ``ids``: rule ids in the order of the columns of ``RuleResult.hits``.
     """
 
-    def __init__(self, version: str, tables: list[tuple[DecisionTable, list[Rule]]], typologies: tuple[Typology, ...]) -> None:
+    def __init__(
+        self, version: str, sha256: bytes, tables: list[tuple[DecisionTable, list[Rule]]], typologies: tuple[Typology, ...]
+    ) -> None:
         self.version = version
+        self.sha256 = sha256
         self.rules: tuple[Rule, ...] = tuple(rule for _, rules in tables for rule in rules)
         self.ids: tuple[str, ...] = tuple(rule.id for rule in self.rules)
         self.typologies = typologies
@@ -142,8 +145,8 @@ class RuleSet:
                 seen.add(rule.id)
         if not seen:
             raise invalid("nodes", "there is no rule")
-        version = f"{model.version}+{hashlib.sha256(document).hexdigest()[:12]}"
-        return cls(version, tables, build_typologies(model.tables, seen))
+        digest = hashlib.sha256(document)
+        return cls(f"{model.version}+{digest.hexdigest()[:12]}", digest.digest(), tables, build_typologies(model.tables, seen))
 
     def evaluate(self, columns: Mapping[str, Array], n: int) -> RuleResult:
         """Evaluate ``n`` rows given as columns of shape (n,): float or integer numbers (NaN is missing), numpy texts, bools.

@@ -65,7 +65,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     audit = await service.add(aclosing(AuditEmitter(events, producer, signer, config.kafka.topic_prefix, service)))
     service.task(audit.run(), name="audit emission", endless=True)
     files = load_model_files(config.model_repository, config.model_version)
-    policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service, config.shadow_rules)
+    policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service, config.shadow_rules, files.card_sha256)
     triton = await service.add(TritonClient(config.triton.url))
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
     store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)

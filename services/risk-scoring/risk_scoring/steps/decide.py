@@ -7,6 +7,7 @@ observation and the decision with its first finalisation, so that a replay, the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from meshkit.clock import Clock
@@ -97,7 +98,7 @@ class Decider:
             return scores
         values = scores.values.copy()
         values[~current] = np.nan  # a vector of another schema is decided by rules alone (rule D5)
-        return Scores(values, scores.degradations, scores.model_version, scores.model_digest)
+        return replace(scores, values=values)
 
     @staticmethod
     def _current_schema(observed: Observed) -> NDArray[np.bool_]:

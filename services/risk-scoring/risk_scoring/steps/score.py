@@ -57,8 +57,8 @@ class Scorer:
                 continue
             if model is self._served:
                 self._health.recovered("triton")
-            return Scores(rounded_scores(values), degradations, model.version, model.digest)
+            return Scores(rounded_scores(values), degradations, model.version, model.sha256)
         return self._nobody(len(vectors), RULES_ONLY)
 
     def _nobody(self, n: int, degradation: int) -> Scores:
-        return Scores(np.full(n, np.nan), (degradation,), "", "")
+        return Scores(np.full(n, np.nan), (degradation,))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from fraud.model_card import as_markdown, build_card
 from fraud.protocol import Protocol
 from fraud.release import LIMIT_BYTES, check_free, next_version, write_version
 from fraud.train import fit
+from meshkit.errors import FailedPrecondition
 from risk_scoring.adapters.model_files import load_model_files
 from risk_scoring.domain.features import COUNT, NAMES, SCHEMA_VERSION
 
@@ -50,7 +52,7 @@ def _card(booster) -> dict[str, object]:
 def test_the_service_reads_what_the_recipe_writes(tmp_path: Path, booster) -> None:
     folder = write_version(tmp_path, "3", booster, to_onnx(booster), _card(booster))
     files = load_model_files(tmp_path)
-    assert (files.version, files.folder, files.feature_schema_version) == ("3", folder, SCHEMA_VERSION)
+    assert (files.version, files.graph, files.feature_schema_version) == ("3", (folder / "model.onnx").read_bytes(), SCHEMA_VERSION)
     assert (files.thresholds.challenge, files.thresholds.review, files.thresholds.decline) == (0.2, 0.4, 0.8)
     assert (tmp_path / "fraud" / "config.pbtxt").is_file()
     assert "TritonPythonModel" in (folder / "model.py").read_text()
@@ -98,14 +100,36 @@ def test_the_released_shim_and_configuration_are_the_recipes() -> None:
     recipe, released = ROOT / "models/recipes/fraud/triton", ROOT / "models/repository/fraud"
     assert (released / "config.pbtxt").read_bytes() == (recipe / "config.pbtxt").read_bytes()
     assert f"dims: [ -1, {COUNT} ]" in (recipe / "config.pbtxt").read_text()
-    newest = max((path for path in released.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
-    assert (newest / "model.py").read_bytes() == (recipe / "model.py").read_bytes()
+    for version in (path for path in released.iterdir() if path.name.isdigit()):
+        assert (version / "model.py").read_bytes() == (recipe / "model.py").read_bytes(), (
+            "the configuration names the outputs of all versions"
+        )
+
+
+def test_a_released_version_is_what_was_released() -> None:
+    """Its number and its digests stand in decisions and audit records: a change is a new version."""
+    folder = ROOT / "models/repository/fraud/1"
+    digests = {name: sha256((folder / name).read_bytes()).hexdigest() for name in ("model.onnx", "model.txt", "card.json")}
+    assert digests == {
+        "model.onnx": "34b4589f0a7cebb776613c30400b297789f06f6d391f0db29f8cc7daa6480585",
+        "model.txt": "bd3b166eb83331b2dc57ffc203a3a01421fe77be24f54488f59d960ccf1cd9bd",
+        "card.json": "0e483453874b3c5da499d104a27b08d5484e0a4b89a131fc928ae1dc4c7fb8c1",
+    }
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.txt"])
+def test_a_version_that_was_changed_after_its_release_is_refused(tmp_path: Path, booster, name: str) -> None:
+    folder = write_version(tmp_path, "3", booster, to_onnx(booster), _card(booster))
+    (folder / name).write_bytes((folder / name).read_bytes() + b"\n")
+    with pytest.raises(FailedPrecondition) as refused:
+        load_model_files(tmp_path)
+    assert refused.value.reason == "MODEL_CHANGED" and name in refused.value.message
 
 
 def test_the_released_model_is_small_and_of_the_current_schema() -> None:
     files = load_model_files(ROOT / "models/repository")
     assert files.feature_schema_version == SCHEMA_VERSION
-    assert files.onnx.stat().st_size < LIMIT_BYTES
+    assert len(files.graph) < LIMIT_BYTES
     assert 0 < files.thresholds.challenge < files.thresholds.review < files.thresholds.decline < 1
 
 

@@ -1,0 +1,56 @@
+"""`finmesh audit`: what a log says, read from its store. Offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from finmesh.audit.v1.audit_record_pb2 import AuditRecord
+from translog.entries import Kind, kind_of
+from translog.reader import LogReader
+from translog.sqlite import SqliteDatabase
+
+from finmesh_cli import show
+from finmesh_cli.evidence import Known, Used
+from finmesh_cli.failures import TamperError
+
+_PAGE = 10_000
+app = typer.Typer(no_args_is_help=True, help="Look into an audit log, offline.")
+
+
+@app.callback()
+def group() -> None:
+    """Look into an audit log, offline."""
+
+
+@app.command()
+def evidence(
+    database: Annotated[Path, typer.Argument(help="SQLite store of the log")],
+    known: Annotated[list[Path], typer.Argument(help="files that may decide, and folders of them: models, cards, rules, channel tables")],
+) -> None:
+    """Check that models, rules and thresholds of every decision are known files. Status 1 when one is not."""
+    files, used = Known.of(known), _used(database)
+    out, unknown = show.console(), 0
+    out.print(f"{used.records} records", markup=False)
+    for (kind, digest), count in sorted(used.counts.items()):
+        name = files.name(kind, digest) if digest else "none stated"
+        unknown += name is None
+        out.print(f"  {kind:<10} {digest[:16] or '-':<16}  {count:>9}  {name or 'UNKNOWN'}", style=None if name else "red", markup=False)
+    if unknown:
+        raise TamperError(f"{unknown} digests are of no known file")
+
+
+def _used(database: Path) -> Used:
+    store, used = SqliteDatabase.open_reader(database), Used()
+    try:
+        reader = LogReader(store)
+        reader.require()
+        size = reader.checkpoint_note()[0]
+        for start in range(0, size, _PAGE):
+            for body in reader.bodies(start, min(start + _PAGE, size)):
+                if kind_of(body) is Kind.RECORD:
+                    used.add(AuditRecord.FromString(body))
+    finally:
+        store.close()
+    return used

@@ -1,0 +1,122 @@
+"""`finmesh audit evidence`: what decided, beside files that somebody vouches for. And what other records say."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from finmesh.audit.v1.audit_record_pb2 import (
+    LIST_ACTION_SET,
+    VERSIONED_CHANNELS,
+    VERSIONED_POLICIES,
+    VERSIONED_RULES,
+    AuditRecord,
+    Change,
+    Denial,
+    ListEntryChange,
+    RefusedCalls,
+    VersionChange,
+)
+from finmesh_cli import show
+from finmesh_cli.__main__ import app
+from finmesh_cli.settings import Language
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from .conftest import AuditLog
+
+CHANNELS, CARD = b"version: '1'\n", b'{"thresholds": {}}'
+THRESHOLDS = sha256(sha256(CHANNELS).digest() + sha256(CARD).digest()).digest()
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Path:
+    """Released files, in folders with Chinese names and spaces."""
+    folder = tmp_path / "已发布 模型" / "fraud" / "1"
+    folder.mkdir(parents=True)
+    for name, content in {"model.onnx": b"graph", "rules.json": b"rules", "channels.yaml": CHANNELS, "card.json": CARD}.items():
+        (folder / name).write_bytes(content)
+    return tmp_path / "已发布 模型"
+
+
+def evidence(log: AuditLog, *known: Path) -> Result:
+    return CliRunner().invoke(app, ["audit", "evidence", str(log.path), *map(str, known)])
+
+
+def decided(number: int, **fields: object) -> AuditRecord:
+    """A record of a decision by the known files."""
+    by = {"model_sha256": sha256(b"graph").digest(), "rules_sha256": sha256(b"rules").digest(), "thresholds_sha256": THRESHOLDS}
+    return AuditRecord(audit_record_id=f"a-{number}", decision_id=f"d-{number}", tenant="bank-a", **(by | fields))  # type: ignore[arg-type]
+
+
+def test_what_is_known_decided(audit_log: AuditLog, known: Path) -> None:
+    audit_log.write(*(decided(number) for number in range(3)), decided(3, model_sha256=b""))
+    result = evidence(audit_log, known)
+    assert result.exit_code == 0, result.output
+    for name in ("model.onnx", "rules.json", "channels.yaml with ", "none stated"):
+        assert name in result.output
+    assert "UNKNOWN" not in result.output
+
+
+@pytest.mark.parametrize("field", ["model_sha256", "rules_sha256", "thresholds_sha256"])
+def test_one_decision_by_something_else_is_found(audit_log: AuditLog, known: Path, field: str) -> None:
+    audit_log.write(*(decided(number) for number in range(20)), decided(20, **{field: b"\x07" * 32}))
+    result = evidence(audit_log, known)
+    assert result.exit_code == 1
+    assert "UNKNOWN" in result.output
+    assert result.stderr == "finmesh: 1 digests are of no known file\n"
+
+
+def test_leaves_from_before_are_compared_by_what_they_have(audit_log: AuditLog, known: Path) -> None:
+    before = {"model_sha256": b"", "rules_sha256": b"", "thresholds_sha256": b""}
+    audit_log.write(decided(1, **before, model_digest=sha256(b"graph").hexdigest()[:16]))
+    assert evidence(audit_log, known).exit_code == 0
+    audit_log.write(decided(2, **before, model_digest="9f86d081884c7d65"))
+    assert evidence(audit_log, known).exit_code == 1
+
+
+@pytest.mark.parametrize(("of", "digest"), [(VERSIONED_RULES, sha256(b"rules").digest()), (VERSIONED_CHANNELS, THRESHOLDS)])
+def test_a_version_that_was_in_force_without_deciding_counts_too(audit_log: AuditLog, known: Path, of: int, digest: bytes) -> None:
+    def change(number: int, of: int, after: bytes) -> AuditRecord:
+        version = VersionChange(of=of, after_sha256=after)  # type: ignore[arg-type]
+        return AuditRecord(audit_record_id=f"c-{number}", tenant="finmesh", change=Change(version=version))
+
+    audit_log.write(change(1, of, digest), change(2, VERSIONED_POLICIES, b"\x01" * 32), change(3, of, b""))
+    assert evidence(audit_log, known).exit_code == 0
+    audit_log.write(change(4, of, b"\x02" * 32))
+    assert evidence(audit_log, known).exit_code == 1
+
+
+def test_files_that_are_not_there_are_a_wrong_use(audit_log: AuditLog, tmp_path: Path) -> None:
+    audit_log.write(decided(1))
+    result = evidence(audit_log, tmp_path / "不存在")
+    assert result.exit_code == 2
+    assert "不存在 cannot be read" in result.stderr
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_refused_calls_and_changes_are_told(language: Language) -> None:
+    out = Console(record=True, width=200)
+    refused = RefusedCalls(reason="POLICY_DENIED", method="ChangeListEntry", workload="client", count=12)
+    entry = ListEntryChange(list="LIST_KIND_BLOCK", entity="LISTED_ENTITY_ACCOUNT", entry_key=b"\x0a" * 16, action=LIST_ACTION_SET)
+    version = VersionChange(of=VERSIONED_RULES, before_sha256=b"\x01" * 32, after_sha256=b"\x02" * 32)
+    for record in (
+        AuditRecord(denial=Denial(refused=[refused]), lost_before=7, principal_key=b"\x0b" * 16),
+        AuditRecord(change=Change(list_entry=entry)),
+        AuditRecord(change=Change(version=version)),
+    ):
+        show.audited(out, record, language)
+    told = out.export_text()
+    for fact in (
+        "POLICY_DENIED ChangeListEntry client x12",
+        "7",
+        "0b" * 16,
+        "LIST_KIND_BLOCK",
+        "0a" * 16,
+        "LIST_ACTION_SET",
+        "01" * 32,
+        "02" * 32,
+    ):
+        assert fact in told
+    assert ("被拒调用" in told) == (language is Language.ZH)
