@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from generate.settings import configs, settings
 from google.protobuf.descriptor import ServiceDescriptor
 from localmesh import services
 from localmesh.places import Places
@@ -67,7 +68,7 @@ def test_processes_are_told_what_they_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("package", [service.package for service in services.load().services])
 def test_settings_say_what_they_mean(package: str) -> None:
-    for setting in environment_names(package).values():
+    for setting in (setting for config in configs(package) for setting in settings(config)):
         assert setting.description, f"{setting.variable} has no description"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from meshkit import known_settings
 from meshkit.errors import InvalidDocument
 from rich.console import Console
 
@@ -118,6 +119,8 @@ def certs() -> None:
 
 
 def _rows(places: Places, names: str) -> list[Row]:
+    for name, nearest in known_settings.unknown(os.environ, ()).items():
+        console.print(f"{name} is no setting" + (f"; is {nearest} meant?" if nearest else ""), style="yellow", markup=False)
     try:
         rows = table(places, Ports.from_environment(), External.from_environment())
         return only(rows, names.split(",")) if names else rows

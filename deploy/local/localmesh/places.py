@@ -25,6 +25,10 @@ class Places:
         return self.var / "certs"
 
     @property
+    def keys(self) -> Path:
+        return self.var / "keys"
+
+    @property
     def logs(self) -> Path:
         return self.var / "logs"
 

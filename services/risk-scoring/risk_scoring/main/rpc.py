@@ -14,7 +14,7 @@ from risk_scoring.adapters.kafka_decision_history import KafkaDecisionHistory
 from risk_scoring.adapters.kafka_outage_log import KafkaOutageLog
 from risk_scoring.adapters.kafka_publisher import KafkaPublisher
 from risk_scoring.adapters.lxml_pacs008 import parse_document
-from risk_scoring.config import RiskScoringConfig
+from risk_scoring.config import RpcConfig
 from risk_scoring.main.parts import STREAM_GROUP, assemble
 from risk_scoring.servicer import RiskScoringServicer
 from risk_scoring.steps.outage import Outage
@@ -31,7 +31,7 @@ _MAXIMUM_S = {f"/{_SERVICE}/ScorePacs008": 20.0, f"/{_SERVICE}/TestRules": 60.0}
 
 async def main() -> None:
     """Compose and run."""
-    config = load_config(RiskScoringConfig)
+    config = load_config(RpcConfig)
     async with Service(config, name="risk-scoring") as service:
         server = MeshServer(config.listen, config.tls, callers=config.callers, deadlines=Deadlines(maximum_s=_MAXIMUM_S))
         parts = await assemble(config, service, "rpc")
