@@ -95,4 +95,7 @@ class ServiceConfig(BaseSettings):
     )
     metrics_listen: str = Field(default="", description="host:port of the Prometheus endpoint; empty: none")
     shutdown_grace_s: Seconds = Field(default=5.0, description="how long running calls may finish after SIGTERM")
+    connection_age_s: Seconds = Field(
+        default=300.0, description="a connection lives this long, give or take a tenth; clients then find new instances and certificates"
+    )
     tls: TlsSettings = TlsSettings()

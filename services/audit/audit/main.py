@@ -70,7 +70,7 @@ async def serve(config: Config, service: Service, topic: Callable[..., OffsetsIn
     flush = Flush(settings.flush_records, settings.flush_bytes, settings.flush_delay_ms)
     consumer = topic(config.kafka, AUDIT_TOPIC, batches, service, flush)
     alarms.lag = consumer.lag
-    server = MeshServer(config.listen, config.tls, callers=config.callers)
+    server = MeshServer(config.listen, config.tls, callers=config.callers, connection_age_s=config.connection_age_s)
     rpc.add_AuditServiceServicer_to_server(AuditServicer(reader), server)  # type: ignore[arg-type]
     service.not_ready("log", "STARTING")
     service.watch("log", reader.checkpoint, interval_s=0.5, needed=True)
