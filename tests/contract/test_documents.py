@@ -17,6 +17,7 @@ ELSEWHERE = {
     "libs/translog/translog/entries.py": "bodies of leaves that the log wrote itself",
     "libs/translog/translog/fsck.py": "bodies of leaves that the log wrote itself",
     "cli/finmesh_cli/commands/status.py": "an answer of a service",
+    "deploy/local/localmesh/fetch/interpreter.py": "an answer of a Python, before anything is installed",
     "deploy/local/localmesh/mainjob/traces.py": "an answer of Zipkin",
 }
 
