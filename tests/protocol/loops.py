@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from meshkit.config import KafkaSettings
+from meshkit.config import KafkaSettings, KeySettings
+from meshkit.crypto.seal import Sealer
 from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.message import Message
 
 from tests.protocol.desks import Health
-from tests.protocol.mutants import TooSlowError
 
 INPUT = "finmesh.risk.v1.TransactionAuthorizationRequested"
 OUTPUT = "finmesh.risk.v1.TransactionDecided"
@@ -72,7 +72,7 @@ def settings(bootstrap: str, prefix: str, **changes: Any) -> KafkaSettings:
 @asynccontextmanager
 async def working(kafka: KafkaSettings, handler: Any, *, max_batch: int = 256, health: Any = None) -> AsyncIterator[ExactlyOnce]:
     """Run the loop beside the block; its failure is the block's."""
-    loop = ExactlyOnce(kafka, INPUT, GROUP, handler, health or Health(), max_batch)
+    loop = ExactlyOnce(kafka, INPUT, GROUP, handler, health or Health(), Sealer(KeySettings()), max_batch)
     task, block = asyncio.create_task(loop.run()), asyncio.current_task()
     assert block is not None
 
@@ -107,8 +107,8 @@ async def visible(kafka: KafkaSettings, topic: str = OUTPUT, partition: int = 0)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka.bootstrap_servers, isolation_level="read_committed", enable_auto_commit=False, fetch_max_wait_ms=20
     )
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([tp])
         await consumer.seek_to_beginning(tp)
         end, found = (await consumer.end_offsets([tp]))[tp], []
@@ -124,8 +124,8 @@ async def committed(kafka: KafkaSettings, partition: int = 0) -> int | None:
     """The group's offset."""
     tp = TopicPartition(kafka.topic_prefix + INPUT, partition)
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap_servers, group_id=kafka.topic_prefix + GROUP, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([tp])
         offset: int | None = await consumer.committed(tp)
         return offset
@@ -134,7 +134,7 @@ async def committed(kafka: KafkaSettings, partition: int = 0) -> int | None:
 
 
 async def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Wait until ``condition`` holds (it may be a coroutine function); TooSlowError when it does not come true."""
+    """Wait until ``condition`` holds (it may be a coroutine function); AssertionError when it does not come true."""
     try:
         async with asyncio.timeout(patience_s):
             while True:
@@ -145,7 +145,7 @@ async def until(condition: Callable[[], Any], what: str, patience_s: float = PAT
                     return
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise TooSlowError(f"{what} did not happen within {patience_s} s") from None
+        raise AssertionError(f"{what} did not happen within {patience_s} s") from None
 
 
 async def never(condition: Callable[[], Any], what: str, watch_s: float = 1.0) -> None:

@@ -8,9 +8,10 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from meshkit.errors import Unavailable
-from meshkit.events import exactly_once
+from meshkit.events import partition_worker
 from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.message import Message
+from meshkit.events.partition_worker import PartitionWorker
 from meshkit.events.transactional import send_all, start_transactional, transactional_id
 
 from tests.protocol.loops import AUDIT, GROUP, INPUT, OUTPUT, Echo, committed, send, settings, until, visible, working
@@ -22,12 +23,12 @@ pytestmark = pytest.mark.stack
 def unique_ids():
     """The mutant: every producer has an id of its own."""
     numbers = count()
-    return swapped(exactly_once, "transactional_id", lambda kafka, group, partition: f"{kafka.topic_prefix}{group}-{next(numbers)}")
+    return swapped(partition_worker, "transactional_id", lambda kafka, group, partition: f"{kafka.topic_prefix}{group}-{next(numbers)}")
 
 
 def goes_on():
     """The mutant: a worker whose CancelledError was lost does not notice."""
-    return swapped(exactly_once, "_end_if_cancelled", lambda: None)
+    return swapped(partition_worker, "_end_if_cancelled", lambda: None)
 
 
 async def gives_up(loop: ExactlyOnce, kafka) -> bool:
@@ -53,7 +54,7 @@ async def test_a_fenced_worker_ends_when_its_partition_goes(fresh) -> None:
         async with working(kafka, echo) as loop:
             await send(kafka, b"1")
             await asyncio.wait_for(reached.wait(), 20)
-            successor = await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0))
+            successor = await start_transactional(kafka, partition_worker.transactional_id(kafka, GROUP, 0))
             ended = await gives_up(loop, kafka)
             await successor.stop()
             assert ended
@@ -90,8 +91,8 @@ async def test_a_zombie_that_wakes_up_commits_nothing(fresh) -> None:
     async def check() -> None:
         kafka = await fresh()
         await send(kafka, b"1", b"2")
-        zombie = await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0))
-        successor = await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0))
+        zombie = await start_transactional(kafka, partition_worker.transactional_id(kafka, GROUP, 0))
+        successor = await start_transactional(kafka, partition_worker.transactional_id(kafka, GROUP, 0))
         try:
             await successor.begin_transaction()
             await send_all(successor, [Message(kafka.topic_prefix + OUTPUT, 0, b"k", b"answer", ())])
@@ -129,7 +130,7 @@ async def test_a_worker_that_was_fenced_answers_again_from_the_committed_offset(
         async def taken_over() -> None:
             nonlocal intruder
             if intruder is None:
-                intruder = await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0))
+                intruder = await start_transactional(kafka, partition_worker.transactional_id(kafka, GROUP, 0))
                 async with intruder.transaction():
                     await send_all(intruder, [Message(kafka.topic_prefix + OUTPUT, 0, b"k", b"1", ())])
                     await intruder.send_offsets_to_transaction({_input(kafka): 1}, kafka.topic_prefix + GROUP)
@@ -162,7 +163,7 @@ async def test_a_fence_and_a_neighbour_that_is_down_at_once(fresh) -> None:
 
         async def fenced() -> None:
             if not fences:
-                fences.append(await start_transactional(kafka, exactly_once.transactional_id(kafka, GROUP, 0)))
+                fences.append(await start_transactional(kafka, partition_worker.transactional_id(kafka, GROUP, 0)))
 
         async def down() -> None:
             if fences and len(echo.epochs) == 1:
@@ -181,15 +182,15 @@ async def test_a_fence_and_a_neighbour_that_is_down_at_once(fresh) -> None:
             for fence in fences:
                 await fence.stop()
 
-    async def hidden(self, tp, producer, records, likely) -> dict:
+    async def hidden(self, *given) -> tuple[dict, bool]:
         """The mutant: nobody asks what became of the offsets of a batch that has no answers."""
         try:
-            return await genuine(self, tp, producer, records, likely)
+            return await genuine(self, *given)
         except KafkaError as error:
-            raise exactly_once._NeighbourDownError("FEATURE_STORE_DOWN") from error
+            raise partition_worker._NeighbourDownError(error) from error
 
-    genuine = ExactlyOnce._transacted
-    await assert_fails_without("D11", check, swapped(ExactlyOnce, "_transacted", hidden))
+    genuine = PartitionWorker._transacted
+    await assert_fails_without("D11", check, swapped(PartitionWorker, "_transacted", hidden))
 
 
 async def _is(coroutine, value) -> bool:

@@ -1,9 +1,10 @@
 """D21. Batches adapt: large under backlog, small when the oldest record is young. Nobody waits for a batch to fill."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from meshkit.events.exactly_once import ExactlyOnce
+from meshkit.events.partition_worker import PartitionWorker
 from risk_scoring.steps.coalesce import Coalescer
 
 from tests.protocol.loops import Echo, send, until, working
@@ -27,11 +28,11 @@ async def test_the_stream_grows_under_backlog_and_shrinks_without(fresh) -> None
             assert len(echo.batches) == backlog + 3
 
     async def one_by_one(self, *given):
-        self._max_batch = 1
+        self._work = replace(self._work, max_batch=1)
         await genuine(self, *given)
 
-    genuine = ExactlyOnce._loop
-    await assert_fails_without("D21", check, swapped(ExactlyOnce, "_loop", one_by_one))
+    genuine = PartitionWorker._loop
+    await assert_fails_without("D21", check, swapped(PartitionWorker, "_loop", one_by_one))
 
 
 async def test_calls_share_a_batch_only_while_all_places_are_busy() -> None:

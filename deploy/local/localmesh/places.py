@@ -25,10 +25,6 @@ class Places:
         return self.var / "certs"
 
     @property
-    def keys(self) -> Path:
-        return self.var / "keys"
-
-    @property
     def logs(self) -> Path:
         return self.var / "logs"
 
@@ -38,8 +34,8 @@ class Places:
 
     @property
     def triton_python(self) -> Path:
-        """The environment that Triton's Python stub uses (numpy 1.26: under numpy 2 it returns empty outputs)."""
-        return self.root / ".venv-triton"
+        """`bin` folder of the environment Triton's Python stub uses (numpy 1.26: under numpy 2 it returns empty outputs)."""
+        return self.root / ".venv-triton" / "bin"
 
     @staticmethod
     def default() -> "Places":

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from aiokafka import ConsumerRecord
 from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.events.offsets_in_db import Loss, Position
+from meshkit.events.poison import NO_POISON, Poison, place_of
 from meshkit.telemetry import context as trace
 from meshkit.telemetry import names, spans
 from translog.entries import NextOffset
@@ -27,11 +28,19 @@ class AuditBatches:
         offsets = await self._on_audit_batch.offsets(topic)
         return {offset.partition: Position(offset.partition, offset.topic_id, offset.offset) for offset in offsets.values()}
 
-    async def store(self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position]) -> None:
+    def read(self, record: ConsumerRecord) -> bool:
+        """Say whether a record is what it claims to be; raises what our code raises on it."""
+        return self._on_audit_batch.read(Message(self._topic, record.partition, "", record.offset, record.value or b""))
+
+    async def store(
+        self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position], poison: Poison = NO_POISON
+    ) -> None:
         """Log them; a span below each request that the sender recorded."""
         start_ns = time.time_ns()
         incarnations = {position.partition: position.incarnation for position in positions}
-        messages = [Message(self._topic, r.partition, incarnations[r.partition], r.offset, r.value or b"") for r in records]
+        messages = [
+            Message(self._topic, r.partition, incarnations[r.partition], r.offset, r.value or b"", place_of(r) in poison) for r in records
+        ]
         offsets = [NextOffset(self._topic, p.partition, p.incarnation, p.next_offset) for p in positions]
         await self._on_audit_batch.store(messages, [self._lost(loss) for loss in losses], offsets)
         self._spans(records, start_ns)

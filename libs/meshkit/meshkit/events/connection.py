@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from meshkit.config import KafkaSettings
+from meshkit.events import header_keys
 
 log = logging.getLogger(__name__)
 _STOP_S = 3.0
@@ -24,6 +25,7 @@ class Client(Protocol):
 
 def connection(kafka: KafkaSettings) -> dict[str, Any]:
     """Return the keyword arguments that all aiokafka clients share. Raises OSError when the authority's file can't be read."""
+    header_keys.install()
     options: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap_servers, "security_protocol": kafka.security_protocol}
     if kafka.security_protocol.endswith("SSL"):
         options["ssl_context"] = ssl.create_default_context(cafile=str(kafka.authority) if kafka.authority else None)

@@ -22,6 +22,8 @@ from aiokafka.errors import KafkaError
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
 from meshkit.events.connection import connection, stopped
+from meshkit.events.health import Health, reason_of
+from meshkit.events.poison import INTERNAL_ERROR, NO_POISON, AllFailedError, Isolation, Place, Poison, place_of, waits
 from meshkit.events.topic_ids import TopicIdentity, TopicIds
 
 log = logging.getLogger(__name__)
@@ -68,26 +70,18 @@ class Flush:
 
 
 class Sink(Protocol):
-    """The database. Both methods raise Unavailable when it cannot be reached: they are called again."""
+    """The database. ``positions`` and ``store`` raise Unavailable when it cannot be reached: they are called again."""
 
     async def positions(self, topic: str) -> Mapping[int, Position]:
         """Return where each known partition goes on; called at the start and after every failure."""
         ...
 
-    async def store(self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position]) -> None:
-        """Store records, losses and positions in one transaction."""
+    async def store(self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position], poison: Poison) -> None:
+        """Store records, losses and positions in one transaction. Of ``poison`` only what it was is kept, sealed, with INTERNAL_ERROR."""
         ...
 
-
-class Health(Protocol):
-    """Where it is reported that the topic can't be read, and that it can again."""
-
-    def degraded(self, component: str, reason: str) -> None:
-        """Say that a component is missing."""
-        ...
-
-    def recovered(self, component: str) -> None:
-        """Say that it is back."""
+    def read(self, record: ConsumerRecord) -> bool:
+        """Read one record as ``store`` does, and store nothing. Returns False when it is refused; raises what our code raises on it."""
         ...
 
 
@@ -131,6 +125,7 @@ class OffsetsInDb:
         self.topic = kafka.topic_prefix + topic
         self._sink = sink
         self._health = health
+        self._isolation = Isolation(self.topic, health)
         self._flush = flush or Flush()
         self._incarnations: dict[int, str] = {}
         self._stored: dict[int, int] = {}
@@ -165,7 +160,7 @@ class OffsetsInDb:
                     await self._read(consumer, topics, identity)
             except (KafkaError, Unavailable) as error:
                 log.warning("reading starts again from stored offsets: %s", type(error).__name__)
-                self._health.degraded(_COMPONENT, getattr(error, "reason", None) or type(error).__name__)
+                self._health.degraded(_COMPONENT, reason_of(error))
                 await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
                 attempt += 1
 
@@ -207,7 +202,7 @@ class OffsetsInDb:
             identity, known, {tp.partition: offset for tp, offset in begin.items()}, {tp.partition: offset for tp, offset in end.items()}
         )
         if losses or any(position != known.get(position.partition) for position in positions):
-            await self._sink.store((), losses, positions)
+            await self._sink.store((), losses, positions, NO_POISON)
         for position in positions:
             consumer.seek(TopicPartition(self.topic, position.partition), position.next_offset)
         self._incarnations = {position.partition: position.incarnation for position in positions}
@@ -222,8 +217,39 @@ class OffsetsInDb:
                 return
             if records:
                 positions = self._after(records)
-                await self._sink.store(records, (), positions)
+                await self._stored_in_the_end(records, positions)
                 self._stored.update({position.partition: position.next_offset for position in positions})
+
+    async def _stored_in_the_end(self, records: Sequence[ConsumerRecord], positions: Sequence[Position]) -> None:
+        """Store a batch; what our code fails on as what it was (`poison`). Raises Unavailable, and the sink's errors."""
+        poison = NO_POISON
+        try:
+            await self._sink.store(records, (), positions, poison)
+        except Exception as error:
+            if waits(error):
+                raise
+            poison = self._poison(records)
+            if not poison:
+                raise  # no record is at fault
+            await self._sink.positions(self.topic)
+            await self._sink.store(records, (), positions, poison)
+        self._isolation.stored(poison, len(poison) < len(records))
+
+    def _poison(self, records: Sequence[ConsumerRecord]) -> Poison:
+        """Return which records can't be read. Raises Unavailable when that is no record's fault: what comes behind them will tell."""
+        found: dict[Place, Exception] = {}
+        answered = False
+        for record in records:
+            try:
+                answered |= self._sink.read(record)
+            except Exception as error:
+                found[place_of(record)] = error
+        try:
+            self._isolation.check(found, answered)
+        except AllFailedError as failed:
+            log.error("%s stands: %s", self.topic, failed)
+            raise Unavailable("nothing can be read", reason=INTERNAL_ERROR) from failed
+        return found
 
     def _after(self, records: Sequence[ConsumerRecord]) -> list[Position]:
         last = {record.partition: record.offset + 1 for record in records}

@@ -13,13 +13,14 @@ class UnusableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. ``incarnation`` tells the topic from an earlier one of the same name."""
+    """One message. ``incarnation`` tells the topic from an earlier one of the same name; ``poison``: our code failed on it before."""
 
     topic: str
     partition: int
     incarnation: str
     offset: int
     value: bytes
+    poison: bool = False
 
 
 @dataclass(frozen=True, slots=True)

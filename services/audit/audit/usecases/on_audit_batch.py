@@ -44,7 +44,14 @@ class OnAuditBatch:
         self._producers |= sequences.moved
         self._report(committed.outcomes, committed.checkpoint.size)
 
+    def read(self, message: Message) -> bool:
+        """Say whether a message is what it claims to be; raises what our code raises on it."""
+        return not any(isinstance(entry, Poison) for entry in self._entries(message, Sequences(self._producers)))
+
     def _entries(self, message: Message, sequences: Sequences) -> Iterator[Entry]:
+        if message.poison:
+            yield Poison(message.value, "INTERNAL_ERROR", _source(message))
+            return
         try:
             envelope = self._codec.envelope(message.value)
         except UnusableError as error:

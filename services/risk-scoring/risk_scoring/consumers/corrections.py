@@ -14,6 +14,7 @@ from meshkit.clock import Clock
 from meshkit.errors import InvalidArgument, MeshError
 from meshkit.events.dead_letter import DeadLetterWriter
 from meshkit.events.offsets_in_db import Loss, Position
+from meshkit.events.poison import NO_POISON, Poison, internal_error, place_of
 
 from risk_scoring import translate
 from risk_scoring.domain.horizon import FUTURE_S
@@ -51,7 +52,17 @@ class Corrections:
                 found[int(partition)] = Position(int(partition), incarnation, int(offset))
         return found
 
-    async def store(self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position]) -> None:
+    def read(self, record: ConsumerRecord) -> bool:
+        """Say whether a record can be applied; raises what our code raises on it."""
+        try:
+            self._change(record)
+        except MeshError:
+            return False
+        return True
+
+    async def store(
+        self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position], poison: Poison = NO_POISON
+    ) -> None:
         """Apply the records of each partition together with its new position. Raises Unavailable."""
         del losses  # features lack what retention took; the audit log is what proves gaps
         for position in positions:
@@ -62,6 +73,8 @@ class Corrections:
                     continue
                 topic = record.topic
                 try:
+                    if place_of(record) in poison:
+                        raise internal_error(poison[place_of(record)])
                     change = self._change(record)
                 except MeshError as error:
                     await self._dead_letters.write(record, error)

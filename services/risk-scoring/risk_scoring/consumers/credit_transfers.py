@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from aiokafka import ConsumerRecord
 from meshkit.config import KafkaSettings
 from meshkit.crypto.seal import Sealer
-from meshkit.errors import InvalidArgument, MeshError
+from meshkit.errors import FieldViolation, InvalidArgument, MeshError
 from meshkit.events.dead_letter import rejected
 from meshkit.events.message import Message, cloud_event
 from meshkit.events.replay import TopicReader
@@ -64,18 +64,39 @@ class CreditTransferStream:
         return messages
 
     def _transactions(self, record: ConsumerRecord) -> list[Message]:
-        tenant = checked_tenant(dict(record.headers).get(TENANT_HEADER, b"").decode("utf-8", "replace"), TENANT_HEADER)
+        tenant = _tenant(record)
         context = from_headers(record.headers) or spans.root()
         messages: list[Message] = []
-        for transfer in self._parse(tenant, record.value or b""):
+        wrong: list[tuple[int, InvalidArgument]] = []
+        for index, transfer in enumerate(self._parse(tenant, record.value or b"")):
             try:
                 transaction = transfer.transaction()
             except InvalidArgument as error:  # this transfer alone; the others go on
-                messages.append(rejected(self._sealer, record, error))
+                wrong.append((index, error))
                 continue
             place = f"{record.topic}/{record.partition}/{record.offset}/{len(messages)}"
             headers = cloud_event(place, TRANSACTION_TOPIC, "/finmesh/risk-scoring/pacs.008", time.time(), context.child().header())
             payload = translate.transaction_message(transaction).SerializeToString()
             target = account_partition(transaction.account_id, self._partitions)
             messages.append(Message(self._topic, target, transaction.account_id.encode(), payload, headers))
+        if wrong:
+            messages.append(rejected(self._sealer, record, _together(wrong)))
         return messages
+
+
+def _tenant(record: ConsumerRecord) -> str:
+    """Return the one tenant that a record names. Raises InvalidArgument."""
+    named = {value or b"" for key, value in record.headers if key == TENANT_HEADER} or {b""}
+    if len(named) > 1:
+        raise InvalidArgument("the record names more than one tenant", reason="TENANT_INVALID")
+    return checked_tenant(named.pop().decode("utf-8", "replace"), TENANT_HEADER)
+
+
+def _together(wrong: Sequence[tuple[int, InvalidArgument]]) -> InvalidArgument:
+    """Return one error for all transfers that are wrong: their dead letters would hold the whole document each."""
+    violations = tuple(
+        FieldViolation(f"transfer {index} {each.field}", each.description)
+        for index, error in wrong
+        for each in error.violations or (FieldViolation("", error.message),)
+    )
+    return InvalidArgument("transfers are invalid", reason=wrong[0][1].reason, violations=violations)

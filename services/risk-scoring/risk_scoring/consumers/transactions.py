@@ -97,10 +97,9 @@ class TransactionStream:
             decided.append((verdict, own))
             messages.append(decision_message(self._topics.decisions, partition, verdict, own))
         recorded = [own for _, own in decided if own.sampled]
-        messages += self._audit[partition].of([verdict.audit for verdict, _ in decided if verdict.audit], recorded)
         telemetry.write_spans(partition, contexts, decided, timeline)
         self._metrics.batch(partition, decided, [record for record, _ in contexts], len(records) - len(decided), time.time())
-        return messages
+        return messages + self._audit[partition].of([verdict.audit for verdict, _ in decided if verdict.audit], recorded)
 
     async def confirm(self, partition: int) -> None:
         """Make sure that the store still knows what is about to be committed. Raises StoreForgotten."""

@@ -6,8 +6,7 @@ import asyncio
 from contextlib import aclosing
 
 from meshkit.audit.messages import AUDIT_TOPIC
-from meshkit.crypto.derive import SEAL
-from meshkit.crypto.seal import Sealer, SealKey
+from meshkit.crypto.seal import Sealer
 from meshkit.events.dead_letter import DeadLetterWriter
 from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.offsets_in_db import OffsetsInDb
@@ -15,7 +14,7 @@ from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config, run
 
 from risk_scoring.adapters.lxml_pacs008 import parse_document
-from risk_scoring.config import StreamConfig
+from risk_scoring.config import RiskScoringConfig
 from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC, Corrections
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC, StreamTopics, TransactionStream
@@ -27,12 +26,11 @@ from risk_scoring.usecases.on_transaction_authorization_requested import OnTrans
 
 async def main() -> None:
     """Compose and run."""
-    config = load_config(StreamConfig)
+    config = load_config(RiskScoringConfig)
     async with Service(config, name="risk-scoring") as service:
-        server = MeshServer(config.listen, config.tls, callers=config.callers, connection_age_s=config.connection_age_s)
+        server = MeshServer(config.listen, config.tls, callers=config.callers)
         parts = await assemble(config, service, "stream")
-        kafka = config.kafka
-        sealer = Sealer(service.ring(config.keys.seal, SEAL, SealKey, config.keys.reload_s))
+        sealer, kafka = Sealer(config.keys), config.kafka
         topics = StreamTopics(*(kafka.topic_prefix + topic for topic in (TRANSACTION_TOPIC, DECISION_TOPIC, AUDIT_TOPIC)))
         usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer, parts.store)
         transactions = TransactionStream(usecase, parts.identifier, topics, parts.signer, sealer, parts.clock, config.dedupe_horizon_s)
@@ -44,8 +42,8 @@ async def main() -> None:
             await until_restored(parts.link, parts.restorer, service)
             linger_s = config.stream_linger_ms / 1000
             await asyncio.gather(
-                ExactlyOnce(kafka, TRANSACTION_TOPIC, STREAM_GROUP, transactions, service, config.stream_max_batch, linger_s).run(),
-                ExactlyOnce(kafka, PACS008_TOPIC, "risk-scoring-pacs008", transfers, service).run(),
+                ExactlyOnce(kafka, TRANSACTION_TOPIC, STREAM_GROUP, transactions, service, sealer, config.stream_max_batch, linger_s).run(),
+                ExactlyOnce(kafka, PACS008_TOPIC, "risk-scoring-pacs008", transfers, service, sealer).run(),
                 OffsetsInDb(kafka, LABEL_TOPIC, corrections, service).run(service.stopping),
                 OffsetsInDb(kafka, LIFECYCLE_TOPIC, corrections, service).run(service.stopping),
             )

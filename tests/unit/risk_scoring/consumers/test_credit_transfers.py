@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from meshkit.config import KafkaSettings
-from meshkit.testing.keys import payload_sealer
+from meshkit.config import KafkaSettings, KeySettings
+from meshkit.crypto.seal import Sealer
 from risk_scoring.adapters.lxml_pacs008 import parse_document
 from risk_scoring.consumers import credit_transfers
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
@@ -30,7 +30,7 @@ async def stream(monkeypatch: pytest.MonkeyPatch) -> CreditTransferStream:
         return None
 
     monkeypatch.setattr(credit_transfers, "TopicReader", lambda *_: SimpleNamespace(partitions=four, close=close))
-    made = CreditTransferStream(KafkaSettings(), parse_document, payload_sealer())
+    made = CreditTransferStream(KafkaSettings(), parse_document, Sealer(KeySettings()))
     await made.assigned(0, 1)
     return made
 
@@ -62,6 +62,7 @@ async def test_a_transfer_with_two_amounts_is_a_dead_letter_alone(stream: Credit
     [
         (("ce_type", b"x"), b"TENANT_MISSING"),
         (("ce_tenant", b""), b"TENANT_MISSING"),
+        (("ce_tenant", None), b"TENANT_MISSING"),
         (("ce_tenant", "甲银行".encode()), b"TENANT_INVALID"),
         (("ce_tenant", b"bank-a\n"), b"TENANT_INVALID"),
         (("ce_tenant", b"\xff\xfe"), b"TENANT_INVALID"),
@@ -71,3 +72,17 @@ async def test_a_record_of_no_tenant_is_a_dead_letter(stream: CreditTransferStre
     letter, after = await stream.handle(0, [record(0, one(TRANSFER), header), record(1, one(TRANSFER))])
     assert (letter.topic, dict(letter.headers)["reason"]) == (f"{PACS008_TOPIC}.dead-letter", reason)
     assert after.topic == TRANSACTION_TOPIC
+
+
+@pytest.mark.parametrize(("second", "topic"), [(b"bank-a", TRANSACTION_TOPIC), (b"bank-b", f"{PACS008_TOPIC}.dead-letter")])
+async def test_a_record_names_one_tenant(stream: CreditTransferStream, second: bytes, topic: str) -> None:
+    (message,) = await stream.handle(0, [record(0, one(TRANSFER), ("ce_tenant", b"bank-a"), ("ce_tenant", second))])
+    assert message.topic == topic
+
+
+async def test_a_document_with_many_wrong_transfers_is_one_dead_letter(stream: CreditTransferStream) -> None:
+    """One for each would hold the whole document each: 2,000 times half a megabyte."""
+    wrong = TRANSFER.replace("12.50", "0.00")
+    good, letter = await stream.handle(0, [record(0, one(*[wrong] * 100, TRANSFER, wrong))])
+    assert good.topic == TRANSACTION_TOPIC
+    assert dict(letter.headers)["detail"].startswith(b"transfer 0 amount.amount_minor: must be")
