@@ -12,6 +12,7 @@ OWN    := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml service
 LOCKED := $(notdir $(wildcard services/*)) local cli
 LOCKS  := $(LOCKED:%=requirements/%.txt)
 STACK  := .stack/.fetched
+FOR_TRITON = PYTHONPATH=deploy/local "$(PYTHON)" -m localmesh.fetch.interpreter
 RATE   ?= 300
 SECONDS ?= 60
 LOCK   := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-config --quiet --custom-compile-command 'make locks' \
@@ -61,7 +62,7 @@ certs: setup ## make or renew the development certificates and token
 lint: dev ## ruff and buf (import contracts are tests)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/buf lint
+	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/buf lint
 
 .PHONY: types
 types: dev ## mypy --strict
@@ -69,7 +70,7 @@ types: dev ## mypy --strict
 
 .PHONY: proto
 proto: dev ## generate libs/contracts/gen from proto/
-	@PATH="$(CURDIR)/$(BIN):$$PATH" proto/generate
+	@PATH="$$PWD/$(BIN):$$PATH" proto/generate
 
 .PHONY: docs
 docs: dev ## generate docs/configuration.md and docs/asyncapi.yaml
@@ -134,8 +135,9 @@ locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fi
 	@$(BIN)/uv pip compile $(LOCK) --no-deps requirements/stack.in -o requirements/stack.txt
 
 $(VENV)/.uv: requirements/bootstrap.txt
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv does not work (Debian: apt install python3-venv)"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
+	@$(FOR_TRITON) > /dev/null
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { echo "python3 -m venv does not work (Debian: apt install python3-venv)"; exit 1; }
 	@echo "setup: uv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@touch $@
@@ -155,11 +157,12 @@ $(VENV)/.dev: $(VENV)/.own requirements/dev.txt
 	@$(PIP) --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.venv-triton/.installed: $(VENV)/.uv requirements/triton.txt libs/engine/pyproject.toml
+# libs/engine as a link: Triton's Python takes the paths in .pth files for ASCII, whatever the locale.
+.venv-triton/.installed: $(VENV)/.uv requirements/triton.txt deploy/local/localmesh/fetch/interpreter.py
 	@echo "setup: Python for Triton"
-	@test -x .venv-triton/bin/python || $(PYTHON) -m venv --without-pip .venv-triton
+	@test -x .venv-triton/bin/python || { python=$$($(FOR_TRITON)) && "$$python" -m venv --without-pip .venv-triton; }
 	@$(PIP) --python .venv-triton/bin/python --require-hashes -r requirements/triton.txt
-	@$(PIP) --python .venv-triton/bin/python --no-deps --no-build-isolation -e libs/engine
+	@for site in .venv-triton/lib/python*/site-packages; do ln -sfn ../../../../libs/engine/engine $$site/engine; done
 	@touch $@
 
 $(STACK): $(VENV)/.uv requirements/stack.txt $(wildcard deploy/local/localmesh/fetch/*.py)

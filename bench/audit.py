@@ -16,9 +16,11 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 from audit.translate import ProtobufBatchCodec
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
-from meshkit.audit.batch import BatchSigner, BatchWriter
+from localmesh.keys import path_of
+from meshkit.audit.batch import BatchSigner, BatchWriter, SigningKey
 from meshkit.clock import SystemClock
-from meshkit.config import KeySettings
+from meshkit.crypto.derive import signing
+from meshkit.crypto.ring import Ring, read_ring
 from meshkit.events.connection import connection
 from simbank.tokens import mix64
 from translog.fsck import fsck
@@ -104,8 +106,9 @@ def record(number: int) -> bytes:
 
 
 async def _fill(at: Site, bodies: Sequence[bytes]) -> None:
-    signer = BatchSigner(KeySettings())
-    writers = [BatchWriter(f"bench/{partition}", 1, signer) for partition in range(2)]
+    purpose = signing("risk-scoring")
+    signer = BatchSigner(Ring(read_ring(path_of(at.places.keys, purpose), purpose), SigningKey))
+    writers = [BatchWriter(f"risk-scoring/stream/bench-{partition}", 1, signer) for partition in range(2)]
     producer = AIOKafkaProducer(**connection(at.kafka), acks="all", enable_idempotence=True, max_request_size=4_000_000)
     await producer.start()
     try:

@@ -20,7 +20,7 @@ from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
 from meshkit.events.message import Message
 from meshkit.events.replay import TopicReader
-from risk_scoring.config import RiskScoringConfig
+from risk_scoring.config import StreamConfig
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
 from risk_scoring.main.parts import STREAM_GROUP
 from risk_scoring.translate.messages import DECISION_TOPIC
@@ -190,7 +190,7 @@ class _Run:
         def settings(name: str) -> bare.Settings:
             return bare.Settings(
                 self._at.kafka.bootstrap_servers, f"bench-{name}", TRANSACTION_TOPIC, topics["decisions"], topics["audit"], partitions,
-                int(RiskScoringConfig.model_fields["stream_max_batch"].default), max(self._plan.seconds / 3, 1.0), records,
+                int(StreamConfig.model_fields["stream_max_batch"].default), max(self._plan.seconds / 3, 1.0), records,
                 [bare.sample(message) for message in decisions],
             )  # fmt: skip
 

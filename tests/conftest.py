@@ -11,8 +11,8 @@ from tests.stack import PrivateRedis, Stack
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Kafka, Triton, Zipkin of this run, each started on first use."""
-    stack = Stack(tmp_path_factory.mktemp("stack"))
+    """Kafka, Triton, Zipkin of this run, each started on first use, in a folder as people have them."""
+    stack = Stack(tmp_path_factory.mktemp("stack") / "我的 文件")
     yield stack
     stack.close()
 

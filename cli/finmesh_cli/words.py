@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from finmesh.risk.v1 import decision_pb2, transaction_pb2
+from meshkit.strict_json import parse_json
 
 from finmesh_cli.settings import Language
 
@@ -98,7 +98,7 @@ _CHINESE = {
 
 @cache
 def _reasons() -> dict[str, dict[str, str]]:
-    texts: dict[str, dict[str, str]] = json.loads((files("finmesh_cli") / "reasons.json").read_text(encoding="utf-8"))
+    texts: dict[str, dict[str, str]] = parse_json((files("finmesh_cli") / "reasons.json").read_bytes())
     return texts
 
 

@@ -1,6 +1,7 @@
 """`python docs/generate` writes every generated page; with `--check` it writes nothing and fails when one is stale.
 
-Among them one file of the command line: the texts of the reason codes, which belong to risk-scoring and which it may not import.
+Among them two files that code reads because it may not import where their content belongs: the texts of risk-scoring's reason codes, for
+the command line, and the names of every service's settings, for the kit and the launcher.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ DOCS = Path(__file__).resolve().parents[1]
 
 def main(arguments: list[str]) -> int:
     """Exit status 1 when --check found a page that differs from what the code says."""
-    from generate import asyncapi, configuration, reasons
+    from generate import asyncapi, configuration, known_settings, reasons
 
     pages = {
         DOCS / "configuration.md": configuration.page(),
         DOCS / "asyncapi.yaml": asyncapi.page(),
         DOCS.parent / "cli/finmesh_cli/reasons.json": reasons.page(),
+        DOCS.parent / "libs/meshkit/meshkit/known_settings.json": known_settings.page(),
     }
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:

@@ -24,7 +24,9 @@ def page() -> str:
     parts = [HEAD, "## Every process\n", table(shared)]
     for package in SERVICES:
         for config in configs(package):
-            own = [setting for setting in settings(config) if setting not in shared]
+            base = config.__mro__[1]
+            inherited = shared + (settings(base) if issubclass(base, ServiceConfig) else [])
+            own = [setting for setting in settings(config) if setting not in inherited]
             title = package.replace("_", "-")
             parts += [f"\n## {title}\n" if len(configs(package)) == 1 else f"\n## {title}: {config.__name__}\n"]
             words = " ".join((config.__doc__ or "").split())

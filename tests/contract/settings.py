@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from generate.settings import Setting, configs, settings
+from meshkit.config import ServiceConfig
+
+
+def process_config(module: str) -> type[ServiceConfig]:
+    """Return the settings class of the process that ``python -m module`` starts."""
+    package, _, process = module.partition(".")
+    found = configs(package)
+    named = [each for each in found if each.__name__ == f"{process.rpartition('.')[2].title()}Config"]
+    (only,) = named or found
+    return only
 
 
 def environment_names(module: str) -> dict[str, Setting]:
-    """Return the settings of the service that ``python -m module`` starts, by environment variable."""
-    return {setting.variable: setting for config in configs(module.partition(".")[0]) for setting in settings(config)}
+    """Return the settings of that process by environment variable."""
+    return {setting.variable: setting for setting in settings(process_config(module))}

@@ -9,9 +9,13 @@ import finmesh.audit.v1.audit_service_pb2
 import finmesh.risk.v1.risk_scoring_service_pb2  # noqa: F401  registers the owners' services
 import pytest
 from gateway.domain.route import Route
+from gateway.main import deadlines as gateway_deadlines
 from gateway.routes import ROUTES
 from gateway.translate import SERVICE
 from google.protobuf import descriptor_pool
+from meshkit.rpc.deadline import Deadlines
+from meshkit.rpc.server import MeshServer
+from risk_scoring.main import rpc as risk_rpc
 
 POLICIES = Path(str(files("gateway") / "policies"))
 METHODS = sorted(SERVICE.methods_by_name)
@@ -64,3 +68,13 @@ def test_bounds_are_sane(route: Route) -> None:
     assert 0 < route.maximum_s <= 60
     assert 0 < route.request_bytes <= 2 * 1024 * 1024
     assert 1 <= route.grade <= 3
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.method)
+async def test_a_connection_that_ages_lets_the_longest_call_end(route: Route) -> None:
+    """At the gateway and at the owner, whose deadline for the method is not the shorter one."""
+    of_owner = risk_rpc.DEADLINES if route.upstream == "risk-scoring" else Deadlines()
+    assert of_owner.effective_s(route.upstream_path, None) >= route.maximum_s
+    for deadlines in (of_owner, gateway_deadlines(ROUTES)):
+        options = dict(MeshServer("127.0.0.1:0", deadlines=deadlines).options)
+        assert options["grpc.max_connection_age_grace_ms"] > route.maximum_s * 1000

@@ -173,8 +173,9 @@ def test_references_lead_somewhere(overlay: str) -> None:
                 target = entry.get("valueFrom", {}).get(source, {}).get("name")
                 assert target is None or (kind, target) in made or target in brought, f"{name(resource)}: {entry['name']} from {target}"
         for volume in pod(resource)["spec"].get("volumes", []):
-            target = volume.get("secret", {}).get("secretName") or volume.get("configMap", {}).get("name")
-            assert target is None or target in {known for _, known in made} | brought, f"{name(resource)}: volume {target}"
+            targets = {volume.get("secret", {}).get("secretName"), volume.get("configMap", {}).get("name")}
+            targets |= {source["secret"]["name"] for source in volume.get("projected", {}).get("sources", [])}
+            assert targets - {None} <= {known for _, known in made} | brought, f"{name(resource)}: volume {targets}"
 
 
 def test_nothing_talks_unless_an_arrow_allows_it(overlay: str) -> None:

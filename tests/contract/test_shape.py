@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from generate.settings import configs, settings
 from google.protobuf.descriptor import ServiceDescriptor
 from localmesh import services
 from localmesh.places import Places
@@ -67,7 +68,7 @@ def test_processes_are_told_what_they_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("package", [service.package for service in services.load().services])
 def test_settings_say_what_they_mean(package: str) -> None:
-    for setting in environment_names(package).values():
+    for setting in (setting for config in configs(package) for setting in settings(config)):
         assert setting.description, f"{setting.variable} has no description"
 
 
@@ -86,7 +87,7 @@ def test_decisions_are_listed() -> None:
     files = {path.name for path in (ROOT / "docs/adr").glob("[0-9]*.md")}
     listed = set(re.findall(r"\]\(([0-9][^)]+\.md)\)", (ROOT / "docs/adr/README.md").read_text()))
     assert files == listed
-    assert sorted(int(name[:4]) for name in files) == list(range(1, len(files) + 1))
+    assert len({name[:4] for name in files}) == len(files)  # a number is given out before its record is written, so one may be missing
 
 
 def test_links_in_pages_lead_somewhere() -> None:

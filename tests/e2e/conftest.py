@@ -27,7 +27,9 @@ class Day:
 @pytest.fixture(scope="session")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     """100 transactions a second for 10 seconds; the mesh stays until Zipkin was asked."""
-    with MainJob(tmp_path_factory.mktemp("day"), "--rate", "100", "--seconds", "10", "--keep") as job:
+    folder = tmp_path_factory.mktemp("day") / "我的 文件"
+    folder.mkdir()
+    with MainJob(folder, "--rate", "100", "--seconds", "10", "--keep") as job:
         job.until(lambda: "the mesh stays up" in job.said, 180.0)
         traces = asyncio.run(Zipkin(f"http://{LOOPBACK}:{job.ports.zipkin}").traces("risk-scoring", LIMIT))
         job.interrupt()

@@ -21,10 +21,18 @@ Localmesh = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def localmesh(tmp_path: Path) -> Iterator[Localmesh]:
+def var(tmp_path: Path) -> Path:
+    """Run state, where a person may keep it."""
+    folder = tmp_path / "我的 文件"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def localmesh(var: Path) -> Iterator[Localmesh]:
     """Runs a subcommand on free ports and with run state of its own."""
     chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in Ports.free().by_name().items()}
-    env = {**os.environ, **chosen, "FINMESH_VAR": str(tmp_path), "COLUMNS": "300", "NO_COLOR": "1"}
+    env = {**os.environ, **chosen, "FINMESH_VAR": str(var), "COLUMNS": "300", "NO_COLOR": "1"}
 
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "localmesh", *arguments]
@@ -38,12 +46,12 @@ def lives(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def test_up_status_down(localmesh: Localmesh, tmp_path: Path) -> None:
+def test_up_status_down(localmesh: Localmesh, var: Path) -> None:
     assert localmesh("status").returncode == 1
     up = localmesh("up", "--only", "redis")
     assert (up.returncode, up.stderr) == (0, "")
     assert "ready    redis" in up.stdout
-    content = json.loads((tmp_path / "mesh.json").read_text())
+    content = json.loads((var / "mesh.json").read_text())
     pids = [content["launcher"], content["processes"]["redis"]["pid"]]
     assert all(map(lives, pids))
     assert str(pids[1]) in localmesh("status").stdout
@@ -55,8 +63,8 @@ def test_up_status_down(localmesh: Localmesh, tmp_path: Path) -> None:
     assert "no mesh runs" in localmesh("down").stdout
 
 
-def test_up_says_what_is_wrong_and_leaves_nothing(localmesh: Localmesh, tmp_path: Path) -> None:
-    (tmp_path / "redis").write_text("a file where a folder has to be")
+def test_up_says_what_is_wrong_and_leaves_nothing(localmesh: Localmesh, var: Path) -> None:
+    (var / "redis").write_text("a file where a folder has to be")
     up = localmesh("up", "--only", "redis")
     assert up.returncode == 1
     assert "not started: redis:" in up.stdout
@@ -64,9 +72,9 @@ def test_up_says_what_is_wrong_and_leaves_nothing(localmesh: Localmesh, tmp_path
     assert "no process is called 'rediss'" in localmesh("up", "--only", "rediss").stdout
 
 
-def test_certs_makes_an_identity_for_each_service(localmesh: Localmesh, tmp_path: Path) -> None:
+def test_certs_makes_an_identity_for_each_service(localmesh: Localmesh, var: Path) -> None:
     assert localmesh("certs").returncode == 0
-    made = {path.name for path in (tmp_path / "certs").iterdir()}
+    made = {path.name for path in (var / "certs").iterdir()}
     assert {"authority.pem", "gateway.pem", "risk-scoring.key", "audit.pem", "client.pem", "jwks.json", "token.jwt"} <= made
 
 

@@ -1,5 +1,6 @@
 """The servers of the process table, really started: each answers what the services will ask of it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.provision import ProvisionError, provision
-from localmesh.servers import triton_row
+from localmesh.rows import Row
+from localmesh.servers import kafka_row, triton_row, zipkin_row
 from localmesh.supervisor import Mesh
 from localmesh.topics import Topic
 from redis.asyncio import Redis
@@ -46,9 +48,14 @@ class TritonPythonModel:
 """
 
 
+AWKWARD = "我的 文件, #1 %41 'q' $HOME;&!"
+"""A folder's name that shells, lists, URLs and Latin-1 files each misread in their own way."""
+
+
 @pytest.fixture
 def doubling(tmp_path: Path) -> Places:
     """A model repository with one model that doubles its input."""
+    tmp_path = tmp_path / AWKWARD
     model = tmp_path / "models" / "double"
     (model / "1").mkdir(parents=True)
     (model / "config.pbtxt").write_text('name: "double"' + CONFIG)
@@ -80,6 +87,21 @@ async def test_triton_computes_and_is_closed_to_control_and_comes_back(doubling:
             assert await doubled(client) == [2, 4, 6]
         assert len(list(Path("/dev/shm").glob(regions))) == 1
     assert not list(Path("/dev/shm").glob(regions))
+
+
+@pytest.mark.parametrize("row", [kafka_row, triton_row, zipkin_row])
+async def test_a_server_starts_in_any_folder_under_any_locale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: Callable[[Places, Ports], Row]
+) -> None:
+    for name in ("LC_ALL", "LANG"):
+        monkeypatch.setenv(name, "C")
+    checkout, here = tmp_path / AWKWARD, Places.default()
+    checkout.mkdir()
+    for name, path in ((".stack", here.stack), (".venv-triton", here.triton_python)):
+        (checkout / name).symlink_to(path)
+    places = replace(here, var=checkout / "var", stack=checkout / ".stack", root=checkout)
+    async with Mesh([row(places, Ports.free())], places.var) as mesh:
+        assert mesh.pid(row.__name__.removesuffix("_row"))
 
 
 async def test_provisioned_topics_carry_messages_and_are_provisioned_again(stack: Stack, topic_prefix: str) -> None:

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import yaml
-from meshkit.audit.batch import BatchSigner
-from meshkit.config import KeySettings
 from meshkit.crypto.seal import Sealer
 from meshkit.errors import Unavailable
 from meshkit.telemetry.context import TraceContext, to_header
+from meshkit.testing.keys import batch_signer, commitment_ring, payload_sealer
 from risk_scoring import translate
 from risk_scoring.adapters.file_policies import FilePolicies
 from risk_scoring.adapters.model_files import ModelFiles, load_model_files
@@ -264,16 +263,16 @@ async def desk(
             RULES / "anti-fraud.json", channel_file, RULES / "rates.yaml", files.thresholds, health, None, files.card_sha256
         )  # type: ignore[arg-type]
         served, in_process = served or Model(), Model()
-        combiner, codec = Combiner(files.paths), translate.RecordCodec(KEYS, "development")
+        combiner, codec = Combiner(files.paths), translate.RecordCodec(KEYS, commitment_ring(), "development")
         scorer = Scorer(served, in_process, health, 0.5)  # type: ignore[arg-type]
         restorer = Restorer(held.link, held.store, log, translate.restored_record)
         decider = Decider(held.store, scorer, combiner, codec, lambda: policies.current(), held.clock)
         outage_log = OutageLog(log)
         outage = Outage(outage_log, restorer, combiner, codec, policies.current, held.clock, health, after_s)  # type: ignore[arg-type]
-        sealer = Sealer(KeySettings())
+        sealer = payload_sealer()
         identifier = Identifier(KEYS, policies.rates.to_reference_minor)
         usecase = OnTransactionAuthorizationRequested(decider, restorer, held.store)
-        stream = TransactionStream(usecase, identifier, TOPICS, BatchSigner(KeySettings()), sealer, held.clock, horizon_s)
+        stream = TransactionStream(usecase, identifier, TOPICS, batch_signer(), sealer, held.clock, horizon_s)
         for partition in range(PARTITIONS if adopt else 0):
             await stream.assigned(partition, 1)
         score = ScoreTransaction(decider, held.store, restorer, Publisher(log), outage, 64, 0.06)

@@ -15,6 +15,7 @@ from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.message import Message
 
 from tests.protocol.desks import Health
+from tests.protocol.mutants import TooSlowError
 
 INPUT = "finmesh.risk.v1.TransactionAuthorizationRequested"
 OUTPUT = "finmesh.risk.v1.TransactionDecided"
@@ -134,7 +135,7 @@ async def committed(kafka: KafkaSettings, partition: int = 0) -> int | None:
 
 
 async def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Wait until ``condition`` holds (it may be a coroutine function); AssertionError when it does not come true."""
+    """Wait until ``condition`` holds (it may be a coroutine function); TooSlowError when it does not come true."""
     try:
         async with asyncio.timeout(patience_s):
             while True:
@@ -145,7 +146,7 @@ async def until(condition: Callable[[], Any], what: str, patience_s: float = PAT
                     return
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise AssertionError(f"{what} did not happen within {patience_s} s") from None
+        raise TooSlowError(f"{what} did not happen within {patience_s} s") from None
 
 
 async def never(condition: Callable[[], Any], what: str, watch_s: float = 1.0) -> None:

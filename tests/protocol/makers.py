@@ -8,8 +8,7 @@ from uuid import UUID
 from finmesh.common.v1.money_pb2 import Money
 from finmesh.risk.v1 import transaction_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
-from meshkit.config import KeySettings
-from meshkit.crypto.keyed_ids import KeyedIds
+from meshkit.testing.keys import keyed_ids
 from risk_scoring import translate
 from risk_scoring.domain.decision import Request
 from risk_scoring.domain.features import INDEX
@@ -18,7 +17,7 @@ from risk_scoring.steps.identify import Identifier
 
 HOUR, DAY = 3_600, 86_400
 NOW = 20_716 * DAY + 9 * HOUR
-KEYS = KeyedIds(KeySettings())
+KEYS = keyed_ids()
 TENANT = "bank-a"
 NO_CAP = CapPolicy(300, 1.0, 1)
 TRACE = (0x0123456789ABCDEF0123456789ABCDEF, 0x0123456789ABCDEF, False)

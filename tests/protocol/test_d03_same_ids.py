@@ -7,9 +7,9 @@ from audit.domain.message import Envelope
 from audit.domain.sequences import Sequences
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
 from finmesh.risk.v1.decision_pb2 import TransactionDecided
-from meshkit.audit.batch import BatchSigner, BatchWriter
-from meshkit.config import KeySettings
+from meshkit.audit.batch import BatchWriter
 from meshkit.crypto.keyed_ids import KeyedIds
+from meshkit.testing.keys import batch_signer
 from risk_scoring.translate import RecordCodec
 from translog.entries import ProducerPosition
 
@@ -80,7 +80,7 @@ async def test_nothing_of_the_envelope_is_in_the_compared_bytes(private_redis) -
 
 
 async def test_an_aborted_batch_leaves_no_false_gap() -> None:
-    signer = BatchSigner(KeySettings())
+    signer = batch_signer()
 
     def gaps(*writers: BatchWriter) -> list[object]:
         """What audit misses when the second batch of the first writer was aborted and the last writer went on."""

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch
-from meshkit.audit.batch import BatchSigner
 from meshkit.audit.emit import AuditEmitter
-from meshkit.config import KafkaSettings, KeySettings
+from meshkit.config import KafkaSettings
 from meshkit.events import publisher as event_publisher
 from meshkit.events.publisher import Publisher
+from meshkit.testing.keys import batch_signer
 from risk_scoring.adapters.kafka_publisher import KafkaPublisher
 from risk_scoring.domain.decision import Verdict
 from risk_scoring.steps.decide import Decider
@@ -61,7 +61,7 @@ def publisher() -> KafkaPublisher:
     """A publisher on a Broker."""
     Broker.made.clear()
     events = Publisher(KafkaSettings())
-    return KafkaPublisher(events, AuditEmitter(events, "risk-scoring/rpc/r1", BatchSigner(KeySettings()), "", Health()), KEYS, "")  # type: ignore[arg-type]
+    return KafkaPublisher(events, AuditEmitter(events, "risk-scoring/rpc/r1", batch_signer(), "", Health()), KEYS, "")  # type: ignore[arg-type]
 
 
 async def turns() -> None:

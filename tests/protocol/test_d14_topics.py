@@ -13,7 +13,7 @@ from meshkit.events.offsets_in_db import LossReason, Position, resume
 from meshkit.events.topic_ids import TopicIdentity
 
 from tests.protocol.desks import Health
-from tests.protocol.loops import Echo, settings, working
+from tests.protocol.loops import Echo, settings, until, working
 from tests.protocol.mutants import assert_fails_without, swapped
 
 
@@ -21,11 +21,15 @@ from tests.protocol.mutants import assert_fails_without, swapped
 async def test_every_topic_and_its_dead_letters_are_there_before_anybody_starts(stack, provisioned) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
     await admin.start()
+    expected = {topic.name for topic in wanted(load(stack.places.topics), provisioned)}
+
+    async def there() -> bool:
+        return expected <= set(await admin.list_topics())
+
     try:
-        there = set(await admin.list_topics())
+        await until(there, "the broker's own knowledge of its new topics")
     finally:
         await admin.close()
-    assert {topic.name for topic in wanted(load(stack.places.topics), provisioned)} <= there
 
 
 @pytest.mark.stack

@@ -4,12 +4,11 @@ import os
 
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch
 from meshkit.audit import batch
-from meshkit.audit.batch import BatchSigner, BatchWriter
-from meshkit.config import KeySettings
-from meshkit.crypto.seal import Sealer
+from meshkit.audit.batch import BatchWriter
 from meshkit.errors import InvalidArgument, TooOld
 from meshkit.events import dead_letter
 from meshkit.events.dead_letter import rejected
+from meshkit.testing.keys import batch_signer, payload_sealer
 from translog import sqlite
 from translog.errors import StoreBusyError
 from translog.sqlite import SqliteDatabase
@@ -22,7 +21,7 @@ BROKER_LIMIT = 1_048_576
 
 def writer() -> BatchWriter:
     """A producer's writer."""
-    return BatchWriter("risk-scoring/stream/0", 1, BatchSigner(KeySettings()))
+    return BatchWriter("risk-scoring/stream/0", 1, batch_signer())
 
 
 async def test_split_by_bytes() -> None:
@@ -55,7 +54,7 @@ async def test_a_dead_letter_fits_whatever_its_payload_was() -> None:
     """A poison message as large as the broker takes must not become one that it refuses: it would stop its partition for ever."""
 
     def check() -> None:
-        sealer = Sealer(KeySettings())
+        sealer = payload_sealer()
         payload = bytes(range(256)) * 4096
         letter = rejected(sealer, record(payload), TooOld("too old"))
         assert len(letter.value) + sum(len(name) + len(value) for name, value in letter.headers) < 900_000

@@ -3,9 +3,8 @@
 from contextlib import asynccontextmanager
 
 import pytest
-from meshkit.audit.batch import BatchSigner
-from meshkit.config import KeySettings
 from meshkit.errors import Unavailable
+from meshkit.testing.keys import batch_signer
 from risk_scoring import translate
 from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
 from risk_scoring.adapters.kafka_outage_log import KafkaOutageLog
@@ -29,7 +28,7 @@ GONE = Unavailable("gone", reason="FEATURE_STORE_DOWN")
 async def mesh(redis, kafka):
     """A stream on real Kafka and Redis, and the outage of another process. Yields the outage."""
     async with desk(redis, adopt=False, log=KafkaDecisionLog(kafka)) as at:
-        prefix, signer = kafka.topic_prefix, BatchSigner(KeySettings())
+        prefix, signer = kafka.topic_prefix, batch_signer()
         usecase = OnTransactionAuthorizationRequested(at.decider, at.restorer, at.shelf.store)
         topics = StreamTopics(prefix + INPUT, prefix + OUTPUT, prefix + AUDIT)
         stream = TransactionStream(usecase, identifier(), topics, signer, at.sealer, at.shelf.clock, DAY)

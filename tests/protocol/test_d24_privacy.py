@@ -1,12 +1,12 @@
 """D24. No id of the bank's stands in clear in Redis, in Kafka keys, in dead letters or in spans; payloads that wait are sealed."""
 
-from meshkit.config import KeySettings
+from meshkit.crypto.derive import IDS, derive_ring
 from meshkit.crypto.keyed_ids import KeyedIds
-from meshkit.crypto.seal import Sealer
+from meshkit.crypto.seal import SealKey
 from meshkit.telemetry import spans
 from meshkit.telemetry.context import TraceContext, to_header
 from meshkit.testing.capture import captured_logs, captured_spans
-from pydantic import SecretStr
+from meshkit.testing.keys import keyed_ids
 
 from tests.protocol.desks import desk, record
 from tests.protocol.makers import KEYS, TENANT, identifier, label, payment, request, transfer
@@ -33,7 +33,7 @@ def in_clear():
 async def test_redis_keys_and_values(private_redis) -> None:
     async def check() -> None:
         async with desk(private_redis) as here:
-            fresh = KeyedIds(KeySettings())
+            fresh = keyed_ids()
             here.stream._identifier.keys = fresh
             await here.streamed(*PAYMENTS)
             parked = here.stream._identifier.observation(request(payment(9)).transaction)
@@ -50,7 +50,7 @@ async def test_redis_keys_and_values(private_redis) -> None:
 async def test_kafka_keys_decisions_and_audit_records(private_redis) -> None:
     async def check() -> None:
         async with desk(private_redis) as here:
-            here.stream._identifier.keys = KeyedIds(KeySettings())
+            here.stream._identifier.keys = keyed_ids()
             for message in await here.streamed(*PAYMENTS):
                 headers = [value for _, value in message.headers]
                 assert [secret for data in (message.key, message.value, *headers) for secret in shown(data)] == []
@@ -69,9 +69,9 @@ async def test_dead_letters(private_redis) -> None:
                 headers = [value for _, value in letter.headers]
                 assert [secret for data in (letter.key, letter.value, *headers) for secret in shown(data)] == []
             assert here.sealer.open(letters[0].value, "in/0/0") == poison
-            assert dict(letters[0].headers)["sealed_key_id"] == KEYS.key_id.encode()
+            assert dict(letters[0].headers)["sealed_key_id"] == here.sealer.primary.id.encode()
 
-    await assert_fails_without("D24", check, swapped(Sealer, "seal", lambda self, payload, place: payload))
+    await assert_fails_without("D24", check, swapped(SealKey, "seal", lambda self, payload, place: payload))
 
 
 async def test_spans_and_log_lines(private_redis) -> None:
@@ -102,6 +102,6 @@ async def test_the_same_person_has_another_key_at_another_bank() -> None:
 
 
 async def test_another_secret_gives_other_keys() -> None:
-    other = KeyedIds(KeySettings(secret=SecretStr("another secret of at least thirty-two bytes")))
+    other = KeyedIds(derive_ring(b"another secret of at least thirty-two bytes", "", IDS))
     assert other.entity_key(TENANT, "x") != KEYS.entity_key(TENANT, "x")
-    assert other.commit(b"x") != KEYS.commit(b"x")
+    assert other.fingerprint(b"x") != KEYS.fingerprint(b"x")

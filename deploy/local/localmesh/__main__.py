@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from meshkit import known_settings
+from meshkit.errors import InvalidDocument
 from rich.console import Console
 
 from localmesh import launcher, screen, status
@@ -96,7 +98,12 @@ def provision(
     bootstrap = broker or f"127.0.0.1:{Ports.from_environment().kafka}"
     prefix = os.environ.get("FINMESH_KAFKA__TOPIC_PREFIX", "")
     try:
-        names = asyncio.run(make(bootstrap, load(file or Places.default().topics), prefix, most_partitions))
+        topics = load(file or Places.default().topics)
+    except (InvalidDocument, OSError) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from None
+    try:
+        names = asyncio.run(make(bootstrap, topics, prefix, most_partitions))
     except (ProvisionError, OSError, ValueError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
@@ -112,6 +119,8 @@ def certs() -> None:
 
 
 def _rows(places: Places, names: str) -> list[Row]:
+    for name, nearest in known_settings.unknown(os.environ, ()).items():
+        console.print(f"{name} is no setting" + (f"; is {nearest} meant?" if nearest else ""), style="yellow", markup=False)
     try:
         rows = table(places, Ports.from_environment(), External.from_environment())
         return only(rows, names.split(",")) if names else rows

@@ -6,6 +6,7 @@ names and 127.0.0.1 are there because gRPC checks the host as well. Keys are ECD
 
 import datetime as dt
 import ipaddress
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,10 @@ def write_private(path: Path, content: bytes) -> None:
     scratch = path.with_name(f".{path.name}.new")
     scratch.unlink(missing_ok=True)
     scratch.touch(mode=0o600)
-    scratch.write_bytes(content)
+    with scratch.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     scratch.replace(path)
 
 

@@ -21,13 +21,13 @@ class Child:
 
     @classmethod
     async def start(cls, row: Row, log: Path) -> "Child":
-        """Starts `row`, its environment laid over ours. The command failing to exec shows as exit status 127."""
+        """Starts `row`, with its part of our environment. The command failing to exec shows as exit status 127."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-I", "-S", str(GUARD), str(os.getpid()), *row.command,
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-                cwd=row.cwd, env={**os.environ, **row.env}, start_new_session=True,
+                cwd=row.cwd, env=row.environment(os.environ), start_new_session=True,
             )  # fmt: skip
         return cls(process)
 

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 
+from meshkit.crypto.derive import DEVELOPMENT_ID, DEVELOPMENT_ROOT
 from rich.console import Console
 
-from localmesh import status
+from localmesh import services, status
 from localmesh.certificates import ensure_certificates
+from localmesh.keys import ensure_keys
 from localmesh.places import Places
 from localmesh.rows import Row
 from localmesh.screen import Progress
@@ -24,10 +26,11 @@ STOP_TIMEOUT_S = 60.0
 
 
 def ensure_identity(places: Places) -> None:
-    """Certificates, key set and token, made or renewed."""
+    """Certificates, key set, token and key files, made or renewed."""
     now = dt.datetime.now(dt.UTC)
     ensure_certificates(places.certs, now)
     ensure_token(places.certs, now)
+    ensure_keys(places.keys, DEVELOPMENT_ROOT, DEVELOPMENT_ID, services.load().producers.values())
 
 
 async def foreground(places: Places, rows: list[Row], console: Console) -> int:

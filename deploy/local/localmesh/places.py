@@ -25,6 +25,10 @@ class Places:
         return self.var / "certs"
 
     @property
+    def keys(self) -> Path:
+        return self.var / "keys"
+
+    @property
     def logs(self) -> Path:
         return self.var / "logs"
 
@@ -34,8 +38,8 @@ class Places:
 
     @property
     def triton_python(self) -> Path:
-        """`bin` folder of the environment Triton's Python stub uses (numpy 1.26: under numpy 2 it returns empty outputs)."""
-        return self.root / ".venv-triton" / "bin"
+        """The environment that Triton's Python stub uses (numpy 1.26: under numpy 2 it returns empty outputs)."""
+        return self.root / ".venv-triton"
 
     @staticmethod
     def default() -> "Places":

@@ -7,9 +7,13 @@ is also the list of what a deployment must set.
 import json
 import sys
 
+from meshkit import known_settings
+from meshkit.crypto.derive import AUDIT_BATCH, signing
+
 from localmesh import services
 from localmesh.external import NOTHING_EXTERNAL, External
 from localmesh.health import GrpcHealth
+from localmesh.keys import LOG_KEY, path_of
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.rows import Row, only
@@ -37,6 +41,7 @@ def table(places: Places, ports: Ports, external: External = NOTHING_EXTERNAL, t
                 sys.executable, "-m", "localmesh", "provision", "--file", str(places.topics), "--most-partitions", str(PARTITIONS),
             ),
             env=at.kafka,
+            reads=frozenset({"FINMESH_KAFKA__*"}),
             needs=("kafka",),
             one_shot=True,
         ),
@@ -72,10 +77,12 @@ class Addresses:
             "PYTHONUNBUFFERED": "1",
         }
         used = {name: value for each in process.uses for name, value in self._used(service, each).items()}
+        keys = {name: value for each in process.keys for name, value in self._keys(service, each).items()}
         return Row(
             name=process.name,
             command=(sys.executable, "-m", process.module),
-            env=self._telemetry | self._tls(service.name) | own | used | self._upstreams(service),
+            env=self._telemetry | self._tls(service.name) | own | used | keys | self._upstreams(service),
+            reads=known_settings.by_service()[service.name] | {"OTEL_*"},
             ports={"grpc": port, "metrics": metrics},
             needs=("provision", *(each for each in process.uses if each in {"redis", "triton"})),
             health=GrpcHealth(LOOPBACK, port, self._places.certs),
@@ -98,6 +105,23 @@ class Addresses:
                 file = self._places.var / service.name / f"{service.name}.db"
                 return {f"FINMESH_{_upper(service.name)}__DATABASE_URL": external.database or f"sqlite:///{file}"}
         raise ValueError(f"{service.name} uses {dependency}, of which nothing is known")
+
+    def _keys(self, service: Service, purpose: str) -> dict[str, str]:
+        """Settings that name the key files of a purpose."""
+        folder, producers = self._places.keys, self.services.producers
+        match purpose:
+            case "signing":
+                return {"FINMESH_KEYS__AUDIT_BATCH": str(path_of(folder, signing(service.name)))}
+            case "verifying":
+                rings = {workload: str(path_of(folder, signing(workload))) for workload in sorted(set(producers.values()))}
+                return {
+                    "FINMESH_KEYS__AUDIT_BATCH": json.dumps(rings),
+                    "FINMESH_KEYS__AUDIT_BATCH_SHARED": str(path_of(folder, AUDIT_BATCH)),
+                    "FINMESH_AUDIT__PRODUCERS": json.dumps(producers),
+                }
+            case "log":
+                return {"FINMESH_AUDIT__SIGNING_KEY_FILE": str(folder / LOG_KEY)}
+        return {f"FINMESH_KEYS__{_upper(purpose)}": str(path_of(folder, purpose))}
 
     def _upstreams(self, service: Service) -> dict[str, str]:
         called = {name: self.services[name].called for name in service.calls}

@@ -30,12 +30,14 @@ class Restart:
 class Row:
     """One process: what it is called, how it is started, when it counts as ready and what must be ready before it.
 
-    `prepare` runs before each start, the first and every later one.
+    `prepare` runs before each start, the first and every later one. `reads`: which FINMESH_ and OTEL_ variables (a star ends a
+    prefix) it gets of our own environment; the others may hold passwords of other processes.
     """
 
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    reads: frozenset[str] = frozenset()
     ports: Mapping[str, int] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     health: Health | None = None
@@ -45,6 +47,17 @@ class Row:
     restart: Restart = Restart()
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 20.0
+
+    def environment(self, ours: Mapping[str, str]) -> dict[str, str]:
+        """What the process finds: `env` laid over what it may have of ours. FINMESH_VAR and FINMESH_LOG_LEVEL are everybody's."""
+        names = self.reads | {"FINMESH_VAR", "FINMESH_LOG_LEVEL"}
+        prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
+        kept = {
+            name: value
+            for name, value in ours.items()
+            if name in names or name.startswith(prefixes) or not name.startswith(("FINMESH_", "OTEL_"))
+        }
+        return kept | dict(self.env)
 
 
 def ordered(rows: list[Row]) -> list[Row]:

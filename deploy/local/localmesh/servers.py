@@ -1,4 +1,8 @@
-"""Command lines and settings of the four servers that are not ours. One function per server, from places and ports to a row."""
+"""Command lines and settings of the four servers that are not ours. One function per server, from places and ports to a row.
+
+Surprising: each is started in a folder of its own and is told relative paths where it would misread a path with a space, a comma or
+Chinese in it (a shell line of Triton's, Kafka's Latin-1 properties). Java reads file names in the encoding of the locale, so it gets one.
+"""
 
 import secrets
 import shutil
@@ -6,6 +10,7 @@ from pathlib import Path
 
 from localmesh.fetch import kafka, redis, triton, zipkin
 from localmesh.fetch.maven import java
+from localmesh.fetch.once import UTF_8, once
 from localmesh.health import HttpHealth, KafkaHealth, RedisHealth
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
@@ -18,7 +23,7 @@ listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
 advertised.listeners=PLAINTEXT://{host}:{port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={data}
+log.dirs=log
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 offsets.topic.replication.factor=1
@@ -50,23 +55,25 @@ def kafka_row(places: Places, ports: Ports) -> Row:
     (9 s by default, and a restart took 12 s).
     """
     software, data = kafka.fetch(places.stack), places.var / "kafka"
-    properties = data / "server.properties"
+
+    def formatted(folder: Path) -> None:
+        shutil.copytree(software / "formatted", folder, dirs_exist_ok=True)
 
     def prepare() -> None:
-        if not (data / "log").exists():
-            shutil.copytree(software / "formatted", data / "log")
-        properties.write_text(
-            KAFKA_PROPERTIES.format(host=LOOPBACK, port=ports.kafka, controller=ports.kafka_controller, data=data / "log")
-        )
+        once(data / "log", formatted)
+        properties = KAFKA_PROPERTIES.format(host=LOOPBACK, port=ports.kafka, controller=ports.kafka_controller)
+        (data / "server.properties").write_text(properties, encoding="ascii")
 
     return Row(
         name="kafka",
         command=(java(), "-Xms512m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+IgnoreUnrecognizedVMOptions",
-                 "-XX:+UseShenandoahGC", "-XX:+ExitOnOutOfMemoryError", f"-Dlog4j2.configurationFile={software}/log4j2.xml",
-                 "-cp", f"{software}/*", "kafka.Kafka", str(properties)),
+                 "-XX:+UseShenandoahGC", "-XX:+ExitOnOutOfMemoryError", f"-Dlog4j2.configurationFile={(software / 'log4j2.xml').as_uri()}",
+                 "-cp", f"{software}/*", "kafka.Kafka", "server.properties"),
+        env=UTF_8,
         ports={"broker": ports.kafka, "controller": ports.kafka_controller},
         health=KafkaHealth(LOOPBACK, ports.kafka),
         prepare=prepare,
+        cwd=data,
     )  # fmt: skip
 
 
@@ -94,18 +101,20 @@ def triton_row(places: Places, ports: Ports) -> Row:
     PYTHONPATH and takes the first `python3` on PATH as its own, so that must be the environment with numpy 1.26. A killed
     Triton leaves its shared memory behind: the next one removes what carries this mesh's name.
     """
-    software, closed = triton.fetch(places.stack), f"closed={secrets.token_hex(16)}"
+    software, python, own = triton.fetch(places.stack), triton.python(places.triton_python), places.var / "triton"
+    closed = f"closed={secrets.token_hex(16)}"
     memory = f"finmesh-triton-{ports.triton_grpc}-"
 
     def prepare() -> None:
         for left in Path("/dev/shm").glob(f"{memory}*"):  # noqa: S108
             left.unlink(missing_ok=True)
+        triton.lay_out(own, software, places.triton_python, python.version, places.models)
 
     return Row(
         name="triton",
         command=(
-            str(software / "bin" / "tritonserver"), f"--model-repository={places.models}", "--model-control-mode=none",
-            f"--backend-directory={software / 'backends'}", "--disable-auto-complete-config",
+            str(software / "bin" / "tritonserver"), "--model-repository=models", "--model-control-mode=none",
+            "--backend-directory=backends", "--disable-auto-complete-config",
             f"--http-address={LOOPBACK}", f"--http-port={ports.triton_http}",
             f"--grpc-address={LOOPBACK}", f"--grpc-port={ports.triton_grpc}",
             f"--metrics-address={LOOPBACK}", f"--metrics-port={ports.triton_metrics}", "--allow-gpu-metrics=false",
@@ -114,14 +123,15 @@ def triton_row(places: Places, ports: Ports) -> Row:
             f"--backend-config=python,shm-region-prefix-name={memory}",
             "--pinned-memory-pool-byte-size=0", "--exit-timeout-secs=5", "--log-format=ISO8601",
         ),
-        env={
-            "PATH": f"{places.triton_python}:/usr/local/bin:/usr/bin:/bin",
-            "LD_LIBRARY_PATH": f"{software / 'lib'}:{triton.python_library()}",
+        env=UTF_8 | {
+            "PATH": f"{triton.PROGRAMS}:/usr/local/bin:/usr/bin:/bin",
+            "LD_LIBRARY_PATH": f"lib:{python.library}",
             "OMP_NUM_THREADS": "1",
         },
         ports={"http": ports.triton_http, "grpc": ports.triton_grpc, "metrics": ports.triton_metrics},
         health=HttpHealth(LOOPBACK, ports.triton_http, "/v2/health/ready"),
         prepare=prepare,
+        cwd=own,
     )  # fmt: skip
 
 
@@ -131,9 +141,10 @@ def zipkin_row(places: Places, ports: Ports) -> Row:
     return Row(
         name="zipkin",
         command=(java(), "-Xmx512m", "-XX:ParallelGCThreads=1", "-XX:ConcGCThreads=1", "-XX:TieredStopAtLevel=1",
-                 "-XX:+ExitOnOutOfMemoryError", "-jar", str(jar),
+                 "-XX:+ExitOnOutOfMemoryError", "-jar", jar.name,
                  f"--armeria.ports[0].ip={LOOPBACK}", f"--armeria.ports[0].port={ports.zipkin}", "--armeria.ports[0].protocols[0]=http"),
-        env={"STORAGE_TYPE": "mem", "MEM_MAX_SPANS": "100000", "SELF_TRACING_ENABLED": "false"},
+        env=UTF_8 | {"STORAGE_TYPE": "mem", "MEM_MAX_SPANS": "100000", "SELF_TRACING_ENABLED": "false"},
         ports={"http": ports.zipkin},
         health=HttpHealth(LOOPBACK, ports.zipkin, "/health"),
+        cwd=jar.parent,
     )  # fmt: skip

@@ -5,7 +5,7 @@ Unknown fields are refused, so that a typing error is not silently a default.
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from meshkit.strict_yaml import parse_yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,6 +14,7 @@ from localmesh.places import ROOT
 
 NAME = r"^[a-z][a-z0-9-]{0,39}$"
 Dependency = Literal["kafka", "redis", "triton", "database", "tokens"]
+Purpose = Literal["ids", "commitment", "seal", "signing", "verifying", "log"]
 
 
 class _Entry(BaseModel):
@@ -28,13 +29,17 @@ class ProcessPorts(_Entry):
 
 
 class Process(_Entry):
-    """`name`: its row in the local mesh. `workload`: its Deployment or StatefulSet. `called`: other services reach their RPCs here."""
+    """`name`: its row in the local mesh. `workload`: its Deployment or StatefulSet. `called`: other services reach their RPCs here.
+
+    `keys`: what its keys are for; "signing" its own audit batches, "verifying" everybody's.
+    """
 
     name: str = Field(pattern=NAME)
     workload: str = Field(pattern=NAME)
     module: str = Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$")
     ports: ProcessPorts
     uses: tuple[Dependency, ...]
+    keys: tuple[Purpose, ...] = ()
     called: bool = False
 
 
@@ -46,7 +51,7 @@ class Service(_Entry):
     description: str
     callers: tuple[str, ...]
     calls: tuple[str, ...] = ()
-    producers: tuple[str, ...] = ()
+    producers: tuple[Annotated[str, Field(pattern=r"^[!-~]{1,127}/$")], ...] = ()
     processes: tuple[Process, ...] = Field(min_length=1)
 
     @property
@@ -66,7 +71,9 @@ class ServiceTable(_Entry):
     @model_validator(mode="after")
     def _hangs_together(self) -> "ServiceTable":
         ports = [port for process in self.processes for port in (process.ports.grpc, process.ports.metrics)]
-        for kind, values in (("service", self.names), ("process", [p.name for p in self.processes]), ("port", ports)):
+        prefixes = [prefix for service in self.services for prefix in service.producers]
+        names = [process.name for process in self.processes]
+        for kind, values in (("service", self.names), ("process", names), ("port", ports), ("producer", prefixes)):
             twice = {value for value in values if list(values).count(value) > 1}
             if twice:
                 raise ValueError(f"{kind} {', '.join(map(str, sorted(twice)))} stands there twice")
@@ -84,6 +91,11 @@ class ServiceTable(_Entry):
     @property
     def processes(self) -> tuple[Process, ...]:
         return tuple(process for service in self.services for process in service.processes)
+
+    @property
+    def producers(self) -> dict[str, str]:
+        """The service that may sign the batches of a producer, by the producer's prefix."""
+        return {prefix: service.name for service in self.services for prefix in service.producers}
 
     def __getitem__(self, name: str) -> Service:
         """A service by name. Raises ValueError: what names an absent service is a mistake in the file."""

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from meshkit.strict_json import parse_json
+
 from localmesh.supervisor import UP, Mesh, State
 
 
@@ -81,7 +83,7 @@ def write(path: Path, mesh: Mesh) -> None:
 def read(path: Path) -> dict[str, Any]:
     """Content of the status file, {} when there is none."""
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = parse_json(path.read_bytes())
     except FileNotFoundError:
         return {}
     return content

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from meshkit.errors import InvalidDocument
+from meshkit.strict_yaml import parse_yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 DEAD_LETTER = ".dead-letter"
 DEAD_LETTER_RETENTION_MS = 30 * 24 * 3600 * 1000
@@ -65,12 +66,18 @@ class TopicFile(BaseModel):
 
 
 def load(file: Path) -> tuple[Topic, ...]:
-    """Entries of the file. Raises pydantic.ValidationError, and ValueError for a name given twice."""
-    topics = TopicFile.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))).topics
+    """Entries of the file. Raises InvalidDocument that names file and place, OSError."""
+    try:
+        topics = TopicFile.model_validate(parse_yaml(file.read_bytes())).topics
+    except InvalidDocument as error:
+        raise InvalidDocument(f"{file}: {error.message}") from None
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)[:5])
+        raise InvalidDocument(f"{file}: {wrong}") from None
     names = [topic.name for topic in topics]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"{file} names {', '.join(twice)} twice")
+        raise InvalidDocument(f"{file} names {', '.join(twice)} twice")
     return topics
 
 

@@ -1,7 +1,8 @@
 """Settings that several services share, read from the environment once, at start.
 
-Every service subclasses ``ServiceConfig`` in its own ``config.py``. Names: prefix ``FINMESH_``, nested by ``__``
-(``FINMESH_KAFKA__BOOTSTRAP_SERVERS``). Unknown values are refused by type; units stand in the names.
+Every service subclasses ``ServiceConfig`` in its own ``config.py`` and names there the groups that it uses: a process is not handed the
+password of what it doesn't talk to. Names: prefix ``FINMESH_``, nested by ``__`` (``FINMESH_KAFKA__BOOTSTRAP_SERVERS``). Wrong types and
+unknown names inside a group are refused, unknown names at the top are warned of (`meshkit.service.load_config`); units stand in the names.
 """
 
 from __future__ import annotations
@@ -64,13 +65,15 @@ class TlsSettings(_Group):
 
 
 class KeySettings(_Group):
-    """Secrets for keyed hashes, commitments and seals."""
+    """Files of keys, one a purpose (`finmesh keys`). A service adds those of its purposes; one that is not set means development keys."""
 
-    id: str = Field(default="dev-1", description="id of the keys in use; written beside everything keyed")
-    secret: SecretStr = Field(
-        default=SecretStr("finmesh-development-secret-not-for-production"),
-        description="root secret, at least 32 bytes in production; sub-keys are derived (HKDF)",
-    )
+    reload_s: Seconds = Field(default=2.0, description="how often the key files are read again")
+
+
+class ProducerKeys(KeySettings):
+    """What whoever sends audit batches holds."""
+
+    audit_batch: Path | None = Field(default=None, description="key ring that signs this workload's audit batches")
 
 
 class ServiceConfig(BaseSettings):
@@ -92,6 +95,7 @@ class ServiceConfig(BaseSettings):
     )
     metrics_listen: str = Field(default="", description="host:port of the Prometheus endpoint; empty: none")
     shutdown_grace_s: Seconds = Field(default=5.0, description="how long running calls may finish after SIGTERM")
-    kafka: KafkaSettings = KafkaSettings()
+    connection_age_s: Seconds = Field(
+        default=300.0, description="a connection lives this long, give or take a tenth; clients then find new instances and certificates"
+    )
     tls: TlsSettings = TlsSettings()
-    keys: KeySettings = KeySettings()

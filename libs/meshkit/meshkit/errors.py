@@ -56,8 +56,8 @@ class FailedPrecondition(MeshError):
     default_reason = "FAILED_PRECONDITION"
 
 
-class InvalidDocument(FailedPrecondition):
-    """A document (a file, a configuration) does not hold what it must. The message names the place in it."""
+class InvalidDocument(FailedPrecondition, ValueError):
+    """A document (a file, a configuration) does not hold what it must; the message names the place. A ValueError too, as of any parser."""
 
     default_reason = "INVALID_DOCUMENT"
 

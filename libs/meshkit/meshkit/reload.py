@@ -41,8 +41,9 @@ def read_file(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
 class Reloaded(Generic[Content, Value]):
     """``read`` gets the content (comparable, as bytes are), ``load`` makes the value of it; ``name`` says which file it is.
 
-    The first load happens here and raises FailedPrecondition; afterwards nothing a loader raises changes ``value``. Loaders tell what is
-    wrong by a MeshError: the text of any other error may hold what is secret, and only its type is shown.
+    The first load happens here and raises FailedPrecondition, unless there is something to hold ``otherwise``; afterwards nothing a loader
+    raises changes ``value``. Loaders tell what is wrong by a MeshError: the text of any other error may hold what is secret, and only its
+    type is shown.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Reloaded(Generic[Content, Value]):
         load: Callable[[Content], Value],
         *,
         reason: str,
+        otherwise: tuple[Value] | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
@@ -65,11 +67,17 @@ class Reloaded(Generic[Content, Value]):
         self._refused: tuple[Content] | None = None
         self._pause_s = _LEAST_PAUSE_S
         self._again_s = 0.0
+        self._content: tuple[Content] | None = None
+        if otherwise is not None:
+            (self.value,) = otherwise
+            self._refresh()
+            return
         try:
-            self._content = read()
-            self.value = load(self._content)
+            content = read()
+            self.value = load(content)
         except Exception as error:
             raise self._typed(error) from error
+        self._content = (content,)
 
     def refresh(self) -> bool:
         """Look once; return whether a new value is in force. Never raises; at most one thread looks at a time."""
@@ -93,7 +101,7 @@ class Reloaded(Generic[Content, Value]):
         except Exception as error:  # a file that is away for a moment is read again next time
             self._keep(error)
             return False
-        if content == self._content:
+        if (content,) == self._content:
             self.error = self._refused = None
             return False
         again = (content,) == self._refused
@@ -107,9 +115,10 @@ class Reloaded(Generic[Content, Value]):
             self._refused = (content,)
             self._keep(error)
             return False
-        self._content, self.value = content, value
+        if value is not self.value:
+            _logger.info("reloaded", extra={"facts": {"what": self.name}})
+        self._content, self.value = (content,), value
         self.error = self._refused = None
-        _logger.info("reloaded", extra={"facts": {"what": self.name}})
         return True
 
     def _keep(self, error: Exception) -> None:

@@ -11,10 +11,12 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import uvloop
@@ -22,13 +24,17 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from pydantic import ValidationError
 
 from meshkit.config import ServiceConfig
+from meshkit.crypto.derive import development
+from meshkit.crypto.ring import Ring, RingKey
 from meshkit.errors import FailedPrecondition
+from meshkit.known_settings import unknown
 from meshkit.rpc.server import MeshServer
 from meshkit.telemetry import metrics, names, setup
 
 _logger = logging.getLogger("finmesh.service")
 _Config = TypeVar("_Config", bound=ServiceConfig)
 _Resource = TypeVar("_Resource")
+_Key = TypeVar("_Key", bound=RingKey)
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -46,13 +52,19 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def load_config(kind: Callable[[], _Config]) -> _Config:
-    """Return the settings read from the environment. Wrong ones: one line on stderr, without values, and exit code 2."""
+    """Return the settings read from the environment. Wrong ones: one line on stderr, without values, and exit code 2.
+
+    A name at the top that no service of ours reads is warned of on stderr.
+    """
     try:
-        return kind()
+        config = kind()
     except ValidationError as error:
         wrong = "; ".join(f"{'__'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
         sys.stderr.write(f"configuration is wrong: {wrong}\n")
         raise SystemExit(2) from None
+    for name, nearest in unknown(os.environ, type(config).model_fields).items():
+        sys.stderr.write(f"{name} is no setting of any service" + (f"; is {nearest} meant?" if nearest else "") + "\n")
+    return config
 
 
 class Service:
@@ -139,6 +151,17 @@ class Service:
                 note(component, getattr(error, "reason", None) or type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), interval_s)
+
+    def ring(self, path: Path | None, purpose: str, make: Callable[[str, bytes], _Key], reload_s: float) -> Ring[_Key]:
+        """Return a ring that follows its file, where the last good keys stay; without a file the development keys.
+
+        Raises FailedPrecondition (KEY_RING_INVALID) for a file that is not there or wrong at start.
+        """
+        if path is None:
+            return Ring(development(purpose), make)
+        ring = Ring.of_file(path, purpose, make)
+        self.watch(f"key ring {purpose}", ring.reload, interval_s=reload_s)
+        return ring
 
     def degraded(self, component: str, reason: str) -> None:
         """Note that a dependency is missing while the service goes on without it. ``reason`` holds no personal data."""

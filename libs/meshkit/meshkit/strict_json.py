@@ -19,6 +19,8 @@ def parse_json(content: bytes) -> Any:
     """Return the value of a JSON document in UTF-8. Raises InvalidDocument."""
     try:
         value = json.loads(content.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+    except InvalidDocument:
+        raise
     except UnicodeDecodeError:
         raise InvalidDocument("is not UTF-8") from None
     except RecursionError:

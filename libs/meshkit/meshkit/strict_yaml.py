@@ -26,6 +26,8 @@ def parse_yaml(content: bytes) -> Any:
         raise InvalidDocument(f"is larger than {_MOST_BYTES} bytes")
     try:
         value = yaml.load(content.decode("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    except InvalidDocument:
+        raise
     except UnicodeDecodeError:
         raise InvalidDocument("is not UTF-8") from None
     except yaml.MarkedYAMLError as error:

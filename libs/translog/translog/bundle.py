@@ -104,11 +104,18 @@ def _load(text: str, expected: str) -> dict[str, object]:
     if len(text) > MAX_BUNDLE_BYTES:
         raise MalformedError("the bundle is too long")
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise MalformedError("the bundle is not JSON") from error
     if not isinstance(fields, dict) or fields.get("format") != expected:
         raise MalformedError(f"not a bundle of format {expected}")
+    return fields
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a key occurs twice")
     return fields
 
 

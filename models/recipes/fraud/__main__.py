@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
+from meshkit.strict_yaml import parse_yaml
 from risk_scoring.domain.features import GRAPH_AND_LABEL
 from risk_scoring.domain.rates import RateTable
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> dict[str, object]:
     check_free(options.repository, version)
     protocol = Protocol(options.train_start, options.train_days, options.delay_days, options.test_days)
     plans = [protocol.earlier(protocol.test_days * number) for number in range(options.weeks)]
-    rates = RateTable.from_document(yaml.safe_load(options.rates.read_text()))
+    rates = RateTable.from_document(parse_yaml(options.rates.read_bytes()))
     rows = _rows(options, protocol, rates)
     for plan in plans:
         plan.check(rows)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
+from meshkit.strict_yaml import parse_yaml
 from risk_scoring.domain.rates import RateTable
 
 from fraud.compare import SIDES, Bank, compare_week, tune
@@ -87,7 +87,7 @@ def simulated_bank(seed: int, settings: dict[str, int], stack: Path, kept: Path)
     """Rows and vectors of the tuning week and all test weeks of one simulated bank; vectors take longest and are kept in a file."""
     tuning, week = _tuning(settings), settings["week_days"]
     days = settings["history_days"] + week * (3 + settings["weeks"])
-    rates = RateTable.from_document(yaml.safe_load((_ROOT / "services" / "risk-scoring" / "rules" / "rates.yaml").read_text()))
+    rates = RateTable.from_document(parse_yaml((_ROOT / "services" / "risk-scoring" / "rules" / "rates.yaml").read_bytes()))
     rows = from_table(simulated_table(customers=settings["customers"], start=START, days=days, seed=seed), delay_days=week, rates=rates)
     wanted = np.asarray(rows.event_time_us >= tuning.start_us)
     if not kept.is_file():

@@ -1,8 +1,9 @@
 """Settings of the audit service: ``FINMESH_AUDIT__...`` beside those that all services share."""
 
 from pathlib import Path
+from typing import Annotated
 
-from meshkit.config import Milliseconds, Seconds, ServiceConfig
+from meshkit.config import KafkaSettings, KeySettings, Milliseconds, Seconds, ServiceConfig
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 SERVICE = "audit"
@@ -22,9 +23,15 @@ class AuditSettings(BaseModel):
     )
     signing_key: SecretStr = Field(
         default=SecretStr(""),
-        description="signer key text (PRIVATE+KEY+...) whose name is the origin; empty: derived from FINMESH_KEYS__SECRET and the origin",
+        description="signer key text (PRIVATE+KEY+...) whose name is the origin; empty: see signing_key_file",
+    )
+    signing_key_file: Path | None = Field(
+        default=None, description="file of the signer key text; without it and without signing_key: a development key"
     )
     require_signature: bool = Field(default=True, description="batches without a valid producer signature become poison")
+    producers: dict[Annotated[str, Field(pattern=r"^[!-~]{1,127}/$")], str] = Field(
+        default={}, description="workload by prefix of the producer, a JSON map: who may sign whose batches"
+    )
     pinned_checkpoint: Path | None = Field(
         default=None,
         description="signed checkpoint that the log must contain, or the service refuses to start; kept where its operator cannot write",
@@ -39,8 +46,23 @@ class AuditSettings(BaseModel):
     flush_delay_ms: Milliseconds = Field(default=100, description="how long the first message of a transaction waits for others")
 
 
+class AuditKeys(KeySettings):
+    """The log's own purposes, and the rings that producers sign with."""
+
+    seal: Path | None = Field(default=None, description="key ring that seals quarantine")
+    commitment: Path | None = Field(default=None, description="key ring of commitments to what waits in quarantine")
+    audit_batch: dict[str, Path] = Field(
+        default={}, description="key ring of each workload that sends audit batches, a JSON map; empty: development keys"
+    )
+    audit_batch_shared: Path | None = Field(
+        default=None, description="key ring that all producers shared once: accepted as long as it is named and not empty"
+    )
+
+
 class Config(ServiceConfig):
     """All settings."""
 
     callers: frozenset[str] = Field(default=frozenset({"gateway"}), description="workloads that may read, a JSON list")
+    kafka: KafkaSettings = KafkaSettings()
+    keys: AuditKeys = AuditKeys()
     audit: AuditSettings = AuditSettings()

@@ -1,13 +1,15 @@
 """Composition root of the audit service: a flat list."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from finmesh.audit.v1 import audit_service_pb2_grpc as rpc
-from meshkit.audit.batch import BatchSigner
+from meshkit.audit.batch import BatchVerifier, SigningKey
 from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
-from meshkit.crypto.keyed_ids import derive_key
-from meshkit.crypto.seal import Sealer
+from meshkit.crypto.derive import AUDIT_BATCH, DEVELOPMENT_ROOT, SEAL, derive_key, signing
+from meshkit.crypto.seal import Sealer, SealKey
+from meshkit.errors import FailedPrecondition
 from meshkit.events.offsets_in_db import Flush, OffsetsInDb
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config
@@ -18,7 +20,7 @@ from audit.adapters.store import store_at
 from audit.adapters.telemetry_alarms import TelemetryAlarms
 from audit.adapters.translog_audit_log import TranslogAuditLog
 from audit.adapters.translog_audit_reader import TranslogAuditReader
-from audit.config import SERVICE, Config
+from audit.config import SERVICE, AuditSettings, Config
 from audit.consumers import AuditBatches
 from audit.servicer import AuditServicer
 from audit.translate import ProtobufBatchCodec
@@ -27,12 +29,24 @@ from audit.usecases.on_audit_batch import OnAuditBatch
 QUARANTINE = "audit/quarantine"
 
 
-def signer_of(config: Config) -> Signer:
-    """The log's key: the one that is configured, or one derived from the root secret and the origin."""
-    if text := config.audit.signing_key.get_secret_value():
-        return Signer.parse(text)
-    root = config.keys.secret.get_secret_value().encode()
-    return Signer(config.audit.origin, derive_key(root, f"audit-log|{config.audit.origin}"))
+def signer_of(settings: AuditSettings) -> Signer:
+    """The log's key: the one that is configured, or a development key of the origin."""
+    text = settings.signing_key.get_secret_value()
+    if not text and settings.signing_key_file:
+        text = settings.signing_key_file.read_text()
+    return Signer.parse(text) if text else Signer(settings.origin, derive_key(DEVELOPMENT_ROOT, f"audit-log|{settings.origin}"))
+
+
+def verifier_of(config: Config, service: Service) -> BatchVerifier:
+    """Who may have signed: each workload its own producers' batches, and whoever has the shared key until that is retired."""
+    keys, producers = config.keys, config.audit.producers
+    if not producers:
+        raise FailedPrecondition("FINMESH_AUDIT__PRODUCERS names nobody: every batch would be poison", reason="NO_PRODUCERS")
+    files: dict[str, Path | None] = {**(keys.audit_batch or dict.fromkeys(producers.values()))}
+    rings = {workload: service.ring(path, signing(workload), SigningKey, keys.reload_s) for workload, path in files.items()}
+    shared = keys.audit_batch_shared
+    retired = shared is None and bool(keys.audit_batch)
+    return BatchVerifier(rings, producers, None if retired else service.ring(shared, AUDIT_BATCH, SigningKey, keys.reload_s))
 
 
 async def main(config: Config | None = None) -> None:
@@ -44,18 +58,19 @@ async def main(config: Config | None = None) -> None:
 
 async def serve(config: Config, service: Service, topic: Callable[..., OffsetsInDb] = OffsetsInDb) -> None:
     """Build everything and serve."""
-    clock, sealer, settings = SystemClock(), Sealer(config.keys), config.audit
+    clock, settings = SystemClock(), config.audit
+    sealer = Sealer(service.ring(config.keys.seal, SEAL, SealKey, config.keys.reload_s))
     store = store_at(settings.database_url.get_secret_value())
     anchors = Anchors(settings.pinned_checkpoint, settings.keep_checkpoint, settings.keep_interval_s, clock)
-    log = await service.add(TranslogAuditLog(store, signer_of(config), lambda content: sealer.seal(content, QUARANTINE), anchors, clock))
+    log = await service.add(TranslogAuditLog(store, signer_of(settings), lambda content: sealer.seal(content, QUARANTINE), anchors, clock))
     reader = await service.add(TranslogAuditReader(store))
     alarms = TelemetryAlarms()
-    codec = ProtobufBatchCodec(BatchSigner(config.keys) if settings.require_signature else None)
+    codec = ProtobufBatchCodec(verifier_of(config, service) if settings.require_signature else None)
     batches = AuditBatches(OnAuditBatch(log, codec, alarms, clock))
     flush = Flush(settings.flush_records, settings.flush_bytes, settings.flush_delay_ms)
     consumer = topic(config.kafka, AUDIT_TOPIC, batches, service, flush)
     alarms.lag = consumer.lag
-    server = MeshServer(config.listen, config.tls, callers=config.callers)
+    server = MeshServer(config.listen, config.tls, callers=config.callers, connection_age_s=config.connection_age_s)
     rpc.add_AuditServiceServicer_to_server(AuditServicer(reader), server)  # type: ignore[arg-type]
     service.not_ready("log", "STARTING")
     service.watch("log", reader.checkpoint, interval_s=0.5, needed=True)

@@ -3,7 +3,7 @@
 from finmesh.audit.v1 import audit_service_pb2 as pb
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
 from google.protobuf.message import DecodeError
-from meshkit.audit.batch import BatchSigner
+from meshkit.audit.batch import BatchVerifier
 from meshkit.tenants import is_tenant
 from translog.entries import Keys, Kind
 from translog.reader import Leaf
@@ -21,21 +21,22 @@ _SIGNED_64 = 1 << 63
 
 
 class ProtobufBatchCodec:
-    """Reads envelopes and records. ``signer`` None: signatures are not asked for."""
+    """Reads envelopes and records. ``verifier`` None: signatures are not asked for."""
 
-    def __init__(self, signer: BatchSigner | None) -> None:
-        self._signer = signer
+    def __init__(self, verifier: BatchVerifier | None) -> None:
+        self._verifier = verifier
 
     def envelope(self, value: bytes) -> Envelope:
-        """Return the content of a message; raises UnusableError (NOT_A_BATCH, SIGNATURE_WRONG, ENVELOPE_MALFORMED)."""
+        """Return the content of a message; raises UnusableError (NOT_A_BATCH, ENVELOPE_MALFORMED, BatchVerifier's)"""
         try:
             batch = AuditBatch.FromString(value)
         except (DecodeError, UnicodeDecodeError):
             raise UnusableError("NOT_A_BATCH") from None
         if not is_id(batch.producer) or batch.epoch >= _SIGNED_64 or batch.sequence >= _SIGNED_64:
             raise UnusableError("ENVELOPE_MALFORMED")
-        if self._signer is not None and not self._signer.verified(batch):
-            raise UnusableError("SIGNATURE_WRONG")
+        problem = self._verifier.problem(batch) if self._verifier else ""
+        if problem:
+            raise UnusableError(problem)
         return Envelope(batch.producer, batch.epoch, batch.sequence, tuple(batch.records))
 
     def keys_of(self, record: bytes) -> Keys:

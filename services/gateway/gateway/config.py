@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from meshkit.config import RedisSettings, Seconds, ServiceConfig
+from meshkit.config import KafkaSettings, ProducerKeys, RedisSettings, Seconds, ServiceConfig
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.domain.route import QuotaClass, Upstream
@@ -78,3 +78,5 @@ class GatewayConfig(ServiceConfig):
     upstream: UpstreamSettings = UpstreamSettings()
     quota: QuotaSettings = QuotaSettings()
     redis: RedisSettings = RedisSettings(timeout_ms=50)
+    kafka: KafkaSettings = KafkaSettings()
+    keys: ProducerKeys = ProducerKeys()

@@ -14,7 +14,7 @@ from gateway.adapters.grpc_upstreams import GrpcUpstreams
 from gateway.adapters.redis_idempotency import RedisIdempotencyKeys
 from gateway.adapters.redis_quotas import RedisQuotas
 from gateway.config import GatewayConfig
-from gateway.domain.route import MIB
+from gateway.domain.route import MIB, Route
 from gateway.routes import ROUTES
 from gateway.servicer import HEADERS, SERVICE_NAME, handlers
 from gateway.usecases.forward import Forward
@@ -25,6 +25,11 @@ async def main(config: GatewayConfig | None = None) -> None:
     config = config or load_config(GatewayConfig)
     async with Service(config, "gateway") as service:
         await serve(config, service)
+
+
+def deadlines(routes: tuple[Route, ...]) -> Deadlines:
+    """How long each method may take here."""
+    return Deadlines(maximum_s={f"/{SERVICE_NAME}/{route.method}": route.maximum_s for route in routes})
 
 
 async def serve(config: GatewayConfig, service: Service) -> None:
@@ -50,12 +55,13 @@ async def serve(config: GatewayConfig, service: Service) -> None:
         config.listen,
         config.tls,
         callers=config.callers,
-        deadlines=Deadlines(maximum_s={f"/{SERVICE_NAME}/{route.method}": route.maximum_s for route in ROUTES}),
+        deadlines=deadlines(ROUTES),
         limits=Limits(
             message_bytes=2 * MIB + 64 * 1024,
             streams_per_connection=config.streams_per_connection,
             concurrent_calls=config.concurrent_calls,
         ),
+        connection_age_s=config.connection_age_s,
     )
     server.add_generic_rpc_handlers((handlers(ROUTES, forward),))
     service.watch("redis", redis.ping)

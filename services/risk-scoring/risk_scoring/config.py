@@ -1,20 +1,35 @@
-"""Settings of risk-scoring, both processes."""
+"""Settings of risk-scoring: what both processes read, and what each has of its own."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-from meshkit.config import Milliseconds, RedisSettings, ServiceConfig, TritonSettings
+from meshkit.config import KafkaSettings, Milliseconds, ProducerKeys, RedisSettings, ServiceConfig, TritonSettings
 from pydantic import Field
 
 _RULES = Path(__file__).resolve().parent.parent / "rules"
 
 
+class DecisionKeys(ProducerKeys):
+    """What a decision needs."""
+
+    ids: Path | None = Field(default=None, description="keys of entities, ids and fingerprints; the same for ever, read once")
+    commitment: Path | None = Field(default=None, description="key ring of commitments in audit records")
+
+
+class StreamKeys(DecisionKeys):
+    """The stream seals dead letters as well."""
+
+    seal: Path | None = Field(default=None, description="key ring that seals dead letters")
+
+
 class RiskScoringConfig(ServiceConfig):
-    """Every setting; environment names carry the prefix FINMESH_."""
+    """Both processes."""
 
     listen: str = Field(default="127.0.0.1:50061", description="host:port of the gRPC server")
+    kafka: KafkaSettings = KafkaSettings()
+    keys: DecisionKeys = DecisionKeys()
     redis: RedisSettings = RedisSettings()
     triton: TritonSettings = TritonSettings()
     redis_prefix: str = Field(default="finmesh:", description="prepended to every Redis key: one for each environment or test")
@@ -29,10 +44,22 @@ class RiskScoringConfig(ServiceConfig):
     dedupe_horizon_s: Annotated[int, Field(ge=60, le=30 * 86_400)] = Field(
         default=86_400, description="how long a decision is remembered in Redis; older events are refused as TOO_OLD"
     )
+    callers: tuple[str, ...] = Field(default=("gateway",), description="workloads that may call the RPCs")
+
+
+class StreamConfig(RiskScoringConfig):
+    """The stream process."""
+
+    keys: StreamKeys = StreamKeys()
     stream_max_batch: Annotated[int, Field(ge=1, le=2_000)] = Field(default=512, description="records decided together at most (rule D21)")
     stream_linger_ms: Annotated[int, Field(ge=0, le=1_000)] = Field(
         default=4, description="how long a partition without a backlog waits between two batches, for fewer transactions"
     )
+
+
+class RpcConfig(RiskScoringConfig):
+    """The RPC process."""
+
     coalesce_max: Annotated[int, Field(ge=1, le=512)] = Field(default=64, description="synchronous calls decided together at most")
     sync_store_timeout_ms: Milliseconds = Field(
         default=60, description="one call to Redis on the synchronous path; past it rule D22 applies"
@@ -43,4 +70,3 @@ class RiskScoringConfig(ServiceConfig):
     outage_lookback_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
         default=900.0, description="how far back the decision topic is searched for a decision while Redis is down (rule D22)"
     )
-    callers: tuple[str, ...] = Field(default=("gateway",), description="workloads that may call the RPCs")

@@ -14,12 +14,13 @@ from audit.config import AuditSettings, Config
 from audit.main import serve
 from finmesh.audit.v1 import audit_service_pb2_grpc as rpc
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
-from meshkit.audit.batch import BatchSigner, BatchWriter
-from meshkit.config import KeySettings, TlsSettings
+from meshkit.audit.batch import BatchWriter
+from meshkit.config import TlsSettings
 from meshkit.errors import MeshError, Unavailable
 from meshkit.events.offsets_in_db import Position
 from meshkit.rpc.channel import MeshChannel
 from meshkit.service import Service
+from meshkit.testing.keys import batch_signer
 from meshkit.testing.serving import running
 
 
@@ -28,7 +29,7 @@ class Topic:
     """Stands for Kafka: one partition, delivered to the sink as OffsetsInDb does it."""
 
     values: list[bytes] = field(default_factory=list)
-    writer: BatchWriter = field(default_factory=lambda: BatchWriter("risk-scoring/stream/0", 1, BatchSigner(KeySettings())))
+    writer: BatchWriter = field(default_factory=lambda: BatchWriter("risk-scoring/stream/0", 1, batch_signer()))
     stored: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -116,7 +117,7 @@ def start(tmp_path: Path) -> StartAudit:
     ) -> AsyncIterator[Audit]:
         topic = topic or Topic()
         database = tmp_path / "log" / "audit.db"
-        options = {"database_url": f"sqlite:///{database}"} | settings
+        options = {"database_url": f"sqlite:///{database}", "producers": {"risk-scoring/": "risk-scoring"}} | settings
         config = Config(listen="127.0.0.1:0", shutdown_grace_s=1, tls=tls or TlsSettings(), audit=AuditSettings(**options))
         async with (
             running(Service(config, "audit"), partial(serve, config, topic=topic)) as service,

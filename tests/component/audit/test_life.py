@@ -57,7 +57,8 @@ async def exit_code(database: Path, **settings: Path) -> tuple[int, str]:
         "audit",
         env=os.environ
         | environment
-        | {"FINMESH_AUDIT__DATABASE_URL": f"sqlite:///{database}", "FINMESH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+        | {"FINMESH_AUDIT__DATABASE_URL": f"sqlite:///{database}", "FINMESH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+        | {"FINMESH_AUDIT__PRODUCERS": '{"risk-scoring/": "risk-scoring"}'},
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(20):

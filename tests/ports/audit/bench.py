@@ -10,22 +10,23 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from audit.adapters.anchors import Anchors
 from audit.adapters.store import store_at
 from audit.adapters.translog_audit_log import TranslogAuditLog
-from audit.config import Config
+from audit.config import AuditSettings
 from audit.consumers import AuditBatches
 from audit.main import signer_of
 from audit.translate import ProtobufBatchCodec
 from audit.usecases.on_audit_batch import OnAuditBatch
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
-from meshkit.audit.batch import BatchSigner, BatchWriter
+from meshkit.audit.batch import BatchWriter
 from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
-from meshkit.config import KafkaSettings, KeySettings
+from meshkit.config import KafkaSettings
 from meshkit.events.offsets_in_db import OffsetsInDb
+from meshkit.testing.keys import batch_signer, batch_verifier
 from translog.entries import Kind
 from translog.fsck import fsck
 from translog.reader import LogReader
 
-SIGNER = BatchSigner(KeySettings())
+SIGNER = batch_signer()
 PARTITIONS = 2
 
 
@@ -125,9 +126,9 @@ class Bench:
         """The consumer runs while the block does."""
         clock = SystemClock()
         anchors = Anchors(None, None, 1, clock)
-        log = TranslogAuditLog(self.store, signer_of(Config()), lambda content: content[::-1], anchors, clock)
+        log = TranslogAuditLog(self.store, signer_of(AuditSettings()), lambda content: content[::-1], anchors, clock)
         async with log:
-            sink = AuditBatches(OnAuditBatch(log, ProtobufBatchCodec(SIGNER), Silent(), clock))
+            sink = AuditBatches(OnAuditBatch(log, ProtobufBatchCodec(batch_verifier()), Silent(), clock))
             stopping = asyncio.Event()
             work = asyncio.create_task(OffsetsInDb(self.kafka, AUDIT_TOPIC, sink, self.health).run(stopping))
             try:
@@ -141,7 +142,7 @@ class Bench:
         database = self.store.open_reader()
         try:
             reader = LogReader(database)
-            report = fsck(database, [signer_of(Config()).verifier], keys_of=ProtobufBatchCodec(None).keys_of)
+            report = fsck(database, [signer_of(AuditSettings()).verifier], keys_of=ProtobufBatchCodec(None).keys_of)
             assert report.findings == []
             leaves = [reader.leaf(n) for n in range(report.size)]
             return [leaf.kind.value for leaf in leaves], [leaf.body for leaf in leaves]

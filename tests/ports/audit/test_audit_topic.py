@@ -123,6 +123,7 @@ async def test_kill_9_again_and_again(bench: Bench) -> None:
         "FINMESH_KAFKA__TOPIC_PREFIX": bench.kafka.topic_prefix,
         "FINMESH_AUDIT__DATABASE_URL": bench.url,
         "FINMESH_AUDIT__FLUSH_RECORDS": "1",
+        "FINMESH_AUDIT__PRODUCERS": '{"risk-scoring/": "risk-scoring"}',
     }
     total = 2000
     sending = asyncio.create_task(bench.send(*range(total)))

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from meshkit.audit.batch import BatchSigner
 from meshkit.clock import SystemClock
-from meshkit.config import KeySettings
 from meshkit.errors import Unavailable
 from meshkit.events.transactional import start_transactional, transactional_id
+from meshkit.testing.keys import batch_signer
 from risk_scoring import translate
 from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
 from risk_scoring.adapters.kafka_outage_log import KafkaOutageLog
@@ -36,7 +35,7 @@ async def logs(kind: str, request_fixture) -> AsyncIterator[tuple[object, object
         yield log, OutageLog(log), append
         return
     kafka = await request_fixture.getfixturevalue("fresh")()
-    outage = KafkaOutageLog(kafka, "group", BatchSigner(KeySettings()), translate.decision_id, SystemClock(), 900)
+    outage = KafkaOutageLog(kafka, "group", batch_signer(), translate.decision_id, SystemClock(), 900)
 
     async def send_value(value: bytes) -> None:
         await send(kafka, value, topic=OUTPUT, partition=account_partition(ACCOUNT, 4))
@@ -101,7 +100,7 @@ async def test_a_decision_of_ours_can_be_read_when_it_is_published(kind, decided
 async def test_a_right_that_was_lost_is_noticed_and_taken_again(decided, fresh) -> None:
     """Rule D22: the stream or another replica takes the partition; what this process publishes then is refused, and the next try works."""
     kafka = await fresh()
-    outage = KafkaOutageLog(kafka, "group", BatchSigner(KeySettings()), translate.decision_id, SystemClock(), 900)
+    outage = KafkaOutageLog(kafka, "group", batch_signer(), translate.decision_id, SystemClock(), 900)
     try:
         await outage.enter()
         partition = await outage.partition_of(ACCOUNT)
@@ -123,7 +122,7 @@ async def test_bytes_that_are_no_decision_stop_nobody(decided, fresh) -> None:
     kafka = await fresh()
     partition = account_partition(ACCOUNT, 4)
     await send(kafka, b"\xff\xff no protobuf", decided[0].decision, topic=OUTPUT, partition=partition)
-    outage = KafkaOutageLog(kafka, "group", BatchSigner(KeySettings()), translate.decision_id, SystemClock(), 900)
+    outage = KafkaOutageLog(kafka, "group", batch_signer(), translate.decision_id, SystemClock(), 900)
     try:
         await outage.enter()
         assert await outage.first(partition, [decided[0].request.decision_id])

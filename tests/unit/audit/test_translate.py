@@ -5,19 +5,20 @@ from audit.domain.message import Envelope, UnusableError
 from audit.translate import ProtobufBatchCodec, leaf_message
 from finmesh.audit.v1 import audit_service_pb2 as pb
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
-from meshkit.audit.batch import BatchSigner, BatchWriter
-from meshkit.config import KeySettings
-from pydantic import SecretStr
+from meshkit.audit.batch import BatchSigner, BatchWriter, SigningKey
+from meshkit.crypto.derive import derive_ring, signing
+from meshkit.crypto.ring import Ring
+from meshkit.testing.keys import batch_signer, batch_verifier
 from translog.entries import Keys, Kind
 from translog.reader import Leaf
 
-SIGNER = BatchSigner(KeySettings())
-CODEC = ProtobufBatchCodec(SIGNER)
+SIGNER = batch_signer()
+CODEC = ProtobufBatchCodec(batch_verifier())
 
 
 def signed(**fields) -> bytes:
-    batch = AuditBatch(**({"producer": "risk-scoring/rpc/1", "epoch": 3, "sequence": 4, "key_id": SIGNER.key_id} | fields))
-    batch.signature = SIGNER.signature(batch)
+    batch = AuditBatch(**({"producer": "risk-scoring/rpc/1", "epoch": 3, "sequence": 4} | fields))
+    SIGNER.sign(batch)
     return batch.SerializeToString()
 
 
@@ -34,7 +35,7 @@ def test_an_envelope_that_the_kit_wrote() -> None:
 
 def test_forgeries() -> None:
     genuine = AuditBatch.FromString(signed(records=[b"one"]))
-    changes = {"producer": "gateway/1", "epoch": 99, "sequence": 99, "key_id": "other", "signature": b"x" * 32}
+    changes = {"producer": "risk-scoring/rpc/2", "epoch": 99, "sequence": 99, "key_id": "other", "signature": b"x" * 32}
     for field, value in changes.items():
         forged = AuditBatch.FromString(genuine.SerializeToString())
         setattr(forged, field, value)
@@ -48,8 +49,8 @@ def test_forgeries() -> None:
 
 
 def test_another_secret_signs_nothing() -> None:
-    stranger = BatchSigner(KeySettings(secret=SecretStr("another secret of sufficient length")))
-    (value,) = BatchWriter("p", 1, stranger).envelopes([b"one"])
+    keys = derive_ring(b"another secret of sufficient length", "dev-1", signing("risk-scoring"))
+    (value,) = BatchWriter("risk-scoring/rpc/1", 1, BatchSigner(Ring(keys, SigningKey))).envelopes([b"one"])
     assert reason(CODEC.envelope, value) == "SIGNATURE_WRONG"
 
 

@@ -1,3 +1,5 @@
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +11,9 @@ from localmesh.processes import table
 from localmesh.rows import Row, ordered
 
 
-@pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return replace(Places.default(), var=tmp_path)
+@pytest.fixture(params=["var", "我的 文件", "a,b#1 %41 'q' $HOME;&"])
+def places(tmp_path: Path, request: pytest.FixtureRequest) -> Places:
+    return replace(Places.default(), var=tmp_path / request.param)
 
 
 def by_name(rows: list[Row]) -> dict[str, Row]:
@@ -59,7 +61,6 @@ def test_servers_listen_on_loopback_alone_and_triton_is_closed(places: Places) -
     assert triton.count("-address=127.0.0.1") == 3
     assert "--model-control-mode=none" in triton
     assert "--grpc-restricted-protocol=model-repository,shared-memory" in triton
-    assert rows["triton"].env["PATH"].startswith(str(places.triton_python))
     redis = rows["redis"].command
     assert redis[redis.index("--bind") + 1] == "127.0.0.1"
     assert redis[redis.index("--maxmemory-policy") + 1] == "noeviction"
@@ -76,9 +77,42 @@ def test_kafka_is_given_its_storage_once_and_its_ports_each_time(places: Places)
     second.prepare()
     assert marker.exists()
     assert (places.var / "kafka" / "log" / "meta.properties").exists()
-    properties = (places.var / "kafka" / "server.properties").read_text()
+    assert second.cwd == places.var / "kafka"
+    properties = (second.cwd / "server.properties").read_bytes().decode("ascii")
+    assert "log.dirs=log\n" in properties
     assert "advertised.listeners=PLAINTEXT://127.0.0.1:1234\n" in properties
     assert "auto.create.topics.enable=false\n" in properties
+
+
+def test_kafka_is_formatted_again_when_that_was_broken_off(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(source: Path, target: Path, **_: object) -> None:
+        (target / "half").touch()
+        raise OSError("no space left")
+
+    row = by_name(table(places, Ports()))["kafka"]
+    assert row.prepare is not None
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="no space"):
+        patched.setattr("shutil.copytree", broken)
+        row.prepare()
+    row.prepare()
+    assert (places.var / "kafka" / "log" / "meta.properties").exists()
+
+
+def test_no_shell_sees_where_triton_lies(places: Places) -> None:
+    row = by_name(table(places, Ports()))["triton"]
+    assert row.prepare is not None
+    for _ in range(2):  # it is laid out before each start
+        row.prepare()
+    assert row.cwd == places.var / "triton"
+    named = dict(word.removeprefix("--").split("=", 1) for word in row.command[1:] if "=" in word)
+    stub = Path(named["backend-directory"], "python", "triton_python_backend_stub")
+    for path in (stub, Path(named["model-repository"], "fraud", "config.pbtxt"), Path("lib")):
+        assert not path.is_absolute()
+        assert re.fullmatch(r"[A-Za-z0-9._/-]+", str(path))
+        assert (row.cwd / path).exists()
+    assert os.access(row.cwd / stub, os.X_OK)
+    first = Path(row.env["PATH"].split(":")[0])
+    assert (row.cwd / first.relative_to("/proc/self/cwd")).samefile(places.triton_python / "bin")
 
 
 def test_each_service_has_the_certificate_of_its_identity(places: Places) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from localmesh.places import Places
 from localmesh.topics import Wanted, load, wanted
-from pydantic import ValidationError
+from meshkit.errors import InvalidDocument
 
 ENTRY = """
   - name: finmesh.risk.v1.TransactionDecided
@@ -47,10 +47,20 @@ def test_an_entry_becomes_a_topic_and_its_dead_letters(tmp_path: Path) -> None:
 )
 def test_a_mistake_in_the_file_is_refused(tmp_path: Path, old: str, new: str) -> None:
     assert old in ENTRY
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidDocument):
         load(written(tmp_path, ENTRY.replace(old, new)))
 
 
+@pytest.mark.parametrize(
+    "text", ["", "topics:", "topics: 1", "- 1", "topics: []\ntopics: []", "topics: &a [*a]", "[" * 9999, "topics: [{name: 渠道}]"]
+)
+def test_a_file_that_is_something_else_is_refused_in_one_line_with_its_name(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InvalidDocument, match=r"^[^\n]*\.yaml: [^\n]+$"):
+        file = tmp_path / "topics.yaml"
+        file.write_text(text)
+        load(file)
+
+
 def test_a_topic_named_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="TransactionDecided twice"):
+    with pytest.raises(InvalidDocument, match="TransactionDecided twice"):
         load(written(tmp_path, ENTRY + ENTRY))

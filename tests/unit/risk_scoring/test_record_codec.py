@@ -11,16 +11,16 @@ from finmesh.common.v1.grade_pb2 import DATA_GRADE_L3
 from finmesh.common.v1.money_pb2 import Money
 from finmesh.risk.v1 import decision_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
-from meshkit.config import KeySettings
-from meshkit.crypto.keyed_ids import KeyedIds, derive_key, uuid_text
+from meshkit.crypto.derive import DEVELOPMENT_ROOT, derive_key
+from meshkit.crypto.keyed_ids import uuid_text
+from meshkit.testing.keys import commitment_ring, keyed_ids
 from risk_scoring import translate
 from risk_scoring.domain.decision import Asker, Digests, Draft, Request, Versions
 from risk_scoring.domain.identity import Uetr
 from risk_scoring.domain.observation import Observation
 from risk_scoring.domain.transaction import Transaction
 
-SETTINGS = KeySettings()
-KEYS = KeyedIds(SETTINGS)
+KEYS = keyed_ids()
 
 
 def us(time_us: int) -> Timestamp:
@@ -85,12 +85,12 @@ def plain_decision(draft: Draft) -> bytes:
 def plain_audit(draft: Draft, decision: bytes) -> bytes:
     request, asker, t = draft.request, draft.request.asker, draft.request.transaction
     decision_id = uuid_text(request.observation.decision_id)
-    secret = derive_key(SETTINGS.secret.get_secret_value().encode(), "commitment")
+    secret = derive_key(DEVELOPMENT_ROOT, "commitment")
     return AuditRecord(
         audit_record_id=uuid_text(KEYS.derived_id("audit", request.observation.decision_id)), producer="risk-scoring", tenant=t.tenant,
         scenario=translate.SCENARIO, purpose=asker.purpose, principal_key=KEYS.entity_key(t.tenant, asker.principal),
         request_id=asker.request_id or decision_id, decision_id=decision_id, decision_commitment=hmac.digest(secret, decision, "sha256"),
-        commitment_key_id=KEYS.key_id, feature_commitment=hmac.digest(secret, draft.features, "sha256"),
+        commitment_key_id="dev-1", feature_commitment=hmac.digest(secret, draft.features, "sha256"),
         outcome=pb.Outcome.Name(draft.outcome), reason_codes=[code for code, _ in draft.reasons], model_digest=draft.versions.digests.model.hex()[:16],
         model_sha256=draft.versions.digests.model, rules_sha256=draft.versions.digests.rules,
         thresholds_sha256=draft.versions.digests.thresholds,
@@ -102,7 +102,7 @@ def plain_audit(draft: Draft, decision: bytes) -> bytes:
 
 
 def test_records_have_the_bytes_of_plain_messages() -> None:
-    rng, codec = random.Random(1), translate.RecordCodec(KEYS, "0.2.0+3f2c1ab")
+    rng, codec = random.Random(1), translate.RecordCodec(KEYS, commitment_ring(), "0.2.0+3f2c1ab")
     for versions in (Versions(1, "rules-1", "1", "r1", Digests(b"m" * 32, b"r" * 32, b"t" * 32)), Versions(2, "rules-2", "", "r2")):
         for draft in drafts(200, rng, versions):
             decision = codec.decision(draft)
@@ -111,7 +111,7 @@ def test_records_have_the_bytes_of_plain_messages() -> None:
 
 
 def test_new_versions_are_taken_over_at_once() -> None:
-    codec = translate.RecordCodec(KEYS, "0.2.0+3f2c1ab")
+    codec = translate.RecordCodec(KEYS, commitment_ring(), "0.2.0+3f2c1ab")
     for number in range(3):
         (draft,) = drafts(1, random.Random(3), Versions(1, f"rules-{number}", "1", "r"))
         assert pb.TransactionDecided.FromString(codec.decision(draft)).versions.rule_set_version == f"rules-{number}"

@@ -96,6 +96,12 @@ def test_not_a_bundle(text, verifiers) -> None:
         verify_inclusion_bundle(text, verifiers)
 
 
+def test_a_key_that_occurs_twice(log, verifiers) -> None:
+    text = export_inclusion(log.reader.inclusion("id-5"))
+    with pytest.raises(MalformedError):
+        verify_inclusion_bundle(text.replace("{", '{"index": 6,', 1), verifiers)
+
+
 def test_reading_files(tmp_path) -> None:
     with pytest.raises(NotFoundError):
         read_bundle(tmp_path / "none.json")

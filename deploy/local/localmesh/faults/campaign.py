@@ -151,7 +151,7 @@ class Campaign:
         wanted = len(set(load.sent.intended_us) | set(load.calls.replies))
         while time.time() < until_s and not (load.watcher.seen.decided >= wanted and self._audited >= load.watcher.seen.decided):
             await self._beaten.wait()
-        decided = await answered(lambda: evidence.decisions(self._site.kafka), until_s)
+        decided = await answered(lambda: evidence.decisions(self._site.kafka, self._site.places.keys), until_s)
         dead = await self._dead_letters(until_s)
         log = await asyncio.to_thread(evidence.audit_log, self._site.audit_file)
         known = Known(

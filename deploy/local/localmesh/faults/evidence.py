@@ -7,8 +7,10 @@ from pathlib import Path
 
 from finmesh.audit.v1 import audit_record_pb2
 from finmesh.risk.v1 import decision_pb2 as pb
-from meshkit.config import KafkaSettings, KeySettings
-from meshkit.crypto.keyed_ids import KeyedIds
+from meshkit.config import KafkaSettings
+from meshkit.crypto.commitment import CommitmentKey
+from meshkit.crypto.derive import COMMITMENT
+from meshkit.crypto.ring import Ring, read_ring
 from meshkit.events.replay import TopicReader
 from translog.entries import Kind, kind_of
 from translog.fsck import fsck
@@ -17,6 +19,7 @@ from translog.reader import LogReader
 from translog.sqlite import SqliteDatabase
 
 from localmesh.faults.account import First
+from localmesh.keys import path_of
 
 DECIDED = pb.TransactionDecided.DESCRIPTOR.full_name
 _PAGE = 4096
@@ -30,27 +33,28 @@ class Decided:
     repeated: int = 0
     contradicted: Counter[str] = field(default_factory=Counter)
 
-    def take(self, value: bytes, keys: KeyedIds) -> None:
+    def take(self, value: bytes, key: CommitmentKey) -> None:
         """Add the next record."""
         record, digest = pb.TransactionDecided.FromString(value), hashlib.sha256(value).digest()
         known = self.first.get(record.decision_id)
         if known is None:
             decided_s = record.decided_time.seconds + record.decided_time.nanos / 1e9
-            self.first[record.decision_id] = First(record.trace_id, digest, keys.commit(value), decided_s, bool(record.degradations))
+            self.first[record.decision_id] = First(record.trace_id, digest, key.commit(value), decided_s, bool(record.degradations))
         elif known.digest == digest:
             self.repeated += 1
         else:
             self.contradicted[record.decision_id] += 1
 
 
-async def decisions(kafka: KafkaSettings) -> Decided:
-    """Read the whole topic, committed records only. Raises Unavailable."""
-    found, keys, reader = Decided(), KeyedIds(KeySettings()), TopicReader(kafka, DECIDED)
+async def decisions(kafka: KafkaSettings, keys: Path) -> Decided:
+    """Read the whole topic, committed records only; ``keys`` is the mesh's folder of key files. Raises Unavailable."""
+    key = Ring(read_ring(path_of(keys, COMMITMENT), COMMITMENT), CommitmentKey).primary
+    found, reader = Decided(), TopicReader(kafka, DECIDED)
     try:
         for partition in await reader.partitions():
             async for records, _ in reader.read(partition, 0):
                 for record in records:
-                    found.take(record.value or b"", keys)
+                    found.take(record.value or b"", key)
     finally:
         await reader.close()
     return found

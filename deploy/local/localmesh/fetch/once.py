@@ -4,11 +4,15 @@ It is built under a temporary name and renamed; its name carries the version, so
 no stamp. Two builders at once: the loser of the rename throws its copy away.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+UTF_8 = {"LC_ALL": "C.UTF-8"}
+"""For programs that take the encoding of file names from the locale (Java, the Python in Triton): under plain C they know ASCII alone."""
 
 
 class MissingToolError(Exception):
@@ -43,7 +47,7 @@ def tool(name: str, how: str) -> str:
 
 def run(command: Sequence[str], cwd: Path, *, stderr: bool = False) -> str:
     """Standard output (or standard error instead); RuntimeError with everything the program said when it fails."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=cwd, env=os.environ | UTF_8, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
     return done.stderr if stderr else done.stdout

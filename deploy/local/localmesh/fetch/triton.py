@@ -1,51 +1,57 @@
 """Triton Inference Server with its Python backend, taken out of the nvidia-pytriton wheel and laid out as Triton expects it.
 
-The wheel holds one stub per Python version; the one that matches this interpreter must lie beside the backend library.
+The wheel holds one stub per Python version; the one of the interpreter that Triton uses must lie beside the backend library. Which
+one that is, each mesh says for itself (`lay_out`), so the software is the same for all of them.
+
+The backend starts its stub by a line of shell in which the stub's path and the model's stand unquoted, and the Python inside the stub
+takes paths for ASCII. A mesh therefore runs Triton in a folder of links and names everything by them: whatever the checkout's path
+holds, neither sees it.
 """
 
 import shutil
-import sys
-import sysconfig
 from pathlib import Path
 
 from localmesh.fetch import wheel
+from localmesh.fetch.interpreter import Interpreter, probe
 from localmesh.fetch.once import MissingToolError, once
 
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_BACKEND = Path("backends", "python")
+_STUB = "triton_python_backend_stub"
+PROGRAMS = "/proc/self/cwd/python/bin"
+"""Where the stub finds its `python3` in a folder that was laid out: an absolute path that is the same whatever the folder is called."""
 
 
 def fetch(stack: Path) -> Path:
-    """Folder with `bin/tritonserver`, `lib/` and `backends/python/`."""
-    python_library()
-    return once(stack / f"triton-{wheel.version('nvidia-pytriton')}-py{PYTHON}", _build)
+    """Folder with `bin/tritonserver`, `lib/`, `backends/python/` and `stubs/<version>/`."""
+    return once(stack / f"triton-{wheel.version('nvidia-pytriton')}", _build)
 
 
-def python_library() -> Path:
-    """Folder of this interpreter's libpython, which the stub links to; MissingToolError when it was built without one."""
-    name = str(sysconfig.get_config_var("INSTSONAME"))
-    folders = [Path(str(sysconfig.get_config_var("LIBDIR"))), Path(sys.base_prefix) / "lib"]
-    multiarch = sysconfig.get_config_var("MULTIARCH")
-    folders += [Path("/usr/lib") / str(multiarch)] if multiarch else []
-    for folder in folders:
-        if name.endswith((".so.1.0", ".so", ".dylib")) and (folder / name).exists():
-            return folder
-    for folder in folders:
-        if (folder / f"libpython{PYTHON}.so.1.0").exists():
-            return folder
-    raise MissingToolError(f"Triton's Python stub needs libpython{PYTHON}.so.1.0 (Debian: apt install libpython{PYTHON})")
+def python(environment: Path) -> Interpreter:
+    """The Python of Triton's environment; MissingToolError when it can't run the stub."""
+    found = probe(environment / "bin" / "python3")
+    if found is None or not found.usable:
+        raise MissingToolError(f"{environment} holds no Python that can run Triton's stub: remove that folder, then make setup")
+    return found
+
+
+def lay_out(folder: Path, software: Path, environment: Path, version: str, models: Path) -> None:
+    """Makes `folder` hold `lib`, `backends` with the stub of that Python version, `python` and `models`, as links."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / _BACKEND).mkdir(parents=True)
+    for file in (software / _BACKEND).iterdir():
+        (folder / _BACKEND / file.name).symlink_to(file)
+    (folder / _BACKEND / _STUB).symlink_to(software / "stubs" / version / _STUB)
+    (folder / "lib").symlink_to(software / "lib")
+    (folder / "python").symlink_to(environment)
+    (folder / "models").symlink_to(models)
 
 
 def _build(folder: Path) -> None:
     wheel.unpack("nvidia-pytriton", folder)
     server = folder / "pytriton" / "tritonserver"
-    stub = server / "python_backend_stubs" / PYTHON / "triton_python_backend_stub"
-    if not stub.exists():
-        have = ", ".join(sorted(p.name for p in stub.parent.parent.iterdir()))
-        raise MissingToolError(f"this Triton has no stub for Python {PYTHON} (it has {have}): make setup PYTHON=python3.12, for example")
-    shutil.move(server / "bin", folder / "bin")
-    shutil.move(server / "backends", folder / "backends")
-    shutil.move(stub, folder / "backends" / "python" / stub.name)
+    for source, target in (("bin", "bin"), ("backends", "backends"), ("python_backend_stubs", "stubs")):
+        shutil.move(server / source, folder / target)
     shutil.move(folder / "nvidia_pytriton.libs", folder / "lib")
-    for program in (folder / "bin" / "tritonserver", folder / "backends" / "python" / stub.name):
+    for program in (folder / "bin" / "tritonserver", *folder.glob(f"stubs/*/{_STUB}")):
         program.chmod(0o755)
     shutil.rmtree(folder / "pytriton")

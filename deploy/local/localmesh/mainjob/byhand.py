@@ -1,6 +1,7 @@
 """Lines to try the mesh by hand, made to be pasted: a transaction with grpcurl, the decisions with kcat."""
 
 import json
+import shlex
 from pathlib import Path
 
 from finmesh.risk.v1 import decision_pb2
@@ -30,9 +31,14 @@ def grpcurl(certs: Path, token: Path, tenant: str, ports: Ports) -> str:
     for part in (_NOW, _UUID):
         body = body.replace(part, f"'\"{part}\"'")
     return (
-        f"grpcurl -cacert {certs / 'authority.pem'} -cert {certs / 'client.pem'} -key {certs / 'client.key'} "
-        f"-H \"authorization: Bearer $(cat {token})\" -d '{body}' {LOOPBACK}:{ports.grpc('gateway')} {METHOD}"
+        f"grpcurl -cacert {_word(certs / 'authority.pem')} -cert {_word(certs / 'client.pem')} -key {_word(certs / 'client.key')} "
+        f"-H \"authorization: Bearer $(cat {_word(token)})\" -d '{body}' {LOOPBACK}:{ports.grpc('gateway')} {METHOD}"
     )
+
+
+def verify(proof: Path, log_key: Path) -> str:
+    """Check an inclusion proof again, offline."""
+    return f"finmesh verify inclusion {_word(proof)} --log-key {_word(log_key)}"
 
 
 def kcat(ports: Ports) -> str:
@@ -41,3 +47,7 @@ def kcat(ports: Ports) -> str:
     return (
         f"kcat -C -b {LOOPBACK}:{ports.kafka} -t {topic} -o beginning -e -q -X isolation.level=read_committed -f '%p/%o  %S bytes  %h\\n'"
     )
+
+
+def _word(path: Path) -> str:
+    return shlex.quote(str(path))

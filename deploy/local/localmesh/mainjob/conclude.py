@@ -126,7 +126,7 @@ async def _prove(site: Site, corebank: CoreBank, decision: decision_pb2.Transact
     report.proof = (
         f"decision {decision.decision_id} is leaf {leaf.index} of {checkpoint.size} in {checkpoint.origin}: "
         f"{len(proof.hashes)} hashes lead to the signed root, verified here\n"
-        f"again: finmesh verify inclusion {file} --log-key {site.places.var / 'log.key'}"
+        f"again: {byhand.verify(file, site.places.var / 'log.key')}"
     )
 
 

@@ -42,9 +42,11 @@ class Past:
 
 async def import_past(files: list[Path], mesh: Mesh) -> str:
     """Import the files into the mesh's feature store; returns what the import says. Raises StartError with its error."""
+    other = ("FINMESH_KEYS__", "FINMESH_STREAM_")
+    env = {name: value for name, value in mesh.env["risk-stream"].items() if name == "FINMESH_KEYS__IDS" or not name.startswith(other)}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "risk_scoring.main.history", *map(str, files),
-        env=mesh.env["risk-stream"], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         said, failed = await process.communicate()

@@ -1,7 +1,7 @@
-"""Keyed hashes: entity keys, ids that a replay derives again, and commitments.
+"""Keyed hashes: entity keys, and ids that a replay derives again.
 
-Nothing that finmesh writes carries a bank's id in clear (rule D24): Redis and Kafka keys, traces and dead letters hold these hashes.
-Sub-keys come from the root secret by HKDF-SHA-256 (RFC 5869), one label each, so that an entity key can never be read as a commitment.
+Nothing that finmesh writes carries a bank's id in clear (rule D24): Redis and Kafka keys, traces and dead letters hold these hashes. Their
+keys never rotate: with another key every stored entity and every emitted id (rule D3) would be another.
 """
 
 from __future__ import annotations
@@ -12,28 +12,17 @@ from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-from meshkit.config import KeySettings
-from meshkit.crypto.commitment import CommitmentKey
-
-
-def derive_key(secret: bytes, label: str) -> bytes:
-    """Return a 32-byte sub-key of the root secret for one purpose."""
-    return HKDF(algorithm=SHA256(), length=32, salt=b"finmesh", info=label.encode()).derive(secret)
+from meshkit.crypto.derive import ID_LABELS, IDS
+from meshkit.crypto.ring import RingKeys, key_ring_invalid
 
 
 class KeyedIds:
-    """Derives every id and key that depends on the root secret."""
+    """Derives every id and key of an entity. Raises FailedPrecondition (KEY_RING_INVALID) when a key is missing."""
 
-    def __init__(self, settings: KeySettings) -> None:
-        secret = settings.secret.get_secret_value().encode()
-        self.key_id = settings.id
-        self._entity = derive_key(secret, "entity")
-        self._id = derive_key(secret, "id")
-        self._fingerprint = derive_key(secret, "fingerprint")
-        self.commit = CommitmentKey(settings.id, derive_key(secret, "commitment")).commit
+    def __init__(self, keys: RingKeys) -> None:
+        if set(keys.secrets) != set(ID_LABELS):
+            raise key_ring_invalid(IDS, f"the keys are {', '.join(ID_LABELS)}")
+        self._entity, self._id, self._fingerprint = (keys.secrets[label] for label in ID_LABELS)
         self.entity_key = lru_cache(maxsize=262_144)(self._entity_key)
 
     def _entity_key(self, tenant: str, entity_id: str) -> bytes:

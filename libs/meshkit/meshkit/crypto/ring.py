@@ -14,15 +14,19 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from meshkit.errors import FailedPrecondition
+from meshkit.errors import FailedPrecondition, InvalidDocument
+from meshkit.reload import Reloaded, read_file
+from meshkit.strict_json import parse_json
 
 KEY_BYTES = 32
 MAX_KEYS = 64
 _MAX_FILE_BYTES = 64 * 1024
 _KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{64}")
 _FIELDS = {"purpose", "primary", "keys"}
 
 
@@ -38,30 +42,31 @@ class RingKeys:
         """Refuse what is no ring. Raises FailedPrecondition (KEY_RING_INVALID), which never repeats a secret."""
         wrong_ids = [key_id for key_id in self.secrets if not _KEY_ID.fullmatch(key_id)]
         if wrong_ids or len(self.secrets) > MAX_KEYS:
-            raise _invalid(self.purpose, f"1 to {MAX_KEYS} keys have ids of 64 letters, digits, dots, dashes at most")
+            raise key_ring_invalid(self.purpose, f"{MAX_KEYS} keys at most, with ids of 64 letters, digits, dots and dashes at most")
         if any(len(secret) != KEY_BYTES for secret in self.secrets.values()):
-            raise _invalid(self.purpose, f"a key has {KEY_BYTES} bytes")
+            raise key_ring_invalid(self.purpose, f"a key has {KEY_BYTES} bytes")
         if len(set(self.secrets.values())) != len(self.secrets):
-            raise _invalid(self.purpose, "two ids name the same key")
+            raise key_ring_invalid(self.purpose, "two ids name the same key")
         if self.primary and self.primary not in self.secrets:
-            raise _invalid(self.purpose, "the primary is not among the keys")
+            raise key_ring_invalid(self.purpose, "the primary is not among the keys")
 
     @classmethod
     def parse(cls, content: bytes, purpose: str) -> RingKeys:
         """Return the keys of a file that is for this purpose. Raises FailedPrecondition (KEY_RING_INVALID)."""
         try:
-            document = json.loads(content[: _MAX_FILE_BYTES + 1].decode(), object_pairs_hook=_object)
-            if not isinstance(document, dict) or document.keys() != _FIELDS or not isinstance(document["keys"], dict):
-                raise ValueError("a ring has purpose, primary and keys")
-            secrets = {key_id: bytes.fromhex(secret) for key_id, secret in document["keys"].items()}
-        except (ValueError, TypeError, RecursionError) as error:
-            shown = "secrets are hexadecimal" if isinstance(error, TypeError) else str(error)[:80]
-            raise _invalid(purpose, shown) from None
+            document = parse_json(content)
+        except InvalidDocument as error:
+            raise key_ring_invalid(purpose, error.message) from None
+        if not isinstance(document, dict) or document.keys() != _FIELDS or not isinstance(document["keys"], dict):
+            raise key_ring_invalid(purpose, "a ring has purpose, primary and keys")
         if document["purpose"] != purpose:
-            raise _invalid(purpose, "the file is for another purpose")
-        if not isinstance(document["primary"], str | None) or document["primary"] == "":
-            raise _invalid(purpose, "primary is an id or null")
-        return cls(purpose, document["primary"] or "", secrets)
+            raise key_ring_invalid(purpose, "the file is for another purpose")
+        primary, keys = document["primary"], document["keys"]
+        if not isinstance(primary, str | None) or primary == "":
+            raise key_ring_invalid(purpose, "primary is an id or null")
+        if not all(isinstance(secret, str) and _HEXADECIMAL.fullmatch(secret) for secret in keys.values()):
+            raise key_ring_invalid(purpose, f"a key is {2 * KEY_BYTES} hexadecimal digits")
+        return cls(purpose, primary or "", {key_id: bytes.fromhex(secret) for key_id, secret in keys.items()})
 
     def content(self) -> bytes:
         """Return the file's bytes."""
@@ -79,15 +84,27 @@ class RingKey(Protocol):
 
 
 _Key = TypeVar("_Key", bound=RingKey)
+_Held = tuple[_Key | None, dict[str, _Key]]  # the primary; every accepted key by id
 
 
 class Ring(Generic[_Key]):
-    """The keys of one purpose in force. ``make`` turns id and 32 bytes into what the purpose uses, a CommitmentKey for instance."""
+    """The keys of one purpose in force. ``make`` turns id and 32 bytes into what the purpose uses, a CommitmentKey for instance.
+
+    A ring of a file (`Service.ring`) takes what its file says while it is in use.
+    """
 
     def __init__(self, keys: RingKeys, make: Callable[[str, bytes], _Key]) -> None:
         self.purpose = keys.purpose
         self._make = make
         self._held = self._made(keys)
+        self._file: Reloaded[bytes, _Held[_Key]] | None = None
+
+    @classmethod
+    def of_file(cls, path: Path, purpose: str, make: Callable[[str, bytes], _Key]) -> Ring[_Key]:
+        """Return the ring of a file. Raises FailedPrecondition (KEY_RING_INVALID)."""
+        ring = cls(read_ring(path, purpose), make)
+        ring._file = Reloaded(f"key ring {purpose}", partial(_content, path, purpose), ring._loaded, reason="KEY_RING_INVALID")
+        return ring
 
     @property
     def primary(self) -> _Key:
@@ -106,45 +123,37 @@ class Ring(Generic[_Key]):
         """Return the accepted key of an id, None when there is none (any more)."""
         return self._held[1].get(key_id)
 
-    def replace(self, keys: RingKeys) -> None:
-        """Put other keys of the same purpose in force, in one step. Raises FailedPrecondition (KEY_RING_INVALID)."""
-        if keys.purpose != self.purpose:
-            raise _invalid(self.purpose, "the keys are for another purpose")
-        if self._held[0] is not None and not keys.primary:
-            raise _invalid(self.purpose, "whoever writes needs a primary")
-        self._held = self._made(keys)
+    async def reload(self) -> None:
+        """Put the file's keys in force, in one step. Raises FailedPrecondition (KEY_RING_INVALID); then the last good keys stay."""
+        if self._file is not None and await self._file.reload():
+            self._held = self._file.value
 
-    def _made(self, keys: RingKeys) -> tuple[_Key | None, dict[str, _Key]]:
+    def _loaded(self, content: bytes) -> _Held[_Key]:
+        keys = RingKeys.parse(content, self.purpose)
+        if self._held[0] is not None and not keys.primary:
+            raise key_ring_invalid(self.purpose, "whoever writes needs a primary")
+        return self._made(keys)
+
+    def _made(self, keys: RingKeys) -> _Held[_Key]:
         ids = sorted(keys.secrets, key=lambda key_id: key_id != keys.primary)
         made = {key_id: self._make(key_id, keys.secrets[key_id]) for key_id in ids}
         return made.get(keys.primary), made
 
 
-class FileRing(Ring[_Key]):
-    """The ring of a file, for ``Service.watch(..., ring.reload)``. Raises FailedPrecondition (KEY_RING_INVALID), OSError at start."""
-
-    def __init__(self, path: Path, purpose: str, make: Callable[[str, bytes], _Key]) -> None:
-        super().__init__(read_ring(path, purpose), make)
-        self._path = path
-
-    async def reload(self) -> None:
-        """Put the file's keys in force. Raises FailedPrecondition, OSError; then the last good keys stay."""
-        self.replace(read_ring(self._path, self.purpose))
-
-
 def read_ring(path: Path, purpose: str) -> RingKeys:
-    """Return the keys of a file that nobody but its owner and group can read. Raises FailedPrecondition (KEY_RING_INVALID), OSError."""
-    if path.stat().st_mode & 0o007:
-        raise _invalid(purpose, f"{path.name} may be read by everybody: chmod 600")
-    return RingKeys.parse(path.read_bytes(), purpose)
+    """Return the keys of a file that nobody but its owner and group can reach. Raises FailedPrecondition (KEY_RING_INVALID)."""
+    return RingKeys.parse(_content(path, purpose), purpose)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
+def _content(path: Path, purpose: str) -> bytes:
+    try:
+        if path.stat().st_mode & 0o007:
+            raise key_ring_invalid(purpose, f"{path.name} is open to everybody: chmod 600")
+        return read_file(path, _MAX_FILE_BYTES)
+    except OSError as error:
+        raise key_ring_invalid(purpose, f"{path.name}: {error.strerror}") from error
 
 
-def _invalid(purpose: str, why: str) -> FailedPrecondition:
+def key_ring_invalid(purpose: str, why: str) -> FailedPrecondition:
+    """Return the error of a ring that can't be used; ``why`` holds no secret."""
     return FailedPrecondition(f"key ring {purpose}: {why}", reason="KEY_RING_INVALID")

@@ -11,27 +11,26 @@ import os
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from meshkit.config import KeySettings
-from meshkit.crypto.keyed_ids import derive_key
+from meshkit.crypto.ring import Ring
 from meshkit.errors import DataCorrupted
 
 _NONCE_BYTES = 12
 
 
-class Sealer:
-    """Seals and opens payloads under a sub-key of the root secret."""
+class SealKey:
+    """One key of the ring "seal"."""
 
-    def __init__(self, settings: KeySettings) -> None:
-        self.key_id = settings.id
-        self._aead = AESGCMSIV(derive_key(settings.secret.get_secret_value().encode(), "seal"))
+    def __init__(self, key_id: str, secret: bytes) -> None:
+        self.id = key_id
+        self._aead = AESGCMSIV(secret)
 
     def seal(self, payload: bytes, place: str) -> bytes:
         """Return nonce and ciphertext; ``place`` must be given again to open it."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, payload or b"\x00", self._bound(payload, place))
 
-    def open(self, sealed: bytes, place: str) -> bytes:
-        """Return the payload; raises DataCorrupted when key, place or bytes are not the ones it was sealed with."""
+    def open(self, sealed: bytes, place: str) -> bytes | None:
+        """Return the payload; None when key, place or bytes are not the ones it was sealed with."""
         nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         for empty in (False, True):
             try:
@@ -39,8 +38,32 @@ class Sealer:
             except (InvalidTag, ValueError):
                 continue
             return b"" if empty else payload
-        raise DataCorrupted("sealed payload does not open", reason="SEAL_BROKEN")
+        return None
 
     def _bound(self, payload: bytes, place: str) -> bytes:
         """Associated data; says whether the payload is empty, since the cipher takes no empty plaintext everywhere."""
-        return f"{self.key_id}|{place}|{'full' if payload else 'empty'}".encode()
+        return f"{self.id}|{place}|{'full' if payload else 'empty'}".encode()
+
+
+class Sealer:
+    """Seals under the ring's primary, opens under every accepted key."""
+
+    def __init__(self, ring: Ring[SealKey]) -> None:
+        self._ring = ring
+
+    @property
+    def primary(self) -> SealKey:
+        """Return the key that seals; take it once where its id is written beside what it sealed."""
+        return self._ring.primary
+
+    def seal(self, payload: bytes, place: str) -> bytes:
+        """Return the sealed payload; ``place`` must be given again to open it."""
+        return self._ring.primary.seal(payload, place)
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        """Return the payload; raises DataCorrupted (SEAL_BROKEN) when no accepted key sealed it, there, like this."""
+        for key in self._ring.accepted:
+            payload = key.open(sealed, place)
+            if payload is not None:
+                return payload
+        raise DataCorrupted("sealed payload does not open", reason="SEAL_BROKEN")

@@ -24,13 +24,13 @@ def rejected(sealer: Sealer, record: ConsumerRecord, error: MeshError) -> Messag
     A payload above MOST_SEALED_BYTES is cut; the header ``payload_bytes`` tells its whole length.
     """
     place = f"{record.topic}/{record.partition}/{record.offset}"
-    payload = record.value or b""
+    payload, key = record.value or b"", sealer.primary
     detail = "; ".join(f"{violation.field}: {violation.description}" for violation in error.violations) or error.message
     return Message(
         topic=record.topic + SUFFIX,
         partition=0,
         key=place.encode(),
-        value=sealer.seal(payload[:MOST_SEALED_BYTES], place),
+        value=key.seal(payload[:MOST_SEALED_BYTES], place),
         headers=[
             ("reason", error.reason.encode()),
             ("detail", detail.encode()[:512]),
@@ -38,7 +38,7 @@ def rejected(sealer: Sealer, record: ConsumerRecord, error: MeshError) -> Messag
             ("source_partition", str(record.partition).encode()),
             ("source_offset", str(record.offset).encode()),
             ("payload_bytes", str(len(payload)).encode()),
-            ("sealed_key_id", sealer.key_id.encode()),
+            ("sealed_key_id", key.id.encode()),
         ],
     )
 

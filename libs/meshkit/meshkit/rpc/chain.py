@@ -11,7 +11,7 @@ import inspect
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -114,10 +114,10 @@ class Chain(aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
 
         if inspect.isasyncgenfunction(behavior):
 
-            async def adapted_stream(raw: Any, context: Any) -> AsyncIterator[Any]:
-                async with self._around(method, context):
-                    async for response in behavior(requests(raw), context):
-                        yield response
+            async def adapted_stream(raw: Any, context: Any) -> None:  # no generator: one that is abandoned ends when somebody collects it
+                async with self._around(method, context), aclosing(behavior(requests(raw), context)) as responses:
+                    async for response in responses:
+                        await context.write(response)
 
             adapted: Any = adapted_stream
         elif inspect.iscoroutinefunction(behavior):

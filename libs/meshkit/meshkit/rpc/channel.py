@@ -1,14 +1,19 @@
-"""Client channels: mutual TLS, keepalive, retries, deadline and trace propagation, typed errors on the way back.
+"""Client channels: mutual TLS, balancing, keepalive, retries, deadline and trace propagation, typed errors on the way back.
 
 ``MeshChannel`` goes into generated stubs. It wraps each multicallable directly: gRPC's own client interceptors build a task and three
 objects a call. ``server_name`` pins the workload: its certificate must carry that DNS name, so another service's certificate at that
 address is refused.
+
+Calls go round robin over every address of the target. gRPC reads certificates once, so the channel inside is made anew when its files
+change: new calls take the new one, running calls end on the old one, which then closes (ADR 15).
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -18,51 +23,66 @@ from grpc import aio
 from meshkit.config import TlsSettings
 from meshkit.rpc import deadline, status
 from meshkit.rpc import tls as rpc_tls
+from meshkit.rpc.responses import Responses
 from meshkit.telemetry.rpc import client_span
 
 MARGIN_S = 0.002
+LOOK_S = 1.0
+"""How often a call looks at the files."""
+
+_DNS_INTERVAL_MS = 5_000  # gRPC's own 30 s would hide a new instance for as long
+_RETIRED_S = 600.0  # longer than any call may take
 
 
 def service_config(idempotent: Sequence[str]) -> str:
-    """Return a gRPC service config that retries UNAVAILABLE for the named services or methods (``pkg.Service[/Method]``)."""
+    """Return a gRPC service config: round robin; for the named services or methods (``pkg.Service[/Method]``) what another instance may
+    answer is retried: UNAVAILABLE, and CANCELLED, which a server says of calls that it could not end before it had to stop.
+
+    Retries stop while more than 500 calls have failed that ten times as many good ones have not made up for: when an instance dies with all
+    its calls they pass, when all are dead they end.
+    """
     names = [dict(zip(("service", "method"), name.split("/"), strict=False)) for name in idempotent]
     policy = {
-        "maxAttempts": 3,
+        "maxAttempts": 4,
         "initialBackoff": "0.02s",
         "maxBackoff": "0.2s",
         "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE"],
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
     }
     return json.dumps(
         {
+            "loadBalancingConfig": [{"round_robin": {}}],
             "methodConfig": [{"name": names, "retryPolicy": policy}] if names else [],
-            "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.1},
+            "retryThrottling": {"maxTokens": 1000, "tokenRatio": 0.1},
         }
     )
 
 
 class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
-    """A channel to one service.
+    """A channel to one service. ``target``: host:port (by DNS), or a list ``ipv4:a:1,b:2``.
 
     ``timeout_s`` bounds calls that name no timeout; the current call's deadline bounds both. Calls raise typed errors of
-    ``meshkit.errors``. ``idempotent`` names what may be retried on UNAVAILABLE.
+    ``meshkit.errors``. ``idempotent`` names what may be retried. ``tls``: mutual, or files of a server that is not ours.
     """
 
     def __init__(
         self,
         target: str,
-        tls: TlsSettings | None = None,
+        tls: TlsSettings | rpc_tls.Files | None = None,
         *,
         server_name: str | None = None,
         timeout_s: float = 10.0,
         idempotent: Sequence[str] = (),
         message_bytes: int = 16 * 1024 * 1024,
     ) -> None:
-        tls = tls or TlsSettings()
+        if isinstance(tls, TlsSettings):
+            tls = rpc_tls.watched(tls) if rpc_tls.is_configured(tls) else None
+        self._files = tls
         self._timeout_s = timeout_s
         self._target = target
-        options: list[tuple[str, Any]] = [
+        self._options: list[tuple[str, Any]] = [
             ("grpc.service_config", service_config(idempotent)),
+            ("grpc.dns_min_time_between_resolutions_ms", _DNS_INTERVAL_MS),
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 5_000),
             ("grpc.http2.max_pings_without_data", 0),
@@ -72,15 +92,45 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
             ("grpc.max_receive_message_length", message_bytes),
             ("grpc.max_send_message_length", message_bytes),
         ]
-        if rpc_tls.is_configured(tls):
-            if server_name is not None:
-                options.append(("grpc.ssl_target_name_override", server_name))
-            self._channel = aio.secure_channel(target, rpc_tls.channel_credentials(tls), options)
-        else:
-            self._channel = aio.insecure_channel(target, options)
+        if tls is not None and server_name is not None:
+            self._options.append(("grpc.ssl_target_name_override", server_name))
+        self._look_again_s = time.monotonic() + LOOK_S
+        self._retired: dict[aio.Channel, asyncio.Task[None]] = {}
+        self._channel = self._opened()
+
+    def _opened(self) -> aio.Channel:
+        if self._files is None:
+            return aio.insecure_channel(self._target, self._options)
+        return aio.secure_channel(self._target, rpc_tls.client_credentials(self._files.value), self._options)
+
+    def _live(self) -> aio.Channel:
+        """The channel for a new call: made of the files as they are now, give or take ``LOOK_S``."""
+        if self._files is not None and time.monotonic() >= self._look_again_s:
+            self._look_again_s = time.monotonic() + LOOK_S
+            if self._files.refresh():
+                old, self._channel = self._channel, self._opened()
+                self._retired[old] = asyncio.get_running_loop().create_task(
+                    old.close(_RETIRED_S), name=f"retired channel to {self._target}"
+                )
+                self._retired[old].add_done_callback(lambda _: self._retired.pop(old, None))
+        return self._channel
+
+    def _bound(self, shape: str, method: str, args: Any, kwargs: Any) -> Callable[[], Any]:
+        """Return a function that gives the method's multicallable on the live channel."""
+        made_on: aio.Channel | None = None
+        inner: Any = None
+
+        def current() -> Any:
+            nonlocal made_on, inner
+            channel = self._live()
+            if channel is not made_on:
+                made_on, inner = channel, getattr(channel, shape)(method, *args, **kwargs)
+            return inner
+
+        return current
 
     @contextmanager
-    def _outgoing(self, method: str, arguments: dict[str, Any]) -> Any:
+    def _outgoing(self, method: str, arguments: dict[str, Any]) -> Iterator[None]:
         limit_s = arguments.get("timeout")
         arguments["timeout"] = deadline.budget_s(self._timeout_s if limit_s is None else limit_s, margin_s=MARGIN_S, least_s=0.001)
         with client_span(method, self._target) as headers:
@@ -90,36 +140,38 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
             except aio.AioRpcError as error:
                 raise status.from_rpc_error(error) from None
 
-    def _single(self, method: str, inner: Any) -> Callable[..., Any]:
+    def _single(self, shape: str, method: str, args: Any, kwargs: Any) -> Callable[..., Any]:
+        current = self._bound(shape, method, args, kwargs)
+
         async def call(request: Any, **arguments: Any) -> Any:
             with self._outgoing(method, arguments):
-                return await inner(request, **arguments)
+                return await current()(request, **arguments)
 
         return call
 
-    def _many(self, method: str, inner: Any) -> Callable[..., Any]:
-        async def call(request: Any, **arguments: Any) -> AsyncIterator[Any]:
-            with self._outgoing(method, arguments):
-                async for response in inner(request, **arguments):
-                    yield response
+    def _many(self, shape: str, method: str, args: Any, kwargs: Any) -> Callable[..., Responses]:
+        current = self._bound(shape, method, args, kwargs)
+
+        def call(request: Any, **arguments: Any) -> Responses:
+            return Responses(self._outgoing(method, arguments), lambda: current()(request, **arguments))
 
         return call
 
     def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Return an async function from request to response."""
-        return self._single(method, self._channel.unary_unary(method, *args, **kwargs))
+        return self._single("unary_unary", method, args, kwargs)
 
     def stream_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Return an async function from an iterator of requests to a response."""
-        return self._single(method, self._channel.stream_unary(method, *args, **kwargs))
+        return self._single("stream_unary", method, args, kwargs)
 
     def unary_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Return an async generator function from request to responses."""
-        return self._many(method, self._channel.unary_stream(method, *args, **kwargs))
+        """Return a function from request to an async iterator of responses."""
+        return self._many("unary_stream", method, args, kwargs)
 
     def stream_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Return an async generator function from an iterator of requests to responses."""
-        return self._many(method, self._channel.stream_stream(method, *args, **kwargs))
+        """Return a function from an iterator of requests to an async iterator of responses."""
+        return self._many("stream_stream", method, args, kwargs)
 
     async def __aenter__(self) -> Self:
         """Return the channel; it connects with the first call."""
@@ -131,7 +183,9 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
 
     async def close(self, grace: float | None = None) -> None:
         """Close; calls under way get ``grace`` seconds."""
-        await self._channel.close(grace)
+        retired = dict(self._retired)
+        await asyncio.gather(*(channel.close(grace) for channel in (self._channel, *retired)))
+        await asyncio.gather(*retired.values())
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         """Return the connection's state."""

@@ -46,6 +46,11 @@ class Deadlines:
     least_s: float = 0.002
     maximum_s: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def longest_s(self) -> float:
+        """Return how long any call may take at most."""
+        return max((self.default_maximum_s, *self.maximum_s.values()))
+
     def effective_s(self, method: str, callers_s: float | None) -> float:
         """Return how long the handler may take. Raises DeadlineExceeded when the caller's deadline is over or too near."""
         maximum = self.maximum_s.get(method, self.default_maximum_s)

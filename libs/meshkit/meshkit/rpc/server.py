@@ -24,6 +24,9 @@ from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.peer import Peers
 from meshkit.telemetry.rpc import ServerTelemetry
 
+CONNECTION_AGE_S = 300.0
+_GRACE_BEYOND_MS = 5_000  # an answer at the last moment still travels
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -37,8 +40,12 @@ class Limits:
     least_ping_interval_ms: int = 10_000
     connection_idle_ms: int = 600_000
 
-    def options(self) -> list[tuple[str, Any]]:
-        """Return gRPC channel arguments. Metadata above the limit is refused by gRPC with RESOURCE_EXHAUSTED."""
+    def options(self, age_s: float, longest_call_s: float) -> list[tuple[str, Any]]:
+        """Return gRPC channel arguments. Metadata above the limit is refused by gRPC with RESOURCE_EXHAUSTED.
+
+        A connection older than ``age_s`` (gRPC varies it by a tenth, so that not all end at once) takes no new calls; those that run have
+        as long as the longest may take.
+        """
         return [
             ("grpc.max_receive_message_length", self.message_bytes),
             ("grpc.max_send_message_length", 16 * 1024 * 1024),
@@ -50,6 +57,8 @@ class Limits:
             ("grpc.http2.min_ping_interval_without_data_ms", self.least_ping_interval_ms),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.max_connection_idle_ms", self.connection_idle_ms),
+            ("grpc.max_connection_age_ms", round(age_s * 1000)),
+            ("grpc.max_connection_age_grace_ms", round(longest_call_s * 1000) + _GRACE_BEYOND_MS),
             ("grpc.so_reuseport", 0),
             ("grpc.enable_channelz", 1),
         ]
@@ -69,6 +78,7 @@ class MeshServer:
     """A grpc.aio server with everything a finmesh service shows. ``port`` is readable after construction; port 0 picks a free one.
 
     ``callers``: workloads that may call when TLS is on. ``middlewares`` run inside telemetry, deadline and peer check, before the handler.
+    ``connection_age_s``: clients connect anew after it, and so find new instances and show their newest certificate.
     Raises ValueError for a clear-text address that is not loopback, OSError when the address is taken.
     """
 
@@ -81,15 +91,18 @@ class MeshServer:
         deadlines: Deadlines | None = None,
         middlewares: Sequence[Middleware] = (),
         limits: Limits | None = None,
+        connection_age_s: float = CONNECTION_AGE_S,
     ) -> None:
         tls = tls or TlsSettings()
         limits = limits or Limits()
+        deadlines = deadlines or Deadlines()
         secure = rpc_tls.is_configured(tls)
         if not secure and not _is_loopback(listen):
             raise ValueError(f"refusing to listen on {listen} without TLS: only loopback is served in clear text")
         peers: list[Middleware] = [Peers(callers)] if secure else []
-        chain = Chain([ServerTelemetry(), *peers, deadlines or Deadlines(), *middlewares])
-        self._server = aio.server(interceptors=[chain], options=limits.options(), maximum_concurrent_rpcs=limits.concurrent_calls)
+        chain = Chain([ServerTelemetry(), *peers, deadlines, *middlewares])
+        self.options = limits.options(connection_age_s, deadlines.longest_s)
+        self._server = aio.server(interceptors=[chain], options=self.options, maximum_concurrent_rpcs=limits.concurrent_calls)
         self._health = health.aio.HealthServicer()
         self._names: list[str] = []
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

@@ -1,15 +1,36 @@
-"""Mutual TLS credentials from ``TlsSettings``. A server reads its files again when they change, at the next handshake."""
+"""TLS files of one workload, read again when they change: a certificate lives for a day, a process for months.
+
+A server takes the newest at the next handshake, a ``MeshChannel`` is made anew. A half-written or broken set of files changes nothing: the
+last good one stays in force and an error is logged. Surprising: gRPC itself takes any bytes and fails with each handshake, so what is no
+certificate, or no pair, is found out here.
+"""
 
 from __future__ import annotations
 
-import logging
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import grpc
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509 import load_pem_x509_certificates
 
 from meshkit.config import TlsSettings
+from meshkit.errors import InvalidDocument
+from meshkit.reload import Reloaded, read_file
 
-_logger = logging.getLogger(__name__)
+CERTIFICATES_INVALID = "CERTIFICATES_INVALID"
+
+
+class Material(NamedTuple):
+    """Contents of the files; None for one that is not named."""
+
+    authority: bytes | None
+    certificate: bytes | None
+    key: bytes | None
+
+
+Files: TypeAlias = Reloaded[Material, Material]
 
 
 def is_configured(tls: TlsSettings) -> bool:
@@ -20,48 +41,47 @@ def is_configured(tls: TlsSettings) -> bool:
     return all(named)
 
 
-def _read(tls: TlsSettings) -> tuple[bytes, bytes, bytes]:
-    if tls.certificate is None or tls.key is None or tls.authority is None:
-        raise ValueError("TLS is not configured")
-    return tls.certificate.read_bytes(), tls.key.read_bytes(), tls.authority.read_bytes()
+def watched(tls: TlsSettings) -> Files:
+    """Return the files of either end, those that are named. Raises FailedPrecondition when they are broken now."""
+    paths = (tls.authority, tls.certificate, tls.key)
+    name = f"certificates {', '.join(str(path) for path in paths if path is not None)}"
+    return Reloaded(name, partial(_read, paths), _checked, reason=CERTIFICATES_INVALID)
 
 
 def channel_credentials(tls: TlsSettings) -> grpc.ChannelCredentials:
-    """Return credentials of a client with a certificate of its own."""
-    certificate, key, authority = _read(tls)
-    return grpc.ssl_channel_credentials(authority, key, certificate)
+    """Return credentials of a client that lives shorter than a certificate."""
+    return client_credentials(watched(tls).value)
+
+
+def client_credentials(material: Material) -> grpc.ChannelCredentials:
+    """Return credentials of a client; without an authority gRPC's own list of them counts."""
+    return grpc.ssl_channel_credentials(material.authority, material.key, material.certificate)
 
 
 def server_credentials(tls: TlsSettings) -> grpc.ServerCredentials:
-    """Return server credentials that require client certificates and follow changes of the files.
-
-    A half-written or broken pair keeps the last good one and logs it.
-    """
+    """Return server credentials that require client certificates and follow changes of the files."""
+    files = watched(tls)
 
     def configuration() -> grpc.ServerCertificateConfiguration:
-        certificate, key, authority = _read(tls)
-        return grpc.ssl_server_certificate_configuration([(key, certificate)], root_certificates=authority)
-
-    seen = [_stamp(tls)]
+        authority, certificate, key = files.value
+        return grpc.ssl_server_certificate_configuration([(key, certificate)], root_certificates=authority)  # type: ignore[list-item]
 
     def changed() -> grpc.ServerCertificateConfiguration | None:
-        stamp = _stamp(tls)
-        if stamp == seen[0] or stamp is None:
-            return None
-        try:
-            fresh = configuration()
-        except (OSError, ValueError):
-            _logger.exception("certificates not reloaded, the last good ones stay")
-            return None
-        seen[0] = stamp
-        return fresh
+        return configuration() if files.refresh() else None
 
     return grpc.dynamic_ssl_server_credentials(configuration(), changed, require_client_authentication=True)  # type: ignore[arg-type]  # the stub forgets that None means unchanged
 
 
-def _stamp(tls: TlsSettings) -> tuple[tuple[int, int], ...] | None:
-    paths: list[Path] = [path for path in (tls.certificate, tls.key, tls.authority) if path is not None]
-    try:
-        return tuple((path.stat().st_mtime_ns, path.stat().st_ino) for path in paths)
-    except OSError:
-        return None
+def _read(paths: tuple[Path | None, Path | None, Path | None]) -> Material:
+    return Material(*(None if path is None else read_file(path) for path in paths))
+
+
+def _checked(material: Material) -> Material:
+    """Raises InvalidDocument, or whatever a parser raises, when gRPC could not use it."""
+    if material.authority is not None:
+        load_pem_x509_certificates(material.authority)
+    if material.certificate is not None and material.key is not None:
+        certificate = load_pem_x509_certificates(material.certificate)[0]
+        if serialization.load_pem_private_key(material.key, password=None).public_key() != certificate.public_key():
+            raise InvalidDocument("the key is not that of the certificate")
+    return material

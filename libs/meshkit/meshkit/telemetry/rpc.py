@@ -100,7 +100,7 @@ def client_span(method: str, target: str) -> Iterator[tuple[tuple[str, str], ...
         raise
     finally:
         code, reason = _outcome(error)
-        host, _, port = target.rpartition(":")
+        host, _, port = (target, "", "") if "," in target else target.removeprefix("dns:///").rpartition(":")
         attributes: dict[str, str | int | float | bool] = {
             names.RPC_SYSTEM: "grpc",
             names.RPC_METHOD: method[1:],

@@ -24,6 +24,12 @@ from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from simbank.replay import Replay
 from simbank.translate import Translator
 
+_OPTIONS = (
+    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
+    ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+    ("grpc.keepalive_time_ms", 30_000),  # a run is longer than the time after which a firewall forgets a connection
+)
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -65,11 +71,11 @@ class ScoringClient:
 
     async def __aenter__(self) -> Self:
         if self._credentials is None:
-            self._channel = grpc.aio.insecure_channel(self._target)
+            self._channel = grpc.aio.insecure_channel(self._target, _OPTIONS)
         else:
             files = self._credentials
             tls = grpc.ssl_channel_credentials(files.authority.read_bytes(), files.key.read_bytes(), files.certificate.read_bytes())
-            self._channel = grpc.aio.secure_channel(self._target, tls)
+            self._channel = grpc.aio.secure_channel(self._target, tls, _OPTIONS)
             self._metadata = (("authorization", f"Bearer {files.token.read_text().strip()}"),)
         self._stub = gateway_grpc.GatewayServiceStub(self._channel)  # type: ignore[no-untyped-call,unused-ignore]
         return self

@@ -8,43 +8,39 @@ before, and one that is not there means that nothing is on trial.
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-import yaml
 from meshkit.audit.records import thresholds_sha256
-from meshkit.errors import FailedPrecondition, MeshError
+from meshkit.reload import Reloaded, read_file
 from meshkit.service import Service
+from meshkit.strict_yaml import parse_yaml
 
-from risk_scoring.domain.channel_policy import ChannelPolicies
+from risk_scoring.domain.channel_policy import CHANNELS_INVALID, ChannelPolicies
+from risk_scoring.domain.decision_table import INVALID_RULE_SET
 from risk_scoring.domain.lists import ListSnapshot
 from risk_scoring.domain.outcome import Thresholds
-from risk_scoring.domain.rates import RateTable
+from risk_scoring.domain.rates import RATES_INVALID, RateTable
 from risk_scoring.domain.request_columns import KNOWN_COLUMNS
 from risk_scoring.domain.rules import RuleSet
 from risk_scoring.domain.snapshot import Snapshot
 
-log = logging.getLogger(__name__)
 _POLL_S = 1.0
 
 
-def load_rules(path: Path) -> RuleSet:
-    """Return the compiled rule set of a file. Raises InvalidArgument, OSError."""
-    return RuleSet.load(path.read_bytes(), KNOWN_COLUMNS)
-
-
 def load_rates(path: Path) -> RateTable:
-    """Return the rate table of a file. Raises FailedPrecondition."""
-    try:
-        return RateTable.from_document(yaml.safe_load(path.read_text()))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise FailedPrecondition(f"rate table {path.name}: {error}", reason="RATES_INVALID") from error
+    """Return the rate table of a file. Raises FailedPrecondition that names the file."""
+    return Reloaded(
+        f"rate table {path}", lambda: read_file(path), lambda content: RateTable.from_document(parse_yaml(content)), reason=RATES_INVALID
+    ).value
 
 
 class FilePolicies:
-    """Keeps the snapshot in force. Rates are fixed for the life of a process: amounts of one transaction must not change between paths."""
+    """Keeps the snapshot in force. Rates are fixed for the life of a process: amounts of one transaction must not change between paths.
+
+    Raises FailedPrecondition when a file is broken at start.
+    """
 
     def __init__(
         self,
@@ -56,15 +52,23 @@ class FilePolicies:
         shadow_rules: Path | None = None,
         card_sha256: bytes = b"",
     ) -> None:
+        def table(content: bytes) -> ChannelPolicies:
+            return ChannelPolicies.from_document(parse_yaml(content), model, thresholds_sha256(sha256(content).digest(), card_sha256))
+
         self._rules_path = rules
         self._shadow_path = shadow_rules
-        self._channels_path = channels
-        self._model = model
-        self._card_sha256 = card_sha256
         self._health = health
         self.rates = load_rates(rates)
-        self._seen = self._stamps()
-        self._snapshot = Snapshot(load_rules(rules), self._channels(), ListSnapshot(), self.rates, self._shadow(None))
+        self._rules = Reloaded(f"rules {rules}", lambda: read_file(self._rules_path), _rule_set, reason=INVALID_RULE_SET)
+        self._channels = Reloaded(f"channel table {channels}", lambda: read_file(channels), table, reason=CHANNELS_INVALID)
+        self._shadow = Reloaded[bytes | None, RuleSet | None](
+            f"shadow rules {shadow_rules}",
+            self._read_shadow,
+            _shadow_rule_set,
+            reason=INVALID_RULE_SET,
+            otherwise=(None,),
+        )
+        self._snapshot = Snapshot(self._rules.value, self._channels.value, ListSnapshot(), self.rates, self._shadow.value)
 
     def current(self) -> Snapshot:
         """Return what is in force now."""
@@ -75,60 +79,38 @@ class FilePolicies:
         self._snapshot = replace(self._snapshot, lists=lists)
 
     async def watch(self) -> None:
-        """Look for changed files for ever."""
+        """Look for changed files for ever; a thread reads and compiles."""
         while True:
             await asyncio.sleep(_POLL_S)
-            self.reload_if_changed()
+            self._take(await asyncio.to_thread(self._refreshed))
 
     def reload_if_changed(self) -> bool:
-        """Reload when a file changed; returns whether a new snapshot is in force."""
-        stamps = self._stamps()
-        if stamps == self._seen:
-            return False
-        self._seen, changed = stamps, [new != old for new, old in zip(stamps, self._seen, strict=True)]
-        old = self._snapshot
-        if changed[-1]:
-            old = self._snapshot = replace(old, shadow=self._shadow(old.shadow))
-        if not any(changed[:-1]):
-            return True
-        try:
-            self._snapshot = replace(old, rules=load_rules(self._rules_path), channels=self._channels())
-        except (MeshError, OSError) as error:
-            log.error("policies keep their last good version: %s", error)
-            self._health.degraded("policies", "POLICY_FILE_INVALID")
-            return False
-        self._health.recovered("policies")
-        log.info("policies in force: rules %s, channels %s", self._snapshot.rules.version, self._snapshot.channels.version)
-        return True
+        """Look once; returns whether a new snapshot is in force."""
+        return self._take(self._refreshed())
 
-    def _channels(self) -> ChannelPolicies:
-        try:
-            content = self._channels_path.read_bytes()
-            digest = thresholds_sha256(sha256(content).digest(), self._card_sha256)
-            return ChannelPolicies.from_document(yaml.safe_load(content), self._model, digest)
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise FailedPrecondition(f"channel table {self._channels_path.name}: {error}", reason="CHANNELS_INVALID") from error
+    def _refreshed(self) -> bool:
+        return any([self._rules.refresh(), self._channels.refresh(), self._shadow.refresh()])
 
-    def _shadow(self, last: RuleSet | None) -> RuleSet | None:
-        """Return the rules on trial; the last good ones while their file is broken."""
-        if self._shadow_path is None:
-            return None
+    def _read_shadow(self) -> bytes | None:
         try:
-            shadow = load_rules(self._shadow_path)
+            return read_file(self._shadow_path) if self._shadow_path else None
         except FileNotFoundError:
             return None
-        except (MeshError, OSError) as error:
-            log.error("shadow rules keep their last good version: %s", error)
-            return last
-        log.info("rules on trial: %s", shadow.version)
-        return shadow
 
-    def _stamps(self) -> tuple[object, ...]:
-        stamps: list[object] = []
-        for path in (self._rules_path, self._channels_path, self._shadow_path):
-            try:
-                stat = path.stat() if path else None
-            except OSError:
-                stat = None
-            stamps.append(stat and (stat.st_mtime_ns, stat.st_size, stat.st_ino))
-        return tuple(stamps)
+    def _take(self, changed: bool) -> bool:
+        """Put in force what was loaded, and say whether something newer is broken."""
+        if changed:
+            self._snapshot = replace(self._snapshot, rules=self._rules.value, channels=self._channels.value, shadow=self._shadow.value)
+        if self._rules.error or self._channels.error:
+            self._health.degraded("policies", "POLICY_FILE_INVALID")
+        else:
+            self._health.recovered("policies")
+        return changed
+
+
+def _rule_set(content: bytes) -> RuleSet:
+    return RuleSet.load(content, KNOWN_COLUMNS)
+
+
+def _shadow_rule_set(content: bytes | None) -> RuleSet | None:
+    return None if content is None else _rule_set(content)

@@ -5,12 +5,12 @@ Each file is read once: digests are of the bytes that are used. Version 1 is old
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from meshkit.errors import FailedPrecondition
+from meshkit.strict_json import parse_json
 
 from risk_scoring.domain.outcome import Thresholds
 from risk_scoring.domain.tree_paths import TreePaths
@@ -41,7 +41,7 @@ def load_model_files(repository: Path, version: str = "") -> ModelFiles:
         chosen = version or max((p.name for p in base.iterdir() if p.name.isdigit()), key=int)
         content = {name: (base / chosen / name).read_bytes() for name in ("model.onnx", "model.txt", "card.json")}
         digests = {name: sha256(each) for name, each in content.items()}
-        card = json.loads(content["card.json"])
+        card = parse_json(content["card.json"])
         levels = card["thresholds"]
         files = ModelFiles(
             version=chosen,
@@ -53,7 +53,7 @@ def load_model_files(repository: Path, version: str = "") -> ModelFiles:
             paths=TreePaths.parse(content["model.txt"].decode()),
         )
         stated = dict(card.get("sha256", {}))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise FailedPrecondition(f"model repository {base} has no whole version {version!r}", reason="MODEL_MISSING") from error
     if changed := [name for name, digest in stated.items() if name not in digests or digests[name].hexdigest() != digest]:
         raise FailedPrecondition(f"version {chosen} in {base}: {changed[0]} is not what its card says", reason="MODEL_CHANGED")

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+from meshkit.errors import InvalidDocument
 
 from risk_scoring.domain.observation import CapPolicy
 from risk_scoring.domain.outcome import ChannelMode, Float64, Int8, Outcome, Thresholds
@@ -18,6 +19,8 @@ from risk_scoring.domain.transaction import Channel
 
 _FIELDS = {"mode", "default_outcome", "overflow"}
 _OPTIONAL = {"thresholds"}
+_CAP_FIELDS = {"interval_s", "highest_rate", "least_decisions"}
+CHANNELS_INVALID = "CHANNELS_INVALID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +55,20 @@ class ChannelPolicies:
 
     @classmethod
     def from_document(cls, document: Any, model: Thresholds, sha256: bytes = b"") -> Self:
-        """Build from the parsed file; raises ValueError that names the channel and what is wrong.
+        """Build from the parsed file; raises InvalidDocument that names the place and what is wrong.
 
         ``model``: the thresholds on the model's card, for channels that state none: scores of two model versions mean different things.
         """
         if not isinstance(document, Mapping) or set(document) != {"version", "decline_cap", "channels"}:
-            raise ValueError("the channel table needs version, decline_cap and channels, and nothing else")
-        if not isinstance(document["version"], str) or not document["version"]:
-            raise ValueError("the version of the channel table must be a text")
+            raise _invalid("the channel table needs version, decline_cap and channels, and nothing else")
+        version = document["version"]
+        if not isinstance(version, str) or not 0 < len(version) <= 40 or not version.isprintable():
+            raise _invalid("version: must be a text of 1 to 40 characters")
         channels = document["channels"]
         if not isinstance(channels, Mapping) or set(channels) != {channel.name.lower() for channel in Channel}:
-            raise ValueError("the channel table must describe every channel and no other")
+            raise _invalid("channels: the table must describe every channel and no other")
         policies = {channel: _policy(channel.name.lower(), channels[channel.name.lower()], model) for channel in Channel}
-        return cls(document["version"], _cap(document["decline_cap"]), policies, sha256)
+        return cls(version, _cap(document["decline_cap"]), policies, sha256)
 
     @cached_property
     def modes(self) -> Int8:
@@ -88,29 +92,51 @@ class ChannelPolicies:
 
 
 def _cap(fields: Any) -> CapPolicy:
-    if not isinstance(fields, Mapping) or set(fields) != {"interval_s", "highest_rate", "least_decisions"}:
-        raise ValueError("decline_cap needs exactly interval_s, highest_rate and least_decisions")
-    cap = CapPolicy(int(fields["interval_s"]), float(fields["highest_rate"]), int(fields["least_decisions"]))
-    if not 0.0 < cap.highest_rate <= 1.0 or not 1 <= cap.interval_s <= 86_400 or cap.least_decisions < 1:
-        raise ValueError("decline_cap needs 0 < highest_rate <= 1, 1 <= interval_s <= 86400 and least_decisions >= 1")
-    return cap
+    if not isinstance(fields, Mapping) or set(fields) != _CAP_FIELDS:
+        raise _invalid("decline_cap: needs exactly interval_s, highest_rate and least_decisions")
+    interval_s, least = fields["interval_s"], fields["least_decisions"]
+    for name, most in (("interval_s", 86_400), ("least_decisions", 1_000_000_000)):
+        if not _is_number(fields[name], int) or not 1 <= fields[name] <= most:
+            raise _invalid(f"decline_cap.{name}: must be a whole number from 1 to {most}")
+    if not _is_number(fields["highest_rate"]) or not 0.0 < fields["highest_rate"] <= 1.0:
+        raise _invalid("decline_cap.highest_rate: must be a number above 0, at most 1")
+    return CapPolicy(interval_s, float(fields["highest_rate"]), least)
 
 
 def _policy(name: str, fields: Any, model: Thresholds) -> ChannelPolicy:
     if not isinstance(fields, Mapping) or set(fields) - _OPTIONAL != _FIELDS:
-        raise ValueError(f"channel {name}: needs exactly {', '.join(sorted(_FIELDS))}, and may have thresholds")
+        raise _invalid(f"channel {name}: needs exactly {', '.join(sorted(_FIELDS))}, and may have thresholds")
     try:
         return ChannelPolicy(
-            mode=ChannelMode[_word(fields["mode"])],
-            default_outcome=Outcome[_word(fields["default_outcome"])],
-            thresholds=Thresholds(**{k: float(v) for k, v in fields["thresholds"].items()}) if "thresholds" in fields else model,
-            overflow=Outcome[_word(fields["overflow"])],
+            mode=ChannelMode[_word(fields, "mode")],
+            default_outcome=Outcome[_word(fields, "default_outcome")],
+            thresholds=_thresholds(fields["thresholds"]) if "thresholds" in fields else model,
+            overflow=Outcome[_word(fields, "overflow")],
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"channel {name}: {error}") from error
+    except KeyError as error:
+        raise _invalid(f"channel {name}: there is no {error.args[0].lower()[:40]!r}") from None
+    except ValueError as error:
+        raise _invalid(f"channel {name}: {error}") from None
 
 
-def _word(value: Any) -> str:
+def _thresholds(fields: Any) -> Thresholds:
+    if not isinstance(fields, Mapping) or set(fields) != {"challenge", "review", "decline"}:
+        raise ValueError("thresholds need exactly challenge, review and decline")
+    if not all(_is_number(value) for value in fields.values()):
+        raise ValueError("thresholds must be numbers")
+    return Thresholds(**{name: float(value) for name, value in fields.items()})
+
+
+def _word(fields: Mapping[str, Any], name: str) -> str:
+    value = fields[name]
     if not isinstance(value, str):  # YAML 1.1 reads a bare "off" as false
-        raise ValueError(f"{value!r} must be a quoted word")
+        raise ValueError(f"{name}: {str(value)[:40]!r} must be a quoted word")
     return value.upper()
+
+
+def _is_number(value: Any, kind: type | tuple[type, ...] = (int, float)) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _invalid(said: str) -> InvalidDocument:
+    return InvalidDocument(said, reason=CHANNELS_INVALID)

@@ -7,14 +7,14 @@ the engine another must not be activated.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
-from meshkit.errors import FieldViolation, InvalidArgument
+from meshkit.errors import FieldViolation, InvalidArgument, InvalidDocument
+from meshkit.strict_json import parse_json
 
 from risk_scoring.domain.expressions import (
     Column,
@@ -80,9 +80,9 @@ def parse_model(document: bytes) -> DecisionModel:
     if len(document) > MAX_BYTES:
         raise invalid("document", f"is larger than {MAX_BYTES} bytes")
     try:
-        model = json.loads(document.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise invalid("document", "is not JSON in UTF-8") from error
+        model = parse_json(document)
+    except InvalidDocument as error:
+        raise invalid("document", error.message) from error
     if not isinstance(model, dict) or model.get("contentType") != _CONTENT_TYPE:
         raise invalid("contentType", f"must be {_CONTENT_TYPE}")
     version = model.get("version")

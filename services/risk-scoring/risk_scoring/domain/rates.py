@@ -5,18 +5,21 @@ Rates are decimal texts (never floats), results are rounded half to even, so tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Self
 
-from meshkit.errors import FieldViolation, InvalidArgument
+from meshkit.errors import FieldViolation, InvalidArgument, InvalidDocument
 
 from risk_scoring.domain.currencies import EXPONENT
 from risk_scoring.domain.transaction import MAX_AMOUNT_MINOR
 
 RATE_UNKNOWN = "RATE_UNKNOWN"
 AMOUNT_OUT_OF_RANGE = "AMOUNT_OUT_OF_RANGE"
+RATES_INVALID = "RATES_INVALID"
+_RATE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +39,24 @@ class RateTable:
 
     @classmethod
     def from_document(cls, document: Any) -> Self:
-        """Build from the parsed file (version, reference, rates as quoted decimals); raises ValueError that names what is wrong."""
+        """Build from the parsed file (version, reference, rates as quoted decimals); raises InvalidDocument that names what is wrong."""
         if not isinstance(document, Mapping) or set(document) != {"version", "reference", "rates"}:
-            raise ValueError("the rate table needs version, reference and rates, and nothing else")
+            raise _invalid("the rate table needs version, reference and rates, and nothing else")
         version, reference, rates = document["version"], document["reference"], document["rates"]
-        if not isinstance(version, str) or not version or reference not in EXPONENT or not isinstance(rates, Mapping):
-            raise ValueError("the rate table needs a text as version and a known reference currency")
+        if not isinstance(version, str) or not 0 < len(version) <= 40 or not version.isprintable():
+            raise _invalid("the rate table: version must be a text of 1 to 40 characters")
+        if not isinstance(reference, str) or reference not in EXPONENT:
+            raise _invalid("the rate table: reference must be a known currency")
+        if not isinstance(rates, Mapping):
+            raise _invalid("the rate table: rates must be a table of currencies")
         per_unit = {reference: Fraction(1)}
         for currency, rate in rates.items():
             if currency not in EXPONENT or currency == reference:
-                raise ValueError(f"{currency!r} is not a currency other than the reference")
-            if not isinstance(rate, str) or not rate.replace(".", "", 1).isascii() or not rate.replace(".", "", 1).isdigit():
-                raise ValueError(f"the rate of {currency} must be a quoted decimal")
+                raise _invalid(f"rates: {currency!r} is not a currency other than the reference")
+            if not isinstance(rate, str) or not _RATE.fullmatch(rate):
+                raise _invalid(f"rates.{currency}: must be a quoted decimal with at most 12 digits on either side of the point")
             if (value := Fraction(rate)) <= 0:
-                raise ValueError(f"the rate of {currency} must be positive")
+                raise _invalid(f"rates.{currency}: must be positive")
             per_unit[currency] = value
         return cls(version, reference, per_unit)
 
@@ -79,3 +86,7 @@ class RateTable:
     def to_reference_major(self, amount_minor: int) -> float:
         """Major units of the reference currency for an amount in its minor units."""
         return float(amount_minor / 10 ** EXPONENT[self.reference])
+
+
+def _invalid(said: str) -> InvalidDocument:
+    return InvalidDocument(said, reason=RATES_INVALID)

@@ -18,6 +18,7 @@ from finmesh.risk.v1.transaction_pb2 import LabelReported, TransactionAuthorizat
 from google.protobuf import proto
 from google.protobuf.message import DecodeError
 from meshkit.clock import SystemClock
+from meshkit.crypto.derive import IDS, keys_of
 from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.errors import InvalidArgument, MeshError
 from meshkit.service import load_config, run
@@ -40,7 +41,7 @@ from risk_scoring.usecases.on_label_reported import label_change
 async def main(transactions: Path, labels: Path | None) -> None:
     """Compose and import. Raises MeshError."""
     config = load_config(RiskScoringConfig)
-    identifier = Identifier(KeyedIds(config.keys), load_rates(config.rates).to_reference_minor)
+    identifier = Identifier(KeyedIds(keys_of(config.keys.ids, IDS)), load_rates(config.rates).to_reference_minor)
     async with aclosing(RedisLink(config.redis, config.redis_prefix)) as link:
         store = RedisFeatureStore(link, SystemClock(), config.dedupe_horizon_s)
         await Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record).ensure()

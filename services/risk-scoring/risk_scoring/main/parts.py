@@ -6,9 +6,11 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import uuid4
 
-from meshkit.audit.batch import BatchSigner
+from meshkit.audit.batch import BatchSigner, SigningKey
 from meshkit.audit.emit import AuditEmitter
 from meshkit.clock import Clock, SystemClock
+from meshkit.crypto.commitment import CommitmentKey
+from meshkit.crypto.derive import COMMITMENT, IDS, keys_of, signing
 from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.events.publisher import Publisher
 from meshkit.service import Service
@@ -57,9 +59,11 @@ class Parts:
 async def assemble(config: RiskScoringConfig, service: Service, process: str) -> Parts:
     """Build the parts of a process and start what follows topics and files.
 
-    Raises FailedPrecondition when model or policies are missing.
+    Raises FailedPrecondition when model, policies or keys are missing.
     """
-    clock, keys, signer = SystemClock(), KeyedIds(config.keys), BatchSigner(config.keys)
+    clock, keys = SystemClock(), KeyedIds(keys_of(config.keys.ids, IDS))
+    commitments = service.ring(config.keys.commitment, COMMITMENT, CommitmentKey, config.keys.reload_s)
+    signer = BatchSigner(service.ring(config.keys.audit_batch, signing(service.name), SigningKey, config.keys.reload_s))
     events = await service.add(aclosing(Publisher(config.kafka)))
     producer = f"risk-scoring/{process}/{uuid4().hex[:8]}"
     audit = await service.add(aclosing(AuditEmitter(events, producer, signer, config.kafka.topic_prefix, service)))
@@ -70,7 +74,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
     store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
     restorer = Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record)
-    combiner, codec = Combiner(files.paths, OtelShadowObserver()), translate.RecordCodec(keys, config.build)
+    combiner, codec = Combiner(files.paths, OtelShadowObserver()), translate.RecordCodec(keys, commitments, config.build)
     scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000)
     await scorer.warm(COUNT)
     decider = Decider(store, scorer, combiner, codec, policies.current, clock)

@@ -14,7 +14,7 @@ from risk_scoring.adapters.kafka_decision_history import KafkaDecisionHistory
 from risk_scoring.adapters.kafka_outage_log import KafkaOutageLog
 from risk_scoring.adapters.kafka_publisher import KafkaPublisher
 from risk_scoring.adapters.lxml_pacs008 import parse_document
-from risk_scoring.config import RiskScoringConfig
+from risk_scoring.config import RpcConfig
 from risk_scoring.main.parts import STREAM_GROUP, assemble
 from risk_scoring.servicer import RiskScoringServicer
 from risk_scoring.steps.outage import Outage
@@ -26,14 +26,15 @@ from risk_scoring.usecases.score_transaction import ScoreTransaction
 from risk_scoring.usecases.test_rules import TestRules
 
 _SERVICE = risk_scoring_service_pb2.DESCRIPTOR.services_by_name["RiskScoringService"].full_name
-_MAXIMUM_S = {f"/{_SERVICE}/ScorePacs008": 20.0, f"/{_SERVICE}/TestRules": 60.0}  # as the gateway's routes
+DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/ScorePacs008": 20.0, f"/{_SERVICE}/TestRules": 60.0})  # as the gateway's routes
 
 
 async def main() -> None:
     """Compose and run."""
-    config = load_config(RiskScoringConfig)
+    config = load_config(RpcConfig)
     async with Service(config, name="risk-scoring") as service:
-        server = MeshServer(config.listen, config.tls, callers=config.callers, deadlines=Deadlines(maximum_s=_MAXIMUM_S))
+        age_s = config.connection_age_s
+        server = MeshServer(config.listen, config.tls, callers=config.callers, deadlines=DEADLINES, connection_age_s=age_s)
         parts = await assemble(config, service, "rpc")
         publisher = KafkaPublisher(parts.events, parts.audit, parts.keys, config.kafka.topic_prefix)
         outage_log = KafkaOutageLog(config.kafka, STREAM_GROUP, parts.signer, translate.decision_id, parts.clock, config.outage_lookback_s)

@@ -6,7 +6,8 @@ import asyncio
 from contextlib import aclosing
 
 from meshkit.audit.messages import AUDIT_TOPIC
-from meshkit.crypto.seal import Sealer
+from meshkit.crypto.derive import SEAL
+from meshkit.crypto.seal import Sealer, SealKey
 from meshkit.events.dead_letter import DeadLetterWriter
 from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.offsets_in_db import OffsetsInDb
@@ -14,7 +15,7 @@ from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config, run
 
 from risk_scoring.adapters.lxml_pacs008 import parse_document
-from risk_scoring.config import RiskScoringConfig
+from risk_scoring.config import StreamConfig
 from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC, Corrections
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC, StreamTopics, TransactionStream
@@ -26,11 +27,12 @@ from risk_scoring.usecases.on_transaction_authorization_requested import OnTrans
 
 async def main() -> None:
     """Compose and run."""
-    config = load_config(RiskScoringConfig)
+    config = load_config(StreamConfig)
     async with Service(config, name="risk-scoring") as service:
-        server = MeshServer(config.listen, config.tls, callers=config.callers)
+        server = MeshServer(config.listen, config.tls, callers=config.callers, connection_age_s=config.connection_age_s)
         parts = await assemble(config, service, "stream")
-        sealer, kafka = Sealer(config.keys), config.kafka
+        kafka = config.kafka
+        sealer = Sealer(service.ring(config.keys.seal, SEAL, SealKey, config.keys.reload_s))
         topics = StreamTopics(*(kafka.topic_prefix + topic for topic in (TRANSACTION_TOPIC, DECISION_TOPIC, AUDIT_TOPIC)))
         usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer, parts.store)
         transactions = TransactionStream(usecase, parts.identifier, topics, parts.signer, sealer, parts.clock, config.dedupe_horizon_s)

@@ -10,7 +10,9 @@ from finmesh.common.v1.money_pb2 import Money
 from finmesh.risk.v1 import decision_pb2, list_entry_pb2, risk_scoring_service_pb2, transaction_pb2
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
+from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.keyed_ids import KeyedIds, uuid_bytes, uuid_text
+from meshkit.crypto.ring import Ring
 from meshkit.errors import FieldViolation, InvalidArgument
 
 from risk_scoring.domain.decision import Draft, Versions
@@ -112,8 +114,8 @@ class RecordCodec:
     that a constructor with every field takes, for the same bytes. ``build``: of the running code.
     """
 
-    def __init__(self, keys: KeyedIds, build: str) -> None:
-        self._keys = keys
+    def __init__(self, keys: KeyedIds, commitments: Ring[CommitmentKey], build: str) -> None:
+        self._keys, self._commitments = keys, commitments
         self._build = f"{PRODUCER}/{build}"
         self._versions: Versions | None = None
         self._decisions: dict[tuple[object, ...], decision_pb2.TransactionDecided] = {}
@@ -156,13 +158,13 @@ class RecordCodec:
         """Return the bytes of the AuditRecord that commits to ``decision``."""
         request, asker = draft.request, draft.request.asker
         t, seen = request.transaction, request.observation
-        decision_id = uuid_text(seen.decision_id)
+        decision_id, key = uuid_text(seen.decision_id), self._commitments.primary
         record = AuditRecord()
-        record.CopyFrom(self._audit_template(draft))
+        record.CopyFrom(self._audit_template(draft, key.id))
         record.audit_record_id = uuid_text(self._keys.derived_id("audit", seen.decision_id))
         record.tenant, record.principal_key = t.tenant, self._keys.entity_key(t.tenant, asker.principal)
         record.request_id, record.decision_id = asker.request_id or decision_id, decision_id
-        record.decision_commitment, record.feature_commitment = self._keys.commit(decision), self._keys.commit(draft.features)
+        record.decision_commitment, record.feature_commitment = key.commit(decision), key.commit(draft.features)
         record.outcome = _OUTCOME_NAMES[draft.outcome]
         if draft.reasons:
             record.reason_codes.extend([code for code, _ in draft.reasons])
@@ -192,17 +194,17 @@ class RecordCodec:
             )
         return found
 
-    def _audit_template(self, draft: Draft) -> AuditRecord:
+    def _audit_template(self, draft: Draft, commitment_key_id: str) -> AuditRecord:
         self._of(draft.versions)
         asker = draft.request.asker
-        key = (draft.degradations, asker.purpose, asker.policy_hash)
+        key = (draft.degradations, asker.purpose, asker.policy_hash, commitment_key_id)
         found = self._audits.get(key)
         if found is None:
             found = self._audits[key] = AuditRecord(
                 producer=PRODUCER,
                 scenario=SCENARIO,
                 purpose=asker.purpose,
-                commitment_key_id=self._keys.key_id,
+                commitment_key_id=commitment_key_id,
                 model_digest=draft.versions.model_digest,
                 model_sha256=draft.versions.digests.model,
                 rules_sha256=draft.versions.digests.rules,
@@ -279,16 +281,9 @@ def score_response(decision: bytes, *, replayed: bool) -> risk_scoring_service_p
 
 def list_change(entry: list_entry_pb2.ListEntryChanged) -> ListChange:
     """Return the validated change. Raises InvalidArgument naming every wrong field."""
+    expires_s = entry.expires_at.seconds + entry.expires_at.nanos / 1e9
     return ListChange(
-        entry.tenant,
-        entry.kind,
-        entry.entity,
-        entry.entity_id,
-        entry.customer_id,
-        entry.expires_at.seconds + entry.expires_at.nanos / 1e9,
-        entry.author,
-        entry.comment,
-        entry.removed,
+        entry.tenant, entry.kind, entry.entity, entry.entity_id, entry.customer_id, expires_s, entry.author, entry.comment, entry.removed
     ).validated()
 
 

@@ -7,9 +7,9 @@ from audit.domain.message import Lost, Message
 from audit.translate import ProtobufBatchCodec
 from audit.usecases.on_audit_batch import OnAuditBatch
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
-from meshkit.audit.batch import BatchSigner, BatchWriter
+from meshkit.audit.batch import BatchWriter
 from meshkit.clock import FakeClock
-from meshkit.config import KeySettings
+from meshkit.testing.keys import batch_signer, batch_verifier
 from translog.entries import Kind, NextOffset, ProducerPosition
 from translog.fsck import fsck
 from translog.log import Log
@@ -17,7 +17,7 @@ from translog.note import Signer
 from translog.sqlite import SqliteDatabase
 
 TOPIC = "finmesh.audit.v1.AuditBatch"
-SIGNER = BatchSigner(KeySettings())
+SIGNER = batch_signer()
 
 
 class DirectLog:
@@ -57,7 +57,7 @@ class Bench:
         self.database = SqliteDatabase.open_writer(path)
         self.log = Log.open(self.database, signer=Signer("log", bytes(32)), seal=lambda c: c[::-1], now_ms=1)
         self.alarms = Remembering()
-        self.usecase = OnAuditBatch(DirectLog(self.log), ProtobufBatchCodec(SIGNER), self.alarms, FakeClock(1000.5))
+        self.usecase = OnAuditBatch(DirectLog(self.log), ProtobufBatchCodec(batch_verifier()), self.alarms, FakeClock(1000.5))
         self.writer = BatchWriter("risk-scoring/stream/0", 1, SIGNER)
         self.offset = 0
 
@@ -111,7 +111,7 @@ async def test_other_bytes_under_a_known_id(bench: Bench) -> None:
 
 
 async def test_poison_stalls_nothing_and_is_not_lost(bench: Bench) -> None:
-    forged = AuditBatch(producer="risk-scoring/stream/0", epoch=1 << 60, records=[record(9)], key_id=SIGNER.key_id, signature=b"x")
+    forged = AuditBatch(producer="risk-scoring/stream/0", epoch=1 << 60, records=[record(9)], key_id="dev-1", signature=b"x")
     await bench.store(
         bench.batch(record(0)),
         bench.message(b"\xff\xff junk"),
@@ -126,7 +126,7 @@ async def test_poison_stalls_nothing_and_is_not_lost(bench: Bench) -> None:
 
 
 async def test_a_forged_epoch_hides_no_hole(bench: Bench) -> None:
-    forged = AuditBatch(producer="risk-scoring/stream/0", epoch=1 << 60, key_id=SIGNER.key_id, signature=b"x")
+    forged = AuditBatch(producer="risk-scoring/stream/0", epoch=1 << 60, key_id="dev-1", signature=b"x")
     await bench.store(bench.batch(record(0)), bench.message(forged.SerializeToString()))
     next(bench.writer.envelopes([record(1)]))  # never arrives
     await bench.store(bench.batch(record(2)))
@@ -135,8 +135,8 @@ async def test_a_forged_epoch_hides_no_hole(bench: Bench) -> None:
 
 
 async def test_a_record_above_the_leaf_limit(bench: Bench) -> None:
-    batch = AuditBatch(producer="p", key_id=SIGNER.key_id, records=[record(0, build="x" * 65_536)])
-    batch.signature = SIGNER.signature(batch)
+    batch = AuditBatch(producer="risk-scoring/p", records=[record(0, build="x" * 65_536)])
+    SIGNER.sign(batch)
     await bench.store(bench.message(batch.SerializeToString()))
     assert bench.kinds() == ["poison"]
     assert b"RECORD_NOT_ALLOWED" in bench.log.reader.leaf(0).body

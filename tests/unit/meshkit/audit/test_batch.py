@@ -4,24 +4,25 @@ import pytest
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch
 from hypothesis import given
 from hypothesis import strategies as st
-from meshkit.audit.batch import MAX_BATCH_BYTES, BatchSigner, BatchWriter
-from meshkit.config import KeySettings
-from pydantic import SecretStr
+from meshkit.audit.batch import MAX_BATCH_BYTES, BatchVerifier, BatchWriter, SigningKey
+from meshkit.crypto.derive import derive_ring, signing
+from meshkit.crypto.ring import Ring
+from meshkit.testing.keys import batch_signer, batch_verifier
 
-SIGNER = BatchSigner(KeySettings())
+SIGNER, VERIFIER = batch_signer(), batch_verifier()
 
 
 def one(*records: bytes) -> AuditBatch:
     """The only envelope of these records."""
-    (envelope,) = BatchWriter("p", 7, SIGNER).envelopes(records)
+    (envelope,) = BatchWriter("risk-scoring/p", 7, SIGNER).envelopes(records)
     return AuditBatch.FromString(envelope)
 
 
 def test_what_is_on_the_envelope() -> None:
     batch = one(b"a", b"b")
-    assert (batch.producer, batch.epoch, batch.sequence, list(batch.records)) == ("p", 7, 0, [b"a", b"b"])
-    assert batch.key_id == SIGNER.key_id
-    assert SIGNER.verified(batch)
+    assert (batch.producer, batch.epoch, batch.sequence, list(batch.records)) == ("risk-scoring/p", 7, 0, [b"a", b"b"])
+    assert batch.key_id == "dev-1"
+    assert VERIFIER.problem(batch) == ""
 
 
 def test_numbers_go_on_and_no_records_make_no_envelope() -> None:
@@ -34,7 +35,7 @@ def test_numbers_go_on_and_no_records_make_no_envelope() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"producer": "q"}, {"epoch": 8}, {"sequence": 1}, {"key_id": "other"}, {"records": [b"a"]}, {"records": [b"b", b"a"]},
+        {"producer": "risk-scoring/q"}, {"epoch": 8}, {"sequence": 1}, {"key_id": "other"}, {"records": [b"a"]}, {"records": [b"b", b"a"]},
         {"records": [b"ab", b""]}, {"signature": b""}, {"signature": b"x" * 32},
     ],
     ids=str,
@@ -47,11 +48,13 @@ def test_whatever_is_changed_shows(change) -> None:
             batch.records.extend(value)
         else:
             setattr(batch, name, value)
-    assert not SIGNER.verified(batch)
+    assert VERIFIER.problem(batch) == "SIGNATURE_WRONG"
 
 
 def test_another_key() -> None:
-    assert not BatchSigner(KeySettings(secret=SecretStr("z" * 32))).verified(one(b"a"))
+    keys = derive_ring(b"z" * 32, "dev-1", signing("risk-scoring"))
+    other = BatchVerifier({"risk-scoring": Ring(keys, SigningKey)}, {"risk-scoring/": "risk-scoring"})
+    assert other.problem(one(b"a")) == "SIGNATURE_WRONG"
 
 
 @given(st.lists(st.integers(0, 65_535), max_size=40))

@@ -7,19 +7,18 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from meshkit.audit import emit
-from meshkit.audit.batch import BatchSigner
 from meshkit.audit.emit import COMPONENT, AuditEmitter
 from meshkit.audit.records import CHANNELS, OPERATOR_TENANT, RULES, AuditRecords, Versions
 from meshkit.clock import FakeClock
-from meshkit.config import KeySettings
 from meshkit.errors import InvalidArgument, Unavailable
 from meshkit.telemetry.context import TraceContext, attached
 from meshkit.testing.events import MemoryEvents
+from meshkit.testing.keys import batch_signer, batch_verifier
 
 from tests.emitted import batches, records
 from tests.protocol.desks import Health
 
-SIGNER = BatchSigner(KeySettings())
+SIGNER = batch_signer("gateway")
 
 
 def emitter(events: MemoryEvents, health: Health | None = None, capacity: int = 4096) -> AuditEmitter:
@@ -62,7 +61,7 @@ async def test_an_awaited_record_stands_in_the_log_before_the_call_returns() -> 
     await call
     (batch,), (message,) = batches(events), events.messages
     assert (batch.producer, batch.sequence, list(batch.records)) == ("gateway/r1", 0, [b"first", b"second"])
-    assert SIGNER.verified(batch)
+    assert batch_verifier().problem(batch) == ""
     headers = dict(message.headers)
     assert message.topic == "t-finmesh.audit.v1.AuditBatch"
     assert headers["ce_source"] == b"/finmesh/gateway"

@@ -1,13 +1,18 @@
 """Which keys of an issuer's set count: Keycloak's own shape, and every way for a key to be unusable."""
 
+import contextlib
 import json
 from typing import Any
 
+import hypothesis.strategies as st
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from hypothesis import given
 from meshkit.auth.key_set import parse
 from meshkit.errors import InvalidDocument
+
+from tests.unit.meshkit.test_strict_json import PLAIN
 
 GOOD = jwt.get_algorithm_by_name("ES256").to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True) | {"kid": "good"}
 STRONG = rsa.generate_private_key(65537, 2048)
@@ -117,3 +122,9 @@ def test_a_repeated_kid_refuses_the_set(other: dict[str, Any]) -> None:
 def test_no_key_set(content: str) -> None:
     with pytest.raises(InvalidDocument):
         parse(content.encode())
+
+
+@given(PLAIN | st.fixed_dictionaries({"keys": st.lists(PLAIN | st.just(GOOD) | st.fixed_dictionaries({"kid": PLAIN, "kty": PLAIN}))}))
+def test_anything_at_all_raises_nothing_else(document: object) -> None:
+    with contextlib.suppress(InvalidDocument):
+        assert parse(json.dumps(document).encode()).keys

@@ -1,9 +1,12 @@
 """Deny by default, deny on error, keep the last good policies."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import HealthCheck, given, settings
 from meshkit.auth.policy import CedarPolicy, Question
 from meshkit.clock import FakeClock
 from meshkit.errors import FailedPrecondition
@@ -76,6 +79,19 @@ def test_nesting_that_would_kill_the_process_is_refused(folder: Path, deep: str)
     (folder / "b.cedar").write_text(f"permit (principal, action, resource) when {{ {deep} }};")
     with pytest.raises(FailedPrecondition, match=r"b\.cedar is nested too deeply"):
         CedarPolicy(folder)
+
+
+PIECES = st.sampled_from(
+    ["permit", "forbid", "(", ")", "{", "}", "[", "]", "if", "then", "else", "when", ";", ",", '"', "'", "\\", "//", "\n", "::", "1"]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(PIECES).map(" ".join))
+def test_pieces_of_policies_raise_nothing_else(folder: Path, text: str) -> None:
+    (folder / "b.cedar").write_text(text)
+    with contextlib.suppress(FailedPrecondition):
+        CedarPolicy(folder).allows(QUESTION)
 
 
 def test_brackets_in_texts_and_comments_do_not_nest(folder: Path) -> None:

@@ -4,11 +4,11 @@ import hmac
 from uuid import UUID
 
 import pytest
-from meshkit.config import KeySettings
-from meshkit.crypto.keyed_ids import KeyedIds, derive_key, uuid_bytes, uuid_text
-from pydantic import SecretStr
+from meshkit.crypto.derive import IDS, derive_key, derive_ring
+from meshkit.crypto.keyed_ids import KeyedIds, uuid_bytes, uuid_text
+from meshkit.testing.keys import commitment_ring, keyed_ids
 
-KEYS = KeyedIds(KeySettings())
+KEYS = keyed_ids()
 
 
 def test_known_answers() -> None:
@@ -16,7 +16,7 @@ def test_known_answers() -> None:
     assert KEYS.entity_key("bank-a", "c1").hex() == "37fae505c2881fe11c43e96f945f8325"
     assert KEYS.derived_id("decision", b"x").hex() == "1abfbe363bf082bfa13f51594670808d"
     assert KEYS.fingerprint(b"x").hex() == "46ecbfa27b8fdd2d9f80332ed39c5a28"
-    assert KEYS.commit(b"x").hex() == "f8f9412f6996bc400a4d942715aa1be8ebc8104d3f19072527aeb46d28ad54a5"
+    assert commitment_ring().primary.commit(b"x").hex() == "f8f9412f6996bc400a4d942715aa1be8ebc8104d3f19072527aeb46d28ad54a5"
 
 
 def test_keys_are_derived_as_rfc_5869_says() -> None:
@@ -37,14 +37,13 @@ def test_tenant_and_id_do_not_run_into_each_other() -> None:
 
 def test_purposes_are_apart() -> None:
     content = b"content"
-    derived = KEYS.derived_id("decision", content), KEYS.derived_id("audit", content), KEYS.fingerprint(content), KEYS.commit(content)[:16]
-    assert len(set(derived)) == 4
+    derived = KEYS.derived_id("decision", content), KEYS.derived_id("audit", content), KEYS.fingerprint(content)
+    assert len({*derived, commitment_ring().primary.commit(content)[:16]}) == 4
 
 
 def test_another_secret_gives_other_everything() -> None:
-    other = KeyedIds(KeySettings(secret=SecretStr("x" * 32)))
-    for method in ("fingerprint", "commit"):
-        assert getattr(other, method)(b"x") != getattr(KEYS, method)(b"x")
+    other = KeyedIds(derive_ring(b"x" * 32, "", IDS))
+    assert other.fingerprint(b"x") != KEYS.fingerprint(b"x")
     assert other.derived_id("d", b"x") != KEYS.derived_id("d", b"x")
     assert other.entity_key("a", "1") != KEYS.entity_key("a", "1")
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meshkit.config import KeySettings
 from meshkit.crypto.commitment import CommitmentKey
-from meshkit.crypto.keyed_ids import derive_key
-from meshkit.crypto.ring import FileRing, Ring, RingKeys
+from meshkit.crypto.derive import DEVELOPMENT_ROOT, derive_key
+from meshkit.crypto.ring import Ring, RingKeys
 from meshkit.errors import FailedPrecondition
 
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))
@@ -24,9 +23,14 @@ def ring_file(path: Path, **changes: Any) -> Path:
     return path
 
 
+def opened(path: Path) -> Ring[CommitmentKey]:
+    """The ring of a file, as a service opens it."""
+    return Ring.of_file(path, "commitment", CommitmentKey)
+
+
 def test_sub_keys_of_every_purpose_never_change() -> None:
     """The bytes in use before there were rings: they stand in stores, topics and logs."""
-    root = KeySettings().secret.get_secret_value().encode()
+    root = DEVELOPMENT_ROOT
     found = {label: derive_key(root, label).hex() for label in ("entity", "id", "fingerprint", "commitment", "seal", "audit-batch")}
     assert found == {
         "entity": "f5160944e3d70ae04d82293a7d65193832b4fa43b8e6d61280d1a8bc2624cc33",
@@ -57,7 +61,7 @@ def test_content_comes_back() -> None:
 
 async def test_add_promote_retire_without_a_restart(tmp_path) -> None:
     path = ring_file(tmp_path / "ring.json")
-    ring = FileRing(path, "commitment", CommitmentKey)
+    ring = opened(path)
     both = {"old": OLD.hex(), "new": NEW.hex()}
     seen = []
     for primary, keys in (("old", both), ("new", both), ("new", {"new": NEW.hex()})):
@@ -92,7 +96,7 @@ WRONG = {
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG.keys())
 async def test_a_wrong_file_keeps_the_last_good_keys(tmp_path, content) -> None:
     path = ring_file(tmp_path / "ring.json")
-    ring = FileRing(path, "commitment", CommitmentKey)
+    ring = opened(path)
     path.write_text(content, "utf-8")
     with pytest.raises(FailedPrecondition) as refused:
         await ring.reload()
@@ -103,9 +107,9 @@ async def test_a_wrong_file_keeps_the_last_good_keys(tmp_path, content) -> None:
 
 async def test_a_file_that_is_gone_keeps_the_last_good_keys(tmp_path) -> None:
     path = ring_file(tmp_path / "ring.json")
-    ring = FileRing(path, "commitment", CommitmentKey)
+    ring = opened(path)
     path.unlink()
-    with pytest.raises(OSError, match="ring"):
+    with pytest.raises(FailedPrecondition, match="No such file"):
         await ring.reload()
     assert ring.primary.id == "old"
 
@@ -115,7 +119,7 @@ def test_a_file_that_everybody_may_read_or_write_is_refused(tmp_path, mode) -> N
     path = ring_file(tmp_path / "ring.json")
     path.chmod(mode)
     with pytest.raises(FailedPrecondition):
-        FileRing(path, "commitment", CommitmentKey)
+        opened(path)
 
 
 def test_a_ring_that_only_reads_says_so() -> None:

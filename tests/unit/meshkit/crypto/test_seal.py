@@ -3,12 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meshkit.config import KeySettings
-from meshkit.crypto.seal import Sealer
+from meshkit.crypto.derive import DEVELOPMENT_ROOT, SEAL, derive_ring
+from meshkit.crypto.ring import Ring
+from meshkit.crypto.seal import Sealer, SealKey
 from meshkit.errors import DataCorrupted
-from pydantic import SecretStr
+from meshkit.testing.keys import payload_sealer
 
-SEALER = Sealer(KeySettings())
+SEALER = payload_sealer()
 
 
 @given(st.binary(max_size=300))
@@ -45,8 +46,8 @@ def test_another_place_key_or_key_id() -> None:
     sealed = SEALER.seal(b"payload", "topic/0/1")
     for sealer, place in (
         (SEALER, "topic/0/2"),
-        (Sealer(KeySettings(id="dev-2")), "topic/0/1"),
-        (Sealer(KeySettings(secret=SecretStr("y" * 32))), "topic/0/1"),
+        (Sealer(Ring(derive_ring(DEVELOPMENT_ROOT, "dev-2", SEAL), SealKey)), "topic/0/1"),
+        (Sealer(Ring(derive_ring(b"y" * 32, "dev-1", SEAL), SealKey)), "topic/0/1"),
     ):
         with pytest.raises(DataCorrupted):
             sealer.open(sealed, place)

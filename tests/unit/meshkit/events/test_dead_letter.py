@@ -2,12 +2,11 @@
 
 from types import SimpleNamespace
 
-from meshkit.config import KeySettings
-from meshkit.crypto.seal import Sealer
 from meshkit.errors import FieldViolation, InvalidArgument, TooOld
 from meshkit.events.dead_letter import rejected
+from meshkit.testing.keys import payload_sealer
 
-SEALER = Sealer(KeySettings())
+SEALER = payload_sealer()
 
 
 def letter(value: bytes | None, error):

@@ -9,8 +9,7 @@ import pytest
 from fraud.features import _observations
 from fraud.load import Transactions, from_table
 from fraud.simulate import simulated_table
-from meshkit.config import KeySettings
-from meshkit.crypto.keyed_ids import KeyedIds
+from meshkit.testing.keys import keyed_ids
 from risk_scoring import translate
 from risk_scoring.domain.rates import RateTable
 from risk_scoring.steps.identify import Identifier
@@ -33,7 +32,7 @@ def rows(rates: RateTable) -> Transactions:
 
 def test_recipe_and_service_see_the_same_transaction(history: History, rows: Transactions, rates: RateTable) -> None:
     translator = Translator(history.population, run=0)
-    identify = Identifier(KeyedIds(KeySettings()), rates.to_reference_minor).observation
+    identify = Identifier(keyed_ids(), rates.to_reference_minor).observation
     offline = _observations(rows, slice(0, len(rows)), 0)
     online = [identify(translate.transaction(translator.request(history.transactions, row))) for row in range(len(rows))]
     tenant = history.transactions.tenant

@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from meshkit.config import KafkaSettings, KeySettings
-from meshkit.crypto.seal import Sealer
+from meshkit.config import KafkaSettings
+from meshkit.testing.keys import payload_sealer
 from risk_scoring.adapters.lxml_pacs008 import parse_document
 from risk_scoring.consumers import credit_transfers
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
@@ -30,7 +30,7 @@ async def stream(monkeypatch: pytest.MonkeyPatch) -> CreditTransferStream:
         return None
 
     monkeypatch.setattr(credit_transfers, "TopicReader", lambda *_: SimpleNamespace(partitions=four, close=close))
-    made = CreditTransferStream(KafkaSettings(), parse_document, Sealer(KeySettings()))
+    made = CreditTransferStream(KafkaSettings(), parse_document, payload_sealer())
     await made.assigned(0, 1)
     return made
 

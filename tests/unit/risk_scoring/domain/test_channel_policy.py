@@ -3,8 +3,11 @@
 from copy import deepcopy
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
 import yaml
+from hypothesis import given
+from meshkit.errors import InvalidDocument
 from risk_scoring.domain.channel_policy import ChannelPolicies
 from risk_scoring.domain.outcome import ChannelMode, Outcome, Thresholds
 from risk_scoring.domain.transaction import Channel
@@ -61,10 +64,44 @@ def edited(path, value):
     ],
 )
 def test_a_wrong_table_is_refused(path, value, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(InvalidDocument, match=said):
         ChannelPolicies.from_document(edited(path, value), MODEL)
 
 
 def test_something_else_is_refused():
-    with pytest.raises(ValueError):
+    with pytest.raises(InvalidDocument):
         ChannelPolicies.from_document(["channels"], MODEL)
+
+
+TEXTS = st.sampled_from(
+    ["version", "decline_cap", "channels", "interval_s", "atm", "mode", "off", "live", "thresholds", "challenge", "1", "渠道"]
+)
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner),
+)
+
+
+@given(PLAIN)
+def test_anything_at_all_raises_nothing_else(document):
+    with pytest.raises(InvalidDocument):
+        ChannelPolicies.from_document(document, MODEL)
+
+
+PLACES = [
+    ("version",), ("decline_cap",), ("channels",), ("channels", "atm"), ("decline_cap", "interval_s"),
+    ("decline_cap", "highest_rate"),
+    ("decline_cap", "least_decisions"), ("channels", "atm", "mode"), ("channels", "atm", "overflow"),
+    ("channels", "atm", "default_outcome"),
+    ("channels", "atm", "thresholds"),
+]  # fmt: skip
+
+
+@given(st.sampled_from(PLACES), PLAIN)
+def test_anything_in_one_place_is_taken_or_refused_and_what_is_taken_works(path, value):
+    try:
+        policies = ChannelPolicies.from_document(edited(path, value), MODEL)
+    except InvalidDocument:
+        return
+    assert policies.thresholds.shape == (5, 3) and policies.modes.shape == policies.defaults.shape == policies.overflows.shape == (5,)
+    assert 1 <= policies.cap.interval_s <= 86_400 and type(policies.cap.interval_s) is int

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 import yaml
 from hypothesis import given
-from meshkit.errors import InvalidArgument
+from meshkit.errors import InvalidArgument, InvalidDocument
 from risk_scoring.domain.currencies import ALPHABETIC, EXPONENT
 from risk_scoring.domain.rates import RateTable
 
@@ -66,7 +66,7 @@ def test_what_cannot_be_converted_says_why():
     ],
 )
 def test_a_wrong_table_is_refused(document):
-    with pytest.raises(ValueError, match=r"rate|currency"):
+    with pytest.raises(InvalidDocument, match=r"rate|currency"):
         RateTable.from_document(document)
 
 
@@ -75,3 +75,21 @@ def test_the_currency_table_has_no_twins():
     assert all(len(code) == 3 and code.isascii() and code.isupper() for code in EXPONENT)
     assert set(EXPONENT.values()) == {0, 2, 3}
     assert ALPHABETIC["156"] == "CNY" and ALPHABETIC["008"] == "ALL"
+
+
+TEXTS = st.sampled_from(["version", "reference", "rates", "CNY", "USD", "1", "0.5", ".5", "5.", "9" * 5000, "1e5", "１"]) | st.text(
+    max_size=3
+)
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner),
+)
+
+
+@given(PLAIN | st.fixed_dictionaries({"version": PLAIN, "reference": PLAIN | st.just("CNY"), "rates": PLAIN}))
+def test_anything_at_all_is_taken_or_refused_and_what_is_taken_works(document):
+    try:
+        table = RateTable.from_document(document)
+    except InvalidDocument:
+        return
+    assert table.to_reference_minor(100, table.reference) == 100

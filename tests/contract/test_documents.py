@@ -1,0 +1,33 @@
+"""One reader of JSON and one of YAML: whatever a process or the command reads of files goes through them, or says here why not."""
+
+from __future__ import annotations
+
+import re
+
+from .repository import ROOT, tracked_files
+
+READS = re.compile(r"\byaml\.(?:safe_|full_|unsafe_)?load|\bjson\.loads?\(")
+ELSEWHERE = {
+    "libs/meshkit/meshkit/strict_json.py": "the reader",
+    "libs/meshkit/meshkit/strict_yaml.py": "the reader",
+    "libs/meshkit/meshkit/auth/jwt.py": "the header of a token",
+    "libs/meshkit/meshkit/crypto/ring.py": "refuses a name that stands twice itself",
+    "libs/meshkit/meshkit/testing/capture.py": "our own log lines",
+    "libs/translog/translog/bundle.py": "knows no meshkit, refuses duplicate keys itself",
+    "libs/translog/translog/entries.py": "bodies of leaves that the log wrote itself",
+    "libs/translog/translog/fsck.py": "bodies of leaves that the log wrote itself",
+    "cli/finmesh_cli/commands/status.py": "an answer of a service",
+    "deploy/local/localmesh/fetch/interpreter.py": "an answer of a Python, before anything is installed",
+    "deploy/local/localmesh/mainjob/traces.py": "an answer of Zipkin",
+}
+
+
+def test_documents_are_read_by_the_two_readers() -> None:
+    sources = [
+        path
+        for path in tracked_files()
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in {"libs", "services", "cli", "deploy"}
+    ]
+    found = {str(path.relative_to(ROOT)) for path in sources if READS.search(path.read_text("utf-8"))}
+    assert found - ELSEWHERE.keys() == set()
+    assert "libs/meshkit/meshkit/strict_yaml.py" in found

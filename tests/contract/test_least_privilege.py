@@ -1,0 +1,186 @@
+"""Each process is told the purposes it has, and nothing of another's: keys, passwords, addresses."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from localmesh import launcher, services
+from localmesh.child import Child
+from localmesh.external import External
+from localmesh.keys import ensure_keys
+from localmesh.places import Places
+from localmesh.ports import Ports
+from localmesh.processes import table
+from localmesh.rows import Row
+from meshkit.crypto.derive import DEVELOPMENT_ID, DEVELOPMENT_ROOT, derive_key
+from pydantic import BaseModel
+
+from .manifests import OVERLAYS, container, of_kind, pod, workload
+from .repository import ROOT
+from .settings import process_config
+from .test_k8s import SERVICES
+
+FILES = {
+    "gateway": {"audit-batch.gateway.json"},
+    "risk-stream": {"ids.json", "commitment.json", "audit-batch.risk-scoring.json", "seal.json"},
+    "risk-rpc": {"ids.json", "commitment.json", "audit-batch.risk-scoring.json"},
+    "audit": {
+        "seal.json",
+        "commitment.json",
+        "audit-batch.gateway.json",
+        "audit-batch.risk-scoring.json",
+        "audit-batch.json",
+        "audit-log.key",
+    },
+}
+GROUPS = {
+    "gateway": {"tls", "auth", "upstream", "quota", "redis", "kafka", "keys"},
+    "risk-stream": {"tls", "kafka", "keys", "redis", "triton"},
+    "risk-rpc": {"tls", "kafka", "keys", "redis", "triton"},
+    "audit": {"tls", "kafka", "keys", "audit"},
+}
+LABELS = {
+    "ids.json": {"entity", "id", "fingerprint"},
+    "commitment.json": {"commitment"},
+    "seal.json": {"seal"},
+    "audit-batch.json": {"audit-batch"},
+    "audit-batch.gateway.json": {"audit-batch|gateway"},
+    "audit-batch.risk-scoring.json": {"audit-batch|risk-scoring"},
+}
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    places = Places(tmp_path)
+    launcher.ensure_identity(places)
+    return places
+
+
+@pytest.fixture
+def rows(places: Places) -> dict[str, Row]:
+    return {row.name: row for row in table(places, Ports())}
+
+
+def values(settings: BaseModel) -> Iterator[Any]:
+    """Every value of a configuration, those of groups, lists and maps included."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from values(value)
+        elif isinstance(value, dict):
+            yield from value.values()
+        else:
+            yield value
+
+
+@pytest.mark.parametrize("process", FILES)
+def test_a_process_reads_the_key_files_of_its_purposes(process: str, rows: dict[str, Row], places: Places, monkeypatch) -> None:
+    for name in [name for name in os.environ if name.startswith("FINMESH_")]:
+        monkeypatch.delenv(name)
+    for name, value in rows[process].env.items():
+        monkeypatch.setenv(name, value)
+    config = process_config(rows[process].command[2])()
+    assert {value.name for value in values(config) if isinstance(value, Path) and value.is_relative_to(places.keys)} == FILES[process]
+    assert {name for name in type(config).model_fields if isinstance(getattr(config, name), BaseModel)} == GROUPS[process]
+
+
+@pytest.mark.parametrize("process", FILES)
+def test_neither_the_root_nor_a_foreign_key_is_within_reach(process: str, rows: dict[str, Row], places: Places) -> None:
+    """What is in the environment, and in every file that the environment names."""
+    given = " ".join(rows[process].env.values())
+    named = [path for path in places.var.rglob("*") if path.is_file() and str(path) in given]
+    told = given + "".join(path.read_text() for path in named)
+    own = set().union(*(LABELS.get(name, set()) for name in FILES[process]))
+    foreign = set().union(*LABELS.values()) - own
+    assert DEVELOPMENT_ROOT.decode() not in told
+    assert not [label for label in foreign if derive_key(DEVELOPMENT_ROOT, label).hex() in told]
+    assert all(derive_key(DEVELOPMENT_ROOT, label).hex() in told for label in own)
+    private = {path.name for path in named if path.suffix == ".key"}
+    assert private == {f"{rows[process].env['OTEL_SERVICE_NAME']}.key"} | FILES[process] & {"audit-log.key"}
+
+
+async def test_what_the_launcher_was_told_reaches_whom_it_is_for(rows: dict[str, Row], tmp_path: Path, monkeypatch) -> None:
+    secrets = {
+        "FINMESH_KEYS__SECRET": "root of old",
+        "FINMESH_EXTERNAL_DATABASE": "postgresql://u:password@h/d",
+        "FINMESH_KAFKA__SASL_PASSWORD": "of kafka",
+        "FINMESH_AUDIT__SIGNING_KEY": "of the log",
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=token",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    found = {}
+    for row in rows.values():
+        seen = tmp_path / f"{row.name}.seen"
+        child = await Child.start(_printing(row, seen), tmp_path / f"{row.name}.log")
+        assert await child.exited() == 0
+        found[row.name] = secrets.keys() & json.loads(seen.read_text())
+    risk = {"FINMESH_KAFKA__SASL_PASSWORD", "OTEL_EXPORTER_OTLP_HEADERS"}
+    assert found == {
+        "kafka": set(), "redis": set(), "triton": set(), "zipkin": set(), "provision": {"FINMESH_KAFKA__SASL_PASSWORD"},
+        "audit": risk | {"FINMESH_AUDIT__SIGNING_KEY"}, "risk-stream": risk, "risk-rpc": risk, "gateway": risk,
+    }  # fmt: skip
+
+
+def _printing(row: Row, seen: Path) -> Row:
+    """The row with a program that writes down its environment."""
+    import sys
+    from dataclasses import replace
+
+    program = "import json, os, pathlib, sys; pathlib.Path(sys.argv[1]).write_text(json.dumps(dict(os.environ)))"
+    return replace(row, command=(sys.executable, "-c", program, str(seen)), cwd=None)
+
+
+def test_passwords_of_external_servers_go_where_they_are_used(places: Places) -> None:
+    external = External(redis="redis://:redis-pw@h:1/0", database="postgresql://u:database-pw@h/d")
+    told = {row.name: " ".join(row.env.values()) for row in table(places, Ports(), external)}
+    assert {name for name, text in told.items() if "redis-pw" in text} == {"gateway", "risk-stream", "risk-rpc"}
+    assert {name for name, text in told.items() if "database-pw" in text} == {"audit"}
+
+
+def test_files_are_private(places: Places) -> None:
+    private = [*places.keys.iterdir(), *places.certs.glob("*.key"), *places.certs.glob("*.jwt")]
+    assert len(private) > 10
+    assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
+    assert {folder.stat().st_mode & 0o777 for folder in (places.keys, places.certs)} == {0o700}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_pod_mounts_the_secrets_of_its_purposes(overlay: str) -> None:
+    for name, process in SERVICES.items():
+        volumes = pod(workload(overlay, name))["spec"]["volumes"]
+        projected = [source["secret"]["name"] for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
+        wanted = {"keys-" + file.rpartition(".")[0].replace(".", "-") for file in FILES[process]}
+        assert set(projected) == wanted and len(projected) == len(wanted), name
+        identity = pod(workload(overlay, name))["metadata"]["labels"]["finmesh.io/identity"]
+        assert [volume["secret"]["secretName"] for volume in volumes if "secret" in volume] == [f"{identity}-tls"]
+        told = json.dumps(container(workload(overlay, name))["env"])
+        assert set(re.findall(r"/etc/finmesh/keys/([a-z.-]+)", told)) == FILES[process], name
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_log_s_manifest_says_what_the_service_table_says(overlay: str) -> None:
+    environment = {entry["name"]: entry.get("value", "") for entry in container(workload(overlay, "audit"))["env"]}
+    producers = services.load().producers
+    assert json.loads(environment["FINMESH_AUDIT__PRODUCERS"]) == producers
+    assert json.loads(environment["FINMESH_KEYS__AUDIT_BATCH"]).keys() == set(producers.values())
+
+
+def test_the_development_overlay_has_the_development_keys(tmp_path: Path) -> None:
+    ensure_keys(tmp_path, DEVELOPMENT_ROOT, DEVELOPMENT_ID, services.load().producers.values())
+    folder = ROOT / "deploy/k8s/overlays/dev/keys"
+    assert {path.name: path.read_text() for path in folder.iterdir() if path.name != ".lock"} == {
+        path.name: path.read_text() for path in tmp_path.iterdir()
+    }
+
+
+def test_rotating_a_key_restarts_no_pod() -> None:
+    """A name with a hash of the content would."""
+    secrets = {resource["metadata"]["name"] for resource in of_kind("dev", "Secret")}
+    assert {"keys-ids", "keys-seal", "keys-audit-log"} <= secrets
