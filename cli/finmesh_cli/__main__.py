@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from finmesh_cli.commands import audit, decision, fsck, list_entry, proof, rules, send, status, verify, watch
+from finmesh_cli.commands import audit, decision, fsck, keys, list_entry, proof, rules, send, status, verify, watch
 from finmesh_cli.failures import Readable
 from finmesh_cli.settings import Language, Settings, default_certs, default_language
 
@@ -22,6 +22,7 @@ app.command("fsck")(fsck.fsck)
 app.add_typer(audit.app, name="audit")
 app.add_typer(verify.app, name="verify")
 app.add_typer(proof.app, name="proof")
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback()

@@ -175,8 +175,8 @@ def test_the_log_s_manifest_says_what_the_service_table_says(overlay: str) -> No
 def test_the_development_overlay_has_the_development_keys(tmp_path: Path) -> None:
     ensure_keys(tmp_path, DEVELOPMENT_ROOT, DEVELOPMENT_ID, services.load().producers.values())
     folder = ROOT / "deploy/k8s/overlays/dev/keys"
-    assert {path.name: path.read_text() for path in folder.iterdir() if path.name != ".lock"} == {
-        path.name: path.read_text() for path in tmp_path.iterdir()
+    assert {path.name: path.read_text() for path in folder.glob("[a-z]*")} == {
+        path.name: path.read_text() for path in tmp_path.glob("[a-z]*")
     }
 
 

@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from localmesh import tokens
+from localmesh import services, tokens
 from localmesh.ports import LOOPBACK, Ports
+from meshkit.crypto.derive import DEVELOPMENT_ROOT
 
 pytestmark = pytest.mark.stack
 
 Finmesh = Callable[..., subprocess.CompletedProcess[str]]
+SECRETS = {"FINMESH_KEYS__SECRET": "root secret of old", "OTEL_EXPORTER_OTLP_HEADERS": "authorization=of-the-tracing-backend"}
+"""In the environment of whoever starts the mesh; the first is nobody's any more, the second our services' alone."""
 TRIES = 30
 """Commands of about a second each, until a list entry has reached whoever decides."""
 
@@ -27,7 +30,12 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     """A running mesh on free ports with run state of its own."""
     ports, var = Ports.free(), tmp_path_factory.mktemp("mesh")
     chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in ports.by_name().items()}
-    own = {"FINMESH_VAR": str(var), "FINMESH_GATEWAY": f"{LOOPBACK}:{ports.grpc('gateway')}", "FINMESH_LANGUAGE": "en", "COLUMNS": "200"}
+    own = SECRETS | {
+        "FINMESH_VAR": str(var),
+        "FINMESH_GATEWAY": f"{LOOPBACK}:{ports.grpc('gateway')}",
+        "FINMESH_LANGUAGE": "en",
+        "COLUMNS": "200",
+    }
     env = {**os.environ, **chosen, **own}
     localmesh = [sys.executable, "-m", "localmesh"]
     up = subprocess.run([*localmesh, "up"], env=env, capture_output=True, text=True, timeout=180, check=False)
@@ -45,6 +53,29 @@ def finmesh(environment: dict[str, str]) -> Finmesh:
         return subprocess.run(command, env=environment | more, capture_output=True, text=True, timeout=60, check=False)
 
     return run
+
+
+def test_no_process_finds_what_is_not_its_own(environment: dict[str, str]) -> None:
+    """Neither the root, nor another's key files and certificate; what is in files is `tests/contract/test_least_privilege.py`'s."""
+    var = Path(environment["FINMESH_VAR"])
+    table = {process.name: (service.name, process.keys) for service in services.load().services for process in service.processes}
+    seen = {}
+    for name, row in json.loads((var / "mesh.json").read_text())["processes"].items():
+        if not row["pid"]:  # done
+            continue
+        pairs = Path(f"/proc/{row['pid']}/environ").read_text().split("\0")
+        found = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+        service, purposes = table.get(name, ("", ()))
+        text = " ".join(found.values())
+        assert SECRETS["FINMESH_KEYS__SECRET"] not in text and DEVELOPMENT_ROOT.decode() not in text
+        assert ("OTEL_EXPORTER_OTLP_HEADERS" in found) == bool(service)
+        assert {path.stem for path in (var / "certs").glob("*.key") if str(path) in text} == ({service} if service else set())
+        seen[name] = {path.name for path in (var / "keys").iterdir() if str(path) in text}
+        assert len(seen[name]) >= len(purposes)
+    assert seen["gateway"] == {"audit-batch.gateway.json"}
+    assert "seal.json" in seen["risk-stream"] and "seal.json" not in seen["risk-rpc"]
+    assert "ids.json" in seen["risk-rpc"] and "ids.json" not in seen["audit"]
+    assert seen["kafka"] == seen["redis"] == seen["triton"] == set()
 
 
 def transfer(*more: str) -> tuple[str, ...]:

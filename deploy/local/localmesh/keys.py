@@ -6,6 +6,7 @@ whole, private from their first byte; processes read them again while they run.
 """
 
 import fcntl
+import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,16 +29,19 @@ def path_of(folder: Path, purpose: str) -> Path:
     return folder / f"{purpose.replace('|', '.')}.json"
 
 
-def ensure_keys(folder: Path, root: bytes, key_id: str, workloads: Iterable[str], origin: str = ORIGIN) -> None:
-    """Makes what is missing in `folder`, as processes derived it themselves before; what is there stays."""
+def ensure_keys(folder: Path, root: bytes, key_id: str, workloads: Iterable[str], origin: str = ORIGIN, *, shared: bool = True) -> None:
+    """Makes what is missing in `folder`; what is there stays. `shared`: accept the key that producers of this root once shared."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for purpose in (IDS, COMMITMENT, SEAL, AUDIT_BATCH, *map(signing, sorted(set(workloads)))):
-        path = path_of(folder, purpose)
-        if not path.exists():
-            keys = derive_ring(root, key_id, purpose)
-            write_private(path, (replace(keys, primary="") if purpose == AUDIT_BATCH else keys).content())
-    if not (folder / LOG_KEY).exists():
-        write_private(folder / LOG_KEY, Signer(origin, derive_key(root, f"audit-log|{origin}")).text().encode())
+    with _alone(folder):
+        for purpose in (IDS, COMMITMENT, SEAL, AUDIT_BATCH, *map(signing, sorted(set(workloads)))):
+            path = path_of(folder, purpose)
+            if not path.exists():
+                keys = derive_ring(root, key_id, purpose)
+                if purpose == AUDIT_BATCH:
+                    keys = replace(keys, primary="", secrets=keys.secrets if shared else {})
+                write_private(path, keys.content())
+        if not (folder / LOG_KEY).exists():
+            write_private(folder / LOG_KEY, Signer(origin, derive_key(root, f"audit-log|{origin}")).text().encode())
 
 
 def rings(folder: Path) -> list[RingKeys]:
@@ -50,6 +54,8 @@ def add(folder: Path, purpose: str, key_id: str) -> None:
     """A new key that everybody accepts and nobody uses yet. Raises FailedPrecondition, OSError."""
 
     def added(keys: RingKeys) -> RingKeys:
+        if purpose == AUDIT_BATCH:
+            raise _refused("the key that everybody shared is only ever retired")
         if key_id in keys.secrets:
             raise _refused(f"{purpose} has a key {key_id}")
         return replace(keys, secrets={**keys.secrets, key_id: secrets.token_bytes(KEY_BYTES)})
@@ -83,6 +89,8 @@ def _change(folder: Path, purpose: str, change: Callable[[RingKeys], RingKeys]) 
     if purpose == IDS:
         raise _refused("keys of ids never rotate: every stored entity and emitted id would be another")
     path = path_of(folder, purpose)
+    if path.parent != folder or not path.exists():
+        raise _refused(f"{folder} has no ring {purpose}")
     with _alone(folder):
         write_private(path, change(read_ring(path, purpose)).content())
 
@@ -90,7 +98,7 @@ def _change(folder: Path, purpose: str, change: Callable[[RingKeys], RingKeys]) 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Two changes at once: one after the other."""
-    with (folder / ".lock").open("w") as lock:
+    with os.fdopen(os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -11,8 +11,11 @@ from finmesh.common.v1.grade_pb2 import DATA_GRADE_L3
 from finmesh.common.v1.money_pb2 import Money
 from finmesh.risk.v1 import decision_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
-from meshkit.crypto.derive import DEVELOPMENT_ROOT, derive_key
+from localmesh import keys
+from meshkit.crypto.commitment import CommitmentKey
+from meshkit.crypto.derive import COMMITMENT, DEVELOPMENT_ROOT, derive_key
 from meshkit.crypto.keyed_ids import uuid_text
+from meshkit.crypto.ring import Ring
 from meshkit.testing.keys import commitment_ring, keyed_ids
 from risk_scoring import translate
 from risk_scoring.domain.decision import Asker, Digests, Draft, Request, Versions
@@ -108,6 +111,24 @@ def test_records_have_the_bytes_of_plain_messages() -> None:
             decision = codec.decision(draft)
             assert decision == plain_decision(draft)
             assert codec.audit(draft, decision) == plain_audit(draft, decision)
+
+
+async def test_a_record_names_the_key_that_committed_it(tmp_path) -> None:
+    """Also when the key changes between two records of one batch, which share a template."""
+    keys.ensure_keys(tmp_path, DEVELOPMENT_ROOT, "dev-1", [])
+    ring = Ring.of_file(tmp_path / "commitment.json", COMMITMENT, CommitmentKey)
+    codec, versions = translate.RecordCodec(KEYS, ring, "0.2.0"), Versions(1, "rules-1", "1", "r1")
+    (draft,) = drafts(1, random.Random(3), versions)
+    before = AuditRecord.FromString(codec.audit(draft, b"decision"))
+    keys.add(tmp_path, COMMITMENT, "new")
+    keys.promote(tmp_path, COMMITMENT, "new")
+    await ring.reload()
+    after = AuditRecord.FromString(codec.audit(draft, b"decision"))
+    assert (before.commitment_key_id, after.commitment_key_id) == ("dev-1", "new")
+    for record in (before, after):
+        key = ring.get(record.commitment_key_id)
+        assert key is not None
+        assert (record.decision_commitment, record.feature_commitment) == (key.commit(b"decision"), key.commit(draft.features))
 
 
 def test_new_versions_are_taken_over_at_once() -> None:

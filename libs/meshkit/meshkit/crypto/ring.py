@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -97,13 +98,15 @@ class Ring(Generic[_Key]):
         self.purpose = keys.purpose
         self._make = make
         self._held = self._made(keys)
+        self._read: Callable[[], bytes] | None = None
         self._file: Reloaded[bytes, _Held[_Key]] | None = None
 
     @classmethod
     def of_file(cls, path: Path, purpose: str, make: Callable[[str, bytes], _Key]) -> Ring[_Key]:
         """Return the ring of a file. Raises FailedPrecondition (KEY_RING_INVALID)."""
         ring = cls(read_ring(path, purpose), make)
-        ring._file = Reloaded(f"key ring {purpose}", partial(_content, path, purpose), ring._loaded, reason="KEY_RING_INVALID")
+        ring._read = partial(_content, path, purpose)
+        ring._file = Reloaded(f"key ring {purpose}", ring._read, ring._loaded, reason="KEY_RING_INVALID")
         return ring
 
     @property
@@ -127,6 +130,12 @@ class Ring(Generic[_Key]):
         """Put the file's keys in force, in one step. Raises FailedPrecondition (KEY_RING_INVALID); then the last good keys stay."""
         if self._file is not None and await self._file.reload():
             self._held = self._file.value
+
+    def refresh(self) -> None:
+        """Look at the file now, for what can't be judged twice; whatever is wrong with it, the last good keys stay."""
+        if self._read is not None:
+            with suppress(FailedPrecondition):
+                self._held = self._loaded(self._read())
 
     def _loaded(self, content: bytes) -> _Held[_Key]:
         keys = RingKeys.parse(content, self.purpose)

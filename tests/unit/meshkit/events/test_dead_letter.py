@@ -2,7 +2,12 @@
 
 from types import SimpleNamespace
 
-from meshkit.errors import FieldViolation, InvalidArgument, TooOld
+import pytest
+from localmesh import keys
+from meshkit.crypto.derive import DEVELOPMENT_ROOT, SEAL
+from meshkit.crypto.ring import Ring
+from meshkit.crypto.seal import Sealer, SealKey
+from meshkit.errors import DataCorrupted, FieldViolation, InvalidArgument, TooOld
 from meshkit.events.dead_letter import rejected
 from meshkit.testing.keys import payload_sealer
 
@@ -35,3 +40,21 @@ def test_a_tombstone_and_a_long_story() -> None:
     headers = dict(made.headers)
     assert headers["payload_bytes"] == b"0" and SEALER.open(made.value, made.key.decode()) == b""
     assert len(headers["detail"]) <= 512
+
+
+async def test_a_letter_names_the_key_that_sealed_it_and_old_letters_still_open(tmp_path) -> None:
+    keys.ensure_keys(tmp_path, DEVELOPMENT_ROOT, "dev-1", [])
+    ring = Ring.of_file(tmp_path / "seal.json", SEAL, SealKey)
+    sealer, record = Sealer(ring), SimpleNamespace(topic="t", partition=3, offset=41, key=b"", value=b"CUST-1")
+    before = rejected(sealer, record, TooOld("too old"))
+    keys.add(tmp_path, SEAL, "new")
+    keys.promote(tmp_path, SEAL, "new")
+    await ring.reload()
+    after = rejected(sealer, record, TooOld("too old"))
+    assert [dict(made.headers)["sealed_key_id"] for made in (before, after)] == [b"dev-1", b"new"]
+    assert [sealer.open(made.value, "t/3/41") for made in (before, after)] == [b"CUST-1"] * 2
+    keys.retire(tmp_path, SEAL, "dev-1")
+    await ring.reload()
+    assert sealer.open(after.value, "t/3/41") == b"CUST-1"
+    with pytest.raises(DataCorrupted):
+        sealer.open(before.value, "t/3/41")
