@@ -14,6 +14,9 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from finmesh.risk.v1 import decision_pb2 as pb
 from google.protobuf.message import DecodeError
 from localmesh.ports import LOOPBACK, Ports
+from meshkit.config import KafkaSettings
+from meshkit.events.connection import connection
+from meshkit.service import load_kafka
 from rich import box
 from rich.live import Live
 from rich.table import Table
@@ -89,8 +92,9 @@ def watch(
     """Show decisions while they come. Ends with Ctrl-C."""
     board = Board(settings.of(context).language)
     broker = bootstrap or f"{LOOPBACK}:{Ports.from_environment().kafka}"
+    kafka = load_kafka(broker)
     try:
-        asyncio.run(_follow(board, broker, prefix + TOPIC, count, from_start))
+        asyncio.run(_follow(board, kafka, prefix + TOPIC, count, from_start))
     except UnknownTopicOrPartitionError:
         raise UnreachableError(f"no topic {prefix}{TOPIC} on {broker}") from None
     except KafkaError as error:
@@ -99,20 +103,20 @@ def watch(
         raise typer.Exit(0) from None
 
 
-async def _follow(board: Board, broker: str, topic: str, count: int, from_start: bool) -> None:
+async def _follow(board: Board, kafka: KafkaSettings, topic: str, count: int, from_start: bool) -> None:
     with Live(board.table(), refresh_per_second=5, get_renderable=board.table):
-        async with aclosing(_records(broker, topic, from_start)) as values:
+        async with aclosing(_records(kafka, topic, from_start)) as values:
             async for value in values:
                 board.take(value)
                 if count and board.decided >= count:
                     return
 
 
-async def _records(broker: str, topic: str, from_start: bool) -> AsyncGenerator[bytes]:
+async def _records(kafka: KafkaSettings, topic: str, from_start: bool) -> AsyncGenerator[bytes]:
     """Values of every partition; belongs to no group, so that watching moves nobody's offsets."""
     consumer = AIOKafkaConsumer(
         topic,
-        bootstrap_servers=broker,
+        **connection(kafka),
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest" if from_start else "latest",

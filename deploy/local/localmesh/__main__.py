@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from meshkit import known_settings
 from meshkit.errors import InvalidDocument
+from meshkit.service import load_kafka
 from rich.console import Console
 
 from localmesh import launcher, screen, status
@@ -95,7 +96,7 @@ def provision(
     from localmesh.topics import load
 
     broker = os.environ.get("FINMESH_KAFKA__BOOTSTRAP_SERVERS") or External.from_environment().kafka
-    bootstrap = broker or f"127.0.0.1:{Ports.from_environment().kafka}"
+    kafka = load_kafka(broker or f"127.0.0.1:{Ports.from_environment().kafka}")
     prefix = os.environ.get("FINMESH_KAFKA__TOPIC_PREFIX", "")
     try:
         topics = load(file or Places.default().topics)
@@ -103,11 +104,11 @@ def provision(
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
     try:
-        names = asyncio.run(make(bootstrap, topics, prefix, most_partitions))
+        names = asyncio.run(make(kafka.bootstrap_servers, topics, prefix, most_partitions, kafka))
     except (ProvisionError, OSError, ValueError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
-    console.print(f"{len(names)} topics on {bootstrap}", highlight=False)
+    console.print(f"{len(names)} topics on {kafka.bootstrap_servers}", highlight=False)
 
 
 @app.command()

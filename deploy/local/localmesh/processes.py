@@ -41,7 +41,7 @@ def table(places: Places, ports: Ports, external: External = NOTHING_EXTERNAL, t
                 sys.executable, "-m", "localmesh", "provision", "--file", str(places.topics), "--most-partitions", str(PARTITIONS),
             ),
             env=at.kafka,
-            reads=frozenset({"FINMESH_KAFKA__*"}),
+            reads=frozenset({"FINMESH_KAFKA__*", "FINMESH_ALLOW_CLEAR_TEXT"}),
             needs=("kafka",),
             one_shot=True,
         ),

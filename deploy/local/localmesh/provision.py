@@ -10,6 +10,8 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
+from meshkit.config import KafkaSettings
+from meshkit.events.connection import connection
 
 from localmesh.topics import Topic, Wanted, wanted
 
@@ -21,14 +23,17 @@ class ProvisionError(Exception):
     """The broker refused, or has a topic that cannot be turned into the wanted one."""
 
 
-async def provision(bootstrap: str, topics: Sequence[Topic], prefix: str = "", most_partitions: int | None = None) -> list[str]:
+async def provision(
+    bootstrap: str, topics: Sequence[Topic], prefix: str = "", most_partitions: int | None = None, kafka: KafkaSettings | None = None
+) -> list[str]:
     """Names of the topics that exist afterwards. ProvisionError when one cannot be had.
 
-    `most_partitions`: a topic that is made now gets no more; one that has all of the file's already may keep them.
+    `kafka`: TLS and SASL of the brokers. `most_partitions`: a topic that is made now gets no more; one that has all of the
+    file's already may keep them.
     """
     plan = wanted(topics, prefix)
     made_with = {w.name: min(w.partitions, most_partitions or w.partitions) for w in plan}
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**connection((kafka or KafkaSettings()).model_copy(update={"bootstrap_servers": bootstrap})))
     await admin.start()
     try:
         new = [NewTopic(w.name, made_with[w.name], BROKERS_CHOICE, {}, w.config) for w in plan]

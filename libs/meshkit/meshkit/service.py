@@ -23,16 +23,18 @@ import uvloop
 from opentelemetry.metrics import CallbackOptions, Observation
 from pydantic import ValidationError
 
-from meshkit.config import ServiceConfig
+from meshkit import links
+from meshkit.config import Environment, KafkaSettings, KafkaToolConfig, ServiceConfig
 from meshkit.crypto.derive import development
 from meshkit.crypto.ring import Ring, RingKey
 from meshkit.errors import FailedPrecondition
+from meshkit.events.connection import connection
 from meshkit.known_settings import unknown
 from meshkit.rpc.server import MeshServer
 from meshkit.telemetry import metrics, names, setup
 
 _logger = logging.getLogger("finmesh.service")
-_Config = TypeVar("_Config", bound=ServiceConfig)
+_Config = TypeVar("_Config", bound=Environment)
 _Resource = TypeVar("_Resource")
 _Key = TypeVar("_Key", bound=RingKey)
 
@@ -54,7 +56,8 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 def load_config(kind: Callable[[], _Config]) -> _Config:
     """Return the settings read from the environment. Wrong ones: one line on stderr, without values, and exit code 2.
 
-    A name at the top that no service of ours reads is warned of on stderr.
+    Wrong is also a link to another host that nothing protects (`meshkit.links`). A name at the top that no service of ours reads is warned
+    of on stderr.
     """
     try:
         config = kind()
@@ -62,9 +65,18 @@ def load_config(kind: Callable[[], _Config]) -> _Config:
         wrong = "; ".join(f"{'__'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
         sys.stderr.write(f"configuration is wrong: {wrong}\n")
         raise SystemExit(2) from None
+    unprotected = links.problems(config)
+    if unprotected:
+        sys.stderr.write(f"configuration is wrong: {'; '.join(unprotected)}\n")
+        raise SystemExit(2)
     for name, nearest in unknown(os.environ, type(config).model_fields).items():
         sys.stderr.write(f"{name} is no setting of any service" + (f"; is {nearest} meant?" if nearest else "") + "\n")
     return config
+
+
+def load_kafka(bootstrap_servers: str) -> KafkaSettings:
+    """Return how a tool reaches these brokers: the rest of FINMESH_KAFKA__* holds for it too, as ``load_config`` has it."""
+    return load_config(lambda: KafkaToolConfig.model_validate({"kafka": {"bootstrap_servers": bootstrap_servers}})).kafka
 
 
 class Service:
@@ -89,6 +101,8 @@ class Service:
     async def __aenter__(self) -> Self:
         """Turn telemetry on and listen to signals."""
         loop = asyncio.get_running_loop()
+        if isinstance(kafka := getattr(self.config, "kafka", None), KafkaSettings):
+            connection(kafka)  # files that are broken are found out here, and not by a task
         telemetry = setup.configure(self.name)
         self._stack.callback(telemetry.close)
         for number in (signal.SIGTERM, signal.SIGINT):

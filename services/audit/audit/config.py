@@ -1,7 +1,7 @@
 """Settings of the audit service: ``FINMESH_AUDIT__...`` beside those that all services share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from meshkit.config import KafkaSettings, KeySettings, Milliseconds, Seconds, ServiceConfig
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -48,6 +48,8 @@ class AuditSettings(BaseModel):
 
 class AuditKeys(KeySettings):
     """The log's own purposes, and the rings that producers sign with."""
+
+    may_be_absent: ClassVar[frozenset[str]] = frozenset({"audit_batch_shared"})
 
     seal: Path | None = Field(default=None, description="key ring that seals quarantine")
     commitment: Path | None = Field(default=None, description="key ring of commitments to what waits in quarantine")

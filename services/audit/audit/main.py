@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from finmesh.audit.v1 import audit_service_pb2_grpc as rpc
+from meshkit import links
 from meshkit.audit.batch import BatchVerifier, SigningKey
 from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
@@ -37,6 +38,13 @@ def signer_of(settings: AuditSettings) -> Signer:
     return Signer.parse(text) if text else Signer(settings.origin, derive_key(DEVELOPMENT_ROOT, f"audit-log|{settings.origin}"))
 
 
+def refuse_development_key(config: Config, signer: Signer) -> None:
+    """Raise FailedPrecondition when others could sign as this log, which is known outside of loopback."""
+    development = Signer(config.audit.origin, derive_key(DEVELOPMENT_ROOT, f"audit-log|{config.audit.origin}"))
+    if signer.text() == development.text() and not config.allow_development_keys and links.is_exposed(config):
+        raise FailedPrecondition("FINMESH_AUDIT__SIGNING_KEY_FILE: a development key, which everybody knows", reason="DEVELOPMENT_KEY")
+
+
 def verifier_of(config: Config, service: Service) -> BatchVerifier:
     """Who may have signed: each workload its own producers' batches, and whoever has the shared key until that is retired."""
     keys, producers = config.keys, config.audit.producers
@@ -62,7 +70,9 @@ async def serve(config: Config, service: Service, topic: Callable[..., OffsetsIn
     sealer = Sealer(service.ring(config.keys.seal, SEAL, SealKey, config.keys.reload_s))
     store = store_at(settings.database_url.get_secret_value())
     anchors = Anchors(settings.pinned_checkpoint, settings.keep_checkpoint, settings.keep_interval_s, clock)
-    log = await service.add(TranslogAuditLog(store, signer_of(settings), lambda content: sealer.seal(content, QUARANTINE), anchors, clock))
+    signer = signer_of(settings)
+    refuse_development_key(config, signer)
+    log = await service.add(TranslogAuditLog(store, signer, lambda content: sealer.seal(content, QUARANTINE), anchors, clock))
     reader = await service.add(TranslogAuditReader(store))
     alarms = TelemetryAlarms()
     codec = ProtobufBatchCodec(verifier_of(config, service) if settings.require_signature else None)
@@ -70,7 +80,7 @@ async def serve(config: Config, service: Service, topic: Callable[..., OffsetsIn
     flush = Flush(settings.flush_records, settings.flush_bytes, settings.flush_delay_ms)
     consumer = topic(config.kafka, AUDIT_TOPIC, batches, service, flush)
     alarms.lag = consumer.lag
-    server = MeshServer(config.listen, config.tls, callers=config.callers, connection_age_s=config.connection_age_s)
+    server = MeshServer.of(config, config.callers)
     rpc.add_AuditServiceServicer_to_server(AuditServicer(reader), server)  # type: ignore[arg-type]
     service.not_ready("log", "STARTING")
     service.watch("log", reader.checkpoint, interval_s=0.5, needed=True)

@@ -51,18 +51,12 @@ async def serve(config: GatewayConfig, service: Service) -> None:
     upstreams = await service.add(GrpcUpstreams(ROUTES, config.upstream.targets(), config.tls))
     keys = RedisIdempotencyKeys(redis, config.idempotency_life_s, clock)
     forward = Forward(tokens, policy, RedisQuotas(redis, config.quota.rates(), clock), keys, upstreams, HEADERS)
-    server = MeshServer(
-        config.listen,
-        config.tls,
-        callers=config.callers,
-        deadlines=deadlines(ROUTES),
-        limits=Limits(
-            message_bytes=2 * MIB + 64 * 1024,
-            streams_per_connection=config.streams_per_connection,
-            concurrent_calls=config.concurrent_calls,
-        ),
-        connection_age_s=config.connection_age_s,
+    limits = Limits(
+        message_bytes=2 * MIB + 64 * 1024,
+        streams_per_connection=config.streams_per_connection,
+        concurrent_calls=config.concurrent_calls,
     )
+    server = MeshServer.of(config, config.callers, deadlines(ROUTES), limits)
     server.add_generic_rpc_handlers((handlers(ROUTES, forward),))
     service.watch("redis", redis.ping)
     service.watch("policy", policy.reload, interval_s=auth.reload_s)

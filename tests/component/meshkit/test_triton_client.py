@@ -1,14 +1,18 @@
 """Inference over a real socket against a server that speaks Triton's protocol."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
+from grpc import aio
 from meshkit import errors
 from meshkit.clock import FakeClock
+from meshkit.config import TritonSettings
 from meshkit.rpc.server import MeshServer
+from meshkit.rpc.tls import of_triton
 from meshkit.testing.serving import serving
 from meshkit.triton.breaker import CircuitBreaker, State
 from meshkit.triton.client import TritonClient
@@ -120,3 +124,25 @@ async def test_readiness(triton: Any) -> None:
         assert not await client.ready("unknown")
     async with TritonClient("127.0.0.1:1") as client:
         assert not await client.ready("fraud", timeout_s=0.5)
+
+
+@pytest.mark.parametrize("mutual", [False, True])
+async def test_over_tls_triton_shows_its_certificate_and_may_ask_for_ours(certs: Path, mutual: bool) -> None:
+    pair = [((certs / "audit.key").read_bytes(), (certs / "audit.pem").read_bytes())]
+    authority = (certs / "authority.pem").read_bytes() if mutual else None
+    server = aio.server()
+    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(Triton(), server)
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials(pair, authority, require_client_auth=mutual))
+    await server.start()
+    ours = {"certificate": certs / "risk-scoring.pem", "key": certs / "risk-scoring.key"}
+
+    async def answers(**settings: Any) -> bool:
+        triton = TritonSettings(url=f"127.0.0.1:{port}", **settings)
+        async with TritonClient(triton.url, of_triton(triton)) as client:
+            return await client.ready("fraud", timeout_s=5.0)
+
+    assert await answers(tls=True, authority=certs / "authority.pem", **ours)
+    assert await answers(tls=True, authority=certs / "authority.pem") is not mutual
+    assert not await answers(tls=True)  # gRPC's own authorities did not sign it
+    assert not await answers()
+    await server.stop(0)

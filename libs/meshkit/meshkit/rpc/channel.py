@@ -76,7 +76,7 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
         message_bytes: int = 16 * 1024 * 1024,
     ) -> None:
         if isinstance(tls, TlsSettings):
-            tls = rpc_tls.watched(tls) if rpc_tls.is_configured(tls) else None
+            tls = rpc_tls.watched(tls, rpc_tls.checked) if rpc_tls.is_configured(tls) else None
         self._files = tls
         self._timeout_s = timeout_s
         self._target = target

@@ -6,10 +6,9 @@ loopback.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import grpc
 from grpc import aio
@@ -17,7 +16,8 @@ from grpc_channelz.v1 import channelz
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from meshkit.config import TlsSettings
+from meshkit.addresses import grpc_hosts, is_local
+from meshkit.config import ServiceConfig, TlsSettings
 from meshkit.rpc import tls as rpc_tls
 from meshkit.rpc.chain import Chain, Middleware
 from meshkit.rpc.deadline import Deadlines
@@ -64,21 +64,12 @@ class Limits:
         ]
 
 
-def _is_loopback(listen: str) -> bool:
-    host = listen.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class MeshServer:
     """A grpc.aio server with everything a finmesh service shows. ``port`` is readable after construction; port 0 picks a free one.
 
     ``callers``: workloads that may call when TLS is on. ``middlewares`` run inside telemetry, deadline and peer check, before the handler.
     ``connection_age_s``: clients connect anew after it, and so find new instances and show their newest certificate.
+    ``allow_clear_text``: serve other hosts without TLS, whose callers then nobody here knows.
     Raises ValueError for a clear-text address that is not loopback, OSError when the address is taken.
     """
 
@@ -92,12 +83,13 @@ class MeshServer:
         middlewares: Sequence[Middleware] = (),
         limits: Limits | None = None,
         connection_age_s: float = CONNECTION_AGE_S,
+        allow_clear_text: bool = False,
     ) -> None:
         tls = tls or TlsSettings()
         limits = limits or Limits()
         deadlines = deadlines or Deadlines()
         secure = rpc_tls.is_configured(tls)
-        if not secure and not _is_loopback(listen):
+        if not (secure or allow_clear_text or all(is_local(host) for host in grpc_hosts(listen, "0.0.0.0"))):  # noqa: S104  no host: everywhere
             raise ValueError(f"refusing to listen on {listen} without TLS: only loopback is served in clear text")
         peers: list[Middleware] = [Peers(callers)] if secure else []
         chain = Chain([ServerTelemetry(), *peers, deadlines, *middlewares])
@@ -115,6 +107,19 @@ class MeshServer:
         except RuntimeError as error:
             raise OSError(f"cannot listen on {listen}: {error}") from None
         self.address = f"{listen.rpartition(':')[0]}:{self.port}"
+
+    @classmethod
+    def of(cls, config: ServiceConfig, callers: Collection[str], deadlines: Deadlines | None = None, limits: Limits | None = None) -> Self:
+        """Return the server of a service, as its settings say."""
+        return cls(
+            config.listen,
+            config.tls,
+            callers=callers,
+            deadlines=deadlines,
+            limits=limits,
+            connection_age_s=config.connection_age_s,
+            allow_clear_text="grpc" in config.allow_clear_text,
+        )
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Take the handlers of a service (called by generated code)."""

@@ -7,18 +7,20 @@ certificate, or no pair, is found out here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import grpc
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import load_pem_x509_certificates
 
-from meshkit.config import TlsSettings
+from meshkit.config import TlsSettings, TritonSettings
 from meshkit.errors import InvalidDocument
 from meshkit.reload import Reloaded, read_file
 
+Value = TypeVar("Value")
 CERTIFICATES_INVALID = "CERTIFICATES_INVALID"
 
 
@@ -41,16 +43,23 @@ def is_configured(tls: TlsSettings) -> bool:
     return all(named)
 
 
-def watched(tls: TlsSettings) -> Files:
-    """Return the files of either end, those that are named. Raises FailedPrecondition when they are broken now."""
+def watched(tls: TlsSettings, load: Callable[[Material], Value]) -> Reloaded[Material, Value]:
+    """Return what is made of the files that are named, and made again. Raises FailedPrecondition when they are broken now."""
     paths = (tls.authority, tls.certificate, tls.key)
-    name = f"certificates {', '.join(str(path) for path in paths if path is not None)}"
-    return Reloaded(name, partial(_read, paths), _checked, reason=CERTIFICATES_INVALID)
+    name = f"certificates {', '.join(str(path) for path in paths if path is not None) or 'of the system'}"
+    return Reloaded(name, partial(_read, paths), load, reason=CERTIFICATES_INVALID)
+
+
+def of_triton(triton: TritonSettings) -> Files | None:
+    """Return the files of a client of Triton, None in clear text. Raises FailedPrecondition when they are broken now."""
+    if not triton.tls:
+        return None
+    return watched(TlsSettings(certificate=triton.certificate, key=triton.key, authority=triton.authority), checked)
 
 
 def channel_credentials(tls: TlsSettings) -> grpc.ChannelCredentials:
     """Return credentials of a client that lives shorter than a certificate."""
-    return client_credentials(watched(tls).value)
+    return client_credentials(watched(tls, checked).value)
 
 
 def client_credentials(material: Material) -> grpc.ChannelCredentials:
@@ -60,7 +69,7 @@ def client_credentials(material: Material) -> grpc.ChannelCredentials:
 
 def server_credentials(tls: TlsSettings) -> grpc.ServerCredentials:
     """Return server credentials that require client certificates and follow changes of the files."""
-    files = watched(tls)
+    files = watched(tls, checked)
 
     def configuration() -> grpc.ServerCertificateConfiguration:
         authority, certificate, key = files.value
@@ -76,8 +85,8 @@ def _read(paths: tuple[Path | None, Path | None, Path | None]) -> Material:
     return Material(*(None if path is None else read_file(path) for path in paths))
 
 
-def _checked(material: Material) -> Material:
-    """Raises InvalidDocument, or whatever a parser raises, when gRPC could not use it."""
+def checked(material: Material) -> Material:
+    """Return it. Raises InvalidDocument, or whatever a parser raises, when no TLS could use it."""
     if material.authority is not None:
         load_pem_x509_certificates(material.authority)
     if material.certificate is not None and material.key is not None:

@@ -19,6 +19,7 @@ from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 from meshkit.errors import DeadlineExceeded, InvalidArgument, MeshError, Unavailable
 from meshkit.rpc import deadline
 from meshkit.rpc.channel import MeshChannel
+from meshkit.rpc.tls import Files
 from meshkit.triton.breaker import CircuitBreaker
 
 _LINGER_S = 30.0  # how long a late inference may go on unheard before it is cancelled after all
@@ -26,10 +27,12 @@ Tensors = Mapping[str, NDArray[Any]]
 
 
 class TritonClient:
-    """Client of one Triton server; ``url`` is host:port of its gRPC endpoint."""
+    """Client of one Triton server; ``url`` is its gRPC target, ``files`` (`meshkit.rpc.tls.of_triton`) those of TLS."""
 
-    def __init__(self, url: str, *, breaker: CircuitBreaker | None = None, message_bytes: int = 64 * 1024 * 1024) -> None:
-        self._channel = MeshChannel(url, message_bytes=message_bytes)
+    def __init__(
+        self, url: str, files: Files | None = None, *, breaker: CircuitBreaker | None = None, message_bytes: int = 64 * 1024 * 1024
+    ) -> None:
+        self._channel = MeshChannel(url, files, message_bytes=message_bytes)
         self._stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self.breaker = breaker or CircuitBreaker()
         self._calls: set[asyncio.Future[Any]] = set()

@@ -13,6 +13,7 @@ from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.derive import COMMITMENT, IDS, keys_of, signing
 from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.events.publisher import Publisher
+from meshkit.rpc.tls import of_triton
 from meshkit.service import Service
 from meshkit.triton.client import TritonClient
 
@@ -70,7 +71,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     service.task(audit.run(), name="audit emission", endless=True)
     files = load_model_files(config.model_repository, config.model_version)
     policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service, config.shadow_rules, files.card_sha256)
-    triton = await service.add(TritonClient(config.triton.url))
+    triton = await service.add(TritonClient(config.triton.url, of_triton(config.triton)))
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
     store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
     restorer = Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record)

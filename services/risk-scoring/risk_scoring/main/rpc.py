@@ -33,8 +33,7 @@ async def main() -> None:
     """Compose and run."""
     config = load_config(RpcConfig)
     async with Service(config, name="risk-scoring") as service:
-        age_s = config.connection_age_s
-        server = MeshServer(config.listen, config.tls, callers=config.callers, deadlines=DEADLINES, connection_age_s=age_s)
+        server = MeshServer.of(config, config.callers, DEADLINES)
         parts = await assemble(config, service, "rpc")
         publisher = KafkaPublisher(parts.events, parts.audit, parts.keys, config.kafka.topic_prefix)
         outage_log = KafkaOutageLog(config.kafka, STREAM_GROUP, parts.signer, translate.decision_id, parts.clock, config.outage_lookback_s)

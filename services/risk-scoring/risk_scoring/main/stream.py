@@ -29,7 +29,7 @@ async def main() -> None:
     """Compose and run."""
     config = load_config(StreamConfig)
     async with Service(config, name="risk-scoring") as service:
-        server = MeshServer(config.listen, config.tls, callers=config.callers, connection_age_s=config.connection_age_s)
+        server = MeshServer.of(config, config.callers)
         parts = await assemble(config, service, "stream")
         kafka = config.kafka
         sealer = Sealer(service.ring(config.keys.seal, SEAL, SealKey, config.keys.reload_s))
