@@ -49,11 +49,12 @@ def exit_code(error: BaseException) -> ExitCode | None:
 
 
 def describe(error: BaseException) -> str:
-    """Return what went wrong, over as many lines as there are fields to correct."""
+    """Return what went wrong, over as many lines as there are fields to correct that the first line does not name."""
     if not isinstance(error, errors.MeshError):
         return str(error)
     lines = [f"{error.message} [{error.reason}]"]
-    lines += [f"  {violation.field}: {violation.description}" for violation in error.violations]
+    fields = (f"{violation.field}: {violation.description}" for violation in error.violations)
+    lines += [f"  {field}" for field in fields if field not in error.message]
     if error.retry_after_s is not None:
         lines.append(f"  try again in {error.retry_after_s:g} s")
     return "\n".join(lines)

@@ -263,7 +263,7 @@ async def desk(
             RULES / "anti-fraud.json", channel_file, RULES / "rates.yaml", files.thresholds, health, None, files.card_sha256
         )  # type: ignore[arg-type]
         served, in_process = served or Model(), Model()
-        combiner, codec = Combiner(files.paths), translate.RecordCodec(KEYS, commitment_ring(), "development")
+        combiner, codec = Combiner(files.paths, failed=policies.rules_failed), translate.RecordCodec(KEYS, commitment_ring(), "development")
         scorer = Scorer(served, in_process, health, 0.5)  # type: ignore[arg-type]
         restorer = Restorer(held.link, held.store, log, translate.restored_record)
         decider = Decider(held.store, scorer, combiner, codec, lambda: policies.current(), held.clock)

@@ -20,6 +20,7 @@ from finmesh_cli.gateway import connect
 
 _UNITS_S = {"m": 60, "h": 3_600, "d": 86_400}
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([mhd])")
+_MOST_BYTES = 256 * 1024
 _LEAST_TIMEOUT_S = 60.0  # the gateway's own bound: reading a history takes longer than deciding
 app = typer.Typer(no_args_is_help=True, help="Decision tables.")
 
@@ -39,8 +40,11 @@ def test_rules(
 ) -> None:
     """Run a decision table over recorded decisions beside the rules in force. Changes nothing."""
     chosen = settings.of(context)
+    content = file.read_bytes()
+    if not 0 < len(content) <= _MOST_BYTES:
+        raise UsageError(f"{file}: a decision table has 1 to {_MOST_BYTES} bytes")
     request = risk.TestRulesRequest(
-        tenant=chosen.tenant(), rule_set=file.read_bytes(), since=Timestamp(seconds=moment(since, time.time())), most_decisions=most
+        tenant=chosen.tenant(), rule_set=content, since=Timestamp(seconds=moment(since, time.time())), most_decisions=most
     )
 
     async def run() -> risk.TestRulesResponse:

@@ -118,6 +118,21 @@ async def test_a_table_that_is_wrong_is_named_with_its_place(cli: Cli, gateway: 
     assert "INVALID_RULE_SET" in result.stderr and "habit[3].amount: unknown columns: amunt" in result.stderr
 
 
+async def test_a_place_that_the_message_names_is_not_told_twice(cli: Cli, gateway: FakeGateway, table: str) -> None:
+    violation = FieldViolation("规则.row 1.hour", "column hour is a number, not a text")
+    gateway.failure = InvalidArgument(f"{violation.field}: {violation.description}", reason="INVALID_RULE_SET", violations=(violation,))
+    result = await cli("rules", "test", table)
+    assert (result.exit_code, result.stderr) == (2, "finmesh: 规则.row 1.hour: column hour is a number, not a text [INVALID_RULE_SET]\n")
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * (256 * 1024 + 1)])
+async def test_a_file_that_is_no_table_by_its_size(cli: Cli, gateway: FakeGateway, table: str, content: bytes) -> None:
+    Path(table).write_bytes(content)
+    result = await cli("rules", "test", table)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert not gateway.asked
+
+
 async def test_another_test_runs(cli: Cli, gateway: FakeGateway, table: str) -> None:
     gateway.failure = Overloaded("another test of rules runs", reason="RULE_TEST_RUNNING", retry_after_s=5.0)
     result = await cli("rules", "test", table)

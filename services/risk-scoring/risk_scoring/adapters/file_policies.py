@@ -8,6 +8,7 @@ before, and one that is not there means that nothing is on trial.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,16 +17,18 @@ from meshkit.audit.records import thresholds_sha256
 from meshkit.reload import Reloaded, read_file
 from meshkit.service import Service
 from meshkit.strict_yaml import parse_yaml
+from meshkit.threads import Look, on_thread
 
 from risk_scoring.domain.channel_policy import CHANNELS_INVALID, ChannelPolicies
 from risk_scoring.domain.decision_table import INVALID_RULE_SET
 from risk_scoring.domain.lists import ListSnapshot
 from risk_scoring.domain.outcome import Thresholds
+from risk_scoring.domain.probe import load_for_service
 from risk_scoring.domain.rates import RATES_INVALID, RateTable
-from risk_scoring.domain.request_columns import KNOWN_COLUMNS
-from risk_scoring.domain.rules import RuleSet
+from risk_scoring.domain.rules import RULES_FAILED, RuleSet
 from risk_scoring.domain.snapshot import Snapshot
 
+log = logging.getLogger(__name__)
 _POLL_S = 1.0
 
 
@@ -55,16 +58,19 @@ class FilePolicies:
         def table(content: bytes) -> ChannelPolicies:
             return ChannelPolicies.from_document(parse_yaml(content), model, thresholds_sha256(sha256(content).digest(), card_sha256))
 
+        self._look: Look = lambda: None
+        self._failed: RuleSet | None = None
+        self._before: RuleSet | None = None
         self._rules_path = rules
         self._shadow_path = shadow_rules
         self._health = health
         self.rates = load_rates(rates)
-        self._rules = Reloaded(f"rules {rules}", lambda: read_file(self._rules_path), _rule_set, reason=INVALID_RULE_SET)
+        self._rules = Reloaded(f"rules {rules}", lambda: read_file(self._rules_path), self._rule_set, reason=INVALID_RULE_SET)
         self._channels = Reloaded(f"channel table {channels}", lambda: read_file(channels), table, reason=CHANNELS_INVALID)
         self._shadow = Reloaded[bytes | None, RuleSet | None](
             f"shadow rules {shadow_rules}",
             self._read_shadow,
-            _shadow_rule_set,
+            lambda content: None if content is None else self._rule_set(content),
             reason=INVALID_RULE_SET,
             otherwise=(None,),
         )
@@ -82,14 +88,32 @@ class FilePolicies:
         """Look for changed files for ever; a thread reads and compiles."""
         while True:
             await asyncio.sleep(_POLL_S)
-            self._take(await asyncio.to_thread(self._refreshed))
+            self._take(await on_thread(self._refreshed))
 
     def reload_if_changed(self) -> bool:
         """Look once; returns whether a new snapshot is in force."""
-        return self._take(self._refreshed())
+        return self._take(self._refreshed(self._look))
 
-    def _refreshed(self) -> bool:
+    def rules_failed(self, rules: RuleSet, error: Exception) -> RuleSet | None:
+        """Take rules out of force that failed on a batch; return those that were in force before, None when there are none.
+
+        Probed before they are loaded, rules can't fail; if they do, the alarm stays until other rules are loaded.
+        """
+        log.error("rules %s failed on a batch", rules.version, exc_info=error)
+        if self._before is None or rules is self._before:
+            self._health.not_ready("rules", RULES_FAILED)
+            return None
+        self._health.degraded("rules", RULES_FAILED)
+        self._failed = rules
+        self._snapshot = replace(self._snapshot, rules=self._before)
+        return self._before
+
+    def _refreshed(self, look: Look) -> bool:
+        self._look = look
         return any([self._rules.refresh(), self._channels.refresh(), self._shadow.refresh()])
+
+    def _rule_set(self, content: bytes) -> RuleSet:
+        return load_for_service(content, self._look)
 
     def _read_shadow(self) -> bytes | None:
         try:
@@ -100,17 +124,13 @@ class FilePolicies:
     def _take(self, changed: bool) -> bool:
         """Put in force what was loaded, and say whether something newer is broken."""
         if changed:
-            self._snapshot = replace(self._snapshot, rules=self._rules.value, channels=self._channels.value, shadow=self._shadow.value)
+            rules = self._snapshot.rules
+            if self._rules.value not in (rules, self._failed):
+                self._before, self._failed, rules = rules, None, self._rules.value
+                self._health.recovered("rules")
+            self._snapshot = replace(self._snapshot, rules=rules, channels=self._channels.value, shadow=self._shadow.value)
         if self._rules.error or self._channels.error:
             self._health.degraded("policies", "POLICY_FILE_INVALID")
         else:
             self._health.recovered("policies")
         return changed
-
-
-def _rule_set(content: bytes) -> RuleSet:
-    return RuleSet.load(content, KNOWN_COLUMNS)
-
-
-def _shadow_rule_set(content: bytes | None) -> RuleSet | None:
-    return None if content is None else _rule_set(content)

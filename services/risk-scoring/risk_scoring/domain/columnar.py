@@ -4,22 +4,29 @@ What is surprising is the missing value. A feature that is missing is NaN (or it
 nor false. Negation is therefore pushed down to the single comparisons while compiling (``not (x > 5)`` becomes ``x <= 5``, ``x != 5``
 becomes ``x < 5 or x > 5``), so that plain numpy comparisons, false on NaN both ways, give Kleene's three-valued logic with "unknown" taken
 as false.
+
+Numbers: features are float32 and compared as such, in arithmetic too; every other column of numbers, and a flag in arithmetic, is float64.
+A quotient by zero is missing; what is too large is infinite, and infinity less infinity is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from risk_scoring.domain.expressions import Arithmetic, Both, Column, Compare, Either, ExpressionError, Literal, Node, Not
+from risk_scoring.domain.expressions import Arithmetic, Both, Column, Compare, Either, ExpressionError, Literal, Node, Not, check_size
 
 Array = npt.NDArray[Any]
 _Operation = Callable[..., Any]
 
 NUMBER, TEXT, FLAG = "number", "text", "flag"
+MAX_STEPS = 20_000  # 10 to 20 ms a batch
+_DTYPES = {NUMBER: "fiub", TEXT: "U", FLAG: "b"}  # kinds of numpy types
+_FLOAT64_FROM = "iub"  # as they are, small integers overflow and flags can't be subtracted
 _INVERSE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _ORDERINGS: dict[str, _Operation] = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
@@ -31,18 +38,30 @@ def _divide(left: Any, right: Any) -> Array:
     return quotient
 
 
+def _as_float64(column: Array) -> Array:
+    return column.astype(np.float64)
+
+
 _ARITHMETIC: dict[str, _Operation] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": _divide}
+_EXACT: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
+    "+": Fraction.__add__, "-": Fraction.__sub__, "*": Fraction.__mul__, "/": Fraction.__truediv__,
+}  # fmt: skip
 
 
 class Program:
-    """Steps over numbered slots: first columns and constants, then results. Built once, run for every batch; immutable after building."""
+    """Steps over numbered slots: first columns and constants, then results. Built once, run for every batch; immutable after building.
 
-    def __init__(self) -> None:
+    ``known``: columns whose kind is known; any other is of the kind that it is used as.
+    """
+
+    def __init__(self, known: Mapping[str, str] | None = None) -> None:
         self.kinds: dict[str, str] = {}  # column name to number, text or flag
+        self._kinds_known = known or {}
         self._columns: dict[str, int] = {}
         self._initial: list[Any] = []
         self._steps: list[tuple[_Operation, int, int, int]] = []
         self._known: dict[tuple[Any, ...], int] = {}
+        self._exact: dict[int, Fraction] = {}  # values of slots that are constants
 
     def condition(self, node: Node) -> int:
         """Compile a truth value; returns the slot that will hold it, (n,) bool. Raises ExpressionError when types do not fit."""
@@ -68,6 +87,10 @@ class Program:
                 column = missing
             elif column.shape != (n,):
                 raise ValueError(f"column {name} has shape {column.shape}, not ({n},)")
+            elif column.dtype.kind not in _DTYPES[self.kinds[name]]:
+                raise ValueError(f"column {name} holds {column.dtype}, not what a {self.kinds[name]} is")
+            elif column.dtype.kind in _FLOAT64_FROM and self.kinds[name] == NUMBER:
+                column = _as_float64(column)
             slots[slot] = column
         with np.errstate(all="ignore"):
             for operation, left, right, out in self._steps:
@@ -86,10 +109,15 @@ class Program:
         fresh = key not in self._known
         slot = self._slot(key)
         if fresh:
+            if len(self._steps) >= MAX_STEPS:
+                raise ExpressionError(f"the rules need more than {MAX_STEPS} operations")
             self._steps.append((operation, left, right, slot))
         return slot
 
     def _column(self, name: str, kind: str) -> int:
+        known = self._kinds_known.get(name, kind)
+        if known != kind:
+            raise ExpressionError(f"column {name} is a {known}, not a {kind}")
         if self.kinds.setdefault(name, kind) != kind:
             raise ExpressionError(f"column {name} is used as {self.kinds[name]} and as {kind}")
         slot = self._columns[name] = self._slot(("column", name))
@@ -121,6 +149,8 @@ class Program:
             if isinstance(value, bool):
                 return self._truth(node.left, negated=wanted != value)
             if value is None:
+                if isinstance(node.left, Column) and self._kinds_known.get(node.left.name, NUMBER) != NUMBER:
+                    raise ExpressionError(f"column {node.left.name} is never missing")
                 missing = self._step("missing", np.isnan, self._number(node.left))
                 return missing if wanted else self._step("not", np.logical_not, missing)
             if isinstance(value, str):
@@ -140,13 +170,31 @@ class Program:
         column = self._column(left.name, TEXT)
         return self._step("text ==", np.equal, column, constant) if wanted else self._step("text !=", np.not_equal, column, constant)
 
-    def _number(self, node: Node) -> int:
+    def _number(self, node: Node, *, operand: bool = False) -> int:
+        """The slot of a number. One call a level: what may be 500 deep must not take two frames each."""
         match node:
+            case Column(name) if operand and self._kinds_known.get(name) == FLAG:
+                return self._step("float64", _as_float64, self._column(name, FLAG))
             case Column(name):
                 return self._column(name, NUMBER)
             case Literal(value) if isinstance(value, (int, float)) and not isinstance(value, bool):
-                return self._slot(("constant", type(value), value), value)
+                return self._constant(value)
             case Arithmetic(operator, left, right):
-                return self._step(operator, _ARITHMETIC[operator], self._number(left), self._number(right))
+                return self._arithmetic(operator, self._number(left, operand=True), self._number(right, operand=True))
             case _:
                 raise ExpressionError("a number is expected")
+
+    def _constant(self, value: float) -> int:
+        slot = self._slot(("constant", type(value), value), value)
+        self._exact[slot] = Fraction(repr(value))
+        return slot
+
+    def _arithmetic(self, operator: str, left: int, right: int) -> int:
+        """Constants are computed here, exactly: numpy would do it in 64-bit integers, and make a number of the column's precision wider."""
+        if left not in self._exact or right not in self._exact:
+            return self._step(operator, _ARITHMETIC[operator], left, right)
+        if operator == "/" and not self._exact[right]:
+            raise ExpressionError("divides by zero")
+        exact = _EXACT[operator](self._exact[left], self._exact[right])
+        check_size(exact)
+        return self._constant(int(exact) if exact.denominator == 1 else float(exact))

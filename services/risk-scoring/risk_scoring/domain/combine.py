@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_scoring.domain.columnar import Array
 from risk_scoring.domain.decision import Digests, Draft, Request, Versions
 from risk_scoring.domain.features import FEATURES, NAMES, SCHEMA_VERSION
 from risk_scoring.domain.outcome import ChannelMode, Outcome, act, cappable, recommend
 from risk_scoring.domain.request_columns import request_columns
-from risk_scoring.domain.rules import RuleResult
+from risk_scoring.domain.rules import RuleResult, RuleSet, RulesFailed
 from risk_scoring.domain.shadow import Evidence, ShadowObserver, shadow_changes
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.domain.tree_paths import TreePaths
@@ -36,11 +37,20 @@ class Scores:
 
 
 class Combiner:
-    """``paths``: the model's trees, for the reasons of decisions that ask for more than approve. ``shadow``: told what shadow rules say."""
+    """``paths``: the model's trees, for the reasons of decisions that ask for more than approve. ``shadow``: told what shadow rules say.
 
-    def __init__(self, paths: TreePaths, shadow: ShadowObserver | None = None) -> None:
+    ``failed``: told which rules failed on a batch, and how; returns the ones to use in their place, None when there are none.
+    """
+
+    def __init__(
+        self,
+        paths: TreePaths,
+        shadow: ShadowObserver | None = None,
+        failed: Callable[[RuleSet, Exception], RuleSet | None] = lambda _rules, _error: None,
+    ) -> None:
         self._paths = paths
         self._shadow = shadow
+        self._failed = failed
 
     def combine(
         self,
@@ -53,7 +63,7 @@ class Combiner:
     ) -> tuple[list[Draft], list[Draft | None]]:
         """Return drafts and, where the decline cap may act, the milder draft it would put in their place.
 
-        ``extra``: further degradations of each row.
+        ``extra``: further degradations of each row. Raises RulesFailed.
         """
         n = len(requests)
         lists = snapshot.lists
@@ -62,7 +72,7 @@ class Combiner:
         amounts = np.fromiter((snapshot.rates.to_reference_major(r.observation.amount_minor) for r in requests), np.float64, n)
         columns = dict(zip(NAMES, vectors.T, strict=True))
         columns.update(request_columns([r.transaction for r in requests], amounts, blocked, trusted))
-        ruled = snapshot.rules.evaluate(columns, n)
+        ruled = self._ruled(snapshot.rules, columns, n)
         channel = np.fromiter((r.transaction.channel for r in requests), np.int8, n)
         policies = snapshot.channels
         mode = policies.modes[channel]
@@ -74,8 +84,8 @@ class Combiner:
         acting = act(advice.outcome, mode, policies.defaults[channel])
         milder = cappable(acting, advice.hard, mode)
         reasons = self._reasons(vectors, scores, ruled, advice.outcome, blocked)
-        digests = Digests(scores.model_sha256, snapshot.rules.sha256, policies.sha256)
-        versions = Versions(SCHEMA_VERSION, snapshot.rules.version, scores.model_version, snapshot.rates.version, digests)
+        digests = Digests(scores.model_sha256, ruled.rule_set.sha256, policies.sha256)
+        versions = Versions(SCHEMA_VERSION, ruled.rule_set.version, scores.model_version, snapshot.rates.version, digests)
         drafts: list[Draft] = []
         capped: list[Draft | None] = []
         finite = np.asarray(np.isfinite(vectors).all(axis=1))
@@ -100,6 +110,17 @@ class Combiner:
             drafts.append(draft)
             capped.append(replace(draft, outcome=int(policies.overflows[channel[i]]), capped=True) if milder[i] else None)
         return drafts, capped
+
+    def _ruled(self, rules: RuleSet, columns: Mapping[str, Array], n: int) -> RuleResult:
+        """Return what the rules say. Those that fail, which loading them should have shown, give way to the ones before."""
+        while True:
+            try:
+                return rules.evaluate(columns, n)
+            except Exception as error:
+                before = self._failed(rules, error)
+                if before is None:
+                    raise RulesFailed("the rules failed on this batch", retry_after_s=1.0) from error
+                rules = before
 
     def _reasons(
         self, vectors: NDArray[np.float32], scores: Scores, ruled: RuleResult, outcome: NDArray[np.int8], blocked: NDArray[np.bool_]

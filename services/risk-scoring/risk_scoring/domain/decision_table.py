@@ -7,7 +7,7 @@ the engine another must not be activated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -16,20 +16,13 @@ from typing import Any
 from meshkit.errors import FieldViolation, InvalidArgument, InvalidDocument
 from meshkit.strict_json import parse_json
 
-from risk_scoring.domain.expressions import (
-    Column,
-    ExpressionError,
-    Literal,
-    Node,
-    columns_of,
-    parse_expression,
-    parse_unary,
-    substituted,
-)
+from risk_scoring.domain.derived import DerivedColumns
+from risk_scoring.domain.expressions import BLANKS, Column, ExpressionError, Literal, Node, columns_of, parse_expression, parse_unary
 
 INVALID_RULE_SET = "INVALID_RULE_SET"
 MAX_BYTES = 1 << 20
 MAX_ROWS = 1000
+MAX_ALL_ROWS = 5000
 _CONTENT_TYPE = "application/vnd.gorules.decision"
 
 
@@ -72,11 +65,12 @@ class DecisionModel:
 
 def invalid(place: str, description: str) -> InvalidArgument:
     """The error for a rule set that cannot be loaded; ``place`` names node, row and column."""
+    place = " ".join(place.split())[:200]
     return InvalidArgument(f"{place}: {description}", reason=INVALID_RULE_SET, violations=(FieldViolation(place, description),))
 
 
-def parse_model(document: bytes) -> DecisionModel:
-    """Parse a JDM document; raises InvalidArgument (INVALID_RULE_SET)."""
+def parse_model(document: bytes, look: Callable[[], None] = lambda: None) -> DecisionModel:
+    """Parse a JDM document; raises InvalidArgument (INVALID_RULE_SET), and whatever ``look`` raises, which is called for every row."""
     if len(document) > MAX_BYTES:
         raise invalid("document", f"is larger than {MAX_BYTES} bytes")
     try:
@@ -89,12 +83,14 @@ def parse_model(document: bytes) -> DecisionModel:
     if not isinstance(version, str) or not 0 < len(version) <= 40 or not version.isascii() or not version.isprintable():
         raise invalid("version", "must be a text of 1 to 40 printable ASCII characters")
     nodes, before = _graph(model)
-    derived: dict[str, Node] = {}
+    derived = DerivedColumns()
     for identifier in TopologicalSorter(before).static_order():
         if nodes[identifier]["type"] == "expressionNode":
             _derive(nodes[identifier], derived)
     table_nodes = [node for node in nodes.values() if node["type"] == "decisionTableNode"]
-    tables = [_table(node, derived) for node in table_nodes]
+    if sum(len(_items(_content(node), "rules", _name(node))) for node in table_nodes) > MAX_ALL_ROWS:
+        raise invalid("nodes", f"the tables have more than {MAX_ALL_ROWS} rows together")
+    tables = [_table(node, derived, look) for node in table_nodes]
     if len({_content(node)["outputPath"] for node in table_nodes}) != len(tables):
         raise invalid("nodes", "two tables write to the same output path")
     return DecisionModel(version, tuple(tables))
@@ -112,7 +108,7 @@ def _graph(model: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, 
     before: dict[str, set[str]] = {identifier: set() for identifier in nodes}
     for edge in _items(model, "edges", "document"):
         source, target = edge.get("sourceId"), edge.get("targetId")
-        if source not in nodes or target not in nodes:
+        if not isinstance(source, str) or not isinstance(target, str) or source not in nodes or target not in nodes:
             raise invalid("edges", "an edge leads from or to a node that does not exist")
         before[target].add(source)
     for kind in ("inputNode", "outputNode"):
@@ -148,7 +144,7 @@ def _check_expression_line(line: list[str], nodes: dict[str, dict[str, Any]], be
             raise invalid(_name(node), "must come after the last expression node")
 
 
-def _derive(node: dict[str, Any], derived: dict[str, Node]) -> None:
+def _derive(node: dict[str, Any], derived: DerivedColumns) -> None:
     content = _content(node)
     if content.get("passThrough") is not True or content.get("outputPath") or content.get("inputField"):
         raise invalid(_name(node), "must pass its input through, without input field or output path")
@@ -158,12 +154,12 @@ def _derive(node: dict[str, Any], derived: dict[str, Node]) -> None:
         if not isinstance(key, str) or not key.isidentifier() or key in derived or not isinstance(text, str):
             raise invalid(place, "needs a key of its own and a text as value")
         try:
-            derived[key] = substituted(parse_expression(text), derived)
+            derived.define(key, parse_expression(text))
         except ExpressionError as error:
             raise invalid(place, str(error)) from error
 
 
-def _table(node: dict[str, Any], derived: dict[str, Node]) -> DecisionTable:
+def _table(node: dict[str, Any], derived: DerivedColumns, look: Callable[[], None]) -> DecisionTable:
     name, content = _name(node), _content(node)
     if content.get("hitPolicy") not in ("collect", "first"):
         raise invalid(name, "the hit policy must be collect or first")
@@ -176,14 +172,17 @@ def _table(node: dict[str, Any], derived: dict[str, Node]) -> DecisionTable:
     if len(rows) > MAX_ROWS:
         raise invalid(name, f"has more than {MAX_ROWS} rows")
     inputs = _columns(content, "inputs", name)
-    parsed = tuple(_row(row, f"{name}.row {number}", inputs, outputs, derived) for number, row in enumerate(rows, 1))
-    return DecisionTable(name, content["hitPolicy"] == "first", frozenset(outputs.values()), parsed)
+    parsed = []
+    for number, row in enumerate(rows, 1):
+        look()
+        parsed.append(_row(row, f"{name}.row {number}", inputs, outputs, derived))
+    return DecisionTable(name, content["hitPolicy"] == "first", frozenset(outputs.values()), tuple(parsed))
 
 
 def _columns(content: Mapping[str, Any], key: str, name: str) -> list[dict[str, Any]]:
     columns = _items(content, key, name)
     for column in columns:
-        field = column.get("field") or ""
+        field = "" if column.get("field") is None else column["field"]
         if not isinstance(column.get("id"), str) or not isinstance(field, str):
             raise invalid(f"{name}.{key}", "every column needs an id, and a text as field")
         if key == "outputs" or field:
@@ -192,36 +191,38 @@ def _columns(content: Mapping[str, Any], key: str, name: str) -> list[dict[str, 
             column["field"] = field
     if len({column["id"] for column in columns}) != len(columns):
         raise invalid(f"{name}.{key}", "two columns have the same id")
+    if key == "outputs" and len({column["field"] for column in columns}) != len(columns):
+        raise invalid(f"{name}.{key}", "two columns have the same field")
     return columns
 
 
-def _row(row: Mapping[str, Any], place: str, inputs: list[dict[str, Any]], outputs: Mapping[str, str], derived: Mapping[str, Node]) -> Row:
+def _row(row: Mapping[str, Any], place: str, inputs: list[dict[str, Any]], outputs: Mapping[str, str], derived: DerivedColumns) -> Row:
     conditions = []
     for column in inputs:
-        text = row.get(column["id"]) or ""
+        text = _cell(row, column["id"])
         heading = column.get("field") or column.get("name") or "expression"
-        if not isinstance(text, str):
+        if text is None:
             raise invalid(f"{place}.{heading}", "a cell must be a text")
-        if not text.strip():
+        if not text:
             continue
         try:
             node = parse_unary(text, Column(column["field"])) if column.get("field") else parse_expression(text)
-            node = substituted(node, dict(derived))
+            node = derived.put_in(node)
         except ExpressionError as error:
             raise invalid(f"{place}.{heading}", str(error)) from error
         if not any(columns_of(node)):
             raise invalid(f"{place}.{heading}", "does not depend on any column")
-        conditions.append(Condition(heading, text.strip(), node))
+        conditions.append(Condition(heading, text, node))
     return Row(place, str(row.get("_description") or ""), tuple(conditions), _outputs(row, place, outputs))
 
 
 def _outputs(row: Mapping[str, Any], place: str, outputs: Mapping[str, str]) -> dict[str, float | int | str | bool]:
     values: dict[str, float | int | str | bool] = {}
     for identifier, field in outputs.items():
-        text = row.get(identifier) or ""
-        if not isinstance(text, str):
+        text = _cell(row, identifier)
+        if text is None:
             raise invalid(f"{place}.{field}", "a cell must be a text")
-        if not text.strip():
+        if not text:
             continue
         try:
             node = parse_expression(text)
@@ -231,6 +232,14 @@ def _outputs(row: Mapping[str, Any], place: str, outputs: Mapping[str, str]) -> 
             raise invalid(f"{place}.{field}", "must be a number or a quoted text")
         values[field] = node.value
     return values
+
+
+def _cell(row: Mapping[str, Any], identifier: str) -> str | None:
+    """Return a cell's text without blanks around it, empty when there is none; None for what is no text, a bare 0 or false among them."""
+    value = row.get(identifier)
+    if value is None:
+        return ""
+    return value.strip(BLANKS) if isinstance(value, str) else None
 
 
 def _content(node: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,4 +257,4 @@ def _items(holder: Mapping[str, Any], key: str, name: str) -> list[dict[str, Any
 
 
 def _name(node: Mapping[str, Any]) -> str:
-    return str(node.get("name") or node.get("id"))
+    return str(node.get("name") or node.get("id"))[:80]

@@ -11,9 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 40
+LARGEST = 2**53  # up to here every whole number has a float64 of its own
+BLANKS = " \t\n"  # a no-break space looks like one, and zen-engine takes neither it nor any other
 
 
 class ExpressionError(ValueError):
@@ -78,7 +81,7 @@ class Either:
 Node = Column | Literal | Compare | Arithmetic | Not | Both | Either
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<number>[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|(?P<text>"[^"\\]*"|'[^'\\]*')"""
+    r"""[ \t\n]*(?:(?P<number>[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|(?P<text>"[^"\\]*"|'[^'\\]*')"""
     r"""|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>==|!=|<=|>=|\.\.|[<>()\[\],+*/-]))"""
 )
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
@@ -119,25 +122,6 @@ def columns_of(node: Node) -> Iterator[str]:
             return
 
 
-def substituted(node: Node, derived: dict[str, Node]) -> Node:
-    """The tree with derived columns replaced by what they stand for."""
-    match node:
-        case Column(name):
-            return derived.get(name, node)
-        case Compare(operator, left, right):
-            return Compare(operator, substituted(left, derived), substituted(right, derived))
-        case Arithmetic(operator, left, right):
-            return Arithmetic(operator, substituted(left, derived), substituted(right, derived))
-        case Both(left, right):
-            return Both(substituted(left, derived), substituted(right, derived))
-        case Either(left, right):
-            return Either(substituted(left, derived), substituted(right, derived))
-        case Not(operand):
-            return Not(substituted(operand, derived))
-        case Literal():
-            return node
-
-
 class _Parser:
     """Recursive descent over the tokens of one text; deepest nesting ``MAX_DEPTH``."""
 
@@ -149,10 +133,12 @@ class _Parser:
         self._depth = 0
         end = 0
         while match := _TOKEN.match(text, end):
-            self._tokens.append(match.group().strip())
+            self._tokens.append(match.group().strip(BLANKS))
             end = match.end()
-        if text[end:].strip():
-            raise ExpressionError(f"cannot read {text[end:].strip()[:20]!r}")
+        if rest := text[end:].strip(BLANKS):
+            raise ExpressionError(f"cannot read {rest[:20]!r}")
+        if "\0" in text:
+            raise ExpressionError("holds the character U+0000, which a column's texts can't end with")
 
     def whole(self, rule: Callable[[], Node]) -> Node:
         node = rule()
@@ -276,7 +262,7 @@ class _Parser:
         token = self._tokens[self._at]
         self._at += 1
         if token[0].isdigit():
-            return Literal(float(token) if any(mark in token for mark in ".eE") else int(token))
+            return _number(token)
         if token[0] in "\"'":
             return Literal(token[1:-1])
         if token in _CONSTANTS:
@@ -290,3 +276,17 @@ def _literal(node: Node) -> Literal:
     if not isinstance(node, Literal) or node.value is None:
         raise ExpressionError("a list may hold numbers and texts only")
     return node
+
+
+def _number(token: str) -> Literal:
+    value = float(token) if any(mark in token for mark in ".eE") else int(token)
+    check_size(value)
+    if value == 0 and any(digit in token.lower().partition("e")[0] for digit in "123456789"):
+        raise ExpressionError(f"{token[:40]} is too small a number")
+    return Literal(value)
+
+
+def check_size(value: float | Fraction) -> None:
+    """Raise ExpressionError for a number that columns can't be compared with exactly."""
+    if not -LARGEST <= value <= LARGEST or (value != 0 and -1 / LARGEST < value < 1 / LARGEST):
+        raise ExpressionError("a number other than 0 must lie between 2^-53 and 2^53")

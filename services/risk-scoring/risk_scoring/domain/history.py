@@ -14,6 +14,7 @@ import numpy as np
 
 from risk_scoring.domain.backtest import Comparison, Recorded
 from risk_scoring.domain.features import COUNT, NAMES, SCHEMA_VERSION
+from risk_scoring.domain.outcome import Outcome
 from risk_scoring.domain.rates import RateTable
 from risk_scoring.domain.request_columns import CHANNELS, REQUEST_COLUMNS
 
@@ -49,7 +50,8 @@ class PastDecision(NamedTuple):
     def comparable(self) -> bool:
         """Whether the record holds all that rules ask for."""
         vector_fits = not self.features or (self.feature_schema == SCHEMA_VERSION and len(self.features) == _VECTOR_BYTES)
-        return self.has_rule_inputs and vector_fits and len(self.thresholds) == 3
+        known = 0 <= self.channel < len(CHANNELS) and 0 <= self.hour < 24 and 0 <= self.recommended <= max(Outcome)
+        return self.has_rule_inputs and vector_fits and len(self.thresholds) == 3 and known
 
 
 class PastLabel(NamedTuple):

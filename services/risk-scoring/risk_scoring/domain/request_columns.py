@@ -33,6 +33,13 @@ REQUEST_COLUMNS: dict[str, str] = {
 KNOWN_COLUMNS: frozenset[str] = frozenset(NAMES) | frozenset(REQUEST_COLUMNS)
 """Everything a rule may read."""
 
+_TEXTS = {"channel", "currency", "country", "mcc", "tenant"}
+_FLAGS = {"has_device", "block_listed", "trusted_payee"}
+COLUMN_KINDS: dict[str, str] = {
+    name: "text" if name in _TEXTS else "flag" if name in _FLAGS else "number" for name in sorted(KNOWN_COLUMNS)
+}
+"""What each of them holds. Numbers can be missing; texts and flags are always there."""
+
 CHANNELS = np.array(CHANNEL_NAMES)  # by number
 
 

@@ -9,24 +9,33 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from meshkit.errors import Unavailable
 
 from risk_scoring.domain.columnar import Array, Program
 from risk_scoring.domain.decision_table import Condition, DecisionTable, Row, invalid, parse_model
 from risk_scoring.domain.expressions import ExpressionError, columns_of
 from risk_scoring.domain.outcome import Bool, Int8, RuleAction
 from risk_scoring.domain.reasons import REASONS
+from risk_scoring.domain.request_columns import COLUMN_KINDS
 from risk_scoring.domain.typology import MEMBER_FIELDS, TYPOLOGY_FIELDS, Typology, build_typologies, text_output, whole_output
 
+RULES_FAILED = "RULES_FAILED"
 RULE_FIELDS = frozenset({"rule", "reason", "weight", "action"})
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _ACTIONS = {action.name.lower(): action for action in RuleAction}
+
+
+class RulesFailed(Unavailable):
+    """The rules in force failed on a batch and there are none from before: nothing was decided."""
+
+    default_reason = RULES_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +112,27 @@ class RuleSet:
     """
 
     def __init__(
-        self, version: str, sha256: bytes, tables: list[tuple[DecisionTable, list[Rule]]], typologies: tuple[Typology, ...]
+        self,
+        version: str,
+        sha256: bytes,
+        tables: list[tuple[DecisionTable, list[Rule]]],
+        typologies: tuple[Typology, ...],
+        kinds: Mapping[str, str] | None = None,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         self.version = version
         self.sha256 = sha256
         self.rules: tuple[Rule, ...] = tuple(rule for _, rules in tables for rule in rules)
         self.ids: tuple[str, ...] = tuple(rule.id for rule in self.rules)
         self.typologies = typologies
-        self._program = Program()
+        self._program = Program(kinds)
         self._slots: list[int] = []
         self._first_only: list[range] = []
         for table, rules in tables:
             start = len(self._slots)
-            self._slots.extend(self._compiled(row, rule) for row, rule in zip(table.rows, rules, strict=True))
+            for row, rule in zip(table.rows, rules, strict=True):
+                look()
+                self._slots.append(self._compiled(row, rule))
             if table.first_only:
                 self._first_only.append(range(start, len(self._slots)))
         self.columns: Mapping[str, str] = dict(self._program.kinds)
@@ -124,12 +141,13 @@ class RuleSet:
         self._block_at = np.array([typology.block_at for typology in typologies], dtype=np.float32)
 
     @classmethod
-    def load(cls, document: bytes, known_columns: Collection[str] | None = None) -> Self:
+    def load(cls, document: bytes, known_columns: Collection[str] | None = None, look: Callable[[], None] = lambda: None) -> Self:
         """Parse and compile a JDM document; raises InvalidArgument (INVALID_RULE_SET) naming what is wrong and where.
 
-        ``known_columns``: names that exist; a rule that reads any other is refused. None skips that check.
+        ``known_columns``: names that exist; a rule that reads any other, or one as what it is not, is refused. None skips that check.
+        ``look`` is called again and again and may raise, to end a load that takes too long. For service, see `probe.load_for_service`.
         """
-        model = parse_model(document)
+        model = parse_model(document, look)
         tables: list[tuple[DecisionTable, list[Rule]]] = []
         for table in model.tables:
             if table.fields == RULE_FIELDS:
@@ -146,7 +164,9 @@ class RuleSet:
         if not seen:
             raise invalid("nodes", "there is no rule")
         digest = hashlib.sha256(document)
-        return cls(f"{model.version}+{digest.hexdigest()[:12]}", digest.digest(), tables, build_typologies(model.tables, seen))
+        kinds = {name: kind for name, kind in COLUMN_KINDS.items() if name in (known_columns or ())}
+        version, typologies = f"{model.version}+{digest.hexdigest()[:12]}", build_typologies(model.tables, seen)
+        return cls(version, digest.digest(), tables, typologies, kinds, look)
 
     def evaluate(self, columns: Mapping[str, Array], n: int) -> RuleResult:
         """Evaluate ``n`` rows given as columns of shape (n,): float or integer numbers (NaN is missing), numpy texts, bools.
@@ -158,8 +178,10 @@ class RuleSet:
         for position, slot in enumerate(self._slots):
             hits[position] = slots[slot]
         for rows in self._first_only:
-            for position in rows[1:]:
-                hits[position] &= ~hits[rows.start : position].any(axis=0)
+            taken = np.zeros(n, dtype=np.bool_)
+            for position in rows:
+                hits[position] &= ~taken
+                taken |= hits[position]
         sums = hits.T.astype(np.float32) @ self._sums
         scores = sums[:, 4:]
         action = np.where(sums[:, 2] > 0, np.int8(RuleAction.BLOCK), np.int8(RuleAction.NONE) + (sums[:, 1] > 0))
@@ -174,9 +196,10 @@ class RuleSet:
         for condition in rule.conditions:
             try:
                 slots.append(self._program.condition(condition.node))
+                whole = self._program.all_of(slots)
             except ExpressionError as error:
                 raise invalid(f"{row.place}.{condition.heading}", str(error)) from error
-        return self._program.all_of(slots)
+        return whole
 
     def _matrix(self) -> npt.NDArray[np.float32]:
         """(rules, 4 + typologies): weight, then whether the rule alerts, blocks, blocks hard, then its weight in each typology."""

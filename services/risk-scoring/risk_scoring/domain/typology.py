@@ -15,6 +15,7 @@ from risk_scoring.domain.reasons import REASONS
 TYPOLOGY_FIELDS = frozenset({"typology", "reason", "alert_at", "block_at"})
 MEMBER_FIELDS = frozenset({"typology", "rule", "weight"})
 MAX_WEIGHT = 1000
+MAX_TYPOLOGIES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ def build_typologies(tables: Iterable[DecisionTable], rule_ids: Collection[str])
         if row.conditions or identifier not in declared or rule not in rule_ids or rule in members.get(identifier, {}):
             raise invalid(row.place, "a member names a declared typology and a declared rule, once, without conditions")
         members.setdefault(identifier, {})[rule] = whole_output(row, "weight", 1)
+    if len(declared) > MAX_TYPOLOGIES:
+        raise invalid("nodes", f"there are more than {MAX_TYPOLOGIES} typologies")
     return tuple(_typology(identifier, row, members.get(identifier, {})) for identifier, row in declared.items())
 
 

@@ -12,6 +12,7 @@ from meshkit.errors import Conflict, Unavailable
 from meshkit.telemetry.context import TraceContext
 
 from risk_scoring.domain.decision import Request, Verdict
+from risk_scoring.domain.rules import RulesFailed
 from risk_scoring.ports import DecisionPublisher, FeatureStore, StoreForgotten
 from risk_scoring.steps.coalesce import Coalescer
 from risk_scoring.steps.decide import Decider
@@ -87,6 +88,9 @@ class ScoreTransaction:
             verdicts = await self._decider.decide(requests, remaining_s=budget_s, timeline=timeline)
         except StoreForgotten as error:
             self._outage.store_forgot(error)
+            raise
+        except RulesFailed:  # the store is well
+            self._outage.store_answered()
             raise
         except Unavailable as error:
             self._outage.store_failed(error)

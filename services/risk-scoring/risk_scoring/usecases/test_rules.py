@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from meshkit.clock import Clock
 from meshkit.errors import FieldViolation, InvalidArgument, Overloaded
+from meshkit.threads import Look, on_thread
 
-from risk_scoring.domain.backtest import compare
+from risk_scoring.domain.backtest import Comparison, compare
 from risk_scoring.domain.history import KnownFraud, PastDecision, RuleTest, Slice
-from risk_scoring.domain.request_columns import KNOWN_COLUMNS
-from risk_scoring.domain.rules import RuleSet
+from risk_scoring.domain.probe import load_for_service
+from risk_scoring.domain.rules import RuleSet, RulesFailed
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.ports import DecisionHistory
 
@@ -40,7 +42,7 @@ class TestRules:
     async def __call__(self, tenant: str, document: bytes, since_s: float, most: int, remaining_s: float) -> RuleTest:
         """Test the rule set of a JDM document on a tenant's decisions since then, at most ``most`` (0: as many as may be).
 
-        Raises InvalidArgument (INVALID_RULE_SET, INVALID_RULE_TEST), Overloaded (RULE_TEST_RUNNING), Unavailable.
+        Raises InvalidArgument (INVALID_RULE_SET, INVALID_RULE_TEST), Overloaded (RULE_TEST_RUNNING), Unavailable (RULES_FAILED).
         """
         until_s = self._clock.monotonic_s() + remaining_s * _SHARE_TO_READ
         _check(document, since_s, most, self._clock.now_s())
@@ -48,12 +50,12 @@ class TestRules:
             raise Overloaded("another test of rules runs", reason="RULE_TEST_RUNNING", retry_after_s=5.0)
         async with self._running:
             snapshot = self._snapshot()
-            candidate = await asyncio.to_thread(RuleSet.load, document, KNOWN_COLUMNS)
+            candidate = await on_thread(partial(load_for_service, document))
             past = await self._past(_Past(tenant, since_s, snapshot), most or MOST_DECISIONS, until_s)
             frauds = await self._frauds(past)
-            whole = compare(snapshot.rules, candidate, Slice.of((), snapshot.rates, "").recorded)
+            whole = await on_thread(partial(_compared, snapshot.rules, candidate, Slice.of((), snapshot.rates, ""), frauds))
             for each in past.slices:
-                whole += await asyncio.to_thread(compare, snapshot.rules, candidate, each.labelled(frauds))
+                whole += await on_thread(partial(_compared, snapshot.rules, candidate, each, frauds))
         decisions = len(past.seen) - past.left_out
         return RuleTest(whole, snapshot.rates.reference, decisions, past.left_out, past.first_s, past.last_s, past.complete)
 
@@ -121,6 +123,14 @@ class _Past:
             self.last_s = max(self.last_s, *times)
             self.slices.append(Slice.of(self._held, self._snapshot.rates, self._snapshot.rules.version))
             self._held = []
+
+
+def _compared(present: RuleSet, candidate: RuleSet, past: Slice, frauds: frozenset[bytes], look: Look) -> Comparison:
+    look()  # it may have waited for a thread
+    try:
+        return compare(present, candidate, past.labelled(frauds))
+    except Exception as error:
+        raise RulesFailed("the rules failed on recorded decisions") from error
 
 
 def _check(document: bytes, since_s: float, most: int, now_s: float) -> None:

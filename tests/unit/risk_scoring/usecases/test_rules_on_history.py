@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from meshkit.clock import FakeClock
-from meshkit.errors import InvalidArgument, Overloaded
+from meshkit.errors import InvalidArgument, Overloaded, Unavailable
 from risk_scoring.domain.channel_policy import ChannelPolicies
 from risk_scoring.domain.history import PastDecision, PastLabel, RuleTest
 from risk_scoring.domain.lists import ListSnapshot
@@ -71,6 +73,52 @@ class Past:
         """The use case under the shipped rules."""
         snapshot = Snapshot(PRESENT, ChannelPolicies, ListSnapshot(), RATES)  # type: ignore[arg-type]
         return test_rules.TestRules(self, lambda: snapshot, self.clock, HORIZON_S)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "past its deadline"])
+@pytest.mark.parametrize("part", ["loading", "comparing"])
+async def test_a_test_that_nobody_waits_for_leaves_no_busy_thread(monkeypatch: pytest.MonkeyPatch, how: str, part: str) -> None:
+    began, ended = threading.Event(), threading.Event()
+    load, compare = test_rules.load_for_service, test_rules._compared
+
+    def busy(*given: Any) -> Any:
+        began.set()
+        try:
+            while True:
+                (load if part == "loading" else compare)(*given)
+                given[-1]()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(test_rules, "load_for_service" if part == "loading" else "_compared", busy)
+    tested = Past([[past(n) for n in range(4)]])
+    usecase = tested.usecase()
+    running = asyncio.create_task(usecase("bank-a", TRIAL, 1_000.0, 0, 60.0))
+    assert await asyncio.to_thread(began.wait, 10)
+    if how == "cancelled":
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    else:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(running, 0.01)
+    assert await asyncio.to_thread(ended.wait, 10)
+    monkeypatch.undo()
+    assert (await usecase("bank-a", TRIAL, 1_000.0, 0, 60.0)).decisions == 4  # and the next test may run
+
+
+async def test_rules_that_fail_on_history_are_a_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RuleSet, "evaluate", Mock(side_effect=OverflowError("int8")))
+    monkeypatch.setattr(test_rules, "load_for_service", lambda document, look: PRESENT)
+    with pytest.raises(Unavailable) as caught:
+        await Past([[past(1)]]).test()
+    assert caught.value.reason == "RULES_FAILED"
+
+
+@pytest.mark.parametrize("odd", [{"channel": 9}, {"channel": -1}, {"hour": 300}, {"hour": -1}, {"recommended": 1_000}])
+async def test_a_record_with_numbers_that_nobody_knows_is_left_out(odd: dict[str, int]) -> None:
+    test = await Past([[past(1), past(2, **odd)]]).test()
+    assert (test.decisions, test.left_out) == (1, 1)
 
 
 async def test_what_would_change() -> None:
