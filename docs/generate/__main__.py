@@ -14,13 +14,14 @@ DOCS = Path(__file__).resolve().parents[1]
 
 def main(arguments: list[str]) -> int:
     """Exit status 1 when --check found a page that differs from what the code says."""
-    from generate import asyncapi, configuration, known_settings, reasons
+    from generate import asyncapi, configuration, known_settings, policy_schema, reasons
 
     pages = {
         DOCS / "configuration.md": configuration.page(),
         DOCS / "asyncapi.yaml": asyncapi.page(),
         DOCS.parent / "cli/finmesh_cli/reasons.json": reasons.page(),
         DOCS.parent / "libs/meshkit/meshkit/known_settings.json": known_settings.page(),
+        DOCS.parent / "services/gateway/gateway/policies/schema.cedarschema": policy_schema.page(),
     }
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:

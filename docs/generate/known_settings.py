@@ -12,6 +12,7 @@ from finmesh_cli.__main__ import app
 from localmesh.external import External
 from localmesh.ports import Ports
 from meshkit.config import ServiceConfig
+from meshkit.known_settings import ANY
 from pydantic import BaseModel
 
 from generate.settings import SERVICES, configs, settings
@@ -27,14 +28,17 @@ def page() -> str:
 
 def _names(config: type[ServiceConfig]) -> Iterator[str]:
     """Every setting, and each group as a whole: pydantic-settings takes a group's JSON as well."""
-    yield from (setting.variable for setting in settings(config))
+    for setting in settings(config):
+        yield setting.variable
+        if setting.type.startswith("map "):
+            yield setting.variable + ANY
     for name, field in config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield f"FINMESH_{name.upper()}"
 
 
 def _launcher() -> Iterator[str]:
-    yield from (f"FINMESH_PORT_{field.name.upper()}" for field in fields(Ports))
+    yield from (f"FINMESH_PORT_{name.upper()}" for name in Ports().by_name())
     yield from (f"FINMESH_EXTERNAL_{field.name.upper()}" for field in fields(External))
 
 

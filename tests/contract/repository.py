@@ -10,13 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 IMPORT_ROOTS = (
     "libs/contracts/gen",
-    "libs/meshkit",
-    "libs/translog",
-    "libs/engine",
-    "libs/simbank",
-    "services/gateway",
-    "services/risk-scoring",
-    "services/audit",
+    *sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("libs/*/pyproject.toml") if path.parent.name != "contracts"),
+    *sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("services/*/pyproject.toml")),
     "deploy/local",
     "cli",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from generate.settings import Setting, configs, settings
 from meshkit.config import ServiceConfig
 
@@ -13,6 +15,13 @@ def process_config(module: str) -> type[ServiceConfig]:
     named = [each for each in found if each.__name__ == f"{process.rpartition('.')[2].title()}Config"]
     (only,) = named or found
     return only
+
+
+def unknown(module: str, given: Iterable[str]) -> set[str]:
+    """Return the names that no setting of the process has; a map takes any name behind its own."""
+    known = environment_names(module)
+    maps = {name for name, setting in known.items() if setting.type.startswith("map ")}
+    return {name for name in given if name not in known and name.partition("__")[0] not in maps}
 
 
 def environment_names(module: str) -> dict[str, Setting]:

@@ -1,22 +1,27 @@
 """Every RPC of the gateway has a route and a policy, and its owner has the method that the route names."""
 
+import importlib
 import json
 from importlib.resources import files
 from pathlib import Path
 
 import cedarpy
-import finmesh.audit.v1.audit_service_pb2
-import finmesh.risk.v1.risk_scoring_service_pb2  # noqa: F401  registers the owners' services
 import pytest
 from gateway.domain.route import Route
 from gateway.main import deadlines as gateway_deadlines
 from gateway.routes import ROUTES
 from gateway.translate import SERVICE
+from generate import policy_schema
 from google.protobuf import descriptor_pool
+from localmesh import services
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
 from risk_scoring.main import rpc as risk_rpc
 
+from .test_shape import OWNERS
+
+for module in OWNERS:
+    importlib.import_module(module)  # registers the owner's service
 POLICIES = Path(str(files("gateway") / "policies"))
 METHODS = sorted(SERVICE.methods_by_name)
 
@@ -78,3 +83,11 @@ async def test_a_connection_that_ages_lets_the_longest_call_end(route: Route) ->
     for deadlines in (of_owner, gateway_deadlines(ROUTES)):
         options = dict(MeshServer("127.0.0.1:0", deadlines=deadlines).options)
         assert options["grpc.max_connection_age_grace_ms"] > route.maximum_s * 1000
+
+
+def test_routes_lead_to_whom_the_gateway_may_call() -> None:
+    assert {route.upstream for route in ROUTES} == set(services.load()["gateway"].calls)
+
+
+def test_the_schema_is_generated_from_the_routes() -> None:
+    assert (POLICIES / "schema.cedarschema").read_text() == policy_schema.page()

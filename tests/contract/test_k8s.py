@@ -18,7 +18,7 @@ from risk_scoring.main.parts import STREAM_GROUP
 
 from .manifests import OVERLAYS, WORKLOADS, Resource, built, container, name, of_kind, pod, selects, workload
 from .repository import ROOT
-from .settings import environment_names
+from .settings import unknown
 
 # Kinds that a custom resource definition brings; their schemas are not part of Kubernetes.
 CUSTOM = {("Certificate", "cert-manager.io/v1"), ("Issuer", "cert-manager.io/v1"), ("ScaledObject", "keda.sh/v1alpha1")}
@@ -86,9 +86,8 @@ def test_probes_ask_the_endpoint_that_answers_in_clear_text(overlay: str) -> Non
 
 def test_settings_exist_and_addresses_are_set(overlay: str) -> None:
     for resource in _services(overlay):
-        known = environment_names(_module(resource))
         given = {key for key in _environment(resource) if not STANDARD.match(key)}
-        assert given <= set(known), f"{name(resource)} is told what it does not read: {sorted(given - set(known))}"
+        assert not unknown(_module(resource), given), f"{name(resource)} is told what it does not read"
 
 
 def test_the_process_table_and_the_manifests_set_the_same(overlay: str, tmp_path: Path) -> None:

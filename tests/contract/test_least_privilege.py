@@ -40,7 +40,7 @@ FILES = {
     },
 }
 GROUPS = {
-    "gateway": {"tls", "auth", "upstream", "quota", "redis", "kafka", "keys"},
+    "gateway": {"tls", "auth", "quota", "redis", "kafka", "keys"},
     "risk-stream": {"tls", "kafka", "keys", "redis", "triton"},
     "risk-rpc": {"tls", "kafka", "keys", "redis", "triton"},
     "audit": {"tls", "kafka", "keys", "audit"},

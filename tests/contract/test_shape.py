@@ -16,7 +16,7 @@ from localmesh.processes import table
 from meshkit.telemetry import names
 
 from .repository import ROOT, tracked_files
-from .settings import environment_names
+from .settings import unknown
 
 # Module of each owner's gRPC service and the package that owns it; the gateway forwards and owns nothing.
 OWNERS = {
@@ -61,9 +61,8 @@ def test_processes_are_told_what_they_read(tmp_path: Path) -> None:
     own = [row for row in table(Places(tmp_path), Ports()) if row.command[1] == "-m" and row.command[2] != "localmesh"]
     assert [row.name for row in own] == [process.name for process in services.load().processes]
     for row in own:
-        known = environment_names(row.command[2])
-        unknown = {key for key in row.env if key.startswith("FINMESH_")} - set(known)
-        assert not unknown, f"{row.name}: {sorted(unknown)}"
+        wrong = unknown(row.command[2], (key for key in row.env if key.startswith("FINMESH_")))
+        assert not wrong, f"{row.name}: {sorted(wrong)}"
 
 
 @pytest.mark.parametrize("package", [service.package for service in services.load().services])

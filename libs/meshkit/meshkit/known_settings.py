@@ -14,6 +14,7 @@ from importlib.resources import files
 from meshkit.strict_json import parse_json
 
 PREFIX = "FINMESH_"
+ANY = "__*"  # behind the name of a map, which takes any
 
 
 @cache
@@ -30,10 +31,11 @@ def unknown(given: Iterable[str], fields: Iterable[str]) -> dict[str, str]:
     """
     own = {PREFIX + field.upper() for field in fields}
     known = frozenset[str]().union(own, *by_service().values())
+    maps = {name.removesuffix(ANY) for name in known if name.endswith(ANY)}
     found = {}
     for name in given:
         upper = name.upper()
-        if not upper.startswith(PREFIX) or upper in known or upper.partition("__")[0] in own:
+        if not upper.startswith(PREFIX) or upper in known or upper.partition("__")[0] in own | maps:
             continue
         found[name] = (get_close_matches(upper, sorted(known), n=1, cutoff=0.7) or [""])[0]
     return found

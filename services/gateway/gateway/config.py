@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from meshkit.config import KafkaSettings, ProducerKeys, RedisSettings, Seconds, ServiceConfig
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from gateway.domain.route import QuotaClass, Upstream
+from gateway.domain.route import QuotaClass
 from gateway.domain.token_bucket import Rate
 
 PerSecond = Annotated[float, Field(gt=0, le=1_000_000)]
@@ -32,17 +32,6 @@ class AuthSettings(_Group):
         default_factory=lambda: Path(str(files("gateway") / "policies")), description="folder of Cedar policies and schema"
     )
     reload_s: Seconds = Field(default=2, description="how often key set and policies are read again")
-
-
-class UpstreamSettings(_Group):
-    """Where the owners of the forwarded methods are."""
-
-    risk_scoring: str = Field(default="127.0.0.1:50061", description="host:port of risk-scoring's RPC")
-    audit: str = Field(default="127.0.0.1:50071", description="host:port of audit's RPC")
-
-    def targets(self) -> dict[Upstream, str]:
-        """Return host:port by service."""
-        return {"risk-scoring": self.risk_scoring, "audit": self.audit}
 
 
 class QuotaSettings(_Group):
@@ -75,8 +64,15 @@ class GatewayConfig(ServiceConfig):
     concurrent_calls: int = Field(default=2_000, ge=1, le=100_000, description="concurrent calls of the process; more are refused")
     idempotency_life_s: Seconds = Field(default=86_400, description="how long an idempotency key is remembered")
     auth: AuthSettings = AuthSettings()
-    upstream: UpstreamSettings = UpstreamSettings()
+    upstream: dict[str, str] = Field(
+        default={}, description="gRPC target of each service whose methods are forwarded: `FINMESH_UPSTREAM__RISK_SCORING=host:port`"
+    )
     quota: QuotaSettings = QuotaSettings()
     redis: RedisSettings = RedisSettings(timeout_ms=50)
     kafka: KafkaSettings = KafkaSettings()
     keys: ProducerKeys = ProducerKeys()
+
+    @field_validator("upstream")
+    @classmethod
+    def _named_as_services(cls, targets: dict[str, str]) -> dict[str, str]:
+        return {name.lower().replace("_", "-"): target for name, target in targets.items()}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from meshkit.auth.jwt import TokenVerifier
 from meshkit.auth.policy import CedarPolicy
 from meshkit.clock import SystemClock
+from meshkit.errors import FailedPrecondition
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import Limits, MeshServer
 from meshkit.service import Service, load_config
@@ -32,6 +35,16 @@ def deadlines(routes: tuple[Route, ...]) -> Deadlines:
     return Deadlines(maximum_s={f"/{SERVICE_NAME}/{route.method}": route.maximum_s for route in routes})
 
 
+def targets(config: GatewayConfig) -> dict[str, str]:
+    """Where each upstream of the routes is. Raises FailedPrecondition naming the setting of one that has no address."""
+    wanted = dict.fromkeys(route.upstream for route in ROUTES)
+    for name in wanted:
+        if name not in config.upstream:
+            setting = f"FINMESH_UPSTREAM__{name.upper().replace('-', '_')}"
+            raise FailedPrecondition(f"{setting} is not set: where is {name}?", reason="UPSTREAM_NOT_SET")
+    return {name: config.upstream[name] for name in wanted}
+
+
 async def serve(config: GatewayConfig, service: Service) -> None:
     """Build everything and serve."""
     clock, auth = SystemClock(), config.auth
@@ -48,7 +61,7 @@ async def serve(config: GatewayConfig, service: Service) -> None:
         clock=clock,
     )
     policy = CedarPolicy(auth.policies, clock)
-    upstreams = await service.add(GrpcUpstreams(ROUTES, config.upstream.targets(), config.tls))
+    upstreams = await service.add(GrpcUpstreams(ROUTES, targets(config), config.tls))
     keys = RedisIdempotencyKeys(redis, config.idempotency_life_s, clock)
     forward = Forward(tokens, policy, RedisQuotas(redis, config.quota.rates(), clock), keys, upstreams, HEADERS)
     limits = Limits(
@@ -61,6 +74,6 @@ async def serve(config: GatewayConfig, service: Service) -> None:
     service.watch("redis", redis.ping)
     service.watch("policy", policy.reload, interval_s=auth.reload_s)
     service.watch("jwks", tokens.reload, interval_s=auth.reload_s)
-    service.watch("risk-scoring", lambda: upstreams.probe("risk-scoring"))
-    service.watch("audit", lambda: upstreams.probe("audit"))
+    for name in upstreams.names:
+        service.watch(name, partial(upstreams.probe, name))
     await service.run(server)

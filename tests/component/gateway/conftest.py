@@ -15,7 +15,7 @@ import pytest
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.risk.v1 import risk_scoring_service_pb2_grpc as risk_grpc
-from gateway.config import AuthSettings, GatewayConfig, QuotaSettings, UpstreamSettings
+from gateway.config import AuthSettings, GatewayConfig, QuotaSettings
 from gateway.main import serve
 from localmesh import certificates, tokens
 from meshkit.config import RedisSettings, TlsSettings
@@ -143,7 +143,7 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
             listen="127.0.0.1:0",
             tls=tls(certs, "gateway"),
             redis=RedisSettings(url=redis_url, timeout_ms=500),
-            upstream=UpstreamSettings(risk_scoring=upstream or server.address, audit=NOWHERE),
+            upstream={"risk-scoring": upstream or server.address, "audit": NOWHERE},
             auth=AuthSettings(**(auth | settings.pop("auth", {}))),
             quota=QuotaSettings(**settings.pop("quota", {})),
             shutdown_grace_s=0.5,

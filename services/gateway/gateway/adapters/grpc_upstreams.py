@@ -10,7 +10,7 @@ from meshkit.config import TlsSettings
 from meshkit.errors import Unavailable
 from meshkit.rpc.channel import MeshChannel
 
-from gateway.domain.route import Route, Upstream
+from gateway.domain.route import Route
 
 RETRY_AFTER_S = 0.5
 
@@ -18,7 +18,7 @@ RETRY_AFTER_S = 0.5
 class GrpcUpstreams:
     """One channel per upstream; ``targets`` are host:port. Each must show the certificate of the service it is said to be."""
 
-    def __init__(self, routes: tuple[Route, ...], targets: Mapping[Upstream, str], tls: TlsSettings) -> None:
+    def __init__(self, routes: tuple[Route, ...], targets: Mapping[str, str], tls: TlsSettings) -> None:
         self._channels = {
             name: MeshChannel(
                 target,
@@ -31,6 +31,11 @@ class GrpcUpstreams:
         self._calls: dict[str, Callable[..., Awaitable[bytes]]] = {
             route.method: self._channels[route.upstream].unary_unary(route.upstream_path) for route in routes
         }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the upstreams."""
+        return tuple(self._channels)
 
     async def __aenter__(self) -> Self:
         """Return the adapter; channels connect with the first call."""
@@ -53,7 +58,7 @@ class GrpcUpstreams:
             message = error.message if own else f"{route.upstream} cannot be reached"
             raise Unavailable(message, reason=error.reason, metadata=error.metadata, retry_after_s=RETRY_AFTER_S) from None
 
-    async def probe(self, upstream: Upstream) -> None:
+    async def probe(self, upstream: str) -> None:
         """Raise when an upstream does not say SERVING."""
         stub: Any = health_pb2_grpc.HealthStub(self._channels[upstream])
         answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Upstream = Literal["risk-scoring", "audit"]
 QuotaClass = Literal["decide", "read", "change"]
 
 MIB = 1024 * 1024
@@ -16,7 +15,7 @@ class Route:
     """One row of ``routes.py``. ``tenant_path`` leads from the wrapper to the tenant's field; empty: the request names none."""
 
     method: str  # of GatewayService; also the Cedar action
-    upstream: Upstream
+    upstream: str
     upstream_service: str  # full proto name
     maximum_s: float
     quota_class: QuotaClass
