@@ -26,6 +26,7 @@ from .repository import ROOT
 from .settings import process_config
 from .test_k8s import SERVICES
 
+PROCESSES = services.load().processes
 FILES = {
     "gateway": {"audit-batch.gateway.json"},
     "risk-stream": {"ids.json", "commitment.json", "audit-batch.risk-scoring.json", "seal.json"},
@@ -86,8 +87,10 @@ def test_a_process_reads_the_key_files_of_its_purposes(process: str, rows: dict[
     for name, value in rows[process].env.items():
         monkeypatch.setenv(name, value)
     config = process_config(rows[process].command[2])()
-    assert {value.name for value in values(config) if isinstance(value, Path) and value.is_relative_to(places.keys)} == FILES[process]
-    assert {name for name in type(config).model_fields if isinstance(getattr(config, name), BaseModel)} == GROUPS[process]
+    assert {value.name for value in values(config) if isinstance(value, Path) and value.is_relative_to(places.keys)} == FILES.get(
+        process, set()
+    )
+    assert {name for name in type(config).model_fields if isinstance(getattr(config, name), BaseModel)} == GROUPS.get(process, {"tls"})
 
 
 @pytest.mark.parametrize("process", FILES)
@@ -96,13 +99,13 @@ def test_neither_the_root_nor_a_foreign_key_is_within_reach(process: str, rows: 
     given = " ".join(rows[process].env.values())
     named = [path for path in places.var.rglob("*") if path.is_file() and str(path) in given]
     told = given + "".join(path.read_text() for path in named)
-    own = set().union(*(LABELS.get(name, set()) for name in FILES[process]))
+    own = set().union(*(LABELS.get(name, set()) for name in FILES.get(process, set())))
     foreign = set().union(*LABELS.values()) - own
     assert DEVELOPMENT_ROOT.decode() not in told
     assert not [label for label in foreign if derive_key(DEVELOPMENT_ROOT, label).hex() in told]
     assert all(derive_key(DEVELOPMENT_ROOT, label).hex() in told for label in own)
     private = {path.name for path in named if path.suffix == ".key"}
-    assert private == {f"{rows[process].env['OTEL_SERVICE_NAME']}.key"} | FILES[process] & {"audit-log.key"}
+    assert private == {f"{rows[process].env['OTEL_SERVICE_NAME']}.key"} | FILES.get(process, set()) & {"audit-log.key"}
 
 
 async def test_what_the_launcher_was_told_reaches_whom_it_is_for(rows: dict[str, Row], tmp_path: Path, monkeypatch) -> None:
@@ -121,11 +124,10 @@ async def test_what_the_launcher_was_told_reaches_whom_it_is_for(rows: dict[str,
         child = await Child.start(_printing(row, seen), tmp_path / f"{row.name}.log")
         assert await child.exited() == 0
         found[row.name] = secrets.keys() & json.loads(seen.read_text())
-    risk = {"FINMESH_KAFKA__SASL_PASSWORD", "OTEL_EXPORTER_OTLP_HEADERS"}
-    assert found == {
-        "kafka": set(), "redis": set(), "triton": set(), "zipkin": set(), "provision": {"FINMESH_KAFKA__SASL_PASSWORD"},
-        "audit": risk | {"FINMESH_AUDIT__SIGNING_KEY"}, "risk-stream": risk, "risk-rpc": risk, "gateway": risk,
-    }  # fmt: skip
+    kafka = {"FINMESH_KAFKA__SASL_PASSWORD"}
+    expected = {process.name: {"OTEL_EXPORTER_OTLP_HEADERS"} | (kafka if "kafka" in process.uses else set()) for process in PROCESSES}
+    expected["audit"].add("FINMESH_AUDIT__SIGNING_KEY")
+    assert found == expected | {"kafka": set(), "redis": set(), "triton": set(), "zipkin": set(), "provision": kafka}
 
 
 def _printing(row: Row, seen: Path) -> Row:
@@ -156,12 +158,12 @@ def test_a_pod_mounts_the_secrets_of_its_purposes(overlay: str) -> None:
     for name, process in SERVICES.items():
         volumes = pod(workload(overlay, name))["spec"]["volumes"]
         projected = [source["secret"]["name"] for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
-        wanted = {"keys-" + file.rpartition(".")[0].replace(".", "-") for file in FILES[process]}
+        wanted = {"keys-" + file.rpartition(".")[0].replace(".", "-") for file in FILES.get(process, set())}
         assert set(projected) == wanted and len(projected) == len(wanted), name
         identity = pod(workload(overlay, name))["metadata"]["labels"]["finmesh.io/identity"]
         assert [volume["secret"]["secretName"] for volume in volumes if "secret" in volume] == [f"{identity}-tls"]
         told = json.dumps(container(workload(overlay, name))["env"])
-        assert set(re.findall(r"/etc/finmesh/keys/([a-z.-]+)", told)) == FILES[process], name
+        assert set(re.findall(r"/etc/finmesh/keys/([a-z.-]+)", told)) == FILES.get(process, set()), name
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
