@@ -122,7 +122,7 @@ async def _fill(at: Site, bodies: Sequence[bytes]) -> None:
 
 def _size(at: Site) -> int:
     with closing(SqliteDatabase.open_reader(at.audit_file)) as database:
-        return LogReader(database).checkpoint_note()[0]
+        return LogReader(database).records()
 
 
 def _commits(at: Site) -> int:

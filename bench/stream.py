@@ -174,7 +174,7 @@ class _Run:
     def _audited(self) -> int:
         database: Database = SqliteDatabase.open_reader(self._at.audit_file)
         with closing(database):
-            return LogReader(database).checkpoint_note()[0]
+            return LogReader(database).records()
 
     async def _decided(self) -> None:
         """Wait until the stream has caught up."""

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Row = tuple[Any, ...]
 
@@ -50,20 +50,10 @@ class Database(Protocol):
     def close(self) -> None: ...
 
 
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL){strict};
-CREATE TABLE writer (id {integer} PRIMARY KEY CHECK (id = 1), epoch {integer} NOT NULL){strict};
-CREATE TABLE source (
-  source_id {integer} PRIMARY KEY,
-  topic TEXT NOT NULL,
-  partition_id {integer} NOT NULL,
-  topic_id TEXT NOT NULL,
-  next_offset {integer} NOT NULL,
-  UNIQUE (topic, partition_id, topic_id)
-){strict};
+_LEAF = """
 CREATE TABLE leaf (
   leaf_index {integer} PRIMARY KEY,
-  kind TEXT NOT NULL CHECK (kind IN ('record', 'conflict', 'poison', 'gap')),
+  kind TEXT NOT NULL,
   body {blob} NOT NULL,
   leaf_hash {blob} NOT NULL,
   event_id TEXT,
@@ -74,33 +64,85 @@ CREATE TABLE leaf (
   source_offset {integer},
   source_position {integer},
   received_ms {integer} NOT NULL
-){strict};
+){strict}
+"""
+_LEAF_INDEXES = """
 CREATE UNIQUE INDEX leaf_record ON leaf (event_id) WHERE kind = 'record';
 CREATE INDEX leaf_conflict ON leaf (event_id) WHERE kind = 'conflict';
 CREATE INDEX leaf_request ON leaf (request_id) WHERE request_id <> COALESCE(decision_id, '');
-CREATE INDEX leaf_decision ON leaf (decision_id) WHERE decision_id IS NOT NULL;
-CREATE TABLE tile (
-  level {integer} NOT NULL,
-  tile_index {integer} NOT NULL,
-  hashes {blob} NOT NULL,
-  PRIMARY KEY (level, tile_index)
-){strict};
-CREATE TABLE checkpoint (size {integer} PRIMARY KEY, root {blob} NOT NULL, note TEXT NOT NULL, created_ms {integer} NOT NULL){strict};
-CREATE TABLE producer (name TEXT PRIMARY KEY, epoch {integer} NOT NULL, last_sequence {integer} NOT NULL){strict};
+CREATE INDEX leaf_decision ON leaf (decision_id) WHERE decision_id IS NOT NULL
+"""
+_QUARANTINE = """
 CREATE TABLE quarantine (
   leaf_index {integer} PRIMARY KEY REFERENCES leaf (leaf_index),
   content_hash {blob} NOT NULL,
   sealed {blob} NOT NULL
-){strict};
-CREATE TABLE tally (kind TEXT NOT NULL, tenant TEXT NOT NULL, leaves {integer} NOT NULL, PRIMARY KEY (kind, tenant)){strict}
+){strict}
+"""
+_SCHEMA = f"""
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL){{strict}};
+CREATE TABLE writer (id {{integer}} PRIMARY KEY CHECK (id = 1), epoch {{integer}} NOT NULL){{strict}};
+CREATE TABLE source (
+  source_id {{integer}} PRIMARY KEY,
+  topic TEXT NOT NULL,
+  partition_id {{integer}} NOT NULL,
+  topic_id TEXT NOT NULL,
+  next_offset {{integer}} NOT NULL,
+  UNIQUE (topic, partition_id, topic_id)
+){{strict}};
+{_LEAF};
+{_LEAF_INDEXES};
+CREATE TABLE tile (
+  level {{integer}} NOT NULL,
+  tile_index {{integer}} NOT NULL,
+  hashes {{blob}} NOT NULL,
+  PRIMARY KEY (level, tile_index)
+){{strict}};
+CREATE TABLE checkpoint (
+  size {{integer}} PRIMARY KEY,
+  root {{blob}} NOT NULL,
+  note TEXT NOT NULL,
+  created_ms {{integer}} NOT NULL
+){{strict}};
+CREATE TABLE producer (name TEXT PRIMARY KEY, epoch {{integer}} NOT NULL, last_sequence {{integer}} NOT NULL){{strict}};
+{_QUARANTINE};
+CREATE TABLE tally (kind TEXT NOT NULL, tenant TEXT NOT NULL, leaves {{integer}} NOT NULL, PRIMARY KEY (kind, tenant)){{strict}}
+"""
+_REBUILD = """
+ALTER TABLE leaf RENAME TO leaf_1;
+ALTER TABLE quarantine RENAME TO quarantine_1;
+DROP INDEX leaf_record;
+DROP INDEX leaf_conflict;
+DROP INDEX leaf_request;
+DROP INDEX leaf_decision
+"""
+_REFILL = """
+INSERT INTO leaf SELECT * FROM leaf_1;
+INSERT INTO quarantine SELECT * FROM quarantine_1;
+DROP TABLE quarantine_1;
+DROP TABLE leaf_1;
+UPDATE meta SET value = '2' WHERE name = 'schema_version'
 """
 
 
 def create_schema(database: Database, *, origin: str, verifier_key: str) -> None:
     """All tables and the first meta rows; call inside `write`."""
-    types = database.types
-    for statement in _SCHEMA.format(integer=types.integer, blob=types.blob, strict=types.strict).split(";"):
-        database.execute(statement.strip())
+    _run(database, _SCHEMA)
     database.execute("INSERT INTO writer (id, epoch) VALUES (1, 0)")
     rows = [("schema_version", str(SCHEMA_VERSION)), ("origin", origin), ("verifier_key", verifier_key)]
     database.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", rows)
+
+
+def migrate_schema(database: Database) -> None:
+    """From 1 to 2; call inside `write`. SQLite can't alter the CHECK that kept kinds to those of schema 1, so `leaf` is built anew.
+
+    `quarantine` follows, since its foreign key would go with the old table.
+    """
+    for statements in (_REBUILD, _LEAF, _QUARANTINE, _REFILL, _LEAF_INDEXES):
+        _run(database, statements)
+
+
+def _run(database: Database, statements: str) -> None:
+    types = database.types
+    for statement in statements.format(integer=types.integer, blob=types.blob, strict=types.strict).split(";"):
+        database.execute(statement.strip())

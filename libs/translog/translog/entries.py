@@ -1,15 +1,17 @@
 """What goes into the log, and the leaves that the log writes itself.
 
-Records are logged as they came. Conflict, poison and gap leaves are small JSON documents under a reserved prefix, so that the kind of a
-leaf follows from its committed bytes and not from a column: a record that starts with the prefix is refused.
+Records are logged as they came. Conflict, poison, gap and position leaves are small JSON documents under a reserved prefix, so that the
+kind of a leaf follows from its committed bytes and not from a column: a record that starts with the prefix is refused. What came and is
+no record is committed to under a key: whoever reads the leaf can't try guesses (a phone number takes a second against a bare hash).
 """
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from translog.errors import MalformedError, RecordTooLargeError, ReservedRecordError
+from translog.errors import MalformedError, NewerFormatError, RecordTooLargeError, ReservedRecordError
 from translog.tiles import MAX_ENTRY_BYTES
 
 PREFIX = b'{"finmesh.translog":'
@@ -22,6 +24,19 @@ class Kind(StrEnum):
     CONFLICT = "conflict"
     POISON = "poison"
     GAP = "gap"
+    POSITION = "position"
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A keyed hash of content, and the id of its key."""
+
+    key_id: str
+    digest: bytes
+
+
+Commit = Callable[[bytes], Sequence[Commitment]]
+"""Commits to content: under the primary key first, then under every other key that is still accepted, by which repeats are recognised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,31 +128,59 @@ class Batch:
     producers: tuple[ProducerPosition, ...] = field(default=())
 
 
+_VERSIONS: dict[str, int] = {Kind.CONFLICT: 2, Kind.POISON: 2, Kind.GAP: 1, Kind.POSITION: 1}
+"""The newest version of each kind that is known; version 1 of conflict and poison held a bare hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemLeaf:
+    """A leaf that the log wrote itself. `kind` may be one that this program doesn't know."""
+
+    kind: str
+    version: int
+    fields: dict[str, object]
+
+    @classmethod
+    def parse(cls, body: bytes) -> "SystemLeaf":
+        """Raises MalformedError for what no version of the log writes."""
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise MalformedError("a leaf with the reserved prefix that the log did not write") from error
+        kind, version = document["finmesh.translog"], document.get("version")
+        if not isinstance(kind, str) or kind == Kind.RECORD or type(version) is not int or version < 1:
+            raise MalformedError("a leaf with the reserved prefix that the log did not write")
+        return cls(kind, version, document)
+
+    @property
+    def known(self) -> bool:
+        """Whether this program knows what the leaf says; if not, a newer one wrote it."""
+        return self.version <= _VERSIONS.get(self.kind, 0)
+
+
 def kind_of(body: bytes) -> Kind:
-    """The kind that a leaf's committed bytes state. Raises MalformedError for a system leaf that is none of ours."""
+    """The kind that a leaf's committed bytes state. Raises MalformedError for a system leaf that is none of ours, NewerFormatError."""
     if not body.startswith(PREFIX):
         return Kind.RECORD
-    try:
-        kind = Kind(json.loads(body)["finmesh.translog"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise MalformedError("a leaf with the reserved prefix that the log did not write") from error
-    if kind is Kind.RECORD:
-        raise MalformedError("a record never carries the reserved prefix")
-    return kind
+    leaf = SystemLeaf.parse(body)
+    if not leaf.known:
+        raise NewerFormatError(f"a leaf of kind {leaf.kind[:40]!a}, version {leaf.version}: a newer program wrote it")
+    return Kind(leaf.kind)
 
 
-def quarantined_body(kind: Kind, *, content: bytes, sealed: bytes, source: Source | None, **facts: str | int) -> bytes:
-    """A leaf that commits to content kept apart: to its plain bytes, and to the sealed ones, which anyone can check without a key."""
-    hashes = {"sha256": hashlib.sha256(content).hexdigest(), "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
-    return _system_leaf(kind, source, **hashes, **facts)
+def quarantined_body(kind: Kind, *, commitment: Commitment, sealed: bytes, source: Source | None, **facts: str | int) -> bytes:
+    """A leaf that commits to content kept apart: to its plain bytes under a key, and to the sealed ones, which anyone can check."""
+    hashes = {"key_id": commitment.key_id, "commitment": commitment.digest.hex(), "sealed_sha256": hashlib.sha256(sealed).hexdigest()}
+    return system_body(kind, source, **hashes, **facts)
 
 
 def gap_body(gap: Gap) -> bytes:
-    return _system_leaf(Kind.GAP, gap.source, reason=gap.reason, facts=gap.facts)
+    return system_body(Kind.GAP, gap.source, reason=gap.reason, facts=gap.facts)
 
 
-def _system_leaf(kind: Kind, source: Source | None, **facts: object) -> bytes:
-    document: dict[str, object] = {"finmesh.translog": kind.value, "version": 1, **facts}
+def system_body(kind: Kind, source: Source | None = None, **facts: object) -> bytes:
+    """The bytes of a leaf that the log writes itself. Raises RecordTooLargeError."""
+    document: dict[str, object] = {"finmesh.translog": kind.value, "version": _VERSIONS[kind], **facts}
     if source is not None:
         document["source"] = [source.topic, source.partition, source.topic_id, source.offset, source.position]
     body = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()

@@ -44,6 +44,12 @@ class RewrittenError(TamperedError):
     """The log has another history than a checkpoint that was pinned."""
 
 
+class NewerFormatError(TranslogError):
+    """Something that a later version of this program writes: no sign of tampering, and not for this one to judge."""
+
+    exit_code = ExitCode.USAGE
+
+
 class NotFoundError(TranslogError):
     """No such leaf, size or store."""
 

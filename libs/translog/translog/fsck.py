@@ -1,62 +1,32 @@
-"""Check a whole log: every body hashed again, every tile and checkpoint computed again, nothing believed.
+"""Check a whole log: every body hashed again, every tile and checkpoint computed again, every column compared, nothing believed.
 
-What it cannot see: a history that its operator rewrote and signed again. For that bring a pinned checkpoint. Key columns are not
-committed by the tree; give `keys_of` (the record's codec) to compare them with the committed bytes.
+What it cannot see: a history that its operator rewrote and signed again. For that bring a pinned checkpoint. Key columns of records are
+not committed by the tree; give `keys_of` (the record's codec) to compare them with the committed bytes. Leaves before the first position
+leaf are of schema 1: offsets, producers and times of that age are committed to by nothing.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from translog.anchor import check_pinned
 from translog.checkpoint import Checkpoint, open_checkpoint
-from translog.database import Database, Row
-from translog.entries import Keys, Kind, kind_of
-from translog.errors import ExitCode, MalformedError, TamperedError, TranslogError
+from translog.database import SCHEMA_VERSION, Database, Row
+from translog.entries import Kind, SystemLeaf
+from translog.errors import MalformedError, TamperedError, TranslogError
 from translog.merkle import leaf_hash
 from translog.note import Verifier
+from translog.planning import NO_KEYS, LeafRow, key_columns
+from translog.positions import Rows
 from translog.reader import LogReader
-from translog.tiles import MAX_ENTRY_BYTES
-from translog.tree import Frontier, tiles_of
+from translog.replay import KeysOf, Positions, Regrown, read_keys, stated
+from translog.report import Finding, Report
+from translog.tree import tiles_of
+
+__all__ = ["Finding", "Report", "fsck"]
 
 _PAGE = 8192
-_MAX_FINDINGS = 1000
 
-KeysOf = Callable[[bytes], Keys]
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong. `check` is a stable word; `where` names the row."""
-
-    check: str
-    where: str
-    detail: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What was checked and what was found."""
-
-    origin: str = ""
-    size: int = 0
-    checkpoints: int = 0
-    tiles: int = 0
-    kinds: dict[Kind, int] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    truncated: bool = False
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.TAMPER if self.findings else ExitCode.OK
-
-    def add(self, check: str, where: object, detail: str) -> None:
-        if len(self.findings) < _MAX_FINDINGS:
-            self.findings.append(Finding(check, str(where), detail))
-        else:
-            self.truncated = True
 
 
 def fsck(
@@ -70,11 +40,14 @@ def fsck(
 ) -> Report:
     """Check everything; damage is reported, never raised. Without `rehash` bodies are believed and stored leaf hashes are used.
 
-    Raises NotFoundError when there is no log, StoreFailedError when it cannot be read.
+    Raises NotFoundError when there is no log, NewerFormatError for the store of a newer program, TamperedError when it doesn't even say
+    what it is, StoreFailedError when it cannot be read.
     """
     check = _Fsck(database, list(verifiers), keys_of, rehash, progress)
     with database.read():
-        check.report.origin, _ = check.reader.require()
+        check.report.origin, key = check.reader.require()
+        if key not in map(str, check.verifiers):
+            check.report.add("meta", "verifier_key", "the store states another key")
         steps = (
             check.pages,
             check.checkpoints,
@@ -84,6 +57,7 @@ def fsck(
             check.quarantine,
             check.offsets,
             check.tallies,
+            check.tables,
         )
         for step in steps:
             try:
@@ -102,13 +76,14 @@ class _Fsck:
         self.db = database
         self.reader = LogReader(database)
         self.report = Report()
-        self._verifiers = verifiers
+        self.verifiers = verifiers
         self._keys_of = keys_of
         self._rehash = rehash
         self._progress = progress
-        self._signed: dict[int, bytes] = {}
-        self._frontier = Frontier()
-        self._computed: dict[tuple[int, int], bytes] = {}
+        self._signed: list[Checkpoint] = []
+        self._created: dict[int, int] = {}
+        self._positions = Positions(self.report, columns=True)
+        self._tree = Regrown(self.report, ())
         self._tally: dict[tuple[str, str], int] = {}
         self._quarantined: dict[int, tuple[str, str]] = {}
 
@@ -118,41 +93,36 @@ class _Fsck:
 
     def checkpoints(self) -> None:
         """Signatures, origin, and that columns say what notes say; roots are compared while leaves are read."""
-        for size, root, note in self._all("SELECT size, root, note FROM checkpoint WHERE size > ? ORDER BY size LIMIT ?"):
+        for size, root, note, created_ms in self._all(
+            "SELECT size, root, note, created_ms FROM checkpoint WHERE size > ? ORDER BY size LIMIT ?"
+        ):
             self.report.checkpoints += 1
+            self._created[int(size)] = int(created_ms)
             try:
-                checkpoint = open_checkpoint(str(note), origin=self.report.origin, log=self._verifiers)
+                checkpoint = open_checkpoint(str(note), origin=self.report.origin, log=self.verifiers)
             except TranslogError as error:
                 self.report.add("checkpoint-signature", size, str(error))
                 continue
             if (checkpoint.size, checkpoint.root) != (int(size), bytes(root)):
                 self.report.add("checkpoint-columns", size, "size or root differ from the signed note")
-            self._signed[checkpoint.size] = checkpoint.root
+            self._signed.append(checkpoint)
         if not self._signed:
             self.report.add("checkpoint-missing", "-", "no checkpoint of a known key")
 
     def leaves(self) -> None:
-        expected, sizes = 0, iter(sorted(self._signed))
-        due = next(sizes, None)
-        while due == 0:
-            self._compare_root(0)
-            due = next(sizes, None)
+        expected = 0
+        self._tree = Regrown(self.report, (("root", checkpoint) for checkpoint in self._signed))
+        self._tree.grow([])
         after = -(1 << 62)
         while page := self._page(after):
             after = int(page[-1][0])
-            hashes = [self._leaf(expected + n, row) for n, row in enumerate(page)]
-            start = 0
-            while due is not None and due <= expected + len(page):
-                self._grow(hashes[start : due - expected])
-                start = due - expected
-                self._compare_root(due)
-                due = next(sizes, None)
-            self._grow(hashes[start:])
+            self._tree.grow([self._leaf(expected + n, row) for n, row in enumerate(page)])
             expected += len(page)
             if self._progress:
                 self._progress(expected)
         self.report.size = expected
-        newest = max(self._signed, default=0)
+        self._positions.finish(expected)
+        newest = max((checkpoint.size for checkpoint in self._signed), default=0)
         if newest != expected:
             self.report.add("size", newest, f"the newest checkpoint is of {newest} leaves, the store holds {expected}")
 
@@ -164,7 +134,7 @@ class _Fsck:
                 self.report.tiles += 1
                 if widths.pop((int(level), int(index)), None) is None:
                     self.report.add("tile-extra", f"{level}/{index}", "no tree of this size has this tile")
-                elif hashlib.sha256(hashes).digest() != self._computed[int(level), int(index)]:
+                elif hashlib.sha256(hashes).digest() != self._tree.tiles[int(level), int(index)]:
                     self.report.add("tile", f"{level}/{index}", "hashes differ from the leaves")
         for level, index in widths:
             self.report.add("tile-missing", f"{level}/{index}", "the tile is not stored")
@@ -200,10 +170,28 @@ class _Fsck:
                 self.report.add("offset", f"{topic}/{partition}", f"next offset {next_offset} although offset {highest} is in the log")
 
     def tallies(self) -> None:
-        stored = {(kind.value, tenant): n for (kind, tenant), n in self.reader.tallies().items()}
+        stored = self.reader.tallies()
         for key in stored.keys() | self._tally.keys():
-            if stored.get(key, 0) != self._tally.get(key, 0):
-                self.report.add("tally", "/".join(key), f"{stored.get(key, 0)} counted, {self._tally.get(key, 0)} stored")
+            if stored.get(key) != self._tally.get(key):
+                self.report.add("tally", "/".join(key), f"{stored.get(key)} counted, {self._tally.get(key)} stored")
+
+    def tables(self) -> None:
+        """What stands beside the tree, against the position leaves: rows, epoch, and when each checkpoint was made."""
+        said, schema = self._positions, self.reader.schema()
+        if said.newer:
+            return
+        if schema < SCHEMA_VERSION or (said.first is None and self.report.size):
+            if schema == SCHEMA_VERSION or said.first is not None:
+                self.report.add("meta", "schema_version", f"the leaves are not those of schema {schema}")
+            return
+        for row in said.rows.differences(Rows(self.reader.rows())):
+            self.report.add("rows", row, "the table or the newest position leaf has this row, not both")
+        epoch, due = self.reader.epoch(), said.newest.writer_epoch if said.newest else 0
+        if epoch != due:
+            self.report.add("writer", epoch, f"the newest position leaf is of epoch {due}")
+        for size in sorted(said.ends.keys() | {size for size in self._created if size > (said.first or -1)} if said.ends else ()):
+            if self._created.get(size) != said.ends.get(size):
+                self.report.add("checkpoint-time", size, "a checkpoint without a transaction, a transaction without one, or another time")
 
     def pinned(self, pinned: Checkpoint) -> None:
         try:
@@ -220,56 +208,55 @@ class _Fsck:
 
     def _page(self, after: int) -> list[Row]:
         return self.db.query(
-            "SELECT leaf_index, kind, body, leaf_hash, event_id, request_id, decision_id, tenant FROM leaf"
-            " WHERE leaf_index > ? ORDER BY leaf_index LIMIT ?",
+            f"SELECT {', '.join(LeafRow._fields)} FROM leaf WHERE leaf_index > ? ORDER BY leaf_index LIMIT ?",  # noqa: S608
             (after, _PAGE),
         )
 
     def _leaf(self, expected: int, row: Row) -> bytes:
-        index, kind, raw, raw_hash, *columns = row
-        body, stored = bytes(raw), bytes(raw_hash)
-        if int(index) != expected:
+        index, kind, raw, raw_hash = int(row[0]), str(row[1]), bytes(row[2]), bytes(row[3])
+        if index != expected:
             self.report.add("index", index, f"leaf {expected} was due")
-        if len(body) > MAX_ENTRY_BYTES:
-            self.report.add("length", index, f"{len(body)} bytes do not fit an entry bundle")
-        hashed = leaf_hash(body) if self._rehash else stored
-        if hashed != stored:
+        hashed = leaf_hash(raw) if self._rehash else raw_hash
+        if hashed != raw_hash:
             self.report.add("leaf-hash", index, "the stored hash is not the hash of the body")
-        tenant = columns[3] or "" if kind == Kind.RECORD else ""
-        self._tally[kind, tenant] = self._tally.get((kind, tenant), 0) + 1
-        self._kind(int(index), str(kind), body)
-        if kind == Kind.RECORD and self._keys_of is not None:
-            self._keys(int(index), body, columns)
-        return hashed
-
-    def _kind(self, index: int, kind: str, body: bytes) -> None:
+        tally = kind, (row[7] or "") if kind == Kind.RECORD else ""
+        self._tally[tally] = self._tally.get(tally, 0) + 1
         try:
-            committed = kind_of(body)
+            leaf = stated(self.report, index, raw)
         except MalformedError as error:
             self.report.add("kind", index, str(error))
-            return
-        self.report.kinds[committed] = self.report.kinds.get(committed, 0) + 1
-        if committed != kind:
-            self.report.add("kind", index, f"column says {kind}, the committed bytes say {committed}")
-        if committed in (Kind.CONFLICT, Kind.POISON):
-            facts = json.loads(body)
-            self._quarantined[index] = (str(facts.get("sha256")), str(facts.get("sealed_sha256")))
+        else:
+            committed = leaf.kind if leaf else Kind.RECORD
+            if committed != kind:
+                self.report.add("kind", index, f"column says {kind}, the committed bytes say {committed}")
+            self._columns(index, leaf, raw, row)
+        return hashed
 
-    def _keys(self, index: int, body: bytes, columns: list[object]) -> None:
-        assert self._keys_of is not None
-        try:
-            keys = self._keys_of(body)
-        except (TranslogError, ValueError) as error:
-            self.report.add("record", index, f"not a record: {error}")
+    def _columns(self, index: int, leaf: SystemLeaf | None, body: bytes, row: Row) -> None:
+        of_source, received_ms = row[8:11], int(row[11])
+        if leaf is None:
+            self._record(index, body, row[4:8])
+        elif leaf.known:
+            self._own(index, leaf, row)
+        if leaf is not None and leaf.kind == Kind.POSITION:
+            self._positions.position(index, leaf, body, received_ms)
+        else:
+            self._positions.leaf(of_source, received_ms)
+
+    def _record(self, index: int, body: bytes, columns: Row) -> None:
+        if self._keys_of is None:
             return
-        if [keys.event_id, keys.request_id, keys.decision_id, keys.tenant] != [column or "" for column in columns]:
+        keys = read_keys(self.report, index, body, self._keys_of)
+        if keys is not None and key_columns(keys) != columns:
             self.report.add("keys", index, "key columns differ from the committed bytes")
 
-    def _grow(self, hashes: list[bytes]) -> None:
-        """Tiles are kept as digests: 32 bytes each instead of 8 KiB."""
-        for key, tile in self._frontier.append(hashes).items():
-            self._computed[key] = hashlib.sha256(tile).digest()
-
-    def _compare_root(self, size: int) -> None:
-        if self._frontier.root() != self._signed[size]:
-            self.report.add("root", size, "the signed root is not the root of the stored leaves")
+    def _own(self, index: int, leaf: SystemLeaf, row: Row) -> None:
+        """Key columns of what the log wrote itself: none, but for the id of a conflict. Schema 1 kept more."""
+        if leaf.kind in (Kind.CONFLICT, Kind.POISON):
+            content = leaf.fields.get("commitment" if leaf.version > 1 else "sha256")
+            self._quarantined[index] = (str(content), str(leaf.fields.get("sealed_sha256")))
+        of_kind = (leaf.fields.get("event_id"), *NO_KEYS[1:]) if leaf.kind == Kind.CONFLICT else NO_KEYS
+        position = leaf.kind == Kind.POSITION
+        wrong_keys = row[4:8] != of_kind and (position or self._positions.first is not None)
+        if wrong_keys or (position and row[8:11] != (None, None, None)):
+            self.report.add("keys", index, "columns that a leaf of the log itself does not have")

@@ -1,7 +1,8 @@
 """Which leaves a batch becomes: duplicates vanish, contradictions and poison become leaves of their own.
 
 The arbiter is the event id: the first bytes of an id are the record, the same bytes again are nothing, other bytes are a `conflict`
-leaf whose content waits sealed in quarantine.
+leaf whose content waits sealed in quarantine. Repeats of those are recognised under every key of `commit`, and by the bare hash that
+conflict leaves of schema 1 hold.
 """
 
 import hashlib
@@ -10,13 +11,21 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from translog.database import Database
-from translog.entries import Batch, Entry, Gap, Keys, Kind, Poison, Record, Source, gap_body, quarantined_body
+from translog.entries import Batch, Commit, Entry, Gap, Keys, Kind, Poison, Record, Source, gap_body, quarantined_body
 from translog.merkle import leaf_hash
 
 _LOOKUP = 500
 _NAMES = {kind: kind.value for kind in Kind}
-_NO_KEYS: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
-_NO_SOURCE: tuple[int | None, int | None, int | None] = (None, None, None)
+
+_KeyColumns = tuple[str | None, str | None, str | None, str | None]
+_SourceColumns = tuple[int | None, int | None, int | None]
+NO_KEYS: _KeyColumns = (None, None, None, None)
+_NO_SOURCE: _SourceColumns = (None, None, None)
+
+
+def key_columns(keys: Keys) -> _KeyColumns:
+    """Event id, request id, decision id and tenant as a record's row holds them."""
+    return keys.event_id, keys.request_id or None, keys.decision_id or None, keys.tenant
 
 
 class LeafRow(NamedTuple):
@@ -34,6 +43,16 @@ class LeafRow(NamedTuple):
     source_offset: int | None
     source_position: int | None
     received_ms: int
+
+    @classmethod
+    def of_position(cls, index: int, body: bytes, received_ms: int) -> "LeafRow":
+        """The row of a position leaf."""
+        return cls(index, _NAMES[Kind.POSITION], body, leaf_hash(body), *NO_KEYS, *_NO_SOURCE, received_ms)
+
+    @property
+    def source_columns(self) -> _SourceColumns:
+        """What a position leaf's digest is over."""
+        return self[8:11]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +76,25 @@ class Planner:
     """Plans one batch inside its transaction."""
 
     def __init__(
-        self, database: Database, *, first_index: int, source_id: Callable[[str, int, str], int], seal: Callable[[bytes], bytes]
+        self,
+        database: Database,
+        *,
+        first_index: int,
+        source_id: Callable[[str, int, str], int],
+        seal: Callable[[bytes], bytes],
+        commit: Commit,
     ) -> None:
         self._db = database
         self._next = first_index
         self._source_id = source_id
         self._seal = seal
+        self._commit = commit
         self._leaves: list[LeafRow] = []
         self._quarantine: list[tuple[int, bytes, bytes]] = []
         self._received_ms = 0
 
     def plan(self, batch: Batch) -> Plan:
-        """Leaves and outcomes; writes sources alone. `store_quarantine` follows once the leaves are stored."""
+        """Leaves and outcomes; writes nothing. `store_quarantine` follows once the leaves are stored."""
         self._received_ms = batch.received_ms
         known = self._known_records(entry.keys.event_id for entry in batch.entries if isinstance(entry, Record))
         outcomes = tuple(self._entry(entry, known) for entry in batch.entries)
@@ -82,39 +108,39 @@ class Planner:
             case Record():
                 return self._record(entry, known)
             case Poison():
-                return self._quarantined(Kind.POISON, entry.content, None, entry.source, reason=entry.reason)
+                return self._quarantined(Kind.POISON, entry.content, NO_KEYS, entry.source, reason=entry.reason)
             case Gap():
-                return Outcome(Kind.GAP, self._add(Kind.GAP, gap_body(entry), None, entry.source))
+                return Outcome(Kind.GAP, self._add(Kind.GAP, gap_body(entry), NO_KEYS, entry.source))
 
     def _record(self, record: Record, known: dict[str, tuple[int, bytes]]) -> Outcome:
         event_id = record.keys.event_id
         hashed = leaf_hash(record.body)
         first = known.get(event_id)
         if first is None:
-            index = self._add(Kind.RECORD, record.body, record.keys, record.source, hashed)
+            index = self._add(Kind.RECORD, record.body, key_columns(record.keys), record.source, hashed)
             known[event_id] = (index, hashed)
             return Outcome(Kind.RECORD, index)
         if first[1] == hashed:
             return Outcome(Kind.RECORD, first[0], duplicate=True)
-        earlier = self._known_conflict(event_id, hashlib.sha256(record.body).digest())
+        earlier = self._known_conflict(event_id, record.body)
         if earlier is not None:
             return Outcome(Kind.CONFLICT, earlier, duplicate=True)
-        return self._quarantined(Kind.CONFLICT, record.body, record.keys, record.source, event_id=event_id, first_index=first[0])
+        keys = (event_id, None, None, None)
+        return self._quarantined(Kind.CONFLICT, record.body, keys, record.source, event_id=event_id, first_index=first[0])
 
-    def _quarantined(self, kind: Kind, content: bytes, keys: Keys | None, source: Source | None, **facts: str | int) -> Outcome:
-        sealed = self._seal(content)
-        index = self._add(kind, quarantined_body(kind, content=content, sealed=sealed, source=source, **facts), keys, source)
-        self._quarantine.append((index, hashlib.sha256(content).digest(), sealed))
+    def _quarantined(self, kind: Kind, content: bytes, keys: _KeyColumns, source: Source | None, **facts: str | int) -> Outcome:
+        sealed, commitment = self._seal(content), self._commit(content)[0]
+        index = self._add(kind, quarantined_body(kind, commitment=commitment, sealed=sealed, source=source, **facts), keys, source)
+        self._quarantine.append((index, commitment.digest, sealed))
         return Outcome(kind, index)
 
-    def _add(self, kind: Kind, body: bytes, keys: Keys | None, source: Source | None, hashed: bytes = b"") -> int:
+    def _add(self, kind: Kind, body: bytes, keys: _KeyColumns, source: Source | None, hashed: bytes = b"") -> int:
         index = self._next
         self._next += 1
-        of_keys = (keys.event_id, keys.request_id or None, keys.decision_id or None, keys.tenant) if keys else _NO_KEYS
         of_source = _NO_SOURCE
         if source:
             of_source = (self._source_id(source.topic, source.partition, source.topic_id), source.offset, source.position)
-        self._leaves.append(LeafRow(index, _NAMES[kind], body, hashed or leaf_hash(body), *of_keys, *of_source, self._received_ms))
+        self._leaves.append(LeafRow(index, _NAMES[kind], body, hashed or leaf_hash(body), *keys, *of_source, self._received_ms))
         return index
 
     def _known_records(self, event_ids: Iterable[str]) -> dict[str, tuple[int, bytes]]:
@@ -127,14 +153,15 @@ class Planner:
             known.update({str(event_id): (int(index), bytes(hashed)) for event_id, index, hashed in rows})
         return known
 
-    def _known_conflict(self, event_id: str, content_hash: bytes) -> int | None:
+    def _known_conflict(self, event_id: str, content: bytes) -> int | None:
+        hashes = [*(commitment.digest for commitment in self._commit(content)), hashlib.sha256(content).digest()]
         in_batch = {row.leaf_index for row in self._leaves if row.kind == Kind.CONFLICT and row.event_id == event_id}
         for index, known, _ in self._quarantine:
-            if index in in_batch and known == content_hash:
+            if index in in_batch and known in hashes:
                 return index
         rows = self._db.query(
-            "SELECT q.leaf_index FROM leaf l JOIN quarantine q ON q.leaf_index = l.leaf_index"
-            " WHERE l.kind = 'conflict' AND l.event_id = ? AND q.content_hash = ?",
-            (event_id, content_hash),
+            "SELECT q.leaf_index, q.content_hash FROM leaf l JOIN quarantine q ON q.leaf_index = l.leaf_index"
+            " WHERE l.kind = 'conflict' AND l.event_id = ? ORDER BY q.leaf_index",
+            (event_id,),
         )
-        return int(rows[0][0]) if rows else None
+        return next((int(index) for index, known in rows if bytes(known) in hashes), None)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from translog.checkpoint import MAX_SIZE
 from translog.database import SCHEMA_VERSION, Database, Row
 from translog.entries import Kind, NextOffset, ProducerPosition
-from translog.errors import NotFoundError, TamperedError
+from translog.errors import NewerFormatError, NotFoundError, TamperedError
 from translog.merkle import verify_inclusion
+from translog.positions import ProducerRow, SourceRow, TableRow
 from translog.tree import TileTree
 
 _OF_DECISION = ("decision_id = ?",)
@@ -60,13 +61,33 @@ class LogReader:
         self._db = database
 
     def require(self) -> tuple[str, str]:
-        """(origin, verifier key text). Raises NotFoundError for a database without a log, TamperedError for an unknown schema."""
-        if not self._db.has_table("meta"):
-            raise NotFoundError("the database holds no log")
-        meta: dict[str, str] = dict(self._db.query("SELECT name, value FROM meta"))
-        if meta.get("schema_version") != str(SCHEMA_VERSION):
-            raise TamperedError(f"schema version {meta.get('schema_version')!r}, this program knows {SCHEMA_VERSION}")
+        """(origin, verifier key text). Raises NotFoundError for a database without a log, NewerFormatError, TamperedError."""
+        self.schema()
+        meta = self._meta()
         return meta["origin"], meta["verifier_key"]
+
+    def schema(self) -> int:
+        """Version of the store's schema, 1 or 2. Raises what `require` raises."""
+        meta = self._meta()
+        stated = meta.get("schema_version", "")
+        if stated.isascii() and stated.isdigit() and len(stated) < 10 and int(stated) > SCHEMA_VERSION:
+            raise NewerFormatError(f"a store of schema {stated}: a newer program wrote it")
+        if stated not in ("1", "2") or meta.keys() != {"schema_version", "origin", "verifier_key"}:
+            raise TamperedError("the store's own description is not one that this program writes")
+        return int(stated)
+
+    def rows(self) -> list[TableRow]:
+        """All rows of the tables that position leaves commit to."""
+        sources = self._db.query("SELECT source_id, topic, partition_id, topic_id, next_offset FROM source")
+        producers = self._db.query("SELECT name, epoch, last_sequence FROM producer")
+        return [*(SourceRow(*row) for row in sources), *(ProducerRow(*row) for row in producers)]
+
+    def epoch(self) -> int:
+        """The newest writer's. Raises TamperedError when there is not one row for it."""
+        rows = self._db.query("SELECT id, epoch FROM writer")
+        if len(rows) != 1 or rows[0][0] != 1:
+            raise TamperedError("the writer's row is not there, or not alone")
+        return int(rows[0][1])
 
     def checkpoint_note(self) -> tuple[int, str]:
         """(size, signed note) of the newest checkpoint. Raises TamperedError when there is none."""
@@ -139,9 +160,18 @@ class LogReader:
         """Last position of every producer."""
         return [ProducerPosition(str(n), int(e), int(s)) for n, e, s in self._db.query("SELECT name, epoch, last_sequence FROM producer")]
 
-    def tallies(self) -> dict[tuple[Kind, str], int]:
+    def tallies(self) -> dict[tuple[str, str], int]:
         """Leaves by kind and tenant (empty for the log's own leaves)."""
-        return {(Kind(kind), str(tenant)): int(n) for kind, tenant, n in self._db.query("SELECT kind, tenant, leaves FROM tally")}
+        return {(str(kind), str(tenant)): int(n) for kind, tenant, n in self._db.query("SELECT kind, tenant, leaves FROM tally")}
+
+    def records(self) -> int:
+        """Records in the log, whatever the tenant."""
+        return sum(n for (kind, _), n in self.tallies().items() if kind == Kind.RECORD)
+
+    def _meta(self) -> dict[str, str]:
+        if not self._db.has_table("meta"):
+            raise NotFoundError("the database holds no log")
+        return dict(self._db.query("SELECT name, value FROM meta"))
 
     def _inclusion(self, leaf: Leaf, size: int) -> InclusionProof:
         size, note = self._checkpoint(size)
@@ -167,6 +197,8 @@ class LogReader:
 
 def _leaf(row: Row) -> Leaf:
     index, kind, body, leaf_hash, event_id, request_id, decision_id, tenant, received_ms = row
+    if kind not in set(Kind):
+        raise NewerFormatError(f"leaf {index} is of a kind that this program does not know")
     return Leaf(
         index=int(index),
         kind=Kind(kind),

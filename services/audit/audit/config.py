@@ -38,7 +38,7 @@ class AuditSettings(BaseModel):
     )
     keep_checkpoint: Path | None = Field(
         default=None,
-        description="file on another disk where the newest checkpoint is kept; checked at start like a pinned one, when it exists",
+        description="file on another disk with the newest checkpoint, made before the first leaf; checked at start like a pinned one",
     )
     keep_interval_s: Seconds = Field(default=10.0, description="how often keep_checkpoint is written at most")
     flush_records: int = Field(default=500, ge=1, le=10_000, description="messages in one transaction at most")

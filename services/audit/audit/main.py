@@ -1,6 +1,7 @@
 """Composition root of the audit service: a flat list."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from finmesh.audit.v1 import audit_service_pb2_grpc as rpc
@@ -8,16 +9,19 @@ from meshkit import links
 from meshkit.audit.batch import BatchVerifier, SigningKey
 from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
-from meshkit.crypto.derive import AUDIT_BATCH, DEVELOPMENT_ROOT, SEAL, derive_key, signing
+from meshkit.crypto.commitment import CommitmentKey
+from meshkit.crypto.derive import AUDIT_BATCH, COMMITMENT, DEVELOPMENT_ROOT, SEAL, derive_key, signing
+from meshkit.crypto.ring import Ring
 from meshkit.crypto.seal import Sealer, SealKey
 from meshkit.errors import FailedPrecondition
 from meshkit.events.offsets_in_db import Flush, OffsetsInDb
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config
+from translog.entries import Commit, Commitment
 from translog.note import Signer
+from translog.stores import store_at
 
 from audit.adapters.anchors import Anchors
-from audit.adapters.store import store_at
 from audit.adapters.telemetry_alarms import TelemetryAlarms
 from audit.adapters.translog_audit_log import TranslogAuditLog
 from audit.adapters.translog_audit_reader import TranslogAuditReader
@@ -57,6 +61,17 @@ def verifier_of(config: Config, service: Service) -> BatchVerifier:
     return BatchVerifier(rings, producers, None if retired else service.ring(shared, AUDIT_BATCH, SigningKey, keys.reload_s))
 
 
+def commit_under(ring: Ring[CommitmentKey]) -> Commit:
+    """Commitments to what waits in quarantine, under every key of the ring, the primary first."""
+
+    def commit(content: bytes) -> list[Commitment]:
+        primary = ring.primary
+        keys = (primary, *(key for key in ring.accepted if key is not primary))
+        return [Commitment(key.id, key.commit(content)) for key in keys]
+
+    return commit
+
+
 async def main(config: Config | None = None) -> None:
     """Run until SIGTERM. Exit codes: 0 stopped, 1 failed (a log that was tampered with, a disk that failed), 2 wrong configuration."""
     config = config or load_config(Config)
@@ -72,7 +87,8 @@ async def serve(config: Config, service: Service, topic: Callable[..., OffsetsIn
     anchors = Anchors(settings.pinned_checkpoint, settings.keep_checkpoint, settings.keep_interval_s, clock)
     signer = signer_of(settings)
     refuse_development_key(config, signer)
-    log = await service.add(TranslogAuditLog(store, signer, lambda content: sealer.seal(content, QUARANTINE), anchors, clock))
+    commit = commit_under(service.ring(config.keys.commitment, COMMITMENT, CommitmentKey, config.keys.reload_s))
+    log = await service.add(TranslogAuditLog(store, signer, partial(sealer.seal, place=QUARANTINE), commit, anchors, clock))
     reader = await service.add(TranslogAuditReader(store))
     alarms = TelemetryAlarms()
     codec = ProtobufBatchCodec(verifier_of(config, service) if settings.require_signature else None)

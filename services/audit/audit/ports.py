@@ -53,7 +53,7 @@ class AuditReader(Protocol):
         """Return size, signed note and verifier key text."""
         ...
 
-    async def tallies(self) -> dict[tuple[Kind, str], int]:
+    async def tallies(self) -> dict[tuple[str, str], int]:
         """Return leaves by kind and tenant."""
         ...
 

@@ -7,15 +7,22 @@ import os
 import shutil
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from audit.adapters.anchors import Anchors
+from audit.config import AuditSettings
+from audit.main import signer_of
 from finmesh.audit.v1 import audit_service_pb2 as pb
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from localmesh import certificates
 from meshkit import errors
+from meshkit.clock import SystemClock
 from meshkit.config import TlsSettings
 from meshkit.rpc.channel import MeshChannel
+from translog.anchor import read_note
+from translog.log import create
 from translog.sqlite import SqliteDatabase
 
 from tests.component.audit.conftest import StartAudit, Topic, record
@@ -29,7 +36,7 @@ async def test_it_goes_on_where_it_stopped(start: StartAudit) -> None:
     async with start(topic) as audit:
         await audit.topic.all_stored()
         counts = await audit.stub.GetStatistics(pb.GetStatisticsRequest(tenant="bank-a"))
-        assert (counts.records, counts.tree_size) == (3, 3)
+        assert (counts.records, counts.tree_size) == (3, 7)
 
 
 async def test_not_ready_while_another_writer_holds_the_log_then_takes_over(start: StartAudit, tmp_path: Path) -> None:
@@ -77,6 +84,58 @@ async def test_it_refuses_an_older_copy_of_its_log(start: StartAudit, tmp_path: 
     async with start(topic, keep_checkpoint=kept) as audit:
         await audit.log(record(1))
     assert await exit_code(backup, keep_checkpoint=kept) == (1, "translog.errors.RolledBackError")
+
+
+async def test_a_kept_checkpoint_is_there_before_the_first_leaf_and_may_never_be_missed(start: StartAudit, tmp_path: Path) -> None:
+    """Deleting it must not be a way around it: only a log without a leaf may lack one."""
+    kept = tmp_path / "另一块盘" / "checkpoint"
+    (tmp_path / "log").mkdir()
+    with closing(SqliteDatabase.open_writer(tmp_path / "log" / "audit.db")) as database:
+        create(database, signer_of(AuditSettings()), 1)  # and died before it kept anything
+    async with start(keep_checkpoint=kept) as audit:
+        await audit.log(record(0))
+    note = kept.read_text()
+    kept.unlink()
+    assert await exit_code(audit.database, keep_checkpoint=kept) == (1, "translog.errors.NotFoundError")
+    assert not kept.exists()
+    kept.write_text("")
+    assert await exit_code(audit.database, keep_checkpoint=kept) == (1, "translog.errors.MalformedError")
+    kept.write_text(note)
+    async with start(keep_checkpoint=kept) as audit:
+        await audit.log(record(1))
+    for leftover in audit.database.parent.iterdir():
+        leftover.unlink()
+    assert await exit_code(audit.database, keep_checkpoint=kept) == (1, "translog.errors.RolledBackError")
+
+
+def test_the_kept_checkpoint_is_written_before_the_first_leaf(tmp_path: Path) -> None:
+    """A disk that takes no checkpoint must not get a log without one."""
+    kept, path = tmp_path / "file" / "checkpoint", tmp_path / "audit.db"
+    kept.parent.write_text("no folder")
+    anchors = Anchors(None, kept, 1, SystemClock())
+    with closing(SqliteDatabase.open_writer(path)) as database:
+        with pytest.raises(OSError, match="file"):
+            anchors.open(database, signer_of(AuditSettings()), bytes, lambda content: [], 1)
+        assert database.query("SELECT COUNT(*) FROM leaf") == [(0,)]
+        kept.parent.unlink()
+        anchors.open(database, signer_of(AuditSettings()), bytes, lambda content: [], 1)
+        assert database.query("SELECT COUNT(*) FROM leaf") == [(1,)]
+    assert read_note(kept).split("\n")[1] == "0"
+
+
+async def test_offsets_moved_by_sql_refuse_the_start(start: StartAudit) -> None:
+    """Forward, messages would be skipped and nobody would know; back, a sequence would be believed twice."""
+    async with start() as audit:
+        await audit.log(record(0), record(1))
+    for sql in (
+        "UPDATE source SET next_offset = next_offset + 1000",
+        "UPDATE source SET next_offset = next_offset - 1001",
+        "UPDATE producer SET last_sequence = last_sequence + 1000",
+    ):
+        with sqlite3.connect(audit.database) as connection:
+            assert connection.execute(sql).rowcount == 1
+        connection.close()
+        assert await exit_code(audit.database) == (1, "translog.errors.TamperedError")
 
 
 async def test_it_refuses_a_log_without_the_pinned_state(start: StartAudit, tmp_path: Path) -> None:

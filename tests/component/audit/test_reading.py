@@ -14,7 +14,7 @@ from tests.component.audit.conftest import Audit, record
 async def test_a_record_comes_back_byte_for_byte(audit: Audit) -> None:
     await audit.log(record(0), record(1) + b"\xf8\x07\x2a")
     leaf = (await audit.stub.GetRecord(pb.GetRecordRequest(tenant="bank-a", audit_record_id="a-1"))).leaf
-    assert (leaf.index, leaf.kind, leaf.body) == (1, pb.LEAF_KIND_RECORD, record(1) + b"\xf8\x07\x2a")
+    assert (leaf.index, leaf.kind, leaf.body) == (2, pb.LEAF_KIND_RECORD, record(1) + b"\xf8\x07\x2a")
     assert leaf.leaf_hash == leaf_hash(leaf.body)
     assert leaf.received_time.seconds > 1_700_000_000
 
@@ -28,19 +28,19 @@ async def test_proofs_verify_with_the_published_key_alone(audit: Audit) -> None:
     old = open_checkpoint(first, origin=key.name, log=[key])
     proof = await audit.stub.GetInclusionProof(pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="a-333"))
     new = open_checkpoint(proof.checkpoint, origin=key.name, log=[key])
-    assert (old.size, new.size, proof.tree_size) == (5, 700, 700)
+    assert (old.size, new.size, proof.tree_size) == (7, 703, 703)
     verify_inclusion(leaf=leaf_hash(record(333)), index=proof.leaf.index, size=new.size, proof=list(proof.hashes), root=new.root)
-    early = await audit.stub.GetInclusionProof(pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="a-3", tree_size=5))
-    verify_inclusion(leaf=leaf_hash(record(3)), index=3, size=5, proof=list(early.hashes), root=old.root)
-    grown = await audit.stub.GetConsistencyProof(pb.GetConsistencyProofRequest(first_tree_size=5))
+    early = await audit.stub.GetInclusionProof(pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="a-3", tree_size=7))
+    verify_inclusion(leaf=leaf_hash(record(3)), index=4, size=7, proof=list(early.hashes), root=old.root)
+    grown = await audit.stub.GetConsistencyProof(pb.GetConsistencyProofRequest(first_tree_size=7))
     assert open_checkpoint(grown.checkpoint, origin=key.name, log=[key]) == new
-    verify_consistency(old_size=5, old_root=old.root, new_size=700, new_root=new.root, proof=list(grown.hashes))
+    verify_consistency(old_size=7, old_root=old.root, new_size=703, new_root=new.root, proof=list(grown.hashes))
 
 
 async def test_records_of_a_request_and_of_a_decision_in_pages(audit: Audit) -> None:
     await audit.log(*(record(n) for n in range(12)), record(40, tenant="bank-b"))
     by_request = await audit.stub.ListRecords(pb.ListRecordsRequest(tenant="bank-a", request_id="r-3"))
-    assert [leaf.index for leaf in by_request.leaves] == [6, 7]
+    assert [leaf.index for leaf in by_request.leaves] == [7, 8]
     assert by_request.next_page_token == ""
     seen, token = [], ""
     while True:
@@ -49,7 +49,7 @@ async def test_records_of_a_request_and_of_a_decision_in_pages(audit: Audit) -> 
         token = page.next_page_token
         if not token:
             break
-    assert seen == [6, 7, 8]
+    assert seen == [7, 8, 9]
     other = await audit.stub.ListRecords(pb.ListRecordsRequest(tenant="bank-a", request_id="r-20"))
     assert not other.leaves
 
@@ -60,7 +60,7 @@ async def test_statistics_count_a_tenant_and_the_alarms_of_the_log(audit: Audit)
     next(audit.topic.writer.envelopes([record(3)]))  # never arrives
     await audit.log(record(4))
     counts = await audit.stub.GetStatistics(pb.GetStatisticsRequest(tenant="bank-a"))
-    assert (counts.records, counts.conflicts, counts.poison, counts.gaps, counts.tree_size) == (3, 1, 1, 1, 7)
+    assert (counts.records, counts.conflicts, counts.poison, counts.gaps, counts.tree_size) == (3, 1, 1, 1, 11)
 
 
 async def test_another_tenants_record_does_not_exist(audit: Audit) -> None:
@@ -124,7 +124,7 @@ async def test_a_flipped_byte_in_a_body_is_not_handed_out_with_a_proof(audit: Au
 
     await audit.log(record(0), record(1))
     with sqlite3.connect(audit.database) as connection:
-        connection.execute("UPDATE leaf SET leaf_hash = zeroblob(32) WHERE leaf_index = 1")
+        connection.execute("UPDATE leaf SET leaf_hash = zeroblob(32) WHERE leaf_index = 2")
     connection.close()
     error = await audit.failure(audit.stub.GetInclusionProof, pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="a-1"))
     assert (type(error), error.reason) == (errors.DataCorrupted, "AUDIT_LOG_DAMAGED")

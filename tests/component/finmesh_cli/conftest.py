@@ -79,7 +79,7 @@ class AuditLog:
 @pytest.fixture
 def audit_log(tmp_path: Path, signer: Signer) -> Any:
     database = SqliteDatabase.open_writer(tmp_path / "audit.db")
-    log = Log.open(database, signer=signer, seal=lambda content: content[::-1], now_ms=NOW_MS)
+    log = Log.open(database, signer=signer, seal=lambda content: content[::-1], commit=lambda content: [], now_ms=NOW_MS)
     yield AuditLog(log, tmp_path / "audit.db")
     database.close()
 

@@ -51,8 +51,8 @@ async def test_everything_is_told_and_proven(cli: Cli, decision_id: str, signer:
         "mule-fan-in",
         "123.45 CNY",
         "r7",
-        "#3",
-        "proven in a log of 8 leaves",
+        "#7",
+        "proven in a log of 17 leaves",
         "0.3 / 0.55",
     ):
         assert words in result.output
@@ -63,7 +63,7 @@ async def test_by_uetr_and_in_chinese(cli: Cli, decision_id: str) -> None:
     result = await cli("decision", "--uetr", UETR, language="zh")
     assert result.exit_code == 0, result.output
     assert decision_id in result.output
-    assert "已在含 8 条记录的日志中验证" in result.output
+    assert "已在含 17 条记录的日志中验证" in result.output
     assert "请用 --log-key 固定" in result.output
 
 
@@ -123,7 +123,7 @@ def _other_leaf(response: audit.GetInclusionProofResponse) -> None:
 
 
 def _flip_note(response: audit.GetInclusionProofResponse) -> None:
-    response.checkpoint = response.checkpoint.replace("\n8\n", "\n9\n")
+    response.checkpoint = response.checkpoint.replace("\n17\n", "\n18\n")
 
 
 def _other_size(response: audit.GetInclusionProofResponse) -> None:
@@ -179,7 +179,7 @@ async def test_export_then_verify_offline(cli: Cli, gateway: FakeGateway, decisi
     assert (await cli("proof", "export", record, "-o", str(bundle), "--log-key", str(key))).exit_code == 0
     result = await cli("verify", "inclusion", str(bundle), "--log-key", str(key), gateway="127.0.0.1:1")
     assert result.exit_code == 0, result.stderr
-    assert "leaf 3" in result.output
+    assert "leaf 7" in result.output
     assert all(digest * 32 in result.output for digest in ("ab", "cd", "ef")) and "0.2.0+3f2c1ab" in result.output
     damaged = json.loads(bundle.read_text())
     damaged["index"] = 2
@@ -194,7 +194,7 @@ async def test_a_kept_checkpoint_and_growth(cli: Cli, gateway: FakeGateway, deci
     assert (await cli("proof", "export", "--since", str(kept), "-o", str(bundle), "--log-key", key)).exit_code == 0
     result = await cli("verify", "consistency", str(bundle), "--log-key", key, "--pinned", str(kept))
     assert result.exit_code == 0, result.stderr
-    assert "grew from 8 to 9 leaves" in result.output
+    assert "grew from 17 to 19 leaves" in result.output
     later = tmp_path / "later.note"
     assert (await cli("proof", "checkpoint", "-o", str(later), "--log-key", key)).exit_code == 0
     assert (await cli("verify", "consistency", str(bundle), "--log-key", key, "--pinned", str(later))).exit_code == 1

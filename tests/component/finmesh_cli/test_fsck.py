@@ -1,4 +1,4 @@
-"""`finmesh fsck` on a real store: sound, damaged, cut, of another key."""
+"""`finmesh audit fsck`, and `finmesh fsck` for short, on real logs: sound, damaged, cut, of another key, exported, of a newer format."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from .conftest import AuditLog
 
 
-def fsck(path: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["fsck", str(path), *arguments])
+def fsck(log: Path | str, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["audit", "fsck", str(log), *arguments])
 
 
 @pytest.fixture
@@ -39,8 +39,42 @@ def change(path: Path, sql: str) -> None:
 def test_a_sound_log(store: Path, signer: Signer) -> None:
     result = fsck(store, "--log-key", str(signer.verifier))
     assert result.exit_code == 0, result.output
-    assert "5 leaves" in result.output
+    assert "11 leaves" in result.output
     assert "nothing is wrong" in result.output
+
+
+def test_for_short(store: Path, signer: Signer) -> None:
+    result = CliRunner().invoke(app, ["fsck", str(store), "--log-key", str(signer.verifier)])
+    assert (result.exit_code, "nothing is wrong" in result.output) == (0, True)
+
+
+def test_by_url(store: Path, signer: Signer) -> None:
+    assert fsck(f"sqlite:///{store}", "--log-key", str(signer.verifier)).exit_code == 0
+    for url in ("mysql://user:secret@host/db", "sqlite://"):
+        result = fsck(url)
+        assert (result.exit_code, "secret" in result.output + result.stderr) == (2, False)
+        assert result.stderr.startswith("finmesh: the database URL starts with")
+    assert fsck("postgresql://127.0.0.1:1/none").exit_code == 3
+
+
+def test_exported_tiles(store: Path, signer: Signer, tmp_path: Path) -> None:
+    folder, key = tmp_path / "导出 的日志", str(signer.verifier)
+    exported = CliRunner().invoke(app, ["audit", "export", str(store), str(folder)])
+    assert (exported.exit_code, "11 leaves" in exported.output) == (0, True)
+    result = fsck(folder, "--log-key", key)
+    assert (result.exit_code, "nothing is wrong" in result.output) == (0, True)
+    assert fsck(folder).exit_code == 2
+    (bundle,) = (folder / "tile" / "entries" / "000.p").iterdir()
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    assert fsck(folder, "--log-key", key).exit_code == 1
+    assert fsck(tmp_path, "--log-key", key).exit_code == 2
+    assert CliRunner().invoke(app, ["audit", "export", str(tmp_path / "none.db"), str(folder)]).exit_code == 2
+
+
+def test_a_newer_store_is_no_tampering(store: Path) -> None:
+    change(store, "UPDATE meta SET value = '3' WHERE name = 'schema_version'")
+    result = fsck(store)
+    assert (result.exit_code, "a newer program wrote it" in result.stderr) == (2, True)
 
 
 def test_without_a_key_it_says_whose_word_it_takes(store: Path) -> None:

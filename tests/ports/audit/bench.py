@@ -8,11 +8,10 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from audit.adapters.anchors import Anchors
-from audit.adapters.store import store_at
 from audit.adapters.translog_audit_log import TranslogAuditLog
 from audit.config import AuditSettings
 from audit.consumers import AuditBatches
-from audit.main import signer_of
+from audit.main import commit_under, signer_of
 from audit.translate import ProtobufBatchCodec
 from audit.usecases.on_audit_batch import OnAuditBatch
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
@@ -21,12 +20,14 @@ from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
 from meshkit.config import KafkaSettings
 from meshkit.events.offsets_in_db import OffsetsInDb
-from meshkit.testing.keys import batch_signer, batch_verifier
+from meshkit.testing.keys import batch_signer, batch_verifier, commitment_ring
 from translog.entries import Kind
 from translog.fsck import fsck
 from translog.reader import LogReader
+from translog.stores import store_at
 
 SIGNER = batch_signer()
+COMMIT = commit_under(commitment_ring())
 PARTITIONS = 2
 
 
@@ -126,7 +127,7 @@ class Bench:
         """The consumer runs while the block does."""
         clock = SystemClock()
         anchors = Anchors(None, None, 1, clock)
-        log = TranslogAuditLog(self.store, signer_of(AuditSettings()), lambda content: content[::-1], anchors, clock)
+        log = TranslogAuditLog(self.store, signer_of(AuditSettings()), lambda content: content[::-1], COMMIT, anchors, clock)
         async with log:
             sink = AuditBatches(OnAuditBatch(log, ProtobufBatchCodec(batch_verifier()), Silent(), clock))
             stopping = asyncio.Event()
@@ -138,13 +139,13 @@ class Bench:
                 await work
 
     def look(self) -> tuple[list[str], list[bytes]]:
-        """Kinds and bodies of all leaves; the log must be sound."""
+        """Kinds and bodies of all leaves but positions; the log must be sound."""
         database = self.store.open_reader()
         try:
             reader = LogReader(database)
             report = fsck(database, [signer_of(AuditSettings()).verifier], keys_of=ProtobufBatchCodec(None).keys_of)
             assert report.findings == []
-            leaves = [reader.leaf(n) for n in range(report.size)]
+            leaves = [leaf for leaf in map(reader.leaf, range(report.size)) if leaf.kind is not Kind.POSITION]
             return [leaf.kind.value for leaf in leaves], [leaf.body for leaf in leaves]
         finally:
             database.close()

@@ -57,10 +57,10 @@ class PrivatePostgres:
         self._call("initdb", "-D", str(self._folder / "data"), "-U", "finmesh", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
 
     def start(self) -> None:
-        """Returns when it accepts connections."""
+        """Returns when it accepts connections. Without fsync: what ends here is the server and never the machine."""
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._bin / "postgres", "-D", self._folder / "data", "-h", LOOPBACK, "-p", str(self._port), "-k", self._folder],
+                [self._bin / "postgres", "-D", self._folder / "data", "-h", LOOPBACK, "-p", str(self._port), "-k", self._folder, "-F"],
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,

@@ -1,10 +1,11 @@
 """A small log to test against: records, a signer, a seal that can be opened, a writer on a temporary SQLite file."""
 
+import hmac
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from translog.entries import Batch, Entry, Keys, NextOffset, Record, Source
+from translog.entries import Batch, Commitment, Entry, Keys, NextOffset, Record, Source
 from translog.log import Log
 from translog.note import Signer, Verifier
 from translog.sqlite import SqliteDatabase
@@ -16,6 +17,11 @@ TOPIC = "finmesh.audit.v1.AuditBatch"
 def reverse(content: bytes) -> bytes:
     """Stands for encryption, which has a suite of its own: not the identity, and it can be undone."""
     return content[::-1]
+
+
+def commit(content: bytes) -> list[Commitment]:
+    """A ring of one key."""
+    return [Commitment("k-1", hmac.digest(b"key 1", content, "sha256"))]
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +74,7 @@ def open_log(path: Path, signer: Signer) -> Iterator[Callable[..., Log]]:
     def make(file: Path = path, **options: object) -> Log:
         database = SqliteDatabase.open_writer(file)
         databases.append(database)
-        return Log.open(database, **{"signer": signer, "seal": reverse, "now_ms": NOW_MS, **options})  # type: ignore[arg-type]
+        return Log.open(database, **{"signer": signer, "seal": reverse, "commit": commit, "now_ms": NOW_MS, **options})  # type: ignore[arg-type]
 
     make.close = lambda: [database.close() for database in databases]  # type: ignore[attr-defined]
     yield make

@@ -27,9 +27,9 @@ def test_smaller_other_and_foreign_logs(open_log, batch_of, signer) -> None:
     check_pinned(log.reader, committed.checkpoint)
     check_pinned(log.reader, Checkpoint(signer.name, 4, log.reader.root_at(4)))
     for pinned, error in [
-        (Checkpoint(signer.name, 10, bytes(32)), RolledBackError),
-        (Checkpoint(signer.name, 9, bytes(32)), RewrittenError),
-        (Checkpoint("other", 9, committed.checkpoint.root), RewrittenError),
+        (Checkpoint(signer.name, 12, bytes(32)), RolledBackError),
+        (Checkpoint(signer.name, 11, bytes(32)), RewrittenError),
+        (Checkpoint("other", 11, committed.checkpoint.root), RewrittenError),
     ]:
         with pytest.raises(error) as caught:
             check_pinned(log.reader, pinned)

@@ -26,17 +26,17 @@ def log(open_log, batch_of):
 
 def test_inclusion(log, verifiers, record) -> None:
     checkpoint, index, body = verify_inclusion_bundle(export_inclusion(log.reader.inclusion("id-5")), verifiers)
-    assert (checkpoint.size, index, body) == (20, 5, record(5).body)
-    checkpoint, index, _ = verify_inclusion_bundle(export_inclusion(log.reader.inclusion_at(6, 7)), verifiers)
-    assert (checkpoint.size, index) == (7, 6)
+    assert (checkpoint.size, index, body) == (23, 6, record(5).body)
+    checkpoint, index, _ = verify_inclusion_bundle(export_inclusion(log.reader.inclusion_at(6, 9)), verifiers)
+    assert (checkpoint.size, index) == (9, 6)
 
 
 def test_consistency(log, verifiers) -> None:
-    old, new = verify_consistency_bundle(export_consistency(log.reader.consistency(7)), verifiers)
-    assert (old.size, new.size) == (7, 20)
-    assert verify_consistency_bundle(export_consistency(log.reader.consistency(7)), verifiers, pinned=old) == (old, new)
+    old, new = verify_consistency_bundle(export_consistency(log.reader.consistency(9)), verifiers)
+    assert (old.size, new.size) == (9, 23)
+    assert verify_consistency_bundle(export_consistency(log.reader.consistency(9)), verifiers, pinned=old) == (old, new)
     with pytest.raises(RewrittenError, match="not the pinned"):
-        verify_consistency_bundle(export_consistency(log.reader.consistency(7)), verifiers, pinned=new)
+        verify_consistency_bundle(export_consistency(log.reader.consistency(9)), verifiers, pinned=new)
 
 
 def test_what_was_never_signed_cannot_be_exported(log) -> None:
@@ -50,8 +50,8 @@ def test_what_was_never_signed_cannot_be_exported(log) -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"index": 6}, ProofError),
-        ({"index": 20}, ProofError),
+        ({"index": 5}, ProofError),
+        ({"index": 23}, ProofError),
         ({"index": -1}, ProofError),
         ({"index": True}, MalformedError),
         ({"index": "5"}, MalformedError),
@@ -84,7 +84,7 @@ def test_a_bundle_does_not_bring_its_own_trust(log, verifiers, signer) -> None:
 
 
 def test_bundles_swapped(log, verifiers) -> None:
-    bundle = json.loads(export_consistency(log.reader.consistency(7)))
+    bundle = json.loads(export_consistency(log.reader.consistency(9)))
     bundle["old_checkpoint"], bundle["new_checkpoint"] = bundle["new_checkpoint"], bundle["old_checkpoint"]
     with pytest.raises(ProofError, match="shrink"):
         verify_consistency_bundle(json.dumps(bundle), verifiers)
@@ -115,6 +115,6 @@ def test_tlog_proof_text(log) -> None:
     proof = log.reader.inclusion("id-5")
     head, _, note = tlog_proof(proof).partition("\n\n")
     version, index, *hashes = head.split("\n")
-    assert (version, index) == ("c2sp.org/tlog-proof@v1", "index 5")
+    assert (version, index) == ("c2sp.org/tlog-proof@v1", "index 6")
     assert [base64.b64decode(h) for h in hashes] == list(proof.hashes)
     assert note == proof.note

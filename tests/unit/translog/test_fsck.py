@@ -51,42 +51,42 @@ def test_a_sound_log(filled, verifiers, keys_of) -> None:
     seen: list[int] = []
     report = check(filled, verifiers, keys_of=keys_of, progress=seen.append)
     assert report.findings == []
-    assert (report.size, report.checkpoints, report.tiles, report.exit_code) == (602, 5, 4, ExitCode.OK)
-    assert {kind.value: n for kind, n in report.kinds.items()} == {"record": 600, "conflict": 1, "poison": 1}
-    assert seen == [602]
+    assert (report.size, report.checkpoints, report.tiles, report.exit_code) == (607, 6, 4, ExitCode.OK)
+    assert report.kinds == {"record": 600, "conflict": 1, "poison": 1, "position": 5}
+    assert seen == [607]
 
 
 ATTACKS = {
-    "body": ("UPDATE leaf SET body = CAST('id-7|req-3|dec-2|bank-a|record X' AS BLOB) WHERE leaf_index = 7", {"leaf-hash"}),
-    "leaf hash": ("UPDATE leaf SET leaf_hash = zeroblob(32) WHERE leaf_index = 7", {"leaf-hash"}),
+    "body": ("UPDATE leaf SET body = CAST('id-7|req-3|dec-2|bank-a|record X' AS BLOB) WHERE leaf_index = 8", {"leaf-hash"}),
+    "leaf hash": ("UPDATE leaf SET leaf_hash = zeroblob(32) WHERE leaf_index = 8", {"leaf-hash"}),
     "tile of leaf hashes": ("UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE level = 0 AND tile_index = 0", {"tile"}),
     "tile of nodes": ("UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE level = 1", {"tile"}),
     "tile too long": ("UPDATE tile SET hashes = CAST(hashes || zeroblob(32) AS BLOB) WHERE level = 1", {"tile"}),
     "tile invented": ("INSERT INTO tile VALUES (7, 7, zeroblob(32))", {"tile-extra"}),
     "tile removed": ("DELETE FROM tile WHERE level = 0 AND tile_index = 1", {"tile-missing"}),
-    "checkpoint root": ("UPDATE checkpoint SET root = zeroblob(32) WHERE size = 300", {"checkpoint-columns"}),
+    "checkpoint root": ("UPDATE checkpoint SET root = zeroblob(32) WHERE size = 303", {"checkpoint-columns"}),
     "checkpoint note": (
-        "UPDATE checkpoint SET note = replace(note, char(10) || '300', char(10) || '299') WHERE size = 300",
+        "UPDATE checkpoint SET note = replace(note, char(10) || '303', char(10) || '302') WHERE size = 303",
         {"checkpoint-signature"},
     ),
     "checkpoint of another size": (
-        "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 100) WHERE size = 300",
+        "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 102) WHERE size = 303",
         {"checkpoint-columns"},
     ),
-    "newest checkpoint removed": ("DELETE FROM checkpoint WHERE size = 602", {"size"}),
+    "newest checkpoint removed": ("DELETE FROM checkpoint WHERE size = 607", {"size"}),
     "leaf in the middle removed": ("DELETE FROM leaf WHERE leaf_index = 50", {"index", "root", "tile", "size", "tally"}),
-    "last leaf removed": ("DELETE FROM leaf WHERE leaf_index = 601", {"size", "tally", "tile", "quarantine-extra"}),
+    "last leaf removed": ("DELETE FROM leaf WHERE leaf_index = 606", {"size", "tally", "tile", "position"}),
     "leaf invented": (
-        "INSERT INTO leaf SELECT 602, kind, body, leaf_hash, 'new', request_id, decision_id, tenant, NULL, NULL, NULL, 1"
+        "INSERT INTO leaf SELECT 607, kind, body, leaf_hash, 'new', request_id, decision_id, tenant, NULL, NULL, NULL, 1"
         " FROM leaf WHERE leaf_index = 9",
-        {"size", "tile", "tally"},
+        {"size", "tile", "tally", "position"},
     ),
     "kind": ("UPDATE leaf SET kind = 'gap' WHERE leaf_index = 9", {"kind", "tally"}),
     "offset set back": ("UPDATE source SET next_offset = 599", {"offset"}),
     "tally": ("UPDATE tally SET leaves = leaves - 1 WHERE kind = 'record'", {"tally"}),
-    "quarantine sealed bytes": ("UPDATE quarantine SET sealed = X'00' WHERE leaf_index = 600", {"quarantine"}),
-    "quarantine content hash": ("UPDATE quarantine SET content_hash = zeroblob(32) WHERE leaf_index = 601", {"quarantine"}),
-    "quarantine removed": ("DELETE FROM quarantine WHERE leaf_index = 601", {"quarantine-missing"}),
+    "quarantine sealed bytes": ("UPDATE quarantine SET sealed = X'00' WHERE leaf_index = 604", {"quarantine"}),
+    "quarantine content hash": ("UPDATE quarantine SET content_hash = zeroblob(32) WHERE leaf_index = 605", {"quarantine"}),
+    "quarantine removed": ("DELETE FROM quarantine WHERE leaf_index = 605", {"quarantine-missing"}),
     "tenant": ("UPDATE leaf SET tenant = 'bank-b' WHERE leaf_index = 9", {"keys", "tally"}),
     "event id": ("UPDATE leaf SET event_id = 'hidden' WHERE leaf_index = 9", {"keys"}),
     "decision id": ("UPDATE leaf SET decision_id = 'hidden' WHERE leaf_index = 9", {"keys"}),
@@ -125,10 +125,10 @@ def test_one_bit_anywhere(table, column, where, filled, verifiers) -> None:
 
 def test_every_byte_of_the_newest_checkpoint(filled, verifiers) -> None:
     connection = sqlite3.connect(filled)
-    ((note,),) = connection.execute("SELECT note FROM checkpoint WHERE size = 602").fetchall()
+    ((note,),) = connection.execute("SELECT note FROM checkpoint WHERE size = 607").fetchall()
     for at in range(len(note)):
         changed = note[:at] + chr(ord(note[at]) ^ 1) + note[at + 1 :]
-        connection.execute("UPDATE checkpoint SET note = ? WHERE size = 602", (changed,))
+        connection.execute("UPDATE checkpoint SET note = ? WHERE size = 607", (changed,))
         connection.commit()
         assert check(filled, verifiers).findings, at
     connection.close()
@@ -144,7 +144,7 @@ def test_rows_swapped(filled, attack, verifiers) -> None:
         "DROP TABLE other",
     )
     found = {f.check for f in check(filled, verifiers).findings}
-    assert found == {"root", "tile"}
+    assert found == {"root", "tile", "position"}  # the position leaf commits to the offsets in their order
 
 
 def test_the_last_batch_cut_off_cleanly_needs_a_pinned_checkpoint(filled, attack, verifiers) -> None:
@@ -158,12 +158,13 @@ def test_the_last_batch_cut_off_cleanly_needs_a_pinned_checkpoint(filled, attack
     edge.close()
     attack(
         "DELETE FROM quarantine",
-        "DELETE FROM leaf WHERE leaf_index >= 600",
-        "DELETE FROM checkpoint WHERE size > 600",
-        f"UPDATE tile SET hashes = X'{tile[: 88 * 32].hex()}' WHERE level = 0 AND tile_index = 2",
-        "DELETE FROM tally WHERE kind != 'record'",
+        "DELETE FROM leaf WHERE leaf_index >= 604",
+        "DELETE FROM checkpoint WHERE size > 604",
+        f"UPDATE tile SET hashes = X'{tile[: 92 * 32].hex()}' WHERE level = 0 AND tile_index = 2",
+        "DELETE FROM tally WHERE kind IN ('conflict', 'poison')",
+        "UPDATE tally SET leaves = leaves - 1 WHERE kind = 'position'",
     )
-    assert size == 602
+    assert size == 607
     assert check(filled, verifiers).findings == []
     assert [f.check for f in check(filled, verifiers, pinned=pinned).findings] == ["pinned"]
 
@@ -180,7 +181,7 @@ def test_an_older_copy_restored(open_log, batch_of, path, tmp_path, verifiers) -
     assert check(backup, verifiers).findings == []
     assert [f.check for f in check(backup, verifiers, pinned=pinned).findings] == ["pinned"]
     with pytest.raises(RolledBackError):
-        open_log(backup, pinned=pinned)
+        open_log(backup, pinned=[pinned])
 
 
 def test_history_rewritten_and_signed_again(open_log, batch_of, record, path, tmp_path, verifiers) -> None:
@@ -206,7 +207,7 @@ def test_history_rewritten_and_signed_again(open_log, batch_of, record, path, tm
 
 def test_a_pinned_checkpoint_of_a_sound_log_agrees(filled, verifiers) -> None:
     database = SqliteDatabase.open_reader(filled)
-    note = database.query("SELECT note FROM checkpoint WHERE size = 300")[0][0]
+    note = database.query("SELECT note FROM checkpoint WHERE size = 303")[0][0]
     check_pinned(LogReader(database), _checkpoint(note, verifiers))
     database.close()
 
@@ -220,7 +221,7 @@ def test_an_index_that_lies(filled, verifiers) -> None:
     """Unique indexes are dropped, an id is stored twice: uniqueness is counted, not believed."""
     connection = sqlite3.connect(filled)
     connection.execute("DROP INDEX leaf_record")
-    connection.execute("UPDATE leaf SET event_id = 'id-8' WHERE leaf_index = 9")
+    connection.execute("UPDATE leaf SET event_id = 'id-8' WHERE leaf_index = 10")
     connection.commit()
     connection.close()
     assert [f.check for f in check(filled, verifiers).findings] == ["event-id"]

@@ -1,5 +1,7 @@
 """The writer: duplicates, contradictions, poison, gaps, offsets, and what a failed or foreign commit leads to."""
 
+import hashlib
+import hmac
 import json
 import os
 import signal
@@ -7,16 +9,21 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from translog.checkpoint import Checkpoint, open_checkpoint
-from translog.entries import Batch, Gap, Kind, NextOffset, Poison, ProducerPosition, Source
+from translog.entries import Batch, Commit, Commitment, Gap, Kind, NextOffset, Poison, ProducerPosition, Source
 from translog.errors import RewrittenError, RolledBackError, StoreBusyError, StoreFailedError, StoreFencedError, TamperedError
 from translog.fsck import fsck
+from translog.log import Log
 from translog.merkle import EMPTY_ROOT, verify_inclusion
 from translog.note import Signer
+from translog.positions import Position, Rows, leaves_digest
 from translog.sqlite import SqliteDatabase
+
+from tests.unit.translog.conftest import NOW_MS, commit
 
 TOPIC = "finmesh.audit.v1.AuditBatch"
 
@@ -31,22 +38,27 @@ def findings(path: Path, verifiers, **options) -> list[str]:
 
 def test_a_new_log_has_a_signed_empty_checkpoint(open_log, signer, path, verifiers) -> None:
     log = open_log()
-    assert open_checkpoint(log.note, origin=signer.name, log=verifiers) == Checkpoint(signer.name, 0, EMPTY_ROOT)
+    note = sqlite3.connect(path).execute("SELECT note FROM checkpoint WHERE size = 0").fetchone()[0]
+    assert open_checkpoint(note, origin=signer.name, log=verifiers) == Checkpoint(signer.name, 0, EMPTY_ROOT)
+    assert open_checkpoint(log.note, origin=signer.name, log=verifiers).size == 1
+    assert Position.parse(log.reader.leaf(0).body) == Position(NOW_MS, 1, (), (), Rows().digest(), leaves_digest([]))
     assert findings(path, verifiers) == []
 
 
 def test_batches_become_leaves_and_every_checkpoint_stays_provable(open_log, batch_of, verifiers, signer, path, keys_of) -> None:
     log = open_log()
     for start, end in [(0, 3), (3, 300), (300, 301), (301, 600)]:
+        first = log.size
         committed = log.append(batch_of(*range(start, end)))
-        assert [o.leaf_index for o in committed.outcomes] == list(range(start, end))
+        assert [o.leaf_index for o in committed.outcomes] == list(range(first, first + end - start))
+        assert log.reader.leaf(log.size - 1).kind is Kind.POSITION
         assert committed.checkpoint == open_checkpoint(committed.note, origin=signer.name, log=verifiers)
     assert findings(path, verifiers, keys_of=keys_of) == []
-    for size in (3, 300, 301, 600):
+    for size in (5, 303, 305, 605):
         proof = log.reader.inclusion("id-2", size)
         root = open_checkpoint(proof.note, origin=signer.name, log=verifiers).root
-        verify_inclusion(leaf=proof.leaf.leaf_hash, index=2, size=size, proof=proof.hashes, root=root)
-    assert [leaf.index for leaf in log.reader.find(decision_id="dec-1", tenant="bank-a")] == [3, 4, 5]
+        verify_inclusion(leaf=proof.leaf.leaf_hash, index=3, size=size, proof=proof.hashes, root=root)
+    assert [leaf.index for leaf in log.reader.find(decision_id="dec-1", tenant="bank-a")] == [5, 6, 7]
     assert log.reader.find(decision_id="dec-1", tenant="bank-b") == []
 
 
@@ -54,8 +66,8 @@ def test_identical_bytes_are_a_no_op_that_still_moves_offsets(open_log, batch_of
     log = open_log()
     first = log.append(batch_of(0, 1))
     again = log.append(Batch(batch_of(0, 1).entries, 5, (NextOffset(TOPIC, 0, "topic-id", 9),)))
-    assert [(o.duplicate, o.leaf_index) for o in again.outcomes] == [(True, 0), (True, 1)]
-    assert again.checkpoint == first.checkpoint
+    assert [(o.duplicate, o.leaf_index) for o in again.outcomes] == [(True, 1), (True, 2)]
+    assert again.checkpoint.size == first.checkpoint.size + 1  # a position leaf for the offset
     assert [o.offset for o in log.offsets()] == [9]
 
 
@@ -63,9 +75,9 @@ def test_duplicates_inside_one_batch(open_log, record) -> None:
     log = open_log()
     committed = log.append(Batch((record(0), record(0), record(0, body=b"other")), 1))
     assert [(o.kind, o.leaf_index, o.duplicate) for o in committed.outcomes] == [
-        (Kind.RECORD, 0, False),
-        (Kind.RECORD, 0, True),
-        (Kind.CONFLICT, 1, False),
+        (Kind.RECORD, 1, False),
+        (Kind.RECORD, 1, True),
+        (Kind.CONFLICT, 2, False),
     ]
 
 
@@ -74,17 +86,17 @@ def test_other_bytes_of_a_known_id_are_a_conflict_leaf_once(open_log, record, ba
     log.append(batch_of(0, 1, 2))
     conflict = log.append(Batch((record(1, body=b"other bytes"),), 1))
     (outcome,) = conflict.outcomes
-    assert (outcome.kind, outcome.leaf_index, outcome.duplicate) == (Kind.CONFLICT, 3, False)
-    facts = json.loads(log.reader.leaf(3).body)
-    assert (facts["event_id"], facts["first_index"]) == ("id-1", 1)
-    assert log.reader.record("id-1").index == 1
+    assert (outcome.kind, outcome.leaf_index, outcome.duplicate) == (Kind.CONFLICT, 5, False)
+    facts = json.loads(log.reader.leaf(5).body)
+    assert (facts["event_id"], facts["first_index"]) == ("id-1", 2)
+    assert log.reader.record("id-1").index == 2
     again = log.append(Batch((record(1, body=b"other bytes"), record(1, body=b"third bytes"), record(1, body=b"third bytes")), 1))
     assert [(o.kind, o.leaf_index, o.duplicate) for o in again.outcomes] == [
-        (Kind.CONFLICT, 3, True),
-        (Kind.CONFLICT, 4, False),
-        (Kind.CONFLICT, 4, True),
+        (Kind.CONFLICT, 5, True),
+        (Kind.CONFLICT, 7, False),
+        (Kind.CONFLICT, 7, True),
     ]
-    assert sqlite3.connect(path).execute("SELECT sealed FROM quarantine WHERE leaf_index = 3").fetchall() == [(b"other bytes"[::-1],)]
+    assert sqlite3.connect(path).execute("SELECT sealed FROM quarantine WHERE leaf_index = 5").fetchall() == [(b"other bytes"[::-1],)]
     assert findings(path, verifiers) == []
 
 
@@ -99,9 +111,48 @@ def test_poison_and_gaps_are_leaves_and_poison_waits_sealed(open_log, path, veri
         )
     )
     assert [o.kind for o in committed.outcomes] == [Kind.POISON, Kind.GAP]
-    assert b"junk" not in log.reader.leaf(0).body
-    assert log.reader.tallies() == {(Kind.POISON, ""): 1, (Kind.GAP, ""): 1}
+    assert b"junk" not in log.reader.leaf(1).body
+    assert log.reader.tallies() == {("poison", ""): 1, ("gap", ""): 1, ("position", ""): 2}
     assert findings(path, verifiers) == []
+
+
+def test_what_came_is_committed_to_under_a_key(open_log, record, batch_of, path) -> None:
+    """A phone number has 10^10 values: neither leaf nor quarantine may hold a hash that can be tried without the key."""
+    phone = b"13800138000"
+    log = open_log()
+    log.append(batch_of(0))
+    log.append(Batch((Poison(phone, "NOT_A_BATCH"), record(0, body=phone)), NOW_MS))
+    poison, conflict = (json.loads(log.reader.leaf(n).body) for n in (3, 4))
+    committed = commit(phone)[0]
+    assert [(leaf["key_id"], leaf["commitment"]) for leaf in (poison, conflict)] == [("k-1", committed.digest.hex())] * 2
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT content_hash FROM quarantine").fetchall() == [(committed.digest,)] * 2
+    open_log.close()
+    stored = path.read_bytes()
+    for algorithm in ("sha256", "sha1", "md5", "sha512", "blake2b", "sha3_256"):
+        for guess in (phone, b"\x00" + phone):
+            digest = hashlib.new(algorithm, guess).digest()
+            assert digest not in stored
+            assert digest.hex().encode() not in stored
+
+
+def test_repeats_are_recognised_under_every_accepted_key_and_under_no_other(open_log, record, batch_of) -> None:
+    def ring(*names: str) -> Commit:
+        return lambda content: [Commitment(name, hmac.digest(name.encode(), content, "sha256")) for name in names]
+
+    def repeat(log: Log) -> tuple[int, bool]:
+        (outcome,) = log.append(Batch((record(0, body="其他".encode()),), NOW_MS)).outcomes
+        open_log.close()
+        return outcome.leaf_index, outcome.duplicate
+
+    log = open_log(commit=ring("old"))
+    log.append(batch_of(0))
+    first = repeat(log)[0]
+    assert repeat(open_log(commit=ring("new", "old"))) == (first, True)
+    assert repeat(open_log(commit=ring("newest", "new", "old"))) == (first, True)
+    later = repeat(open_log(commit=ring("newest", "new")))
+    assert later == (later[0], False)
+    assert repeat(open_log(commit=ring("newest"))) == (later[0], True)
 
 
 def test_producers_and_a_topic_created_anew(open_log) -> None:
@@ -125,9 +176,9 @@ def test_reopening_goes_on_where_it_was(open_log, batch_of, path, verifiers) -> 
     open_log().append(batch_of(*range(259)))
     open_log.close()
     log = open_log()
-    assert (log.size, [o.offset for o in log.offsets()]) == (259, [259])
+    assert (log.size, [o.offset for o in log.offsets()]) == (262, [259])
     log.append(batch_of(*range(250, 600)))
-    assert log.size == 600
+    assert (log.size, log.reader.records()) == (604, 600)
     assert findings(path, verifiers) == []
 
 
@@ -172,23 +223,23 @@ def test_a_pinned_checkpoint_is_checked_at_start(open_log, batch_of, signer) -> 
     pinned = log.append(batch_of(*range(10))).checkpoint
     log.append(batch_of(*range(10, 20)))
     open_log.close()
-    open_log(pinned=pinned)
+    open_log(pinned=[pinned])
     open_log.close()
     with pytest.raises(RewrittenError):
-        open_log(pinned=Checkpoint(signer.name, 10, bytes(32)))
+        open_log(pinned=[pinned, Checkpoint(signer.name, 10, bytes(32))])
     open_log.close()
     with pytest.raises(RolledBackError):
-        open_log(pinned=Checkpoint(signer.name, 21, bytes(32)))
+        open_log(pinned=[Checkpoint(signer.name, 30, bytes(32))])
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        "DELETE FROM leaf WHERE leaf_index = 299",
+        "DELETE FROM leaf WHERE leaf_index = 302",
         "UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE level = 0 AND tile_index = 1",
         "DELETE FROM tile WHERE level = 1",
         "DELETE FROM checkpoint",
-        "DELETE FROM checkpoint WHERE size = 300",
+        "DELETE FROM checkpoint WHERE size = 303",
         "UPDATE checkpoint SET note = replace(note, 'audit.finmesh', 'other.finmesh')",
     ],
 )
@@ -217,7 +268,7 @@ def test_a_failed_commit_spends_the_log_and_leaves_no_trace(open_log, batch_of, 
     assert log.spent
     assert findings(path, verifiers) == []
     open_log.close()
-    assert open_log().size == 1
+    assert open_log().reader.records() == 1
 
 
 WRITER = """
@@ -227,8 +278,9 @@ WRITER = """
     from translog.note import Signer
     from translog.sqlite import SqliteDatabase
     database = SqliteDatabase.open_writer(pathlib.Path(sys.argv[1]))
-    log = Log.open(database, signer=Signer("audit.finmesh.test/log", bytes(range(32))), seal=bytes, now_ms=1)
-    n = log.size
+    signer = Signer("audit.finmesh.test/log", bytes(range(32)))
+    log = Log.open(database, signer=signer, seal=bytes, commit=lambda content: [], now_ms=1)
+    n = log.reader.records()
     while True:
         rows = tuple(Record(b"%d" % i, Keys(f"id-{i}"), Source("t", 0, "x", i)) for i in range(n, n + 200))
         n += 200
@@ -249,7 +301,7 @@ def test_kill_9_in_the_middle_of_batches(path, open_log, verifiers) -> None:
         writer.wait()
         writer.stdout.close()
         log = open_log()
-        assert log.size >= reported
-        assert [o.offset for o in log.offsets()] == [log.size]
+        assert log.reader.records() >= reported
+        assert [o.offset for o in log.offsets()] == [log.reader.records()]
         open_log.close()
     assert findings(path, verifiers) == []

@@ -92,13 +92,13 @@ def audit_log(path: Path) -> Log:
 
 
 def audit_size(path: Path) -> int:
-    """Leaves under the newest checkpoint; 0 before there is a log. Blocks."""
+    """Records in the log; 0 before there is one. Blocks."""
     if not path.exists():
         return 0
     database = SqliteDatabase.open_reader(path)
     try:
         reader = LogReader(database)
         reader.require()
-        return reader.checkpoint_note()[0]
+        return reader.records()
     finally:
         database.close()

@@ -21,7 +21,7 @@ class TelemetryAlarms:
         self._duplicates = meter.create_counter("finmesh.audit.duplicates", description="records that were in the log already")
         meter.create_observable_gauge("finmesh.audit.tree.size", [self._observe_size], description="leaves in the log")
         meter.create_observable_gauge("finmesh.audit.lag", [self._observe_lag], description="messages readable and not yet stored")
-        for kind in Kind:
+        for kind in set(Kind) - {Kind.POSITION}:  # which alarms nobody
             self._leaves.add(0, {"kind": kind.value})
 
     def committed(self, leaves: Mapping[Kind, int], duplicates: int, size: int) -> None:

@@ -13,13 +13,13 @@ from typing import Self, TypeVar
 from meshkit.clock import Clock
 from meshkit.errors import Unavailable
 from translog.database import Database
-from translog.entries import Batch, NextOffset, ProducerPosition
+from translog.entries import Batch, Commit, NextOffset, ProducerPosition
 from translog.errors import StoreBusyError, StoreFailedError
 from translog.log import Committed, Log, Seal
 from translog.note import Signer
+from translog.stores import Store
 
 from audit.adapters.anchors import Anchors
-from audit.adapters.store import Store
 
 _Result = TypeVar("_Result")
 
@@ -27,10 +27,11 @@ _Result = TypeVar("_Result")
 class TranslogAuditLog:
     """Port AuditLog. Use as an async context manager."""
 
-    def __init__(self, store: Store, signer: Signer, seal: Seal, anchors: Anchors, clock: Clock) -> None:
+    def __init__(self, store: Store, signer: Signer, seal: Seal, commit: Commit, anchors: Anchors, clock: Clock) -> None:
         self._store = store
         self._signer = signer
         self._seal = seal
+        self._commit = commit
         self._anchors = anchors
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit-log")
@@ -78,7 +79,8 @@ class TranslogAuditLog:
     def _opened(self) -> Log:
         if self._log is None:
             self._database = self._store.open_writer()
-            self._log = self._anchors.open(self._database, self._signer, self._seal, int(self._clock.now_s() * 1000))
+            now_ms = int(self._clock.now_s() * 1000)
+            self._log = self._anchors.open(self._database, self._signer, self._seal, self._commit, now_ms)
         return self._log
 
     def _drop(self) -> None:

@@ -8,11 +8,9 @@ from typing import Self, TypeVar
 
 from meshkit.errors import DataCorrupted, NotFound, Unavailable
 from translog.database import Database
-from translog.entries import Kind
 from translog.errors import NotFoundError, ProofError, StoreFailedError, TamperedError
 from translog.reader import ConsistencyProof, InclusionProof, Leaf, LogReader
-
-from audit.adapters.store import Store
+from translog.stores import Store
 
 _Result = TypeVar("_Result")
 
@@ -50,7 +48,7 @@ class TranslogAuditReader:
     async def checkpoint(self) -> tuple[int, str, str]:
         return await self._run(lambda reader: (*reader.checkpoint_note(), reader.require()[1]), "CHECKPOINT_UNKNOWN")
 
-    async def tallies(self) -> dict[tuple[Kind, str], int]:
+    async def tallies(self) -> dict[tuple[str, str], int]:
         return await self._run(lambda reader: reader.tallies(), "TALLIES_UNKNOWN")
 
     async def _run(self, work: Callable[[LogReader], _Result], missing: str) -> _Result:

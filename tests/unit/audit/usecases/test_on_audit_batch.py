@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 from audit.domain.message import Lost, Message
+from audit.main import commit_under
 from audit.translate import ProtobufBatchCodec
 from audit.usecases.on_audit_batch import OnAuditBatch
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
 from meshkit.audit.batch import BatchWriter
 from meshkit.clock import FakeClock
-from meshkit.testing.keys import batch_signer, batch_verifier
+from meshkit.testing.keys import batch_signer, batch_verifier, commitment_ring
 from translog.entries import Kind, NextOffset, ProducerPosition
 from translog.fsck import fsck
 from translog.log import Log
@@ -18,6 +19,7 @@ from translog.sqlite import SqliteDatabase
 
 TOPIC = "finmesh.audit.v1.AuditBatch"
 SIGNER = batch_signer()
+COMMIT = commit_under(commitment_ring())
 
 
 class DirectLog:
@@ -55,7 +57,7 @@ class Bench:
 
     def __init__(self, path: Path) -> None:
         self.database = SqliteDatabase.open_writer(path)
-        self.log = Log.open(self.database, signer=Signer("log", bytes(32)), seal=lambda c: c[::-1], now_ms=1)
+        self.log = Log.open(self.database, signer=Signer("log", bytes(32)), seal=lambda c: c[::-1], commit=COMMIT, now_ms=1)
         self.alarms = Remembering()
         self.usecase = OnAuditBatch(DirectLog(self.log), ProtobufBatchCodec(batch_verifier()), self.alarms, FakeClock(1000.5))
         self.writer = BatchWriter("risk-scoring/stream/0", 1, SIGNER)
@@ -73,7 +75,10 @@ class Bench:
         await self.usecase.store(messages, lost, [NextOffset(TOPIC, 0, "topic-id", self.offset)])
 
     def kinds(self) -> list[str]:
-        return [self.log.reader.leaf(n).kind.value for n in range(self.log.size)]
+        """Of all leaves but positions, each of which ends a transaction."""
+        kinds = [self.log.reader.leaf(n).kind for n in range(self.log.size)]
+        assert kinds[-1] is Kind.POSITION
+        return [kind.value for kind in kinds if kind is not Kind.POSITION]
 
 
 @pytest.fixture
@@ -88,11 +93,11 @@ def bench(tmp_path: Path):
 async def test_every_record_is_a_leaf_of_its_exact_bytes(bench: Bench) -> None:
     unknown_field = record(1) + b"\xf8\x07\x2a"  # field 127, which no schema knows: kept as it is
     await bench.store(bench.batch(record(0), unknown_field), bench.batch(record(2)))
-    assert [bench.log.reader.leaf(n).body for n in range(3)] == [record(0), unknown_field, record(2)]
+    assert [bench.log.reader.leaf(n).body for n in (1, 2, 3)] == [record(0), unknown_field, record(2)]
     assert bench.log.reader.record("a-1").received_ms == 1_000_500
     assert bench.log.offsets() == [NextOffset(TOPIC, 0, "topic-id", 2)]
     assert bench.log.producers() == [ProducerPosition("risk-scoring/stream/0", 1, 1)]
-    assert bench.alarms.seen == [({"record": 3}, 0, 3)]
+    assert bench.alarms.seen == [({"record": 3}, 0, 5)]
 
 
 async def test_a_replay_in_another_envelope_changes_nothing(bench: Bench) -> None:
@@ -100,7 +105,7 @@ async def test_a_replay_in_another_envelope_changes_nothing(bench: Bench) -> Non
     bench.writer = BatchWriter("risk-scoring/stream/0", 2, SIGNER)
     await bench.store(bench.batch(record(0)), bench.batch(record(1)))
     assert bench.kinds() == ["record", "record"]
-    assert bench.alarms.seen[-1] == ({}, 2, 2)
+    assert bench.alarms.seen[-1] == ({}, 2, 5)
 
 
 async def test_other_bytes_under_a_known_id(bench: Bench) -> None:
@@ -131,7 +136,7 @@ async def test_a_forged_epoch_hides_no_hole(bench: Bench) -> None:
     next(bench.writer.envelopes([record(1)]))  # never arrives
     await bench.store(bench.batch(record(2)))
     assert bench.kinds() == ["record", "poison", "gap", "record"]
-    assert b'"reason":"PRODUCER_SEQUENCE"' in bench.log.reader.leaf(2).body
+    assert b'"reason":"PRODUCER_SEQUENCE"' in bench.log.reader.leaf(4).body
 
 
 async def test_a_record_above_the_leaf_limit(bench: Bench) -> None:
@@ -139,7 +144,7 @@ async def test_a_record_above_the_leaf_limit(bench: Bench) -> None:
     SIGNER.sign(batch)
     await bench.store(bench.message(batch.SerializeToString()))
     assert bench.kinds() == ["poison"]
-    assert b"RECORD_NOT_ALLOWED" in bench.log.reader.leaf(0).body
+    assert b"RECORD_NOT_ALLOWED" in bench.log.reader.leaf(1).body
 
 
 async def test_losses_are_leaves_before_what_follows(bench: Bench) -> None:
@@ -147,8 +152,8 @@ async def test_losses_are_leaves_before_what_follows(bench: Bench) -> None:
     bench.offset = 40
     await bench.store(bench.batch(record(0)), lost=(lost,))
     assert bench.kinds() == ["gap", "record"]
-    assert b'"due":3' in bench.log.reader.leaf(0).body
-    assert bench.alarms.seen == [({"gap": 1, "record": 1}, 0, 2)]
+    assert b'"due":3' in bench.log.reader.leaf(1).body
+    assert bench.alarms.seen == [({"gap": 1, "record": 1}, 0, 4)]
 
 
 async def test_positions_survive_a_restart_and_uncommitted_ones_are_forgotten(bench: Bench) -> None:

@@ -17,11 +17,13 @@ class LeafKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LEAF_KIND_CONFLICT: _ClassVar[LeafKind]
     LEAF_KIND_POISON: _ClassVar[LeafKind]
     LEAF_KIND_GAP: _ClassVar[LeafKind]
+    LEAF_KIND_POSITION: _ClassVar[LeafKind]
 LEAF_KIND_UNSPECIFIED: LeafKind
 LEAF_KIND_RECORD: LeafKind
 LEAF_KIND_CONFLICT: LeafKind
 LEAF_KIND_POISON: LeafKind
 LEAF_KIND_GAP: LeafKind
+LEAF_KIND_POSITION: LeafKind
 
 class Leaf(_message.Message):
     __slots__ = ("index", "kind", "body", "leaf_hash", "received_time")

@@ -7,8 +7,6 @@ from pathlib import Path
 from translog.database import Database
 from translog.sqlite import SqliteDatabase
 
-from audit.adapters.postgres_database import PostgresDatabase
-
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
 
@@ -26,6 +24,8 @@ def store_at(url: str) -> Store:
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         return _sqlite(Path(url.removeprefix(_SQLITE)))
     if url.startswith(_POSTGRES):
+        from translog.postgresql import PostgresDatabase  # needs psycopg, which is an extra
+
         return Store(lambda: PostgresDatabase.open_writer(url), lambda: PostgresDatabase.open_reader(url))
     raise ValueError("the database URL starts with sqlite:/// or postgresql://")
 

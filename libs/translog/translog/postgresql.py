@@ -1,4 +1,4 @@
-"""The log's store in PostgreSQL: the same schema, one writer by advisory lock and fencing epoch.
+"""The log's store in PostgreSQL (the extra `postgresql`): the same schema, one writer by advisory lock and fencing epoch.
 
 The advisory lock belongs to the connection: a writer whose connection broke has lost it, and the epoch row refuses what it still tries
 to commit.
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+
 from translog.database import Row, Types
 from translog.errors import StoreBusyError, StoreFailedError
 
