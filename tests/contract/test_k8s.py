@@ -21,7 +21,9 @@ from .repository import ROOT
 from .settings import unknown
 
 # Kinds that a custom resource definition brings; their schemas are not part of Kubernetes.
-CUSTOM = {("Certificate", "cert-manager.io/v1"), ("Issuer", "cert-manager.io/v1"), ("ScaledObject", "keda.sh/v1alpha1")}
+CUSTOM = {("Certificate", "cert-manager.io/v1"), ("Issuer", "cert-manager.io/v1")} | {
+    (kind, "keda.sh/v1alpha1") for kind in ("ScaledObject", "TriggerAuthentication")
+}
 # Workload, row of the process table.
 SERVICES = {process.workload: process.name for process in services.load().processes}
 # Read by libraries, not by our settings.

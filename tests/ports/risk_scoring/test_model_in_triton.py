@@ -1,6 +1,7 @@
 """The real Triton names the model that its session was made from, and not the file that lies there now."""
 
 import asyncio
+import datetime as dt
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -11,9 +12,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from localmesh import certificates
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.servers import triton_row
 from localmesh.supervisor import Mesh
+from meshkit.config import TritonSettings
+from meshkit.rpc.tls import of_triton
 from meshkit.triton.client import TritonClient
 from risk_scoring.adapters.model_files import ModelFiles
 from risk_scoring.adapters.onnx_model import OnnxModel
@@ -22,6 +26,7 @@ from risk_scoring.domain.decision import MODEL_IN_PROCESS
 from risk_scoring.domain.features import COUNT
 from risk_scoring.steps.score import Scorer
 
+from tests.contract.manifests import container, workload
 from tests.protocol.desks import Health, model_files
 from tests.stack import Stack
 
@@ -38,13 +43,13 @@ def another(files: ModelFiles) -> bytes:
 
 
 @asynccontextmanager
-async def scratch_triton(stack: Stack, repository: Path) -> AsyncIterator[str]:
+async def scratch_triton(stack: Stack, repository: Path, *options: str) -> AsyncIterator[str]:
     """A Triton of this test alone, which looks every second for changed files; gives host:port."""
     shutil.copytree(stack.places.models, repository)
     ports = Ports.free()
     row = triton_row(replace(stack.places, models=repository), ports)
     command = tuple("--model-control-mode=poll" if word == "--model-control-mode=none" else word for word in row.command)
-    async with Mesh([replace(row, command=(*command, "--repository-poll-secs=1"))], repository.parent / "var"):
+    async with Mesh([replace(row, command=(*command, "--repository-poll-secs=1", *options))], repository.parent / "var"):
         yield f"{LOOPBACK}:{ports.triton_grpc}"
 
 
@@ -101,3 +106,24 @@ def swap(file: Path, content: bytes) -> None:
     fresh = file.with_suffix(".new")
     fresh.write_bytes(content)
     fresh.replace(file)
+
+
+@pytest.mark.stack
+async def test_over_mutual_tls_with_the_options_of_the_manifests(stack: Stack, tmp_path: Path) -> None:
+    """The real server takes the options, and answers those who show a certificate alone."""
+    certs, repository = tmp_path / "certs", tmp_path / "repository"
+    certificates.ensure_certificates(certs, dt.datetime.now(dt.UTC), ("triton", "risk-scoring"))
+    mounted = {"tls.crt": certs / "triton.pem", "tls.key": certs / "triton.key", "ca.crt": certs / "authority.pem"}
+    options = [
+        word for word in container(workload("prod", "triton"))["args"] if "/etc/finmesh/tls/" in word or "-age" in word or "ssl" in word
+    ]
+    for name, path in mounted.items():
+        options = [word.replace(f"/etc/finmesh/tls/{name}", str(path)) for word in options]
+    async with scratch_triton(stack, repository, *options) as address:
+        settings = TritonSettings(url=address, tls=True, authority=certs / "authority.pem")
+        ours = settings.model_copy(update={"certificate": certs / "risk-scoring.pem", "key": certs / "risk-scoring.key"})
+        for each, answers in ((ours, True), (settings, False), (TritonSettings(url=address), False)):
+            async with TritonClient(each.url, of_triton(each)) as client:
+                assert await client.ready("fraud", timeout_s=5.0) is answers
+        async with TritonClient(ours.url, of_triton(ours)) as client:
+            assert (await TritonModel(client, OURS).score(ROWS, 10.0)).shape == (len(ROWS),)
