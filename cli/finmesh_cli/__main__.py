@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from finmesh_cli import terminal
 from finmesh_cli.commands import audit, decision, fsck, keys, list_entry, proof, rules, send, status, verify, watch
-from finmesh_cli.failures import Readable
+from finmesh_cli.failures import BUG, Readable, report
 from finmesh_cli.settings import Language, Settings, default_certs, default_language
 
 app = typer.Typer(name="finmesh", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, cls=Readable)
@@ -42,14 +45,25 @@ def shared(
 ) -> None:
     """Send transactions, watch and explain decisions, test rules, check the audit log.
 
-    Exit status: 0 all is well, 1 something was tampered with, 2 wrong use, 3 something cannot be reached.
+    Exit status: 0 all is well, 1 something was tampered with, 2 wrong use or bad input, 3 something cannot be reached.
     """
     context.obj = Settings(gateway, certs, token or certs / "token.jwt", tenant, purpose, timeout_s, language)
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line. What is neither an answer nor a known error is a bug, and never exit status 1."""
+    sys.stdout = terminal.output(sys.stdout)
+    try:
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:
+        sys.exit(report(error))
+    except Exception:
+        traceback.print_exc()
+        sys.exit(BUG)
 
 
 if __name__ == "__main__":

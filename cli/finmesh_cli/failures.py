@@ -1,10 +1,12 @@
 """Errors as a person reads them, and the exit status that scripts read: 0 ok, 1 tamper, 2 usage, 3 unreachable.
 
-Typed errors of the mesh and of the log become one line; anything else is a bug and keeps its traceback.
+Typed errors of the mesh and of the log become one line, and so does what the system says of a file; anything else is a bug and keeps
+its traceback.
 """
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Any
 
@@ -21,6 +23,10 @@ _USAGE = (
     errors.Unauthenticated,
     errors.PermissionDenied,
 )
+
+
+BUG = 70  # EX_SOFTWARE: Python's own 1 would say tampered
+_OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ETIMEDOUT})
 
 
 class UsageError(Exception):
@@ -45,11 +51,17 @@ def exit_code(error: BaseException) -> ExitCode | None:
         return ExitCode.USAGE
     if isinstance(error, (UnreachableError, *_UNREACHABLE)) or type(error) is errors.MeshError:
         return ExitCode.UNREACHABLE
-    return None
+    if isinstance(error, OSError):  # mostly of a path that was given
+        return ExitCode.UNREACHABLE if error.errno in _OF_THE_MACHINE else ExitCode.USAGE
+    return ExitCode.USAGE if isinstance(error, UnicodeEncodeError) else None
 
 
 def describe(error: BaseException) -> str:
     """Return what went wrong, over as many lines as there are fields to correct that the first line does not name."""
+    if isinstance(error, UnicodeEncodeError):
+        return "an option or argument is not text in the encoding of this terminal"
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     if not isinstance(error, errors.MeshError):
         return str(error)
     lines = [f"{error.message} [{error.reason}]"]
@@ -60,6 +72,12 @@ def describe(error: BaseException) -> str:
     return "\n".join(lines)
 
 
+def report(error: BaseException) -> int:
+    """Say what went wrong, on stderr, and return the exit status of a known error."""
+    sys.stderr.write(f"finmesh: {describe(error)}\n")
+    return int(exit_code(error) or BUG)
+
+
 class Readable(TyperGroup):
     """The root group: turns known errors of any subcommand into one message on stderr and an exit status."""
 
@@ -68,8 +86,6 @@ class Readable(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            code = exit_code(error)
-            if code is None:
+            if exit_code(error) is None:
                 raise
-            sys.stderr.write(f"finmesh: {describe(error)}\n")
-            ctx.exit(int(code))
+            ctx.exit(report(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,9 +17,10 @@ from meshkit.rpc import metadata
 from meshkit.rpc.channel import MeshChannel
 
 from finmesh_cli.failures import UsageError
-from finmesh_cli.settings import Settings
+from finmesh_cli.settings import Settings, endpoints
 
 _PAGE = 1000
+_HEADER = re.compile(r"[!-~]+")
 
 
 class Gateway:
@@ -96,7 +98,10 @@ def tls(settings: Settings) -> TlsSettings:
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Gateway]:
     """Open the gateway. Retries what cannot be reached, because every RPC of it is idempotent."""
+    if not _HEADER.fullmatch(settings.purpose):
+        raise UsageError("--purpose is a word of ASCII, such as fraud-prevention")
     headers = (("authorization", f"Bearer {settings.bearer()}"), (metadata.PURPOSE, settings.purpose))
     service = pb.DESCRIPTOR.services_by_name["GatewayService"].full_name
-    async with MeshChannel(settings.gateway, tls(settings), timeout_s=settings.timeout_s, idempotent=(service,)) as channel:
+    target = endpoints("--gateway", settings.gateway)
+    async with MeshChannel(target, tls(settings), timeout_s=settings.timeout_s, idempotent=(service,)) as channel:
         yield Gateway(channel, headers)

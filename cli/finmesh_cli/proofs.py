@@ -14,7 +14,10 @@ from translog.entries import Kind, kind_of
 from translog.errors import MalformedError
 from translog.note import Verifier
 
+from finmesh_cli import files
 from finmesh_cli.failures import TamperError, UsageError
+
+_MAX_KEY_BYTES = 4096
 
 
 def verifier(text_or_file: str) -> Verifier:
@@ -22,9 +25,9 @@ def verifier(text_or_file: str) -> Verifier:
     if "+" in text_or_file and not Path(text_or_file).exists():
         return Verifier.parse(text_or_file.strip())
     try:
-        return Verifier.parse(Path(text_or_file).read_text().strip())
-    except (OSError, UnicodeDecodeError):
-        raise UsageError(f"no log key at {text_or_file}") from None
+        return Verifier.parse(files.text(Path(text_or_file), _MAX_KEY_BYTES).strip())
+    except UsageError as error:
+        raise UsageError(f"no log key: {error}") from None
 
 
 def bundle_of(response: pb.GetInclusionProofResponse) -> str:

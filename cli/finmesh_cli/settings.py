@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +12,12 @@ import jwt
 import typer
 from meshkit.tenants import RULE, is_tenant
 
+from finmesh_cli import files
 from finmesh_cli.failures import UsageError
+
+_MAX_TOKEN_BYTES = 64 * 1024
+_HEADER = re.compile(r"[!-~]+")
+_ENDPOINT = re.compile(r"[!-~]+:(?P<port>[0-9]{1,5})")
 
 
 class Language(StrEnum):
@@ -36,9 +42,12 @@ class Settings:
     def bearer(self) -> str:
         """Return the token's text. Raises UsageError when it cannot be read."""
         try:
-            return self.token.read_text().strip()
-        except OSError as error:
-            raise UsageError(f"cannot read the token {self.token}: {error.strerror} (make certs, or --token)") from None
+            token = files.text(self.token, _MAX_TOKEN_BYTES).strip()
+        except UsageError as error:
+            raise UsageError(f"{error} (the token: make certs, or --token)") from None
+        if not _HEADER.fullmatch(token):
+            raise UsageError(f"{self.token} is no token")
+        return token
 
     def tenant(self) -> str:
         """Return the tenant to ask for: the named one, else the token's. The gateway checks the token, we only read it."""
@@ -57,6 +66,15 @@ def usable_tenant(text: str, where: str) -> str:
     """Return the tenant. Raises UsageError that says where the wrong one stands."""
     if not is_tenant(text):
         raise UsageError(f"{where} {RULE}")
+    return text
+
+
+def endpoints(option: str, text: str) -> str:
+    """Return ``host:port[,host:port]`` (with gRPC's scheme before it, or not). Raises UsageError: libraries wrap a port of 99999 around."""
+    for each in text.split(","):
+        found = _ENDPOINT.fullmatch(each)
+        if found is None or not 0 < int(found["port"]) < 65_536:
+            raise UsageError(f"{option} {text[:100]}: host:port is needed")
     return text
 
 

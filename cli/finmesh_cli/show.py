@@ -44,8 +44,12 @@ def money(amount: Money) -> str:
 
 
 def moment(stamp: Timestamp) -> str:
-    """Return a time in UTC, to the millisecond."""
-    return datetime.fromtimestamp(stamp.ToNanoseconds() / 1e9, UTC).isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")
+    """Return a time in UTC, to the millisecond; one that no calendar has, as seconds."""
+    try:
+        at = datetime.fromtimestamp(stamp.ToNanoseconds() / 1e9, UTC)
+    except (ValueError, OverflowError, OSError):
+        return f"{stamp.seconds} s"
+    return at.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")
 
 
 def summary(out: Console, decision: decision_pb2.TransactionDecided, language: Language, *, replayed: bool = False) -> None:

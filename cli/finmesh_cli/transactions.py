@@ -11,6 +11,7 @@ from finmesh.risk.v1 import transaction_pb2 as pb
 from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from finmesh_cli import files
 from finmesh_cli.failures import UsageError
 from finmesh_cli.settings import usable_tenant
 
@@ -28,19 +29,18 @@ def moment(text: str) -> Timestamp:
         return now()
     stamp = Timestamp()
     try:
+        datetime.fromisoformat(text)  # which knows that no offset is +99:00
         stamp.FromJsonString(text)
-    except ValueError:
-        raise UsageError(f"{text} is no time: 2026-11-22T09:30:00+08:00 is one") from None
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text[:40]} is no time: 2026-11-22T09:30:00+08:00 is one") from None
     return stamp
 
 
 def from_json(path: Path, tenant: str) -> pb.TransactionAuthorizationRequested:
     """Read a transaction in protobuf's JSON mapping; tenant and event time are filled in where missing. Raises UsageError."""
     try:
-        message = json_format.Parse(path.read_text(encoding="utf-8"), pb.TransactionAuthorizationRequested())
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (json_format.ParseError, UnicodeDecodeError) as error:
+        message = json_format.Parse(files.text(path), pb.TransactionAuthorizationRequested())
+    except (json_format.ParseError, RecursionError) as error:
         raise UsageError(f"{path} is no transaction: {error}") from None
     message.tenant = usable_tenant(message.tenant or tenant, f"tenant of {path}")
     if not message.HasField("event_time"):

@@ -12,7 +12,7 @@ from localmesh import keys, services
 from localmesh.places import Places
 from meshkit.crypto.ring import KEY_BYTES
 
-from finmesh_cli import show
+from finmesh_cli import files, show
 from finmesh_cli.failures import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="key files: one a purpose, each process holds its own")
@@ -81,10 +81,7 @@ def _purpose(name: str) -> str:
 
 
 def _root(file: Path) -> bytes:
-    try:
-        secret = file.read_bytes().strip()
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+    secret = files.read(file).strip()
     if len(secret) < KEY_BYTES:
         raise UsageError(f"{file} holds no root secret of {KEY_BYTES} bytes")
     return secret

@@ -14,7 +14,7 @@ from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from finmesh_cli import rule_report, settings, show
+from finmesh_cli import files, rule_report, settings, show
 from finmesh_cli.failures import UsageError
 from finmesh_cli.gateway import connect
 
@@ -40,8 +40,8 @@ def test_rules(
 ) -> None:
     """Run a decision table over recorded decisions beside the rules in force. Changes nothing."""
     chosen = settings.of(context)
-    content = file.read_bytes()
-    if not 0 < len(content) <= _MOST_BYTES:
+    content = files.read(file, _MOST_BYTES)
+    if not content:
         raise UsageError(f"{file}: a decision table has 1 to {_MOST_BYTES} bytes")
     request = risk.TestRulesRequest(
         tenant=chosen.tenant(), rule_set=content, since=Timestamp(seconds=moment(since, time.time())), most_decisions=most
@@ -61,13 +61,14 @@ def test_rules(
 
 def moment(text: str, now_s: float) -> int:
     """Return epoch seconds of ``24h`` before now or of an ISO 8601 date or time. Raises UsageError."""
-    if span := _SPAN.fullmatch(text):
-        return int(now_s) - int(span[1]) * _UNITS_S[span[2]]
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--since {text}: neither a span such as 24h or 7d nor a date") from None
-    seconds = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+        if span := _SPAN.fullmatch(text):
+            seconds = int(now_s) - int(span[1]) * _UNITS_S[span[2]]
+        else:
+            at = datetime.fromisoformat(text)
+            seconds = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        raise UsageError(f"--since {text[:40]}: neither a span such as 24h or 7d nor a date") from None
     if not 0 < seconds <= now_s:
-        raise UsageError(f"--since {text}: must lie in the past")
+        raise UsageError(f"--since {text[:40]}: must lie in the past, after 1970")
     return seconds

@@ -22,7 +22,7 @@ from rich.live import Live
 from rich.table import Table
 
 from finmesh_cli import settings, show, words
-from finmesh_cli.failures import UnreachableError
+from finmesh_cli.failures import UnreachableError, UsageError
 from finmesh_cli.settings import Language
 
 TOPIC = pb.TransactionDecided.DESCRIPTOR.full_name
@@ -91,7 +91,11 @@ def watch(
 ) -> None:
     """Show decisions while they come. Ends with Ctrl-C."""
     board = Board(settings.of(context).language)
-    broker = bootstrap or f"{LOOPBACK}:{Ports.from_environment().kafka}"
+    try:
+        broker = bootstrap or f"{LOOPBACK}:{Ports.from_environment().kafka}"
+    except ValueError as error:
+        raise UsageError(f"FINMESH_PORT_*: {error}") from None
+    settings.endpoints("--bootstrap", broker)
     kafka = load_kafka(broker)
     try:
         asyncio.run(_follow(board, kafka, prefix + TOPIC, count, from_start))
@@ -99,8 +103,6 @@ def watch(
         raise UnreachableError(f"no topic {prefix}{TOPIC} on {broker}") from None
     except KafkaError as error:
         raise UnreachableError(f"no decisions from {broker}: {error}") from None
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
 
 
 async def _follow(board: Board, kafka: KafkaSettings, topic: str, count: int, from_start: bool) -> None:

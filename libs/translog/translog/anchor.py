@@ -11,6 +11,8 @@ from translog.checkpoint import Checkpoint
 from translog.errors import NotFoundError, RewrittenError, RolledBackError
 from translog.reader import LogReader
 
+_MAX_NOTE_BYTES = 1 << 20
+
 
 def check_pinned(reader: LogReader, pinned: Checkpoint) -> None:
     """The log must contain the pinned state. Raises RolledBackError (smaller), RewrittenError (other history or other log)."""
@@ -27,7 +29,8 @@ def check_pinned(reader: LogReader, pinned: Checkpoint) -> None:
 def read_note(path: Path) -> str:
     """A note from a file. Raises NotFoundError."""
     try:
-        return path.read_bytes().decode()
+        with path.open("rb") as file:
+            return file.read(_MAX_NOTE_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise NotFoundError(f"cannot read a checkpoint from {path}") from error
 

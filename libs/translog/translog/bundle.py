@@ -84,7 +84,8 @@ def verify_consistency_bundle(
 def read_bundle(path: Path) -> str:
     """Text of a bundle file. Raises NotFoundError, MalformedError."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BUNDLE_BYTES + 1)
     except OSError as error:
         raise NotFoundError(f"cannot read {path}") from error
     try:

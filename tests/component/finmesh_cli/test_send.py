@@ -127,7 +127,7 @@ async def test_nobody_there(cli: Cli) -> None:
         (("send",), "--amount"),
         (("send", "--amount", "1.005", "--customer", "c", "--account", "a"), "at most 2 decimals"),
         (("send", "--amount", "0.5", "--currency", "JPY", "--customer", "c", "--account", "a"), "at most 0 decimals"),
-        (("send", "--amount", "-1", "--customer", "c", "--account", "a"), "positive"),
+        (("send", "--amount", "-1", "--customer", "c", "--account", "a"), "no amount"),
         (("send", "--amount", "much", "--customer", "c", "--account", "a"), "no amount"),
         (("send", "--file", "/nowhere.json"), "cannot read"),
         ((*PAYMENT, "--at", "yesterday"), "yesterday is no time"),

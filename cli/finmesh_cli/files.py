@@ -1,0 +1,29 @@
+"""Files that the command is given: read in whole, but never more of them than such a file can have (somebody will name /dev/zero)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from finmesh_cli.failures import UsageError
+
+MAX_BYTES = 16 * 1024 * 1024
+
+
+def read(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return what a file holds. Raises UsageError that names the file."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if len(content) > max_bytes:
+        raise UsageError(f"{path} has more than {max_bytes:,} bytes")
+    return content
+
+
+def text(path: Path, max_bytes: int = MAX_BYTES) -> str:
+    """Return the UTF-8 text of a file. Raises UsageError that names the file."""
+    try:
+        return read(path, max_bytes).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text") from None
