@@ -101,14 +101,14 @@ def triton_row(places: Places, ports: Ports) -> Row:
     PYTHONPATH and takes the first `python3` on PATH as its own, so that must be the environment with numpy 1.26. A killed
     Triton leaves its shared memory behind: the next one removes what carries this mesh's name.
     """
-    software, python, own = triton.fetch(places.stack), triton.python(places.triton_python), places.var / "triton"
+    software, own = triton.fetch(places.stack), places.var / "triton"
     closed = f"closed={secrets.token_hex(16)}"
     memory = f"finmesh-triton-{ports.triton_grpc}-"
 
     def prepare() -> None:
         for left in Path("/dev/shm").glob(f"{memory}*"):  # noqa: S108
             left.unlink(missing_ok=True)
-        triton.lay_out(own, software, places.triton_python, python.version, places.models)
+        triton.lay_out(own, software, places.triton_python, places.models)
 
     return Row(
         name="triton",
@@ -125,7 +125,7 @@ def triton_row(places: Places, ports: Ports) -> Row:
         ),
         env=UTF_8 | {
             "PATH": f"{triton.PROGRAMS}:/usr/local/bin:/usr/bin:/bin",
-            "LD_LIBRARY_PATH": f"lib:{python.library}",
+            "LD_LIBRARY_PATH": "lib:libpython",
             "OMP_NUM_THREADS": "1",
         },
         ports={"http": ports.triton_http, "grpc": ports.triton_grpc, "metrics": ports.triton_metrics},

@@ -177,8 +177,8 @@ class Mesh:
                     return
                 await self._set(slot, State.BACKOFF, slot.reason)
                 await asyncio.sleep(slot.row.restart.delay_s(slot.deaths))
-        except (OSError, StartError) as error:
-            await self._set(slot, State.FAILED, str(error))
+        except Exception as error:  # whatever a `prepare` raises: a task that died in silence would be waited for without end
+            await self._set(slot, State.FAILED, str(error) or type(error).__name__)
 
     async def _live(self, slot: Slot) -> bool:
         """One life of the process, from start to end. True when nothing more is to be done (one-shot done, or given up)."""

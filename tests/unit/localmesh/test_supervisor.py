@@ -108,6 +108,15 @@ async def test_a_program_that_is_not_there_is_reported(tmp_path: Path) -> None:
         await Mesh([missing], tmp_path).__aenter__()
 
 
+async def test_one_that_cannot_be_prepared_is_given_up(tmp_path: Path) -> None:
+    def prepare() -> None:
+        raise LookupError("no Python for Triton")
+
+    with pytest.raises(StartError, match=r"triton: .*no Python for Triton"):
+        async with asyncio.timeout(30):
+            await Mesh([row(tmp_path, "triton", prepare=prepare)], tmp_path).__aenter__()
+
+
 async def test_a_port_that_is_taken_is_named_and_nothing_is_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

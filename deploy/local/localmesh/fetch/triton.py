@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from localmesh.fetch import wheel
-from localmesh.fetch.interpreter import Interpreter, probe
+from localmesh.fetch.interpreter import probe
 from localmesh.fetch.once import MissingToolError, once
 
 _BACKEND = Path("backends", "python")
@@ -26,22 +26,21 @@ def fetch(stack: Path) -> Path:
     return once(stack / f"triton-{wheel.version('nvidia-pytriton')}", _build)
 
 
-def python(environment: Path) -> Interpreter:
-    """The Python of Triton's environment; MissingToolError when it can't run the stub."""
-    found = probe(environment / "bin" / "python3")
-    if found is None or not found.usable:
+def lay_out(folder: Path, software: Path, environment: Path, models: Path) -> None:
+    """Makes `folder` hold `lib`, `libpython`, `backends` with the stub of the environment's Python, `python` and `models`, as links.
+
+    MissingToolError when that Python can't run the stub.
+    """
+    interpreter = probe(environment / "bin" / "python3")
+    if interpreter is None or interpreter.library is None or not interpreter.usable:
         raise MissingToolError(f"{environment} holds no Python that can run Triton's stub: remove that folder, then make setup")
-    return found
-
-
-def lay_out(folder: Path, software: Path, environment: Path, version: str, models: Path) -> None:
-    """Makes `folder` hold `lib`, `backends` with the stub of that Python version, `python` and `models`, as links."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / _BACKEND).mkdir(parents=True)
     for file in (software / _BACKEND).iterdir():
         (folder / _BACKEND / file.name).symlink_to(file)
-    (folder / _BACKEND / _STUB).symlink_to(software / "stubs" / version / _STUB)
+    (folder / _BACKEND / _STUB).symlink_to(software / "stubs" / interpreter.version / _STUB)
     (folder / "lib").symlink_to(software / "lib")
+    (folder / "libpython").symlink_to(interpreter.library)
     (folder / "python").symlink_to(environment)
     (folder / "models").symlink_to(models)
 
