@@ -28,7 +28,7 @@ from .test_k8s import SERVICES
 
 PROCESSES = services.load().processes
 FILES = {
-    "gateway": {"audit-batch.gateway.json"},
+    "gateway": {"audit-batch.gateway.json", "principals.json"},
     "risk-stream": {"ids.json", "commitment.json", "audit-batch.risk-scoring.json", "seal.json"},
     "risk-rpc": {"ids.json", "commitment.json", "audit-batch.risk-scoring.json"},
     "audit": {
@@ -50,6 +50,7 @@ LABELS = {
     "ids.json": {"entity", "id", "fingerprint"},
     "commitment.json": {"commitment"},
     "seal.json": {"seal"},
+    "principals.json": {"principals"},
     "audit-batch.json": {"audit-batch"},
     "audit-batch.gateway.json": {"audit-batch|gateway"},
     "audit-batch.risk-scoring.json": {"audit-batch|risk-scoring"},

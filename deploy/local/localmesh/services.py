@@ -14,7 +14,7 @@ from localmesh.places import ROOT
 
 NAME = r"^[a-z][a-z0-9-]{0,39}$"
 Dependency = Literal["kafka", "redis", "triton", "database", "tokens"]
-Purpose = Literal["ids", "commitment", "seal", "signing", "verifying", "log"]
+Purpose = Literal["ids", "commitment", "seal", "principals", "signing", "verifying", "log"]
 
 
 class _Entry(BaseModel):

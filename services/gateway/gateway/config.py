@@ -53,6 +53,12 @@ class QuotaSettings(_Group):
         }
 
 
+class GatewayKeys(ProducerKeys):
+    """What it signs with, and what keeps names out of its audit records."""
+
+    principals: Path | None = Field(default=None, description="key ring of the keyed hashes of principals in records of denials")
+
+
 class GatewayConfig(ServiceConfig):
     """All settings."""
 
@@ -70,7 +76,7 @@ class GatewayConfig(ServiceConfig):
     quota: QuotaSettings = QuotaSettings()
     redis: RedisSettings = RedisSettings(timeout_ms=50)
     kafka: KafkaSettings = KafkaSettings()
-    keys: ProducerKeys = ProducerKeys()
+    keys: GatewayKeys = GatewayKeys()
 
     @field_validator("upstream")
     @classmethod

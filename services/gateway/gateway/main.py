@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import aclosing
 from functools import partial
 
+from meshkit.audit.batch import SigningKey
+from meshkit.audit.denials import Denials, Refusal
+from meshkit.audit.records import KEYS, POLICIES, TOKEN_KEYS
+from meshkit.audit.trail import audit_trail
 from meshkit.auth.jwt import TokenVerifier
 from meshkit.auth.policy import CedarPolicy
 from meshkit.clock import SystemClock
-from meshkit.errors import FailedPrecondition
+from meshkit.config import KafkaSettings
+from meshkit.crypto.commitment import CommitmentKey
+from meshkit.crypto.derive import PRINCIPALS, signing
+from meshkit.errors import FailedPrecondition, MeshError
+from meshkit.events.publisher import Publisher
+from meshkit.rpc.chain import Call
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import Limits, MeshServer
 from meshkit.service import Service, load_config
@@ -45,12 +56,17 @@ def targets(config: GatewayConfig) -> dict[str, str]:
     return {name: config.upstream[name] for name in wanted}
 
 
-async def serve(config: GatewayConfig, service: Service) -> None:
+async def serve(config: GatewayConfig, service: Service, publisher: Callable[[KafkaSettings], Publisher] = Publisher) -> None:
     """Build everything and serve."""
     clock, auth = SystemClock(), config.auth
     timeout_s = config.redis.timeout_ms / 1000
     redis = Redis.from_url(config.redis.url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
     await service.add(redis)
+    events = await service.add(aclosing(publisher(config.kafka)))
+    principals = service.ring(config.keys.principals, PRINCIPALS, CommitmentKey, config.keys.reload_s)
+    ring = service.ring(config.keys.audit_batch, signing(service.name), SigningKey, config.keys.reload_s)
+    trail = await audit_trail(service, "gateway", events, ring, config.kafka.topic_prefix, clock)
+    denials = await service.add(aclosing(Denials(trail.records, trail.emitter.put, principals, clock)))
     tokens = TokenVerifier(
         auth.jwks,
         issuer=auth.issuer,
@@ -61,16 +77,24 @@ async def serve(config: GatewayConfig, service: Service) -> None:
         clock=clock,
     )
     policy = CedarPolicy(auth.policies, clock)
+    trail.versions.follow(POLICIES, lambda: policy.hash)
+    trail.versions.follow(TOKEN_KEYS, lambda: tokens.hash)
+    trail.versions.follow(KEYS, lambda: principals.hash, principals.purpose)
     upstreams = await service.add(GrpcUpstreams(ROUTES, targets(config), config.tls))
     keys = RedisIdempotencyKeys(redis, config.idempotency_life_s, clock)
-    forward = Forward(tokens, policy, RedisQuotas(redis, config.quota.rates(), clock), keys, upstreams, HEADERS)
+    forward = Forward(tokens, policy, RedisQuotas(redis, config.quota.rates(), clock), keys, upstreams, denials, HEADERS)
     limits = Limits(
         message_bytes=2 * MIB + 64 * 1024,
         streams_per_connection=config.streams_per_connection,
         concurrent_calls=config.concurrent_calls,
     )
-    server = MeshServer.of(config, config.callers, deadlines(ROUTES), limits)
+
+    def refused(call: Call, error: MeshError) -> None:
+        denials.unverified(Refusal(error.reason, call.method.rpartition("/")[2], call.peer))
+
+    server = MeshServer.of(config, config.callers, deadlines(ROUTES), limits, refused)
     server.add_generic_rpc_handlers((handlers(ROUTES, forward),))
+    service.task(denials.run(), name="denials", endless=True)
     service.watch("redis", redis.ping)
     service.watch("policy", policy.reload, interval_s=auth.reload_s)
     service.watch("jwks", tokens.reload, interval_s=auth.reload_s)

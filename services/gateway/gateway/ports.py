@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from meshkit.audit.denials import Asked, Refusal
 from meshkit.auth.jwt import Principal
 from meshkit.auth.policy import Question
 
@@ -44,6 +45,18 @@ class IdempotencyKeys(Protocol):
 
     async def claim(self, tenant: str, method: str, key: str, digest: bytes) -> bool:
         """Return False when the key came with another digest (32 bytes) before. Never raises for a store that is down."""
+        ...
+
+
+class Denials(Protocol):
+    """Told of every call that is refused for want of a right. Never raises, never waits."""
+
+    def verified(self, refusal: Refusal, asked: Asked) -> None:
+        """Take note of a call with a verified token."""
+        ...
+
+    def unverified(self, refusal: Refusal) -> None:
+        """Take note of a call of which nobody knows whose it is."""
         ...
 
 

@@ -26,6 +26,7 @@ from meshkit.rpc.channel import MeshChannel
 from meshkit.rpc.metadata import CallerFacts, caller_facts
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service
+from meshkit.testing.events import MemoryEvents
 from meshkit.testing.serving import running, serving
 
 NOWHERE = "127.0.0.1:1"
@@ -112,6 +113,7 @@ class Door:
     stub: Any
     channel: MeshChannel
     policies: Path
+    events: MemoryEvents
 
     def token(self, **changes: Any) -> tuple[tuple[str, str], ...]:
         """Metadata with a token."""
@@ -137,7 +139,7 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
         server = MeshServer("127.0.0.1:0", tls(certs, "risk-scoring"), callers={"gateway"})
         risk_grpc.add_RiskScoringServiceServicer_to_server(neighbour, server)
         policies = tmp_path / "policies"
-        shutil.copytree(str(files("gateway") / "policies"), policies)
+        shutil.copytree(str(files("gateway") / "policies"), policies, dirs_exist_ok=True)
         auth = {"jwks": certs / "jwks.json", "issuer": tokens.ISSUER, "audience": tokens.AUDIENCE, "policies": policies, "reload_s": 0.05}
         config = GatewayConfig(
             listen="127.0.0.1:0",
@@ -149,10 +151,12 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
             shutdown_grace_s=0.5,
             **settings,
         )
-        async with serving(server), running(Service(config, "gateway"), partial(serve, config)) as service:
+        events = MemoryEvents()
+        made = partial(serve, config, publisher=lambda _: events)
+        async with serving(server), running(Service(config, "gateway"), made) as service:
             address = f"127.0.0.1:{service.port}"
             async with MeshChannel(address, tls(certs, "client"), server_name="gateway") as channel:
-                yield Door(address, certs, neighbour, service, gateway_grpc.GatewayServiceStub(channel), channel, policies)
+                yield Door(address, certs, neighbour, service, gateway_grpc.GatewayServiceStub(channel), channel, policies, events)
 
     return opened
 

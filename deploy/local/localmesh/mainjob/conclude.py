@@ -45,7 +45,7 @@ async def conclude(site: Site, mesh: Mesh, done: Done, began_s: float, *, kept: 
             audited=log.audited,
             dead_letters=letters,
             expected_dead_letters=done.expected_dead_letters,
-            counted_by_audit=sum(counted.records for counted in counts.values()),
+            counted_by_audit=sum(counted.records - log.others[tenant] for tenant, counted in counts.items()),
             other_leaves=_others(counts),
         )
         more = [f"audit log: {finding}" for finding in log.damage]

@@ -87,9 +87,13 @@ async def _records(kafka: KafkaSettings, topic: str) -> AsyncIterator[ConsumerRe
 
 @dataclass(frozen=True)
 class Log:
-    """The audit log as its file holds it. `damage` is what a full check (every body and tile hashed again) found."""
+    """The audit log as its file holds it. `damage` is what a full check (every body and tile hashed again) found.
+
+    `others`: records by tenant that are no decision's.
+    """
 
     audited: dict[str, Audited]
+    others: Counter[str]
     size: int
     damage: tuple[str, ...]
 
@@ -102,6 +106,7 @@ def audit_log(path: Path) -> Log:
         _, key = reader.require()
         report = fsck(database, [Verifier.parse(key)])
         audited: dict[str, Audited] = {}
+        others = Counter[str]()
         damage = [f"{finding.check} at {finding.where}: {finding.detail}" for finding in report.findings]
         for start in range(0, report.size, _PAGE):
             for body in reader.bodies(start, min(start + _PAGE, report.size)):
@@ -109,10 +114,11 @@ def audit_log(path: Path) -> Log:
                     continue
                 record = audit_record_pb2.AuditRecord.FromString(body)
                 if record.WhichOneof("detail"):
-                    continue  # a denial or a change
+                    others[record.tenant] += 1
+                    continue
                 if record.decision_id in audited:
                     damage.append(f"two records of decision {record.decision_id}")
                 audited[record.decision_id] = Audited(record.tenant, record.outcome, tuple(record.reason_codes))
-        return Log(audited, report.size, tuple(damage))
+        return Log(audited, others, report.size, tuple(damage))
     finally:
         database.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -50,20 +51,38 @@ class AuditRecords:
 
 
 class Versions:
-    """Remembers the digest of what is in force and records each change of it, the first since the start included."""
+    """Records each version that comes in force in this process, the first since its start included.
+
+    It looks at what is in force, so that nobody who reloads anything has to tell; what is in force shorter than ``LOOK_S`` may be missed.
+    """
+
+    LOOK_S = 0.25
 
     def __init__(self, records: AuditRecords, put: Callable[[AuditRecord], None]) -> None:
         self._records = records
         self._put = put
-        self._in_force: dict[int, bytes] = {}
+        self._followed: list[tuple[int, str, Callable[[], bytes]]] = []
+        self._in_force: dict[tuple[int, str], bytes] = {}
 
-    def in_force(self, of: int, digest: bytes) -> None:
-        """Take note that the version with this SHA-256 is in force, empty for none."""
-        before = self._in_force.get(of, b"")
-        if digest == before:
-            return
-        self._in_force[of] = digest
-        record = self._records.new()
-        version = record.change.version
-        version.of, version.before_sha256, version.after_sha256 = of, before, digest  # type: ignore[assignment]
-        self._put(record)
+    def follow(self, of: int, digest: Callable[[], bytes], name: str = "") -> None:
+        """Look at a SHA-256 from now on, empty for none. ``name``: which one, where there are several."""
+        self._followed.append((of, name, digest))
+        self.look()
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await asyncio.sleep(self.LOOK_S)
+            self.look()
+
+    def look(self) -> None:
+        """Record what came in force since the last look."""
+        for of, name, digest in self._followed:
+            before, now = self._in_force.get((of, name), b""), digest()
+            if now == before:
+                continue
+            self._in_force[of, name] = now
+            record = self._records.new()
+            version = record.change.version
+            version.of, version.name, version.before_sha256, version.after_sha256 = of, name, before, now  # type: ignore[assignment]
+            self._put(record)

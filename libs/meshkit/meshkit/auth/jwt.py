@@ -38,7 +38,10 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whom a token speaks for. ``certificate_sha256`` (RFC 8705 ``cnf``) is the one client certificate it may be used with, empty: any."""
+    """Whom a token speaks for. ``certificate_sha256`` (RFC 8705 ``cnf``) is the one client certificate it may be used with, empty: any.
+
+    ``workloads``: on whose certificate it may come, None: on anybody's.
+    """
 
     subject: str
     tenant: str
@@ -48,6 +51,7 @@ class Principal:
     token_hash: bytes  # SHA-256 of the token, 32 bytes
     expires_s: float  # Unix time
     certificate_sha256: str = ""  # base64url without padding
+    workloads: frozenset[str] | None = None
 
 
 def _refuse(reason: str) -> Unauthenticated:
@@ -81,6 +85,11 @@ class TokenVerifier:
         self._remembered = remembered
         self._cache: dict[bytes, Principal] = {}
         self._set = self._key_set.value  # whose tokens are remembered
+
+    @property
+    def hash(self) -> bytes:
+        """Return the SHA-256 (32 bytes) of the key set in force."""
+        return self._key_set.value.sha256
 
     async def reload(self) -> None:
         """Take the file's keys if it changed. Raises FailedPrecondition while it is broken; the last good keys stay."""
@@ -123,6 +132,7 @@ class TokenVerifier:
             token_hash=digest,
             expires_s=float(claims["exp"]),
             certificate_sha256=_confirmation(claims),
+            workloads=_texts(claims, "workloads") if "workloads" in claims else None,
         )
 
     def _signed_claims(self, token: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import jwt
@@ -37,10 +38,11 @@ class _UnusableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """Usable keys by id; ``skipped`` tells of each other one its id (or place) and why."""
+    """Usable keys by id; ``skipped`` tells of each other one its id (or place) and why. ``sha256``: of the file."""
 
     keys: Mapping[str, jwt.PyJWK]
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[str, ...]
+    sha256: bytes
 
 
 def parse(content: bytes) -> KeySet:
@@ -63,7 +65,7 @@ def parse(content: bytes) -> KeySet:
             keys[item["kid"]] = key
     if not keys:
         raise InvalidDocument(f"the key set holds no usable key ({'; '.join(skipped[:10]) or 'it is empty'})")
-    return KeySet(keys, tuple(skipped))
+    return KeySet(keys, tuple(skipped), sha256(content).digest())
 
 
 def _usable(item: Any) -> jwt.PyJWK:

@@ -14,8 +14,9 @@ from meshkit.crypto.ring import RingKeys, read_ring
 
 DEVELOPMENT_ROOT = b"finmesh-development-secret-not-for-production"
 DEVELOPMENT_ID = "dev-1"
-IDS, COMMITMENT, SEAL, AUDIT_BATCH = "ids", "commitment", "seal", "audit-batch"
-"""Purposes. "ids" holds the three labels that never rotate; "audit-batch" alone is the key that all producers once shared."""
+IDS, COMMITMENT, SEAL, AUDIT_BATCH, PRINCIPALS = "ids", "commitment", "seal", "audit-batch", "principals"
+"""Purposes. "ids" holds the three labels that never rotate; "principals" keys the names of those who were refused at the door;
+"audit-batch" alone is the key that all producers once shared."""
 ID_LABELS = ("entity", "id", "fingerprint")
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -121,6 +122,12 @@ class Ring(Generic[_Key]):
     def accepted(self) -> tuple[_Key, ...]:
         """Return every key that may still be met, the primary first."""
         return tuple(self._held[1].values())
+
+    @property
+    def hash(self) -> bytes:
+        """Return the SHA-256 of purpose, primary and accepted ids: it says which keys are in force and nothing of their secrets."""
+        primary, keys = self._held
+        return sha256(json.dumps([self.purpose, primary and primary.id, sorted(keys)]).encode()).digest()
 
     def get(self, key_id: str) -> _Key | None:
         """Return the accepted key of an id, None when there is none (any more)."""

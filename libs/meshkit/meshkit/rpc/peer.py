@@ -6,11 +6,11 @@ that is a valid SPIFFE id, so a DNS SAN that looks like one does not count.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from meshkit.errors import PermissionDenied, Unauthenticated
+from meshkit.errors import MeshError, PermissionDenied, Unauthenticated
 from meshkit.rpc.chain import Call
 
 TRUST_DOMAIN = "finmesh.local"
@@ -31,16 +31,31 @@ def identity(auth_context: Mapping[str, Any]) -> str:
     return ids[0][len(prefix) :].decode("ascii", "replace")
 
 
-class Peers:
-    """Middleware: lets the named workloads in. Health may be asked by every workload with a certificate."""
+Refused = Callable[[Call, MeshError], None]
 
-    def __init__(self, allowed: Collection[str]) -> None:
+
+class Peers:
+    """Middleware: lets the named workloads in. Health may be asked by every workload with a certificate.
+
+    ``refused`` is told of whom it keeps out.
+    """
+
+    def __init__(self, allowed: Collection[str], refused: Refused | None = None) -> None:
         self._allowed = frozenset(allowed)
+        self._refused = refused
 
     @asynccontextmanager
     async def __call__(self, call: Call) -> AsyncIterator[None]:
         """Set ``call.peer`` or raise Unauthenticated / PermissionDenied."""
+        try:
+            self._admit(call)
+        except MeshError as error:
+            if self._refused is not None:
+                self._refused(call, error)
+            raise
+        yield
+
+    def _admit(self, call: Call) -> None:
         call.peer = identity(call.context.auth_context())
         if call.peer not in self._allowed and not call.method.startswith(_HEALTH):
             raise PermissionDenied("this workload may not call this service", reason="PEER_NOT_ALLOWED")
-        yield

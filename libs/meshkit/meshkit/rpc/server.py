@@ -21,7 +21,7 @@ from meshkit.config import ServiceConfig, TlsSettings
 from meshkit.rpc import tls as rpc_tls
 from meshkit.rpc.chain import Chain, Middleware
 from meshkit.rpc.deadline import Deadlines
-from meshkit.rpc.peer import Peers
+from meshkit.rpc.peer import Peers, Refused
 from meshkit.telemetry.rpc import ServerTelemetry
 
 CONNECTION_AGE_S = 300.0
@@ -67,7 +67,8 @@ class Limits:
 class MeshServer:
     """A grpc.aio server with everything a finmesh service shows. ``port`` is readable after construction; port 0 picks a free one.
 
-    ``callers``: workloads that may call when TLS is on. ``middlewares`` run inside telemetry, deadline and peer check, before the handler.
+    ``callers``: workloads that may call when TLS is on; ``refused`` is told of calls of others.
+    ``middlewares`` run inside telemetry, deadline and peer check, before the handler.
     ``connection_age_s``: clients connect anew after it, and so find new instances and show their newest certificate.
     ``allow_clear_text``: serve other hosts without TLS, whose callers then nobody here knows.
     Raises ValueError for a clear-text address that is not loopback, OSError when the address is taken.
@@ -84,6 +85,7 @@ class MeshServer:
         limits: Limits | None = None,
         connection_age_s: float = CONNECTION_AGE_S,
         allow_clear_text: bool = False,
+        refused: Refused | None = None,
     ) -> None:
         tls = tls or TlsSettings()
         limits = limits or Limits()
@@ -91,7 +93,7 @@ class MeshServer:
         secure = rpc_tls.is_configured(tls)
         if not (secure or allow_clear_text or all(is_local(host) for host in grpc_hosts(listen, "0.0.0.0"))):  # noqa: S104  no host: everywhere
             raise ValueError(f"refusing to listen on {listen} without TLS: only loopback is served in clear text")
-        peers: list[Middleware] = [Peers(callers)] if secure else []
+        peers: list[Middleware] = [Peers(callers, refused)] if secure else []
         chain = Chain([ServerTelemetry(), *peers, deadlines, *middlewares])
         self.options = limits.options(connection_age_s, deadlines.longest_s)
         self._server = aio.server(interceptors=[chain], options=self.options, maximum_concurrent_rpcs=limits.concurrent_calls)
@@ -109,7 +111,14 @@ class MeshServer:
         self.address = f"{listen.rpartition(':')[0]}:{self.port}"
 
     @classmethod
-    def of(cls, config: ServiceConfig, callers: Collection[str], deadlines: Deadlines | None = None, limits: Limits | None = None) -> Self:
+    def of(
+        cls,
+        config: ServiceConfig,
+        callers: Collection[str],
+        deadlines: Deadlines | None = None,
+        limits: Limits | None = None,
+        refused: Refused | None = None,
+    ) -> Self:
         """Return the server of a service, as its settings say."""
         return cls(
             config.listen,
@@ -119,6 +128,7 @@ class MeshServer:
             limits=limits,
             connection_age_s=config.connection_age_s,
             allow_clear_text="grpc" in config.allow_clear_text,
+            refused=refused,
         )
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:

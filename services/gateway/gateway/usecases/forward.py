@@ -1,7 +1,8 @@
 """Forward one call: who is it, may they, are they inside their share, is the key theirs; then the owner answers.
 
 The order matters: nothing of a request is parsed before its token is verified, and nothing is counted before it is allowed. A denied call
-learns neither the policy nor whether the tenant exists.
+learns neither the policy nor whether the tenant exists; that it was denied is recorded. A used-up share is no
+denial: nobody lacked a right.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from meshkit.audit.denials import Asked, Refusal
 from meshkit.auth.jwt import Principal
 from meshkit.auth.policy import Question
-from meshkit.errors import Conflict, InvalidArgument, PermissionDenied, QuotaExceeded, Unauthenticated
+from meshkit.errors import Conflict, InvalidArgument, MeshError, PermissionDenied, QuotaExceeded, Unauthenticated
 from meshkit.tenants import checked_tenant
 
 from gateway import ports
@@ -72,15 +74,33 @@ class Forward:
         quotas: ports.Quotas,
         keys: ports.IdempotencyKeys,
         upstreams: ports.Upstreams,
+        denials: ports.Denials,
         names: HeaderNames,
     ) -> None:
         self._tokens, self._policy, self._quotas = tokens, policy, quotas
-        self._keys, self._upstreams, self._names = keys, upstreams, names
+        self._keys, self._upstreams, self._denials, self._names = keys, upstreams, denials, names
 
     async def __call__(self, route: Route, caller: Caller, unpack: Callable[[], Unpacked]) -> bytes:
         """Return the owner's serialised response. Raises typed errors, the owner's included."""
-        principal = self._authenticate(caller)
-        request = unpack()
+        principal: Principal | None = None
+        try:
+            principal = self._verified(caller)
+            _check_holder(principal, caller)
+            return await self._forwarded(principal, route, caller, unpack())
+        except (Unauthenticated, PermissionDenied) as error:
+            self._note(error, principal, route, caller)
+            raise
+
+    def _note(self, error: MeshError, principal: Principal | None, route: Route, caller: Caller) -> None:
+        refusal = Refusal(error.reason, route.method, caller.workload)
+        if principal is None:
+            self._denials.unverified(refusal)
+            return
+        purpose = caller.purpose if caller.purpose in principal.purposes else ""
+        facts = (caller.request_id, route.scenario, purpose, self._policy.hash)
+        self._denials.verified(refusal, Asked(principal.subject, principal.tenant, *facts))
+
+    async def _forwarded(self, principal: Principal, route: Route, caller: Caller, request: Unpacked) -> bytes:
         tenant = self._tenant(principal, request.tenant, ".".join(route.tenant_path))
         purpose = _purpose(principal, caller.purpose)
         self._authorise(route, caller, principal, tenant, purpose)
@@ -101,16 +121,11 @@ class Forward:
         )
         return await self._upstreams.call(route, request.body, headers)
 
-    def _authenticate(self, caller: Caller) -> Principal:
+    def _verified(self, caller: Caller) -> Principal:
         scheme, _, token = caller.authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("a bearer token is required", reason="TOKEN_MISSING")
-        principal = self._tokens.verify(token)
-        if principal.certificate_sha256 and principal.certificate_sha256 != caller.certificate_sha256():
-            raise Unauthenticated("the token belongs to another certificate", reason="TOKEN_CERTIFICATE_MISMATCH")
-        if not _is_header_text(principal.subject):
-            raise Unauthenticated("the token was refused", reason="TOKEN_MALFORMED")
-        return principal
+        return self._tokens.verify(token)
 
     def _tenant(self, principal: Principal, named: str | None, field: str) -> str:
         """The token says whose data may be touched; what the request names must agree."""
@@ -137,6 +152,16 @@ class Forward:
         )
         if not self._policy.allows(question):
             raise PermissionDenied("the policy does not allow it", reason="POLICY_DENIED")
+
+
+def _check_holder(principal: Principal, caller: Caller) -> None:
+    """Raise unless the token may come from this caller."""
+    if principal.certificate_sha256 and principal.certificate_sha256 != caller.certificate_sha256():
+        raise Unauthenticated("the token belongs to another certificate", reason="TOKEN_CERTIFICATE_MISMATCH")
+    if principal.workloads is not None and caller.workload not in principal.workloads:
+        raise PermissionDenied("the token is for other workloads", reason="TOKEN_WORKLOAD_MISMATCH")
+    if not _is_header_text(principal.subject):
+        raise Unauthenticated("the token was refused", reason="TOKEN_MALFORMED")
 
 
 def _purpose(principal: Principal, named: str) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
-from uuid import uuid4
 
 from meshkit.audit.batch import BatchSigner, SigningKey
-from meshkit.audit.emit import AuditEmitter
+from meshkit.audit.records import CHANNELS, KEYS, RULES, SHADOW_RULES, Versions
+from meshkit.audit.trail import AuditTrail, audit_trail
 from meshkit.clock import Clock, SystemClock
 from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.derive import COMMITMENT, IDS, keys_of, signing
 from meshkit.crypto.keyed_ids import KeyedIds
+from meshkit.crypto.ring import Ring
 from meshkit.events.publisher import Publisher
 from meshkit.rpc.tls import of_triton
 from meshkit.service import Service
@@ -46,7 +47,7 @@ class Parts:
     keys: KeyedIds
     signer: BatchSigner
     events: Publisher
-    audit: AuditEmitter
+    trail: AuditTrail
     policies: FilePolicies
     link: RedisLink
     store: RedisFeatureStore
@@ -64,13 +65,12 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     """
     clock, keys = SystemClock(), KeyedIds(keys_of(config.keys.ids, IDS))
     commitments = service.ring(config.keys.commitment, COMMITMENT, CommitmentKey, config.keys.reload_s)
-    signer = BatchSigner(service.ring(config.keys.audit_batch, signing(service.name), SigningKey, config.keys.reload_s))
+    ring = service.ring(config.keys.audit_batch, signing(service.name), SigningKey, config.keys.reload_s)
     events = await service.add(aclosing(Publisher(config.kafka)))
-    producer = f"risk-scoring/{process}/{uuid4().hex[:8]}"
-    audit = await service.add(aclosing(AuditEmitter(events, producer, signer, config.kafka.topic_prefix, service)))
-    service.task(audit.run(), name="audit emission", endless=True)
+    trail = await audit_trail(service, f"risk-scoring/{process}", events, ring, config.kafka.topic_prefix, clock)
     files = load_model_files(config.model_repository, config.model_version)
     policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service, config.shadow_rules, files.card_sha256)
+    _follow(trail.versions, policies, commitments)
     triton = await service.add(TritonClient(config.triton.url, of_triton(config.triton)))
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
     store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
@@ -86,9 +86,9 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     return Parts(
         clock,
         keys,
-        signer,
+        BatchSigner(ring),
         events,
-        audit,
+        trail,
         policies,
         link,
         store,
@@ -98,3 +98,11 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
         combiner,
         decider,
     )
+
+
+def _follow(versions: Versions, policies: FilePolicies, commitments: Ring[CommitmentKey]) -> None:
+    """Have every version that comes in force recorded."""
+    versions.follow(RULES, lambda: policies.current().rules.sha256)
+    versions.follow(SHADOW_RULES, lambda: shadow.sha256 if (shadow := policies.current().shadow) else b"")
+    versions.follow(CHANNELS, lambda: policies.current().channels.sha256)
+    versions.follow(KEYS, lambda: commitments.hash, commitments.purpose)

@@ -35,7 +35,7 @@ async def main() -> None:
     async with Service(config, name="risk-scoring") as service:
         server = MeshServer.of(config, config.callers, DEADLINES)
         parts = await assemble(config, service, "rpc")
-        publisher = KafkaPublisher(parts.events, parts.audit, parts.keys, config.kafka.topic_prefix)
+        publisher = KafkaPublisher(parts.events, parts.trail.emitter, parts.keys, config.kafka.topic_prefix)
         outage_log = KafkaOutageLog(config.kafka, STREAM_GROUP, parts.signer, translate.decision_id, parts.clock, config.outage_lookback_s)
         policies, clock, after_s = parts.policies.current, parts.clock, config.outage_after_ms / 1000
         without_store = Outage(outage_log, parts.restorer, parts.combiner, parts.codec, policies, clock, service, after_s)

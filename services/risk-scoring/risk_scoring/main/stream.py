@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 
 from meshkit.audit.messages import AUDIT_TOPIC
+from meshkit.audit.records import KEYS
 from meshkit.crypto.derive import SEAL
 from meshkit.crypto.seal import Sealer, SealKey
 from meshkit.events.dead_letter import DeadLetterWriter
@@ -32,7 +33,9 @@ async def main() -> None:
         server = MeshServer.of(config, config.callers)
         parts = await assemble(config, service, "stream")
         kafka = config.kafka
-        sealer = Sealer(service.ring(config.keys.seal, SEAL, SealKey, config.keys.reload_s))
+        seals = service.ring(config.keys.seal, SEAL, SealKey, config.keys.reload_s)
+        parts.trail.versions.follow(KEYS, lambda: seals.hash, seals.purpose)
+        sealer = Sealer(seals)
         topics = StreamTopics(*(kafka.topic_prefix + topic for topic in (TRANSACTION_TOPIC, DECISION_TOPIC, AUDIT_TOPIC)))
         usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer, parts.store)
         transactions = TransactionStream(usecase, parts.identifier, topics, parts.signer, sealer, parts.clock, config.dedupe_horizon_s)

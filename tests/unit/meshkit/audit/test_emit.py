@@ -8,7 +8,7 @@ import pytest
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from meshkit.audit import emit
 from meshkit.audit.emit import COMPONENT, AuditEmitter
-from meshkit.audit.records import CHANNELS, OPERATOR_TENANT, RULES, AuditRecords, Versions
+from meshkit.audit.records import KEYS, OPERATOR_TENANT, RULES, AuditRecords, Versions
 from meshkit.clock import FakeClock
 from meshkit.errors import InvalidArgument, Unavailable
 from meshkit.telemetry.context import TraceContext, attached
@@ -187,9 +187,22 @@ def test_a_record_begins_with_who_when_and_which_build() -> None:
 def test_a_version_is_recorded_when_it_comes_in_force_and_only_then() -> None:
     put: list[AuditRecord] = []
     versions = Versions(AuditRecords("risk-scoring", "development", FakeClock()), put.append)
-    for digest in (b"a" * 32, b"a" * 32, b"b" * 32):
-        versions.in_force(RULES, digest)
-    versions.in_force(CHANNELS, b"a" * 32)
-    versions.in_force(RULES, b"")
-    changes = [(each.change.version.of, each.change.version.before_sha256[:1], each.change.version.after_sha256[:1]) for each in put]
-    assert changes == [(RULES, b"", b"a"), (RULES, b"a", b"b"), (CHANNELS, b"", b"a"), (RULES, b"b", b"")]
+    rules, seal = b"a" * 32, b"s" * 32
+    versions.follow(RULES, lambda: rules)
+    versions.follow(KEYS, lambda: seal, "seal")
+    versions.follow(KEYS, lambda: b"c" * 32, "commitment")
+    versions.look()
+    rules = b"b" * 32
+    versions.look()
+    rules, seal = b"", b"t" * 32
+    versions.look()
+    versions.look()
+    changes = [record.change.version for record in put]
+    assert [(each.of, each.name, each.before_sha256[:1], each.after_sha256[:1]) for each in changes] == [
+        (RULES, "", b"", b"a"),
+        (KEYS, "seal", b"", b"s"),
+        (KEYS, "commitment", b"", b"c"),
+        (RULES, "", b"a", b"b"),
+        (RULES, "", b"b", b""),
+        (KEYS, "seal", b"s", b"t"),
+    ]

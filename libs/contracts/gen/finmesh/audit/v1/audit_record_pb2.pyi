@@ -144,14 +144,16 @@ class ListEntryChange(_message.Message):
     def __init__(self, list: _Optional[str] = ..., entity: _Optional[str] = ..., entry_key: _Optional[bytes] = ..., commitment: _Optional[bytes] = ..., action: _Optional[_Union[ListAction, str]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class VersionChange(_message.Message):
-    __slots__ = ("of", "before_sha256", "after_sha256")
+    __slots__ = ("of", "before_sha256", "after_sha256", "name")
     OF_FIELD_NUMBER: _ClassVar[int]
     BEFORE_SHA256_FIELD_NUMBER: _ClassVar[int]
     AFTER_SHA256_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     of: Versioned
     before_sha256: bytes
     after_sha256: bytes
-    def __init__(self, of: _Optional[_Union[Versioned, str]] = ..., before_sha256: _Optional[bytes] = ..., after_sha256: _Optional[bytes] = ...) -> None: ...
+    name: str
+    def __init__(self, of: _Optional[_Union[Versioned, str]] = ..., before_sha256: _Optional[bytes] = ..., after_sha256: _Optional[bytes] = ..., name: _Optional[str] = ...) -> None: ...
 
 class AuditBatch(_message.Message):
     __slots__ = ("producer", "epoch", "sequence", "records", "key_id", "signature")
