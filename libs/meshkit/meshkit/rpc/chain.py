@@ -7,6 +7,7 @@ are no message give INVALID_ARGUMENT and not gRPC's own UNKNOWN.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import time
@@ -19,10 +20,11 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
 
-from meshkit.errors import InvalidArgument, MeshError
+from meshkit.errors import DeadlineExceeded, InvalidArgument, MeshError
 from meshkit.rpc import status
 
 OWN_PREFIX = "/finmesh."
+_ABORT_S = 1.0
 _logger = logging.getLogger(__name__)
 _current: ContextVar[Call | None] = ContextVar("finmesh_call", default=None)
 
@@ -65,10 +67,15 @@ def current_call() -> Call:
 
 
 class Chain(aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
-    """Server interceptor that runs every handler inside the given middlewares, outermost first."""
+    """Server interceptor that runs every handler inside the given middlewares, outermost first.
 
-    def __init__(self, middlewares: Sequence[Middleware]) -> None:
+    ``slow_reader_s``: how long one message of a stream may wait for its reader. gRPC buffers a message and the flow-control windows, then a
+    write waits; a reader that stops for longer ends its stream with READER_TOO_SLOW.
+    """
+
+    def __init__(self, middlewares: Sequence[Middleware], slow_reader_s: float = 30.0) -> None:
         self._middlewares = tuple(middlewares)
+        self._slow_reader_s = slow_reader_s
         self._wrapped: dict[str, tuple[Any, Any]] = {}
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
@@ -102,7 +109,20 @@ class Chain(aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
             raise
         except Exception as error:
             code, message, details = status.to_status(error)
-            await context.abort(code, message, ((status.DETAILS_KEY, details),))
+            try:
+                async with asyncio.timeout(_ABORT_S):
+                    await context.abort(code, message, ((status.DETAILS_KEY, details),))
+            except TimeoutError:  # it waits behind data that nobody reads, at most until the connection's age: the handler ends now
+                raise aio.AbortError from None
+
+    async def _written(self, response: Any, context: Any) -> None:
+        try:
+            async with asyncio.timeout(self._slow_reader_s) as scope:
+                await context.write(response)
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise DeadlineExceeded("the reader is too slow", reason="READER_TOO_SLOW") from None
 
     def _wrap(self, method: str, handler: Any) -> Any:
         parse = _parser(handler.request_deserializer)
@@ -117,7 +137,7 @@ class Chain(aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
             async def adapted_stream(raw: Any, context: Any) -> None:  # no generator: one that is abandoned ends when somebody collects it
                 async with self._around(method, context), aclosing(behavior(requests(raw), context)) as responses:
                     async for response in responses:
-                        await context.write(response)
+                        await self._written(response, context)
 
             adapted: Any = adapted_stream
         elif inspect.iscoroutinefunction(behavior):

@@ -39,6 +39,7 @@ class Limits:
     keepalive_ms: int = 30_000
     least_ping_interval_ms: int = 10_000
     connection_idle_ms: int = 600_000
+    slow_reader_s: float = 30.0  # one message of a stream may wait so long for its reader
 
     def options(self, age_s: float, longest_call_s: float) -> list[tuple[str, Any]]:
         """Return gRPC channel arguments. Metadata above the limit is refused by gRPC with RESOURCE_EXHAUSTED.
@@ -94,7 +95,7 @@ class MeshServer:
         if not (secure or allow_clear_text or all(is_local(host) for host in grpc_hosts(listen, "0.0.0.0"))):  # noqa: S104  no host: everywhere
             raise ValueError(f"refusing to listen on {listen} without TLS: only loopback is served in clear text")
         peers: list[Middleware] = [Peers(callers, refused)] if secure else []
-        chain = Chain([ServerTelemetry(), *peers, deadlines, *middlewares])
+        chain = Chain([ServerTelemetry(), *peers, deadlines, *middlewares], limits.slow_reader_s)
         self.options = limits.options(connection_age_s, deadlines.longest_s)
         self._server = aio.server(interceptors=[chain], options=self.options, maximum_concurrent_rpcs=limits.concurrent_calls)
         self._health = health.aio.HealthServicer()
