@@ -8,7 +8,7 @@ from pathlib import Path
 import cedarpy
 import pytest
 from gateway.domain.route import Route
-from gateway.main import deadlines as gateway_deadlines
+from gateway.main.grpc import deadlines as gateway_deadlines
 from gateway.routes import ROUTES
 from gateway.translate import SERVICE
 from generate import policy_schema
@@ -91,3 +91,10 @@ def test_routes_lead_to_whom_the_gateway_may_call() -> None:
 
 def test_the_schema_is_generated_from_the_routes() -> None:
     assert (POLICIES / "schema.cedarschema").read_text() == policy_schema.page()
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.method)
+def test_a_route_streams_where_its_method_does(route: Route) -> None:
+    method = SERVICE.methods_by_name[route.method]
+    assert method.server_streaming is (route.stream is not None)
+    assert not method.client_streaming

@@ -68,6 +68,7 @@ class GatewayConfig(ServiceConfig):
     )
     streams_per_connection: int = Field(default=200, ge=1, le=10_000, description="concurrent calls of one connection")
     concurrent_calls: int = Field(default=2_000, ge=1, le=100_000, description="concurrent calls of the process; more are refused")
+    slow_reader_s: Seconds = Field(default=30, description="how long one response of a stream may wait for its reader")
     idempotency_life_s: Seconds = Field(default=86_400, description="how long an idempotency key is remembered")
     auth: AuthSettings = AuthSettings()
     upstream: dict[str, str] = Field(

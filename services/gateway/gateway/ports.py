@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from meshkit.audit.denials import Asked, Refusal
 from meshkit.auth.jwt import Principal
 from meshkit.auth.policy import Question
 
+from gateway.domain.call import Admitted
 from gateway.domain.route import QuotaClass, Route
 
 
@@ -63,6 +65,10 @@ class Denials(Protocol):
 class Upstreams(Protocol):
     """Calls the owners of the forwarded methods."""
 
-    async def call(self, route: Route, body: bytes, headers: tuple[tuple[str, str], ...]) -> bytes:
+    async def call(self, route: Route, admitted: Admitted) -> bytes:
         """Return the serialised response, or raise the owner's typed error; Unavailable with ``retry_after_s`` when it is down."""
+        ...
+
+    def stream(self, route: Route, admitted: Admitted) -> AsyncGenerator[bytes, None]:
+        """Yield the serialised responses; raises as ``call``. Closing it ends the owner's call."""
         ...

@@ -4,56 +4,70 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from hashlib import sha256
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 from meshkit.crypto.keyed_ids import uuid7
 from meshkit.rpc import metadata
 from meshkit.rpc.chain import Call, current_call
 from meshkit.telemetry import names
 
-from gateway.domain.route import Route
+from gateway.domain.call import Caller
+from gateway.domain.route import Route, Stream
 from gateway.translate import SERVICE, Codec, pack
-from gateway.usecases.forward import Caller, Forward, HeaderNames
-
-HEADERS = HeaderNames(
-    request_id=metadata.REQUEST_ID,
-    principal=metadata.PRINCIPAL,
-    tenant=metadata.TENANT,
-    scenario=metadata.SCENARIO,
-    purpose=metadata.PURPOSE,
-    policy_hash=metadata.POLICY_HASH,
-)
-
+from gateway.usecases.forward import Forward
+from gateway.usecases.forward_stream import ForwardStream
 
 SERVICE_NAME = SERVICE.full_name
 
 
-def handlers(routes: tuple[Route, ...], forward: Forward) -> grpc.GenericRpcHandler:
+def handlers(
+    routes: tuple[Route, ...], forward: Forward, forward_stream: ForwardStream, service: ServiceDescriptor = SERVICE
+) -> grpc.GenericRpcHandler:
     """Return the gRPC handlers of every route."""
-    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-        route.method: grpc.unary_unary_rpc_method_handler(_handler(route, Codec(route), forward)) for route in routes
-    }
-    return grpc.method_handlers_generic_handler(SERVICE_NAME, methods)
+    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
+    for route in routes:
+        codec = Codec(route, service)
+        if route.stream is None:
+            methods[route.method] = grpc.unary_unary_rpc_method_handler(_single(route, codec, forward))
+        else:
+            methods[route.method] = grpc.unary_stream_rpc_method_handler(_many(route, route.stream, codec, forward_stream))
+    return grpc.method_handlers_generic_handler(service.full_name, methods)
 
 
-def _handler(route: Route, codec: Codec, forward: Forward) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def _single(route: Route, codec: Codec, forward: Forward) -> Callable[[bytes, Any], Awaitable[bytes]]:
     async def handle(raw: bytes, context: Any) -> bytes:
-        call = current_call()
-        caller = Caller(
-            authorization=call.header("authorization") or "",
-            workload=call.peer,
-            purpose=call.header(metadata.PURPOSE) or "",
-            request_id=uuid7(),
-            certificate_sha256=lambda: _thumbprint(call),
-        )
-        call.facts[names.REQUEST_ID] = caller.request_id
-        context.set_trailing_metadata(((metadata.REQUEST_ID, caller.request_id),))
-        return pack(await forward(route, caller, lambda: codec.unpack(raw)))
+        return pack(await forward(route, _caller(context), lambda: codec.unpack(raw)))
 
     return handle
+
+
+def _many(route: Route, bounds: Stream, codec: Codec, forward: ForwardStream) -> Callable[[bytes, Any], AsyncIterator[bytes]]:
+    async def handle(raw: bytes, context: Any) -> AsyncIterator[bytes]:
+        async with aclosing(forward(route, bounds, _caller(context), lambda: codec.unpack(raw))) as responses:
+            async for response in responses:
+                yield pack(response)
+
+    return handle
+
+
+def _caller(context: Any) -> Caller:
+    """How the current call came in. Gives it its request id, which the caller is told in the trailing metadata."""
+    call = current_call()
+    caller = Caller(
+        authorization=call.header("authorization") or "",
+        workload=call.peer,
+        purpose=call.header(metadata.PURPOSE) or "",
+        request_id=uuid7(),
+        certificate_sha256=lambda: _thumbprint(call),
+    )
+    call.facts[names.REQUEST_ID] = caller.request_id
+    context.set_trailing_metadata(((metadata.REQUEST_ID, caller.request_id),))
+    return caller
 
 
 def _thumbprint(call: Call) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finmesh.gateway.v1 import gateway_service_pb2
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from meshkit.errors import FieldViolation, InvalidArgument
@@ -32,8 +33,8 @@ class Envelope:
 class Codec:
     """Unpacks and packs the wrappers of one route."""
 
-    def __init__(self, route: Route) -> None:
-        method = SERVICE.methods_by_name[route.method]
+    def __init__(self, route: Route, service: ServiceDescriptor = SERVICE) -> None:
+        method = service.methods_by_name[route.method]
         self._request: Any = GetMessageClass(method.input_type)
         self._has_key = "idempotency_key" in method.input_type.fields_by_name
         self._tenant_path = route.tenant_path

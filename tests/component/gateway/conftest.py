@@ -16,7 +16,7 @@ from finmesh.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.risk.v1 import risk_scoring_service_pb2_grpc as risk_grpc
 from gateway.config import AuthSettings, GatewayConfig, QuotaSettings
-from gateway.main import serve
+from gateway.main.grpc import serve
 from localmesh import certificates, tokens
 from meshkit.config import RedisSettings, TlsSettings
 from meshkit.errors import MeshError

@@ -28,7 +28,7 @@ def test_one_line_and_status_2(tmp_path: Path, name: str, content: bytes | None,
     key = OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate().public_key(), as_dict=True) | {"kid": "k", "alg": "EdDSA"}
     (tmp_path / "good.json").write_text(json.dumps({"keys": [key]}))
     done = subprocess.run(
-        [sys.executable, "-m", "gateway"],
+        [sys.executable, "-m", "gateway.main.grpc"],
         env={**os.environ, "FINMESH_LISTEN": "127.0.0.1:0", "FINMESH_AUTH__JWKS": str(tmp_path / "good.json"), name: str(path)},
         capture_output=True,
         text=True,

@@ -9,7 +9,7 @@ from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
 from finmesh.risk.v1.list_entry_pb2 import ListEntryChanged
 from finmesh.risk.v1.risk_scoring_service_pb2 import ChangeListEntryRequest
-from gateway.usecases.forward import Forward
+from gateway.steps.admit import Admit
 from meshkit import errors
 from meshkit.audit import denials
 from meshkit.audit.batch import SigningKey
@@ -58,7 +58,7 @@ async def test_what_the_policy_refuses_is_recorded_with_whose_it_was(open_door: 
         assert len(record.policy_hash) == 32 and len(record.trace_id) == 16
         assert record.build == "gateway/development"
 
-    await assert_fails_without("denials", check, swapped(Forward, "_note", lambda *_: None))
+    await assert_fails_without("denials", check, swapped(Admit, "_denied", lambda *_: None))
 
 
 async def test_the_caller_s_request_id_finds_the_record(door: Door) -> None:

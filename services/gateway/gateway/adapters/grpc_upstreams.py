@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, Self
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from meshkit.config import TlsSettings
 from meshkit.errors import Unavailable
+from meshkit.rpc import metadata
 from meshkit.rpc.channel import MeshChannel
+from meshkit.rpc.responses import Responses
 
+from gateway.domain.call import Admitted
 from gateway.domain.route import Route
 
 RETRY_AFTER_S = 0.5
@@ -29,7 +33,10 @@ class GrpcUpstreams:
             for name, target in targets.items()
         }
         self._calls: dict[str, Callable[..., Awaitable[bytes]]] = {
-            route.method: self._channels[route.upstream].unary_unary(route.upstream_path) for route in routes
+            route.method: self._channels[route.upstream].unary_unary(route.upstream_path) for route in routes if route.stream is None
+        }
+        self._streams: dict[str, Callable[..., Responses]] = {
+            route.method: self._channels[route.upstream].unary_stream(route.upstream_path) for route in routes if route.stream is not None
         }
 
     @property
@@ -46,17 +53,22 @@ class GrpcUpstreams:
         for channel in self._channels.values():
             await channel.close()
 
-    async def call(self, route: Route, body: bytes, headers: tuple[tuple[str, str], ...]) -> bytes:
+    async def call(self, route: Route, admitted: Admitted) -> bytes:
         """Call the owner; see ``ports.Upstreams``."""
         try:
-            return await self._calls[route.method](body, timeout=route.maximum_s, metadata=headers)
+            return await self._calls[route.method](admitted.body, timeout=route.maximum_s, metadata=_headers(admitted))
         except Unavailable as error:
-            if error.retry_after_s is not None:
-                raise
-            # gRPC's own text names addresses; the owner's typed errors always carry a reason of theirs.
-            own = error.reason != Unavailable.default_reason
-            message = error.message if own else f"{route.upstream} cannot be reached"
-            raise Unavailable(message, reason=error.reason, metadata=error.metadata, retry_after_s=RETRY_AFTER_S) from None
+            raise _unavailable(error, route) from None
+
+    async def stream(self, route: Route, admitted: Admitted) -> AsyncGenerator[bytes, None]:
+        """Call the owner; see ``ports.Upstreams``."""
+        responses = self._streams[route.method](admitted.body, timeout=route.maximum_s, metadata=_headers(admitted))
+        async with aclosing(responses):
+            try:
+                async for response in responses:
+                    yield response
+            except Unavailable as error:
+                raise _unavailable(error, route) from None
 
     async def probe(self, upstream: str) -> None:
         """Raise when an upstream does not say SERVING."""
@@ -64,3 +76,24 @@ class GrpcUpstreams:
         answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
         if answer.status != health_pb2.HealthCheckResponse.SERVING:
             raise Unavailable(f"{upstream} is not ready", reason="UPSTREAM_NOT_READY")
+
+
+def _headers(admitted: Admitted) -> tuple[tuple[str, str], ...]:
+    """Return the gateway's findings as the headers that owners trust from the gateway's certificate alone."""
+    return (
+        (metadata.REQUEST_ID, admitted.request_id),
+        (metadata.PRINCIPAL, admitted.principal),
+        (metadata.TENANT, admitted.tenant),
+        (metadata.SCENARIO, admitted.scenario),
+        (metadata.PURPOSE, admitted.purpose),
+        (metadata.POLICY_HASH, admitted.policy_hash),
+    )
+
+
+def _unavailable(error: Unavailable, route: Route) -> Unavailable:
+    """Return the error as the caller sees it. gRPC's own text names addresses; the owner's typed errors always carry a reason of theirs."""
+    if error.retry_after_s is not None:
+        return error
+    own = error.reason != Unavailable.default_reason
+    message = error.message if own else f"{route.upstream} cannot be reached"
+    return Unavailable(message, reason=error.reason, metadata=error.metadata, retry_after_s=RETRY_AFTER_S)

@@ -11,8 +11,19 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """What bounds a method that answers with a stream: how long its first response may take, and each one after the one before."""
+
+    first_s: float
+    between_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """One row of ``routes.py``. ``tenant_path`` leads from the wrapper to the tenant's field; empty: the request names none."""
+    """One row of ``routes.py``. ``tenant_path`` leads from the wrapper to the tenant's field; empty: the request names none.
+
+    ``maximum_s`` bounds the whole call. ``stream``: the method answers with a stream.
+    """
 
     method: str  # of GatewayService; also the Cedar action
     upstream: str
@@ -24,6 +35,7 @@ class Route:
     tenant_path: tuple[str, ...]
     request_bytes: int = MIB
     idempotent: bool = True  # may be sent again after UNAVAILABLE
+    stream: Stream | None = None
 
     @property
     def upstream_path(self) -> str:

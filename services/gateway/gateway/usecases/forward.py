@@ -1,181 +1,23 @@
-"""Forward one call: who is it, may they, are they inside their share, is the key theirs; then the owner answers.
-
-The order matters: nothing of a request is parsed before its token is verified, and nothing is counted before it is allowed. A denied call
-learns neither the policy nor whether the tenant exists; that it was denied is recorded. A used-up share is no
-denial: nobody lacked a right.
-"""
+"""Forward one call to its owner."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
-
-from meshkit.audit.denials import Asked, Refusal
-from meshkit.auth.jwt import Principal
-from meshkit.auth.policy import Question
-from meshkit.errors import Conflict, InvalidArgument, MeshError, PermissionDenied, QuotaExceeded, Unauthenticated
-from meshkit.tenants import checked_tenant
 
 from gateway import ports
+from gateway.domain.call import Caller
 from gateway.domain.route import Route
-
-
-class Unpacked(Protocol):
-    """What the use case reads of a request."""
-
-    @property
-    def tenant(self) -> str | None:
-        """Tenant that the request names; None when its method has no such field."""
-        ...
-
-    @property
-    def idempotency_key(self) -> str:
-        """The caller's key, may be empty."""
-        ...
-
-    @property
-    def body(self) -> bytes:
-        """The owner's request, serialised."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """How the call came in. ``certificate_sha256`` is base64url without padding, asked for only when a token is bound to a certificate."""
-
-    authorization: str
-    workload: str
-    purpose: str
-    request_id: str
-    certificate_sha256: Callable[[], str]
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderNames:
-    """Names of the headers that carry the gateway's findings to an upstream."""
-
-    request_id: str
-    principal: str
-    tenant: str
-    scenario: str
-    purpose: str
-    policy_hash: str
+from gateway.steps.admit import Admit, Unpacked
 
 
 class Forward:
-    """The use case of every RPC."""
+    """The use case of every RPC with one response."""
 
-    def __init__(
-        self,
-        tokens: ports.Tokens,
-        policy: ports.Policy,
-        quotas: ports.Quotas,
-        keys: ports.IdempotencyKeys,
-        upstreams: ports.Upstreams,
-        denials: ports.Denials,
-        names: HeaderNames,
-    ) -> None:
-        self._tokens, self._policy, self._quotas = tokens, policy, quotas
-        self._keys, self._upstreams, self._denials, self._names = keys, upstreams, denials, names
+    def __init__(self, admit: Admit, upstreams: ports.Upstreams) -> None:
+        self._admit = admit
+        self._upstreams = upstreams
 
     async def __call__(self, route: Route, caller: Caller, unpack: Callable[[], Unpacked]) -> bytes:
         """Return the owner's serialised response. Raises typed errors, the owner's included."""
-        principal: Principal | None = None
-        try:
-            principal = self._verified(caller)
-            _check_holder(principal, caller)
-            return await self._forwarded(principal, route, caller, unpack())
-        except (Unauthenticated, PermissionDenied) as error:
-            self._note(error, principal, route, caller)
-            raise
-
-    def _note(self, error: MeshError, principal: Principal | None, route: Route, caller: Caller) -> None:
-        refusal = Refusal(error.reason, route.method, caller.workload)
-        if principal is None:
-            self._denials.unverified(refusal)
-            return
-        purpose = caller.purpose if caller.purpose in principal.purposes else ""
-        facts = (caller.request_id, route.scenario, purpose, self._policy.hash)
-        self._denials.verified(refusal, Asked(principal.subject, principal.tenant, *facts))
-
-    async def _forwarded(self, principal: Principal, route: Route, caller: Caller, request: Unpacked) -> bytes:
-        tenant = self._tenant(principal, request.tenant, ".".join(route.tenant_path))
-        purpose = _purpose(principal, caller.purpose)
-        self._authorise(route, caller, principal, tenant, purpose)
-        wait_s = await self._quotas.take(tenant, route.scenario, route.quota_class)
-        if wait_s > 0:
-            raise QuotaExceeded("this tenant used up its share", retry_after_s=wait_s, metadata={"quota": route.quota_class})
-        if request.idempotency_key:
-            digest = hashlib.sha256(request.body).digest()
-            if not await self._keys.claim(tenant, route.method, request.idempotency_key, digest):
-                raise Conflict("this idempotency key came with another body before")
-        headers = (
-            (self._names.request_id, caller.request_id),
-            (self._names.principal, principal.subject),
-            (self._names.tenant, tenant),
-            (self._names.scenario, route.scenario),
-            (self._names.purpose, purpose),
-            (self._names.policy_hash, self._policy.hash.hex()),
-        )
-        return await self._upstreams.call(route, request.body, headers)
-
-    def _verified(self, caller: Caller) -> Principal:
-        scheme, _, token = caller.authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("a bearer token is required", reason="TOKEN_MISSING")
-        return self._tokens.verify(token)
-
-    def _tenant(self, principal: Principal, named: str | None, field: str) -> str:
-        """The token says whose data may be touched; what the request names must agree."""
-        if not principal.tenant:
-            raise PermissionDenied("the token names no tenant", reason="TENANT_MISSING")
-        if named is None:
-            return principal.tenant
-        if checked_tenant(named, field) != principal.tenant:
-            raise PermissionDenied("the token is for another tenant", reason="TENANT_MISMATCH")
-        return named
-
-    def _authorise(self, route: Route, caller: Caller, principal: Principal, tenant: str, purpose: str) -> None:
-        question = Question(
-            subject=principal.subject,
-            principal_tenant=principal.tenant,
-            roles=principal.roles,
-            purposes=principal.purposes,
-            workload=caller.workload,
-            action=route.method,
-            tenant=tenant,
-            scenario=route.scenario,
-            purpose=purpose,
-            grade=route.grade,
-        )
-        if not self._policy.allows(question):
-            raise PermissionDenied("the policy does not allow it", reason="POLICY_DENIED")
-
-
-def _check_holder(principal: Principal, caller: Caller) -> None:
-    """Raise unless the token may come from this caller."""
-    if principal.certificate_sha256 and principal.certificate_sha256 != caller.certificate_sha256():
-        raise Unauthenticated("the token belongs to another certificate", reason="TOKEN_CERTIFICATE_MISMATCH")
-    if principal.workloads is not None and caller.workload not in principal.workloads:
-        raise PermissionDenied("the token is for other workloads", reason="TOKEN_WORKLOAD_MISMATCH")
-    if not _is_header_text(principal.subject):
-        raise Unauthenticated("the token was refused", reason="TOKEN_MALFORMED")
-
-
-def _purpose(principal: Principal, named: str) -> str:
-    """Return the purpose that the caller names, else the token's only one. Whether it fits is the policy's matter."""
-    if named:
-        if not _is_header_text(named):
-            raise InvalidArgument("the purpose is no printable ASCII", reason="PURPOSE_INVALID")
-        return named[:100]
-    only = next(iter(principal.purposes)) if len(principal.purposes) == 1 else ""
-    if not _is_header_text(only):
-        raise Unauthenticated("the token was refused", reason="TOKEN_MALFORMED")
-    return only
-
-
-def _is_header_text(text: str) -> bool:
-    """Whether gRPC carries the text in a header; it fails on any other, which would look like a fault of ours."""
-    return text.isascii() and text.isprintable()
+        async with self._admit(route, caller, unpack) as admitted:
+            return await self._upstreams.call(route, admitted)

@@ -1,0 +1,30 @@
+"""One call: as it came in, and as it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """How the call came in. ``certificate_sha256`` is base64url without padding, asked for only when a token is bound to a certificate."""
+
+    authorization: str
+    workload: str
+    purpose: str
+    request_id: str
+    certificate_sha256: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A call that goes on: for whom, what for, by which policy (hexadecimal digest), and the owner's request."""
+
+    request_id: str
+    principal: str
+    tenant: str
+    scenario: str
+    purpose: str
+    policy_hash: str
+    body: bytes
