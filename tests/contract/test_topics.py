@@ -77,3 +77,10 @@ def test_asyncapi_references_lead_somewhere() -> None:
     walk(whole)
     types = {message["x-protobuf-type"] for message in whole["components"]["messages"].values() if "x-protobuf-type" in message}
     assert types == {topic["name"] for topic in TOPICS if topic["name"].startswith("finmesh.")}
+
+
+def test_who_writes_or_reads_a_topic_uses_kafka() -> None:
+    for service in services.load().services:
+        uses = {use for process in service.processes for use in process.uses}
+        named = any(service.name in {*topic["writers"], *topic["readers"]} for topic in TOPICS)
+        assert named is ("kafka" in uses), service.name
