@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare`."""
+"""`python -m bench stream|sync|audit|compare|pii`."""
 
 import gc
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from localmesh.fetch.once import MissingToolError
 from localmesh.supervisor import StartError
 from rich.console import Console
 
-from bench import audit, compare, stream, sync
+from bench import audit, compare, pii, stream, sync
 from bench.report import Figures, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -50,8 +50,14 @@ def compare_command(
     _run(lambda var: compare.measure(var, plan, _say))
 
 
+@app.command(name="pii")
+def pii_command(texts: Annotated[int, typer.Option(min=100, help="texts to score")] = 20_000, seed: int = 1) -> None:
+    """What libs/pii finds of a generated corpus, its speed on ordinary text and the cost of hostile text."""
+    show(pii.measure(texts, seed, _say), console)
+
+
 def _say(words: str) -> None:
-    console.print(words, style="dim", highlight=False)
+    console.print(words, style="dim", highlight=False, markup=False)
 
 
 def _run(work: Callable[[Path | None], Awaitable[Figures]]) -> None:

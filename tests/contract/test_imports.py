@@ -23,11 +23,11 @@ MUTANTS = [
     ("Services stand on meshkit, meshkit on generated contracts", "libs/meshkit/meshkit/mutant.py", "import gateway.main\n"),
     ("Inside meshkit only audit knows finmesh.audit", "libs/meshkit/meshkit/rpc/mutant.py", "import finmesh.audit.v1.audit_record_pb2\n"),
     ("The kit knows transport, never banking", "libs/meshkit/meshkit/rpc/mutant2.py", "import finmesh.risk.v1.decision_pb2\n"),
-    ("translog and engine import none of the others", "libs/translog/translog/mutant.py", "import meshkit.clock\n"),
+    ("translog, engine and pii import none of the others", "libs/pii/pii/mutant.py", "import meshkit.clock\n"),
     ("The simulated bank knows the kit and the contracts, no service", "libs/simbank/simbank/mutant.py", "import risk_scoring.config\n"),
     ("Errors, time and settings know no transport", "libs/meshkit/meshkit/errors.py", "import grpc\n"),
     ("The launcher and the command talk to services by their interfaces", "cli/finmesh_cli/mutant.py", "import audit.config\n"),
-    ("translog and engine do not know each other", "libs/engine/engine/mutant.py", "import translog.merkle\n"),
+    ("translog, engine and pii do not know one another", "libs/engine/engine/mutant.py", "import translog.merkle\n"),
     (
         "Nothing below the services imports a service, the launcher or the command",
         "services/gateway/gateway/adapters/mutant.py",
