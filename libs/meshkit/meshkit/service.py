@@ -32,6 +32,7 @@ from meshkit.events.connection import connection
 from meshkit.known_settings import unknown
 from meshkit.rpc.server import MeshServer
 from meshkit.telemetry import metrics, names, setup
+from meshkit.telemetry.redactor import redact
 
 _logger = logging.getLogger("finmesh.service")
 _Config = TypeVar("_Config", bound=Environment)
@@ -49,7 +50,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     try:
         uvloop.run(main)
     except FailedPrecondition as error:  # a file that is needed does not hold what it must
-        sys.stderr.write(f"cannot run: {error.message} [{error.reason}]\n")
+        sys.stderr.write(f"cannot run: {redact(error.message)} [{error.reason}]\n")
         raise SystemExit(2) from None
 
 
@@ -63,11 +64,11 @@ def load_config(kind: Callable[[], _Config]) -> _Config:
         config = kind()
     except ValidationError as error:
         wrong = "; ".join(f"{'__'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
-        sys.stderr.write(f"configuration is wrong: {wrong}\n")
+        sys.stderr.write(f"configuration is wrong: {redact(wrong)}\n")
         raise SystemExit(2) from None
     unprotected = links.problems(config)
     if unprotected:
-        sys.stderr.write(f"configuration is wrong: {'; '.join(unprotected)}\n")
+        sys.stderr.write(f"configuration is wrong: {redact('; '.join(unprotected))}\n")
         raise SystemExit(2)
     for name, nearest in unknown(os.environ, type(config).model_fields).items():
         sys.stderr.write(f"{name} is no setting of any service" + (f"; is {nearest} meant?" if nearest else "") + "\n")
@@ -190,6 +191,8 @@ class Service:
         self._change(component, None)
 
     def _change(self, component: str, missing: tuple[str, bool] | None) -> None:
+        if missing is not None:
+            missing = redact(missing[0]), missing[1]
         known = component in self._components
         self._components.add(component)
         if known and self._missing.get(component) == missing:

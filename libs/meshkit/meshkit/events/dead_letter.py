@@ -13,13 +13,15 @@ from meshkit.crypto.seal import Sealer
 from meshkit.errors import MeshError, Unavailable
 from meshkit.events.connection import connection, stopped
 from meshkit.events.message import Message
+from meshkit.telemetry.redactor import redact
 
 SUFFIX = ".dead-letter"
+MAX_DETAIL_BYTES = 512
 MOST_SEALED_BYTES = 512 * 1024  # a poison message as large as the broker takes must not become a dead letter that it refuses
 
 
 def rejected(sealer: Sealer, record: ConsumerRecord, error: MeshError) -> Message:
-    """Return the message for the topic's dead-letter topic: reason, wrong fields (never values), coordinates, sealed payload.
+    """Return the message for the topic's dead-letter topic: reason, wrong fields (never values, and masked), coordinates, sealed payload.
 
     A payload above MOST_SEALED_BYTES is cut; the header ``payload_bytes`` tells its whole length.
     """
@@ -33,7 +35,7 @@ def rejected(sealer: Sealer, record: ConsumerRecord, error: MeshError) -> Messag
         value=key.seal(payload[:MOST_SEALED_BYTES], place),
         headers=[
             ("reason", error.reason.encode()),
-            ("detail", detail.encode()[:512]),
+            ("detail", redact(detail).encode()[:MAX_DETAIL_BYTES]),
             ("source_topic", record.topic.encode()),
             ("source_partition", str(record.partition).encode()),
             ("source_offset", str(record.offset).encode()),

@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from meshkit import errors
 from meshkit.errors import FieldViolation, MeshError
+from meshkit.telemetry.redactor import redact
 
 DOMAIN = "finmesh"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -69,8 +70,9 @@ def to_status(error: BaseException) -> tuple[grpc.StatusCode, str, bytes]:
         status = status_pb2.Status(code=code.value[0], message=INTERNAL_MESSAGE)
         status.details.add().Pack(info)
         return code, INTERNAL_MESSAGE, status.SerializeToString()
-    message = error.message[:_MESSAGE_LIMIT]
-    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    message = redact(error.message)[:_MESSAGE_LIMIT]
+    metadata = {key: redact(value) for key, value in error.metadata.items()}
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
     row = _row_of(error)
     if row is not _PRIMARY[code]:
         info.metadata[_CLASS_KEY] = row.__name__
@@ -83,7 +85,7 @@ def to_status(error: BaseException) -> tuple[grpc.StatusCode, str, bytes]:
     if error.violations:
         bad = error_details_pb2.BadRequest()
         for violation in error.violations:
-            bad.field_violations.add(field=violation.field, description=violation.description)
+            bad.field_violations.add(field=redact(violation.field), description=redact(violation.description))
         status.details.add().Pack(bad)
     return code, message, status.SerializeToString()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import Link, Status
+from opentelemetry.util.types import AttributeValue
 
-from meshkit.telemetry.redactor import redact
+from meshkit.telemetry.redactor import redact, redacted
 
 _logger = logging.getLogger(__name__)
 
@@ -68,21 +70,40 @@ class SpanQueue:
 
 
 def _redacted(span: ReadableSpan) -> ReadableSpan:
-    attributes = dict(span.attributes or {})
-    clean = {key: redact(value) if isinstance(value, str) else value for key, value in attributes.items()}
-    name = redact(span.name)
-    if clean == attributes and name == span.name:
+    """The span without identifiers in its name, its attributes, its events, its links, or the words of its status."""
+    name, attributes, events = redact(span.name), _clean(span.attributes), [_event(event) for event in span.events]
+    links = [link if not link.attributes else Link(link.context, _clean(link.attributes)) for link in span.links]
+    words = span.status.description
+    status = span.status if not words or redact(words) == words else Status(span.status.status_code, redact(words))
+    if name == span.name and attributes == dict(span.attributes or {}) and not events and links == [*span.links] and status is span.status:
         return span
     return ReadableSpan(
         name,
         context=span.get_span_context(),
         parent=span.parent,
         resource=span.resource,
-        attributes=clean,
-        links=span.links,
+        attributes=attributes,
+        events=events,
+        links=links,
         kind=span.kind,
-        status=span.status,
+        status=status,
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
     )
+
+
+def _event(event: Event) -> Event:
+    return Event(redact(event.name), _clean(event.attributes), event.timestamp)
+
+
+def _clean(attributes: Mapping[str, AttributeValue] | None) -> dict[str, AttributeValue]:
+    return {redact(key): _value(value) for key, value in (attributes or {}).items()}
+
+
+def _value(value: AttributeValue) -> AttributeValue:
+    """A sequence stays of one type: once one of it is masked all are texts."""
+    clean = redacted(value)
+    if isinstance(clean, list):
+        return tuple(clean if clean == list(value) else map(str, clean))  # type: ignore[arg-type]
+    return clean  # type: ignore[return-value]

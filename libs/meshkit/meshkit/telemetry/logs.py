@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from meshkit.telemetry.context import current
-from meshkit.telemetry.redactor import redact
+from meshkit.telemetry.redactor import redact, redacted
 
 
 class JsonFormatter(logging.Formatter):
@@ -31,17 +31,25 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "service": self._service,
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "message": redact(_message(record)),
         }
         trace = current()
         if trace is not None:
             line["trace_id"] = f"{trace.trace_id:032x}"
             line["span_id"] = f"{trace.span_id:016x}"
         for key, value in getattr(record, "facts", {}).items():
-            line[key] = value if isinstance(value, (bool, int, float)) else redact(str(value))
+            line[redact(str(key))] = redacted(value)
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = redact("".join(traceback.format_exception(record.exc_info[1])))
         return json.dumps(line, ensure_ascii=False, allow_nan=True)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message. Arguments that do not fit it must not make `logging` print them as they are."""
+    try:
+        return record.getMessage()
+    except Exception as error:  # an argument's own __str__ may raise anything
+        return f"{record.msg} (its arguments do not fit: {type(error).__name__})"
 
 
 def configure(service: str, *, level: str = "INFO", stream: TextIO | None = None) -> logging.Handler:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -15,7 +15,10 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import Histogram, Meter, NoOpMeter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import make_wsgi_app
+from prometheus_client import REGISTRY, Metric, make_wsgi_app
+from prometheus_client.registry import Collector
+
+from meshkit.telemetry.redactor import redact
 
 LATENCY_BUCKETS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -53,6 +56,22 @@ class _QuietHandler(WSGIRequestHandler):
         """Say nothing: scrapes are no news."""
 
 
+class _Masked:
+    """A registry whose label values are masked when they are asked for: what is counted costs nothing by it."""
+
+    def __init__(self, registry: Collector) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [s._replace(labels={key: redact(value) for key, value in s.labels.items()}) for s in metric.samples]
+            yield metric
+
+    def restricted_registry(self, names: Iterable[str]) -> _Masked:
+        """What ``/metrics?name[]=…`` asks for."""
+        return _Masked(REGISTRY.restricted_registry(names))
+
+
 class Endpoint:
     """HTTP on ``listen``: ``/metrics`` for Prometheus, the state as JSON under ``/state`` (always 200) and ``/ready`` (503: not serving).
 
@@ -61,7 +80,7 @@ class Endpoint:
 
     def __init__(self, listen: str, state: Callable[[], Mapping[str, Any]]) -> None:
         host, _, port = listen.rpartition(":")
-        metrics = make_wsgi_app()
+        metrics = make_wsgi_app(_Masked(REGISTRY))
 
         def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             path = environ.get("PATH_INFO")

@@ -58,3 +58,9 @@ async def test_a_letter_names_the_key_that_sealed_it_and_old_letters_still_open(
     assert sealer.open(after.value, "t/3/41") == b"CUST-1"
     with pytest.raises(DataCorrupted):
         sealer.open(before.value, "t/3/41")
+
+
+def test_identifiers_in_the_detail_are_masked_before_it_is_cut() -> None:
+    wrong = InvalidArgument("x", violations=(FieldViolation("卡6222021234567890128", "y" * 480 + " 手机13812345678"),))
+    detail = dict(letter(b"x", wrong).headers)["detail"].decode(errors="replace")
+    assert detail.startswith("卡[card]: ") and "138" not in detail and len(detail.encode()) <= 512 + 2

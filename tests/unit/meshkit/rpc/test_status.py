@@ -68,3 +68,15 @@ def test_a_foreign_status_gets_the_nearest_class(code: grpc.StatusCode, cls: typ
 def test_an_error_class_that_does_not_fit_its_code_is_not_believed() -> None:
     _, _, details = status.to_status(errors.Overloaded("x", reason="QUEUE_FULL"))
     assert type(status.from_status(grpc.StatusCode.NOT_FOUND, "x", details)) is errors.NotFound
+
+
+def test_identifiers_in_what_an_error_says_are_masked() -> None:
+    card, mobile = "6222021234567890128", "13812345678"
+    wrong = errors.FieldViolation(f"labels[{card}]", f"is the mobile number {mobile}")
+    error = errors.InvalidArgument(f"card {card}", metadata={"field": f"手机{mobile}"}, violations=(wrong,))
+    _, message, details = status.to_status(error)
+    assert message == "card [card]"
+    assert card.encode() not in details and mobile.encode() not in details
+    back = over_the_wire(error)
+    assert back.violations == (errors.FieldViolation("labels[[card]]", "is the mobile number [mobile]"),)
+    assert back.metadata == {"field": "手机[mobile]"}

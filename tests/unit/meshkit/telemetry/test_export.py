@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from meshkit.telemetry import spans
 from meshkit.telemetry.context import new_root
@@ -30,7 +31,7 @@ class Backend(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-def emit(queue: SpanQueue, name: str, **attributes: str) -> None:
+def emit(queue: SpanQueue, name: str, **attributes: Any) -> None:
     spans.install(spans.Recorder(Resource.create({"service.name": "t"}), queue.put))
     try:
         spans.record(name, new_root(sampled=True), parent=None, start_ns=1, end_ns=2, attributes=attributes)
@@ -78,3 +79,21 @@ def test_names_and_attributes_are_redacted() -> None:
     queue.close()
     span = backend.received[0]
     assert (span.name, span.attributes) == ("GET /cards/[card]", {"note": "电话[mobile]", "fine": "ok"})
+
+
+def test_numbers_keys_sequences_and_words_of_the_status_are_redacted() -> None:
+    backend = Backend()
+    queue = SpanQueue(backend, interval_s=60)
+    card = 6222021234567890128
+    attributes: dict[str, Any] = {f"of {card}": 1, "number": card, "several": (card, 7), "names": ("ok", str(card)), "port": 50061}
+    spans.install(spans.Recorder(Resource.create({"service.name": "t"}), queue.put))
+    try:
+        spans.record("n", new_root(sampled=True), parent=None, start_ns=1, end_ns=2, attributes=attributes, error=f"CARD {card}")
+    finally:
+        spans.install(None)
+    queue.close()
+    (span,) = backend.received
+    assert str(card) not in span.to_json()
+    assert span.attributes is not None
+    assert span.attributes["several"] == ("[card]", "7") and span.attributes["port"] == 50061
+    assert span.status.description == "CARD [card]"

@@ -1,8 +1,10 @@
 """One JSON object a line, with the trace, without identifiers."""
 
+import json
 import logging
 
 from meshkit.telemetry.context import attached, new_root
+from meshkit.telemetry.logs import JsonFormatter
 from meshkit.testing.capture import captured_logs
 
 logger = logging.getLogger("test.logs")
@@ -33,3 +35,22 @@ def test_line_breaks_cannot_forge_a_line() -> None:
     with captured_logs() as logs:
         logger.info('a\n{"level":"error"}\r\n')
     assert len(logs.lines) == 1
+
+
+def test_numbers_and_keys_are_redacted_however_deep() -> None:
+    card = 6222021234567890128
+    with captured_logs() as logs:
+        logger.info(
+            "card %d of %s",
+            card,
+            {"id": card},
+            extra={"facts": {f"k{card}": 1, "n": card, "m": {card: [card, "手机13812345678"]}, "port": 1}},
+        )
+    line = logs.lines[0]
+    assert line["message"] == "card [card] of {'id': [card]}"
+    assert (line["k[card]"], line["n"], line["m"], line["port"]) == (1, "[card]", {"[card]": ["[card]", "手机[mobile]"]}, 1)
+
+
+def test_arguments_that_do_not_fit_are_not_printed_as_they_are() -> None:
+    record = logging.LogRecord("n", logging.INFO, "", 0, "done %d", ("4111111111111111",), None)
+    assert json.loads(JsonFormatter("t").format(record))["message"] == "done %d (its arguments do not fit: TypeError)"

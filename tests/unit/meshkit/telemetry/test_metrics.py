@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from meshkit.telemetry.metrics import Endpoint
+from prometheus_client import REGISTRY, Counter
 
 
 @pytest.fixture
@@ -50,3 +51,14 @@ def test_metrics_are_in_prometheus_text(endpoint: Endpoint) -> None:
     status, body = get(endpoint, "/metrics")
     assert status == 200
     assert b"# HELP" in body
+
+
+def test_label_values_are_masked_and_numbers_are_not(endpoint: Endpoint) -> None:
+    counter = Counter("redaction_test", "a test", ["who"])
+    try:
+        counter.labels("卡6222021234567890128").inc(13812345678)
+        _, body = get(endpoint, "/metrics?name[]=redaction_test_total")
+        assert 'redaction_test_total{who="卡[card]"} 1.3812345678e+10' in body.decode()
+        assert b"6222021234567890128" not in get(endpoint, "/metrics")[1]
+    finally:
+        REGISTRY.unregister(counter)
