@@ -53,13 +53,23 @@ class Settings:
         """Return the tenant to ask for: the named one, else the token's. The gateway checks the token, we only read it."""
         if self.named_tenant:
             return usable_tenant(self.named_tenant, "--tenant")
+        stated = self._claim("tenant")
+        if not stated:
+            raise UsageError("the token names no tenant: --tenant")
+        return usable_tenant(stated, "the token's tenant")
+
+    def subject(self) -> str:
+        """Return whom the token speaks for: the author of what is changed with it."""
+        stated = self._claim("sub")
+        if not stated:
+            raise UsageError(f"{self.token} names no subject")
+        return stated
+
+    def _claim(self, name: str) -> str:
         try:
-            claims = jwt.decode(self.bearer(), options={"verify_signature": False})
+            return str(jwt.decode(self.bearer(), options={"verify_signature": False}).get(name) or "")
         except jwt.InvalidTokenError as error:
             raise UsageError(f"{self.token} is no token: {error}") from None
-        if not claims.get("tenant"):
-            raise UsageError("the token names no tenant: --tenant")
-        return usable_tenant(str(claims["tenant"]), "the token's tenant")
 
 
 def usable_tenant(text: str, where: str) -> str:

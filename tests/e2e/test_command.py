@@ -113,12 +113,12 @@ def test_the_same_transfer_with_another_amount_is_refused(finmesh: Finmesh) -> N
 
 
 def test_a_blocked_device_is_declined(finmesh: Finmesh, environment: dict[str, str], tmp_path: Path) -> None:
-    refused = finmesh("list", "block", "device", "dev-stolen", "--author", "fraud-desk")
+    refused = finmesh("list", "block", "device", "dev-stolen")
     assert refused.returncode == 2, "the usual token may score, not edit lists"
     assert "POLICY_DENIED" in refused.stderr
     key = tokens.issuer_key(Path(environment["FINMESH_VAR"]) / "certs")
     (tmp_path / "editor.jwt").write_text(tokens.mint(key, dt.datetime.now(dt.UTC), roles=["list-editor"]))
-    done = finmesh("list", "block", "device", "dev-stolen", "--author", "fraud-desk", FINMESH_TOKEN=str(tmp_path / "editor.jwt"))
+    done = finmesh("list", "block", "device", "dev-stolen", FINMESH_TOKEN=str(tmp_path / "editor.jwt"))
     assert done.returncode == 0, done.stderr
     for _ in range(TRIES):
         sent = finmesh(*transfer("--device", "dev-stolen", "--json"))

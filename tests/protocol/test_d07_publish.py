@@ -15,11 +15,12 @@ from meshkit.events.publisher import Publisher
 from meshkit.testing.keys import batch_signer
 from risk_scoring.adapters.kafka_publisher import KafkaPublisher
 from risk_scoring.domain.decision import Verdict
+from risk_scoring.domain.lists import ListChange
 from risk_scoring.steps.decide import Decider
 from risk_scoring.usecases.score_transaction import ScoreTransaction
 
 from tests.protocol.desks import Health, desk
-from tests.protocol.makers import KEYS, payment, request
+from tests.protocol.makers import KEYS, TENANT, payment, request
 from tests.protocol.mutants import assert_fails_without, swapped
 
 
@@ -93,6 +94,30 @@ async def test_audit_then_decision_then_the_reply() -> None:
         await self._publisher.send((await self._epoch()).of(records, traces))
 
     await assert_fails_without("D7", check, swapped(AuditEmitter, "write", without_waiting))
+
+
+async def test_a_change_of_a_list_is_audited_before_it_is_written() -> None:
+    change = ListChange(TENANT, 1, 2, "账户-1", "", 2e9, "fraud-desk")
+
+    async def check() -> None:
+        with swapped(event_publisher, "AIOKafkaProducer", Broker):
+            told = asyncio.create_task(publisher().publish_list_change(change, b"payload", b"record"))
+            await turns()
+            (broker,) = Broker.made
+            assert [topic.rpartition(".")[2] for topic, _ in broker.sent] == ["AuditBatch"]
+            broker.acknowledge()
+            await turns()
+            assert [topic.rpartition(".")[2] for topic, _ in broker.sent] == ["AuditBatch", "ListEntryChanged"]
+            assert AuditBatch.FromString(broker.sent[0][1]).records == [b"record"]
+            assert not told.done()
+            broker.acknowledge()
+            await told
+
+    async def effect_first(self, change, payload, audit):
+        await self._events.write([SimpleNamespace(topic=self._lists, value=payload, key=b"", partition=0, headers=[])])
+        await self._audit.write([audit])
+
+    await assert_fails_without("D7", check, swapped(KafkaPublisher, "publish_list_change", effect_first))
 
 
 async def test_batches_that_overlap_leave_in_the_order_of_their_numbers() -> None:

@@ -37,7 +37,6 @@ _ENTITIES: dict[Entity, pb.ListedEntity] = {
     Entity.INSTRUMENT: pb.LISTED_ENTITY_INSTRUMENT,
 }
 Days = Annotated[int, typer.Option(min=1, max=3650, help="until it no longer holds")]
-Author = Annotated[str, typer.Option(envvar="FINMESH_AUTHOR", help="role or system that decides this, no person's name")]
 Comment = Annotated[str, typer.Option(help="why")]
 Remove = Annotated[bool, typer.Option("--remove", help="take the entry off the list")]
 
@@ -47,16 +46,13 @@ def block(
     context: typer.Context,
     entity: Annotated[Entity, typer.Argument(help="kind of entity")],
     entity_id: Annotated[str, typer.Argument(help="the bank's token of it")],
-    author: Author,
     days: Days = 90,
     comment: Comment = "",
     remove: Remove = False,
 ) -> None:
     """Decline every transaction of an entity."""
     kind = _ENTITIES[entity]
-    _change(
-        settings.of(context), pb.ListEntryChanged(kind=pb.LIST_KIND_BLOCK, entity=kind, entity_id=entity_id), author, days, comment, remove
-    )
+    _change(settings.of(context), pb.ListEntryChanged(kind=pb.LIST_KIND_BLOCK, entity=kind, entity_id=entity_id), days, comment, remove)
 
 
 @app.command()
@@ -64,7 +60,6 @@ def trust(
     context: typer.Context,
     customer: Annotated[str, typer.Argument(help="who trusts")],
     counterparty: Annotated[str, typer.Argument(help="whom")],
-    author: Author,
     days: Days = 365,
     comment: Comment = "",
     remove: Remove = False,
@@ -73,11 +68,11 @@ def trust(
     entry = pb.ListEntryChanged(
         kind=pb.LIST_KIND_TRUSTED_PAYEE, entity=pb.LISTED_ENTITY_COUNTERPARTY, entity_id=counterparty, customer_id=customer
     )
-    _change(settings.of(context), entry, author, days, comment, remove)
+    _change(settings.of(context), entry, days, comment, remove)
 
 
-def _change(chosen: Settings, entry: pb.ListEntryChanged, author: str, days: int, comment: str, removed: bool) -> None:
-    entry.tenant, entry.author, entry.comment, entry.removed = chosen.tenant(), author, comment, removed
+def _change(chosen: Settings, entry: pb.ListEntryChanged, days: int, comment: str, removed: bool) -> None:
+    entry.tenant, entry.author, entry.comment, entry.removed = chosen.tenant(), chosen.subject(), comment, removed
     entry.expires_at.CopyFrom(Timestamp(seconds=int(time.time()) + days * DAY_S))
 
     async def run() -> None:

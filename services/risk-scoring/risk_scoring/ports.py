@@ -9,7 +9,7 @@ import numpy as np
 from meshkit.errors import Unavailable
 from numpy.typing import NDArray
 
-from risk_scoring.domain.decision import Draft, Verdict
+from risk_scoring.domain.decision import Asker, Draft, Verdict
 from risk_scoring.domain.history import PastDecision, PastLabel
 from risk_scoring.domain.lists import ListChange
 from risk_scoring.domain.observation import Candidate, CapPolicy, Change, Finalised, Observation, Observed, RestoredRecord
@@ -161,8 +161,16 @@ class DecisionPublisher(Protocol):
 class ListPublisher(Protocol):
     """Writes changes of lists."""
 
-    async def publish_list_change(self, change: ListChange, payload: bytes) -> None:
-        """Return when all in-sync replicas have it. Raises Unavailable."""
+    async def publish_list_change(self, change: ListChange, payload: bytes, audit: bytes) -> None:
+        """Return when all in-sync replicas have the audit record and then the change. Raises Unavailable."""
+        ...
+
+
+class ListCodec(Protocol):
+    """Encodes the evidence of a change of a list."""
+
+    def audit(self, change: ListChange, payload: bytes, asker: Asker) -> bytes:
+        """Return the audit record of the change whose exact event is ``payload``."""
         ...
 
 

@@ -95,8 +95,9 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
 
     async def ChangeListEntry(self, request: pb.ChangeListEntryRequest, context: object) -> pb.ChangeListEntryResponse:  # noqa: N802
         """Set or remove a list entry."""
-        _check_tenant(caller_facts(current_call()), request.entry.tenant)
-        await self._change_list_entry(translate.list_change(request.entry), request.entry.SerializeToString())
+        facts = caller_facts(current_call())
+        _check_tenant(facts, request.entry.tenant)
+        await self._change_list_entry(translate.list_change(request.entry), request.entry.SerializeToString(), _asker(facts))
         return pb.ChangeListEntryResponse()
 
     async def TestRules(self, request: pb.TestRulesRequest, context: object) -> pb.TestRulesResponse:  # noqa: N802
@@ -109,8 +110,7 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
     def _request(self, transaction: Transaction, facts: CallerFacts) -> Request:
         _check_tenant(facts, transaction.tenant)
         check_age(transaction.event_time_us, self._clock.now_s(), self._horizon_s)
-        asker = Asker(facts.request_id, facts.principal, facts.purpose or "fraud-prevention", facts.policy_hash)
-        return Request(transaction, self._identifier.observation(transaction), current() or spans.root(), asker)
+        return Request(transaction, self._identifier.observation(transaction), current() or spans.root(), _asker(facts))
 
     def _decision_id(self, request: pb.GetDecisionRequest) -> bytes:
         if request.WhichOneof("by") == "identity":
@@ -125,6 +125,10 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
     def _remaining_s() -> float:
         remaining = deadline.remaining_s()
         return _DEFAULT_REMAINING_S if remaining is None else remaining
+
+
+def _asker(facts: CallerFacts) -> Asker:
+    return Asker(facts.request_id, facts.principal, facts.purpose or "fraud-prevention", facts.policy_hash)
 
 
 def _check_tenant(facts: CallerFacts, tenant: str) -> None:

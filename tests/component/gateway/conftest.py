@@ -134,7 +134,9 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
     """Open a gateway: ``async with open_door(redis_url=..., quota=...) as door``."""
 
     @asynccontextmanager
-    async def opened(redis_url: str = f"redis://{NOWHERE}/0", upstream: str | None = None, **settings: Any) -> AsyncIterator[Door]:
+    async def opened(
+        redis_url: str = f"redis://{NOWHERE}/0", upstream: str | None = None, publisher: Any = None, **settings: Any
+    ) -> AsyncIterator[Door]:
         neighbour = RiskScoring()
         server = MeshServer("127.0.0.1:0", tls(certs, "risk-scoring"), callers={"gateway"})
         risk_grpc.add_RiskScoringServiceServicer_to_server(neighbour, server)
@@ -152,7 +154,7 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
             **settings,
         )
         events = MemoryEvents()
-        made = partial(serve, config, publisher=lambda _: events)
+        made = partial(serve, config, publisher=publisher or (lambda _: events))
         async with serving(server), running(Service(config, "gateway"), made) as service:
             address = f"127.0.0.1:{service.port}"
             async with MeshChannel(address, tls(certs, "client"), server_name="gateway") as channel:

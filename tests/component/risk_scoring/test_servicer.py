@@ -11,30 +11,25 @@ import pytest
 from finmesh.common.v1.money_pb2 import Money
 from finmesh.risk.v1 import decision_pb2, list_entry_pb2, risk_scoring_service_pb2_grpc, transaction_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as pb
+from meshkit.audit.emit import AuditEmitter
+from meshkit.audit.records import AuditRecords
 from meshkit.errors import Conflict, InvalidArgument, MeshError, NotFound, PermissionDenied, Unavailable
 from meshkit.rpc.channel import MeshChannel
 from meshkit.rpc.metadata import TENANT as TENANT_HEADER
 from meshkit.rpc.server import MeshServer
+from meshkit.testing.events import MemoryEvents
+from meshkit.testing.keys import batch_signer, commitment_ring
 from meshkit.testing.serving import serving
+from risk_scoring.adapters.kafka_publisher import KafkaPublisher
 from risk_scoring.adapters.lxml_pacs008 import parse_document
 from risk_scoring.servicer import RiskScoringServicer
+from risk_scoring.translate.list_changes import ListChangeCodec
 from risk_scoring.usecases.change_list_entry import ChangeListEntry
 from risk_scoring.usecases.get_decision import GetDecision
 from risk_scoring.usecases.score_pacs008 import ScorePacs008
 
 from tests.protocol.desks import Desk, desk
-from tests.protocol.makers import DAY, NOW, TENANT, payment, uetr
-
-
-class ListTopic:
-    """ListPublisher: what was written."""
-
-    def __init__(self) -> None:
-        self.written: list[bytes] = []
-
-    async def publish_list_change(self, change: Any, payload: bytes) -> None:
-        """Write."""
-        self.written.append(payload)
+from tests.protocol.makers import DAY, KEYS, NOW, TENANT, payment, uetr
 
 
 @dataclass
@@ -43,7 +38,7 @@ class Door:
 
     desk: Desk
     stub: Any
-    lists: ListTopic
+    events: MemoryEvents
 
     async def score(self, message: transaction_pb2.TransactionAuthorizationRequested, **options: Any) -> pb.ScoreTransactionResponse:
         """Call ScoreTransaction."""
@@ -58,12 +53,16 @@ def open_door(private_redis) -> Callable[..., Any]:
     @asynccontextmanager
     async def opened(**options: Any) -> AsyncIterator[Door]:
         async with desk(private_redis, **options) as at:
-            lists = ListTopic()
+            events = MemoryEvents()
+            emitter = AuditEmitter(events, "risk-scoring/rpc/r1", batch_signer(), "", at.health)  # type: ignore[arg-type]
+            records = AuditRecords("risk-scoring", "development", at.shelf.clock)
             servicer = RiskScoringServicer(
                 score=at.score,
                 score_pacs008=ScorePacs008(at.score),
                 get_decision=GetDecision(at.shelf.store),
-                change_list_entry=ChangeListEntry(lists),
+                change_list_entry=ChangeListEntry(
+                    KafkaPublisher(events, emitter, KEYS, ""), ListChangeCodec(records, KEYS, commitment_ring())
+                ),
                 test_rules=AsyncMock(),  # has a component test of its own
                 parse_pacs008=parse_document,
                 identifier=at.stream._identifier,
@@ -75,7 +74,7 @@ def open_door(private_redis) -> Callable[..., Any]:
             async with serving(server):
                 channel = MeshChannel(server.address)
                 try:
-                    yield Door(at, risk_scoring_service_pb2_grpc.RiskScoringServiceStub(channel), lists)
+                    yield Door(at, risk_scoring_service_pb2_grpc.RiskScoringServiceStub(channel), events)
                 finally:
                     await channel.close()
 
@@ -220,15 +219,3 @@ async def test_a_broker_that_hangs_costs_no_more_than_the_deadline(open_door) ->
         started = asyncio.get_running_loop().time()
         await failure(door.score(payment(1), timeout=0.3))
         assert asyncio.get_running_loop().time() - started < 2
-
-
-async def test_list_entries_are_written_as_they_came(open_door) -> None:
-    async with open_door() as door:
-        entry = list_entry_pb2.ListEntryChanged(
-            tenant=TENANT, kind="LIST_KIND_BLOCK", entity="LISTED_ENTITY_CUSTOMER", entity_id="客户-1", author="fraud-desk"
-        )
-        entry.expires_at.seconds = NOW + DAY
-        await door.stub.ChangeListEntry(pb.ChangeListEntryRequest(entry=entry))
-        assert door.lists.written == [entry.SerializeToString()]
-        error = await failure(door.stub.ChangeListEntry(pb.ChangeListEntryRequest(entry=list_entry_pb2.ListEntryChanged(tenant=TENANT))))
-        assert isinstance(error, InvalidArgument) and error.violations

@@ -16,6 +16,7 @@ from meshkit.events.replay import TopicReader
 
 from risk_scoring import translate
 from risk_scoring.domain.lists import ListChange, ListSnapshot
+from risk_scoring.translate.list_changes import entry_key
 from risk_scoring.translate.messages import SOURCE
 
 LIST_TOPIC = "finmesh.risk.v1.ListEntryChanged"
@@ -63,6 +64,5 @@ class KafkaLists:
 
 
 def list_message(topic: str, keys: KeyedIds, change: ListChange, payload: bytes, event_id: str, now_s: float) -> Message:
-    """Return the event of a change; its key is the keyed hash of what the entry is about, so that compaction keeps the newest."""
-    about = "|".join(str(part) for part in change.key)
-    return Message(topic, 0, keys.entity_key(change.tenant, about), payload, cloud_event(event_id, LIST_TOPIC, SOURCE, now_s))
+    """Return the event of a change."""
+    return Message(topic, 0, entry_key(keys, change), payload, cloud_event(event_id, LIST_TOPIC, SOURCE, now_s))

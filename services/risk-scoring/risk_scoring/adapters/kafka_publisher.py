@@ -40,6 +40,7 @@ class KafkaPublisher:
             for each, context in zip(verdicts, contexts, strict=True)
         )
 
-    async def publish_list_change(self, change: ListChange, payload: bytes) -> None:
-        """Write a change of a list."""
+    async def publish_list_change(self, change: ListChange, payload: bytes, audit: bytes) -> None:
+        """Write the audit record of a change of a list, then the change."""
+        await self._audit.write([audit])
         await self._events.write([list_message(self._lists, self._keys, change, payload, str(uuid4()), time.time())])

@@ -20,6 +20,7 @@ from risk_scoring.domain.identity import text_problem
 from risk_scoring.domain.transaction import Transaction, token_problem
 
 INVALID_LIST_ENTRY = "INVALID_LIST_ENTRY"
+MAX_AUTHOR_CHARACTERS = 255  # of a token's subject (OpenID Connect Core 1.0, section 2)
 _SHARDS = 256
 _Key = tuple[int, str, int, str, str]
 
@@ -154,7 +155,7 @@ def _violations(change: ListChange) -> Iterator[FieldViolation]:
         yield FieldViolation("customer_id", "must be empty for a block list")
     if not change.expires_at_s > 0:
         yield FieldViolation("expires_at", "is required")
-    if problem := text_problem(change.author, 64):
+    if problem := text_problem(change.author, MAX_AUTHOR_CHARACTERS):
         yield FieldViolation("author", problem)
     if len(change.comment) > 500 or any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t" for c in change.comment):
         yield FieldViolation("comment", "must have at most 500 characters and no control characters")

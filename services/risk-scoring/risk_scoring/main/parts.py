@@ -45,6 +45,7 @@ class Parts:
 
     clock: Clock
     keys: KeyedIds
+    commitments: Ring[CommitmentKey]
     signer: BatchSigner
     events: Publisher
     trail: AuditTrail
@@ -86,6 +87,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     return Parts(
         clock,
         keys,
+        commitments,
         BatchSigner(ring),
         events,
         trail,

@@ -19,6 +19,7 @@ from risk_scoring.main.parts import STREAM_GROUP, assemble
 from risk_scoring.servicer import RiskScoringServicer
 from risk_scoring.steps.outage import Outage
 from risk_scoring.steps.startup import until_restored
+from risk_scoring.translate.list_changes import ListChangeCodec
 from risk_scoring.usecases.change_list_entry import ChangeListEntry
 from risk_scoring.usecases.get_decision import GetDecision
 from risk_scoring.usecases.score_pacs008 import ScorePacs008
@@ -46,7 +47,7 @@ async def main() -> None:
             score,
             ScorePacs008(score),
             GetDecision(parts.store),
-            ChangeListEntry(publisher),
+            ChangeListEntry(publisher, ListChangeCodec(parts.trail.records, parts.keys, parts.commitments)),
             TestRules(KafkaDecisionHistory(config.kafka, parts.identifier), policies, clock, config.dedupe_horizon_s),
             parse_document,
             parts.identifier,

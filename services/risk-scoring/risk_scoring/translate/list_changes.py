@@ -1,0 +1,42 @@
+"""The evidence of a change of a list: what was changed as keyed hashes, by whom, until when."""
+
+from __future__ import annotations
+
+from finmesh.audit.v1.audit_record_pb2 import LIST_ACTION_REMOVE, LIST_ACTION_SET
+from finmesh.common.v1.grade_pb2 import DATA_GRADE_L3
+from finmesh.risk.v1.list_entry_pb2 import ListedEntity, ListKind
+from meshkit.audit.records import AuditRecords
+from meshkit.crypto.commitment import CommitmentKey
+from meshkit.crypto.keyed_ids import KeyedIds
+from meshkit.crypto.ring import Ring
+
+from risk_scoring.domain.decision import Asker
+from risk_scoring.domain.lists import ListChange
+from risk_scoring.translate import SCENARIO
+
+
+class ListChangeCodec:
+    """Encodes audit records of list changes."""
+
+    def __init__(self, records: AuditRecords, keys: KeyedIds, commitments: Ring[CommitmentKey]) -> None:
+        self._records = records
+        self._keys = keys
+        self._commitments = commitments
+
+    def audit(self, change: ListChange, payload: bytes, asker: Asker) -> bytes:
+        """Return the bytes of the AuditRecord of a change whose exact event is ``payload``."""
+        record, key = self._records.new(change.tenant), self._commitments.primary
+        record.scenario, record.purpose, record.grade = SCENARIO, asker.purpose, DATA_GRADE_L3
+        record.principal_key = self._keys.entity_key(change.tenant, change.author)
+        record.request_id, record.policy_hash, record.commitment_key_id = asker.request_id, asker.policy_hash, key.id
+        entry = record.change.list_entry
+        entry.list, entry.entity = ListKind.Name(change.kind), ListedEntity.Name(change.entity)
+        entry.entry_key, entry.commitment = entry_key(self._keys, change), key.commit(payload)
+        entry.action = LIST_ACTION_REMOVE if change.removed else LIST_ACTION_SET
+        entry.expires_at.FromMicroseconds(int(change.expires_at_s * 1_000_000))
+        return record.SerializeToString()
+
+
+def entry_key(keys: KeyedIds, change: ListChange) -> bytes:
+    """Return the keyed hash of what an entry is about: the key of its message, so that compaction keeps the newest."""
+    return keys.entity_key(change.tenant, "|".join(str(part) for part in change.key))
