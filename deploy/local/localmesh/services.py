@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from meshkit.strict_yaml import parse_yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from localmesh.documents import read
 from localmesh.places import ROOT
 
 NAME = r"^[a-z][a-z0-9-]{0,39}$"
@@ -107,5 +107,5 @@ class ServiceTable(_Entry):
 
 @cache
 def load(file: Path = ROOT / "deploy" / "services.yaml") -> ServiceTable:
-    """The table. Raises InvalidDocument, and ValueError (pydantic's ValidationError) naming what is wrong."""
-    return ServiceTable.model_validate(parse_yaml(file.read_bytes()))
+    """The table. Raises InvalidDocument that names file and place, OSError."""
+    return read(file, ServiceTable)

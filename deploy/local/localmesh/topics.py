@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Literal
 
 from meshkit.errors import InvalidDocument
-from meshkit.strict_yaml import parse_yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from localmesh.documents import read
 
 DEAD_LETTER = ".dead-letter"
 DEAD_LETTER_RETENTION_MS = 30 * 24 * 3600 * 1000
@@ -67,17 +68,11 @@ class TopicFile(BaseModel):
 
 def load(file: Path) -> tuple[Topic, ...]:
     """Entries of the file. Raises InvalidDocument that names file and place, OSError."""
-    try:
-        topics = TopicFile.model_validate(parse_yaml(file.read_bytes())).topics
-    except InvalidDocument as error:
-        raise InvalidDocument(f"{file}: {error.message}") from None
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)[:5])
-        raise InvalidDocument(f"{file}: {wrong}") from None
+    topics = read(file, TopicFile).topics
     names = [topic.name for topic in topics]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InvalidDocument(f"{file} names {', '.join(twice)} twice")
+        raise InvalidDocument(f"{file}: names {', '.join(twice)} twice")
     return topics
 
 

@@ -1,9 +1,16 @@
+import contextlib
+import tempfile
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+import yaml
+from hypothesis import given
 from localmesh.places import Places
 from localmesh.topics import Wanted, load, wanted
 from meshkit.errors import InvalidDocument
+
+from tests.unit.meshkit.test_strict_json import PLAIN
 
 ENTRY = """
   - name: finmesh.risk.v1.TransactionDecided
@@ -59,6 +66,14 @@ def test_a_file_that_is_something_else_is_refused_in_one_line_with_its_name(tmp_
         file = tmp_path / "topics.yaml"
         file.write_text(text)
         load(file)
+
+
+@given(PLAIN | st.fixed_dictionaries({"topics": st.lists(PLAIN | st.fixed_dictionaries({"name": PLAIN, "partitions": PLAIN}))}))
+def test_anything_at_all_raises_nothing_else(document: object) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".yaml") as file, contextlib.suppress(InvalidDocument):
+        file.write(yaml.safe_dump(document).encode())
+        file.flush()
+        assert load(Path(file.name)) == ()
 
 
 def test_a_topic_named_twice_is_refused(tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ class ChannelPolicies:
         if not isinstance(document, Mapping) or set(document) != {"version", "decline_cap", "channels"}:
             raise _invalid("the channel table needs version, decline_cap and channels, and nothing else")
         version = document["version"]
-        if not isinstance(version, str) or not 0 < len(version) <= 40 or not version.isprintable():
-            raise _invalid("version: must be a text of 1 to 40 characters")
+        if not isinstance(version, str) or not 0 < len(version) <= 100 or not version.isprintable():
+            raise _invalid("version: must be a text of 1 to 100 characters")
         channels = document["channels"]
         if not isinstance(channels, Mapping) or set(channels) != {channel.name.lower() for channel in Channel}:
             raise _invalid("channels: the table must describe every channel and no other")

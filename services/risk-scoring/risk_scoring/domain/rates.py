@@ -43,8 +43,8 @@ class RateTable:
         if not isinstance(document, Mapping) or set(document) != {"version", "reference", "rates"}:
             raise _invalid("the rate table needs version, reference and rates, and nothing else")
         version, reference, rates = document["version"], document["reference"], document["rates"]
-        if not isinstance(version, str) or not 0 < len(version) <= 40 or not version.isprintable():
-            raise _invalid("the rate table: version must be a text of 1 to 40 characters")
+        if not isinstance(version, str) or not 0 < len(version) <= 100 or not version.isprintable():
+            raise _invalid("the rate table: version must be a text of 1 to 100 characters")
         if not isinstance(reference, str) or reference not in EXPONENT:
             raise _invalid("the rate table: reference must be a known currency")
         if not isinstance(rates, Mapping):
