@@ -104,8 +104,9 @@ class FilePolicies:
             self._health.not_ready("rules", RULES_FAILED)
             return None
         self._health.degraded("rules", RULES_FAILED)
-        self._failed = rules
-        self._snapshot = replace(self._snapshot, rules=self._before)
+        if rules is self._snapshot.rules:
+            self._failed = rules
+            self._snapshot = replace(self._snapshot, rules=self._before)
         return self._before
 
     def _refreshed(self, look: Look) -> bool:

@@ -1,7 +1,7 @@
 """Rules are loaded for service by deciding once with them: what was accepted must not fail later, when nobody can refuse it any more.
 
-A batch of the ends of every column goes through the code that evaluates in service: rules, reasons and explanations, the trial of shadow
-rules, the comparison on history. The checks while compiling find what is wrong and where; this finds what they were not made for.
+A batch of the ends of every column goes through the code that evaluates in service: rules and reasons, the trial of shadow rules, the
+comparison on history. The checks while compiling find what is wrong and where; this finds what they were not made for.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _decide(rules: RuleSet, recorded: Recorded, look: Callable[[], None]) -> Non
     result = rules.evaluate(recorded.columns, n)
     for row in range(n):
         look()
-        result.names(row), result.reasons(row), result.explain(row)
+        result.names(row), result.reasons(row)
     evidence = Evidence(recorded.columns, recorded.score, recorded.blocked, recorded.trusted, recorded.thresholds)
     if shadow_changes(rules, evidence, np.ones(n, dtype=np.int8)) is None:
         raise ValueError("the rules fail on trial")
