@@ -21,7 +21,7 @@ from localmesh.rows import Row
 from meshkit.crypto.derive import DEVELOPMENT_ID, DEVELOPMENT_ROOT, derive_key
 from pydantic import BaseModel
 
-from .manifests import OVERLAYS, container, of_kind, pod, workload
+from .manifests import OVERLAYS, WORKLOADS, container, of_kind, pod, workload
 from .repository import ROOT
 from .settings import process_config
 from .test_k8s import SERVICES
@@ -165,6 +165,20 @@ def test_a_pod_mounts_the_secrets_of_its_purposes(overlay: str) -> None:
         assert [volume["secret"]["secretName"] for volume in volumes if "secret" in volume] == [f"{identity}-tls"]
         told = json.dumps(container(workload(overlay, name))["env"])
         assert set(re.findall(r"/etc/finmesh/keys/([a-z.-]+)", told)) == FILES.get(process, set()), name
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_password_is_one_identity_s(overlay: str) -> None:
+    """Keys have several holders, which `FILES` names; a user of Redis or of a database has one."""
+    holders: dict[str, set[str]] = {}
+    for resource in of_kind(overlay, *WORKLOADS):
+        labels = pod(resource)["metadata"]["labels"]
+        for entry in container(resource).get("env", []):
+            secret = entry.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
+            if secret:
+                holders.setdefault(secret, set()).add(labels.get("finmesh.io/identity", resource["metadata"]["name"]))
+    assert len(holders) >= 2
+    assert not {secret: names for secret, names in holders.items() if len(names) > 1}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -5,16 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from meshkit.config import KafkaSettings, Milliseconds, ProducerKeys, RedisSettings, ServiceConfig, TritonSettings
+from meshkit.config import KafkaSettings, KeySettings, Milliseconds, ProducerKeys, RedisSettings, ServiceConfig, TritonSettings
 from pydantic import Field
 
 _RULES = Path(__file__).resolve().parent.parent / "rules"
 
 
-class DecisionKeys(ProducerKeys):
-    """What a decision needs."""
+class IdKeys(KeySettings):
+    """What finds an entity again."""
 
     ids: Path | None = Field(default=None, description="keys of entities, ids and fingerprints; the same for ever, read once")
+
+
+class DecisionKeys(IdKeys, ProducerKeys):
+    """What a decision needs."""
+
     commitment: Path | None = Field(default=None, description="key ring of commitments in audit records")
 
 
@@ -24,15 +29,25 @@ class StreamKeys(DecisionKeys):
     seal: Path | None = Field(default=None, description="key ring that seals dead letters")
 
 
-class RiskScoringConfig(ServiceConfig):
+class StoreConfig(ServiceConfig):
+    """What reaches the feature store: all that the import of history needs."""
+
+    kafka: KafkaSettings = KafkaSettings()
+    keys: IdKeys = IdKeys()
+    redis: RedisSettings = RedisSettings()
+    redis_prefix: str = Field(default="finmesh:", description="prepended to every Redis key: one for each environment or test")
+    rates: Path = Field(default=_RULES / "rates.yaml", description="currency rates with their version")
+    dedupe_horizon_s: Annotated[int, Field(ge=60, le=30 * 86_400)] = Field(
+        default=86_400, description="how long a decision is remembered in Redis; older events are refused as TOO_OLD"
+    )
+
+
+class RiskScoringConfig(StoreConfig):
     """Both processes."""
 
     listen: str = Field(default="127.0.0.1:50061", description="host:port of the gRPC server")
-    kafka: KafkaSettings = KafkaSettings()
     keys: DecisionKeys = DecisionKeys()
-    redis: RedisSettings = RedisSettings()
     triton: TritonSettings = TritonSettings()
-    redis_prefix: str = Field(default="finmesh:", description="prepended to every Redis key: one for each environment or test")
     model_repository: Path = Field(
         default=Path("models/repository"), description="folder of Triton's model repository, for the in-process fallback"
     )
@@ -40,10 +55,6 @@ class RiskScoringConfig(ServiceConfig):
     rules: Path = Field(default=_RULES / "anti-fraud.json", description="rule set in force (JDM)")
     shadow_rules: Path | None = Field(default=None, description="rule set on trial (JDM): evaluated and counted, decides nothing")
     channels: Path = Field(default=_RULES / "channels.yaml", description="channel modes, thresholds, decline cap")
-    rates: Path = Field(default=_RULES / "rates.yaml", description="currency rates with their version")
-    dedupe_horizon_s: Annotated[int, Field(ge=60, le=30 * 86_400)] = Field(
-        default=86_400, description="how long a decision is remembered in Redis; older events are refused as TOO_OLD"
-    )
     callers: tuple[str, ...] = Field(default=("gateway",), description="workloads that may call the RPCs")
 
 

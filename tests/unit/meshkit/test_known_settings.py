@@ -40,6 +40,7 @@ def test_what_another_program_reads_is_no_error() -> None:
         "FINMESH_QUOTA__READ_PER_S",
         "FINMESH_QUOTA",
         "FINMESH_PORT_KAFKA",
+        "FINMESH_PORT_RISK_RPC_METRICS",
         "FINMESH_TOKEN",
         "FINMESH_VAR",
     } <= names

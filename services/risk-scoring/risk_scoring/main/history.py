@@ -30,7 +30,7 @@ from risk_scoring.adapters.file_policies import load_rates
 from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
 from risk_scoring.adapters.redis_feature_store import RedisFeatureStore
 from risk_scoring.adapters.redis_link import RedisLink
-from risk_scoring.config import RiskScoringConfig
+from risk_scoring.config import StoreConfig
 from risk_scoring.domain.observation import Change
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.restore import Restorer
@@ -40,7 +40,7 @@ from risk_scoring.usecases.on_label_reported import label_change
 
 async def main(transactions: Path, labels: Path | None) -> None:
     """Compose and import. Raises MeshError."""
-    config = load_config(RiskScoringConfig)
+    config = load_config(StoreConfig)
     identifier = Identifier(KeyedIds(keys_of(config.keys.ids, IDS)), load_rates(config.rates).to_reference_minor)
     async with aclosing(RedisLink(config.redis, config.redis_prefix)) as link:
         store = RedisFeatureStore(link, SystemClock(), config.dedupe_horizon_s)
