@@ -10,7 +10,7 @@ from localmesh.certificates import write_private
 from meshkit.crypto.derive import derive_ring
 
 MAINS = {
-    "gateway": ["gateway"],
+    "gateway": ["gateway.main.grpc"],
     "risk-rpc": ["risk_scoring.main.rpc"],
     "risk-stream": ["risk_scoring.main.stream"],
     "history": ["risk_scoring.main.history", "transactions.bin"],

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from audit.config import AuditSettings
 from audit.config import Config as AuditConfig
-from gateway.config import GatewayConfig, UpstreamSettings
+from gateway.config import GatewayConfig
 from meshkit import links
 from meshkit.config import KafkaSettings, KafkaToolConfig, Link, RedisSettings, TlsSettings, TritonSettings
 from meshkit.crypto.derive import DEVELOPMENT_ROOT, derive_ring, signing
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from risk_scoring.config import RpcConfig, StreamConfig
 
 FILES = {"certificate": Path("c"), "key": Path("k"), "authority": Path("a")}
@@ -22,7 +22,7 @@ class Everything(RpcConfig):
     """Every group at once."""
 
     model_config = ConfigDict(extra="forbid")
-    upstream: UpstreamSettings = UpstreamSettings()
+    upstream: dict[str, str] = Field(default={})
     audit: AuditSettings = AuditSettings()
 
 
@@ -38,8 +38,8 @@ def database(url: str) -> dict[str, Any]:
 
 CLEAR: dict[str, tuple[Link, dict[str, Any]]] = {
     "FINMESH_LISTEN": ("grpc", {"listen": f"{ELSEWHERE}:1"}),
-    "FINMESH_UPSTREAM__AUDIT": ("grpc", {"upstream": UpstreamSettings(audit=f"ipv4:127.0.0.1:1,{ELSEWHERE}:1")}),
-    "FINMESH_UPSTREAM__RISK_SCORING": ("grpc", {"upstream": UpstreamSettings(risk_scoring="dns:///no-such-host.invalid:1")}),
+    "FINMESH_UPSTREAM__AUDIT": ("grpc", {"upstream": {"audit": f"ipv4:127.0.0.1:1,{ELSEWHERE}:1"}}),
+    "FINMESH_UPSTREAM__RISK_SCORING": ("grpc", {"upstream": {"risk-scoring": "dns:///no-such-host.invalid:1"}}),
     "FINMESH_KAFKA__SECURITY_PROTOCOL": ("kafka", {"kafka": KafkaSettings(bootstrap_servers=f"127.0.0.1:1,{ELSEWHERE}:1")}),
     "FINMESH_REDIS__URL": ("redis", {"redis": RedisSettings(url=f"redis://:password@{ELSEWHERE}:1/0")}),
     "FINMESH_TRITON__TLS": ("triton", {"triton": TritonSettings(url=f"{ELSEWHERE}:1")}),
@@ -62,7 +62,7 @@ def test_clear_text_to_another_host_is_refused_unless_it_is_allowed_by_name(sett
 
 
 def test_everything_at_once_names_every_setting_and_no_value() -> None:
-    upstream = UpstreamSettings(audit="a.invalid:1", risk_scoring="b.invalid:1")
+    upstream = {"audit": "a.invalid:1", "risk-scoring": "b.invalid:1"}
     config = Everything(**{name: value for _, given in CLEAR.values() for name, value in given.items()} | {"upstream": upstream})
     told = "; ".join(links.problems(config))
     assert all(setting in told for setting in CLEAR)
@@ -73,7 +73,7 @@ def test_everything_at_once_names_every_setting_and_no_value() -> None:
     "settings",
     [
         {"listen": f"{ELSEWHERE}:1", "tls": MUTUAL},
-        {"upstream": UpstreamSettings(audit=f"{ELSEWHERE}:1"), "tls": MUTUAL},
+        {"upstream": {"audit": f"{ELSEWHERE}:1"}, "tls": MUTUAL},
         {"kafka": KafkaSettings(bootstrap_servers=f"{ELSEWHERE}:1", security_protocol="SSL")},
         {"kafka": KafkaSettings(bootstrap_servers=f"{ELSEWHERE}:1", security_protocol="SASL_SSL")},
         {"kafka": KafkaSettings(bootstrap_servers="[::1]:1,localhost:2")},
@@ -163,7 +163,7 @@ EXPOSED: dict[str, Any] = {"listen": "0.0.0.0:1", "tls": MUTUAL}
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        (GatewayConfig, ["AUDIT_BATCH"]),
+        (GatewayConfig, ["AUDIT_BATCH", "PRINCIPALS"]),
         (RpcConfig, ["AUDIT_BATCH", "COMMITMENT", "IDS"]),
         (StreamConfig, ["AUDIT_BATCH", "COMMITMENT", "IDS", "SEAL"]),
         (AuditConfig, ["AUDIT_BATCH", "COMMITMENT", "SEAL"]),
@@ -195,13 +195,13 @@ def test_a_file_that_cannot_be_read_is_found_wrong_by_whoever_needs_it(tmp_path:
     broken = tmp_path / "ring.json"
     for content in (b"", b"{", b"[]", b'{"purpose": 7, "keys": []}', b"\xff"):
         broken.write_bytes(content)
-        assert links.problems(GatewayConfig(**EXPOSED, keys={"audit_batch": broken})) == []  # type: ignore[arg-type]
-    assert links.problems(GatewayConfig(**EXPOSED, keys={"audit_batch": tmp_path / "none"})) == []  # type: ignore[arg-type]
+        assert links.problems(GatewayConfig(**EXPOSED, keys=dict.fromkeys(("audit_batch", "principals"), broken))) == []  # type: ignore[arg-type]
+    assert links.problems(GatewayConfig(**EXPOSED, keys=dict.fromkeys(("audit_batch", "principals"), tmp_path / "none"))) == []  # type: ignore[arg-type]
 
 
 def test_every_address_among_the_settings_is_looked_at() -> None:
     """A setting that names a host or a URL, and that nothing here knows, would leave a link unprotected."""
-    known = {"listen", "metrics_listen", "bootstrap_servers", "url", "risk_scoring", "audit", "database_url", "issuer"}
+    known = {"listen", "metrics_listen", "bootstrap_servers", "url", "upstream", "database_url", "issuer"}
 
     def described(model: type[BaseModel]) -> set[str]:
         found = set()
