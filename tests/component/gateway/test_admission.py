@@ -28,6 +28,7 @@ from meshkit.rpc.channel import MeshChannel
 from meshkit.rpc.server import MeshServer
 from meshkit.testing.capture import captured_logs
 from meshkit.testing.serving import serving
+from redis.asyncio import Redis
 
 from tests.component.gateway.conftest import Door, OpenDoor, tls
 from tests.component.gateway.test_forwarding import score
@@ -323,6 +324,18 @@ async def test_an_idempotency_key_with_another_body_is_a_conflict(open_door: Ope
         error = await second.failure(second.stub.ScoreTransaction, score(key="k", customer="c-2"))
         assert (type(error), error.reason) == (errors.Conflict, "IDEMPOTENCY_CONFLICT")
         await second.stub.ScoreTransaction(score(key="k"), metadata=second.token())
+
+
+async def test_redis_holds_no_hash_of_a_body_that_can_be_guessed(open_door: OpenDoor, private_redis: PrivateRedis) -> None:
+    body = score(key="k").request.SerializeToString()
+    async with open_door(redis_url=private_redis.url) as door:
+        await door.stub.ScoreTransaction(score(key="k"), metadata=door.token())
+        async with Redis.from_url(private_redis.url) as redis:
+            (name,) = [key async for key in redis.scan_iter("finmesh:gateway:key:*")]
+            stored = await redis.get(name)
+            assert stored not in {hashlib.new(algorithm, body).digest() for algorithm in ("sha256", "blake2s", "sha3_256")}
+            await redis.set(name, hashlib.sha256(body).digest())  # as an earlier release stored it
+        await door.stub.ScoreTransaction(score(key="k"), metadata=door.token())
 
 
 async def test_without_redis_the_process_still_knows_its_own_keys(door: Door) -> None:
