@@ -5,13 +5,15 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from translog.entries import Batch, Kind, NextOffset, Poison, ProducerPosition
-from translog.errors import ExitCode, MalformedError, NewerFormatError, RecordTooLargeError, TamperedError
+from translog.errors import ExitCode, MalformedError, NewerFormatError, ProofError, RecordTooLargeError, TamperedError
 from translog.fsck import Report, fsck
 from translog.log import Log
+from translog.merkle import leaf_hash
 from translog.positions import Position, ProducerRow, Rows, SourceRow, leaves_digest
 from translog.sqlite import SqliteDatabase
 from translog.tiles import MAX_ENTRY_BYTES
@@ -92,6 +94,24 @@ def test_a_moved_position_is_found_by_fsck_and_at_start(sql, open_log, batch_of,
     assert {finding.check for finding in check(path, verifiers).findings} <= {"rows", "writer"}
     assert check(path, verifiers).exit_code == ExitCode.TAMPER
     with pytest.raises(TamperedError, match="finmesh audit fsck"):
+        open_log()
+
+
+@pytest.mark.parametrize("records", [1, 253])
+def test_a_forged_newest_leaf_is_not_believed_at_start(records, open_log, batch_of, path, verifiers) -> None:
+    """Table and leaf changed to agree; what the tree signed does not. 253 records fill the first tile."""
+    log = open_log()
+    log.append(batch_of(*range(records)))
+    newest = Position.parse(log.reader.leaf(log.size - 1).body)
+    open_log.close()
+    forged = replace(newest, rows_sha256=Rows([SourceRow(1, TOPIC, 0, "topic-id", 9000)]).digest()).body()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE source SET next_offset = 9000")
+        connection.execute(
+            "UPDATE leaf SET body = ?, leaf_hash = ? WHERE leaf_index = (SELECT MAX(leaf_index) FROM leaf)", (forged, leaf_hash(forged))
+        )
+    assert check(path, verifiers).exit_code == ExitCode.TAMPER
+    with pytest.raises(ProofError):
         open_log()
 
 

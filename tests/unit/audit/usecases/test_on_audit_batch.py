@@ -1,5 +1,6 @@
 """Messages become leaves in a real log; only Kafka is missing."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from audit.usecases.on_audit_batch import OnAuditBatch
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
 from meshkit.audit.batch import BatchWriter
 from meshkit.clock import FakeClock
+from meshkit.crypto.commitment import CommitmentKey
+from meshkit.crypto.ring import Ring, RingKeys
 from meshkit.testing.keys import batch_signer, batch_verifier, commitment_ring
 from translog.entries import Kind, NextOffset, ProducerPosition
 from translog.fsck import fsck
@@ -128,6 +131,23 @@ async def test_poison_stalls_nothing_and_is_not_lost(bench: Bench) -> None:
     rows = bench.database.query("SELECT sealed FROM quarantine ORDER BY leaf_index")
     assert [row[0][::-1] for row in rows][:2] == [b"\xff\xff junk", b""]
     assert bench.log.offsets()[0].offset == 5
+
+
+async def test_a_conflict_is_recognised_under_every_key_of_the_ring(bench: Bench, tmp_path: Path) -> None:
+    """A commitment key was promoted and nothing was started again."""
+    file = tmp_path / "commitment.json"
+    file.touch(mode=0o600)
+    file.write_bytes(RingKeys("commitment", "k-1", {"k-1": b"1" * 32}).content())
+    ring = Ring.of_file(file, "commitment", CommitmentKey)
+    bench.log._commit = commit_under(ring)
+    await bench.store(bench.batch(record(0)), bench.batch(record(0, outcome="OUTCOME_DECLINE")))
+    file.write_bytes(RingKeys("commitment", "k-2", {"k-1": b"1" * 32, "k-2": b"2" * 32}).content())
+    await ring.reload()
+    await bench.store(bench.batch(record(0, outcome="OUTCOME_DECLINE")), bench.message("手机 13800138000".encode()))
+    assert bench.kinds() == ["record", "conflict", "poison"]
+    conflict, poison = (json.loads(bench.log.reader.leaf(n).body) for n in (2, 4))
+    assert (conflict["key_id"], poison["key_id"]) == ("k-1", "k-2")
+    assert poison["commitment"] == CommitmentKey("k-2", b"2" * 32).commit("手机 13800138000".encode()).hex()
 
 
 async def test_a_forged_epoch_hides_no_hole(bench: Bench) -> None:
