@@ -101,10 +101,14 @@ class Log:
         return self._spent
 
     def offsets(self) -> list[NextOffset]:
-        return self._reader.offsets()
+        """Where consumption goes on, of the newest topic id of each partition: as checked at the start, whatever the tables say by now."""
+        rows = [row for row in self._rows.all() if isinstance(row, SourceRow)]
+        newest = {(row.topic, row.partition_id): NextOffset(row.topic, row.partition_id, row.topic_id, row.next_offset) for row in rows}
+        return list(newest.values())
 
     def producers(self) -> list[ProducerPosition]:
-        return self._reader.producers()
+        """Last position of every producer, as `offsets`."""
+        return [ProducerPosition(*row) for row in self._rows.all() if isinstance(row, ProducerRow)]
 
     def append(self, batch: Batch) -> Committed:
         """Commit a batch; one that changes nothing leaves no trace.

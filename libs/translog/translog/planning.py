@@ -160,8 +160,8 @@ class Planner:
             if index in in_batch and known in hashes:
                 return index
         rows = self._db.query(
-            "SELECT q.leaf_index, q.content_hash FROM leaf l JOIN quarantine q ON q.leaf_index = l.leaf_index"
-            " WHERE l.kind = 'conflict' AND l.event_id = ? ORDER BY q.leaf_index",
-            (event_id,),
+            "SELECT q.leaf_index FROM leaf l JOIN quarantine q ON q.leaf_index = l.leaf_index WHERE l.kind = 'conflict'"  # noqa: S608
+            f" AND l.event_id = ? AND q.content_hash IN ({', '.join('?' * len(hashes))}) ORDER BY q.leaf_index LIMIT 1",
+            (event_id, *hashes),
         )
-        return next((int(index) for index, known in rows if bytes(known) in hashes), None)
+        return int(rows[0][0]) if rows else None

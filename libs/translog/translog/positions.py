@@ -66,6 +66,11 @@ class Rows:
         """Hexadecimal; a few milliseconds for ten thousand rows."""
         return hashlib.sha256(b"".join((b"source\n", *self._sources.values(), b"producer\n", *self._producers.values()))).hexdigest()
 
+    def all(self) -> list[TableRow]:
+        """Every row, in the order of the digest."""
+        sources = [SourceRow(*json.loads(line)) for line in self._sources.values()]
+        return [*sources, *(ProducerRow(*json.loads(line)) for line in self._producers.values())]
+
     def differences(self, other: "Rows") -> Iterator[str]:
         """Each row that stands in one alone, as JSON."""
         for mine, others in ((self._sources, other._sources), (self._producers, other._producers)):
@@ -118,9 +123,15 @@ class Position:
             sound = position.body() == body
         except (KeyError, TypeError, RecordTooLargeError) as error:
             raise MalformedError("a position leaf that lacks something") from error
-        if not sound or not all(type(n) is int for n in (position.received_ms, position.writer_epoch, position.left)):
+        if not sound or not position._typed():
             raise MalformedError("not a position leaf as the log writes it")
         return position
+
+    def _typed(self) -> bool:
+        """JSON holds any type anywhere, and what is no number can't be compared with one."""
+        numbers = (self.received_ms, self.writer_epoch, self.left)
+        rows = [(row, (int, str, int, str, int)) for row in self.sources] + [(row, (str, int, int)) for row in self.producers]
+        return all(type(n) is int for n in numbers) and all(tuple(map(type, row)) == types for row, types in rows)
 
 
 def bodies(position: Position, changed: Iterable[TableRow]) -> list[bytes]:

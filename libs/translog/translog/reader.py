@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from translog.checkpoint import MAX_SIZE
 from translog.database import SCHEMA_VERSION, Database, Row
-from translog.entries import Kind, NextOffset, ProducerPosition
+from translog.entries import Kind
 from translog.errors import NewerFormatError, NotFoundError, TamperedError
 from translog.merkle import verify_inclusion
 from translog.positions import ProducerRow, SourceRow, TableRow
@@ -149,16 +149,6 @@ class LogReader:
         with self._db.read():
             newest, _ = self.checkpoint_note()
             return TileTree(newest, self.tile).root_at(size)
-
-    def offsets(self) -> list[NextOffset]:
-        """Where consumption goes on, of the newest topic id of each partition."""
-        rows = self._db.query("SELECT topic, partition_id, topic_id, next_offset FROM source ORDER BY source_id")
-        newest = {(row[0], row[1]): NextOffset(str(row[0]), int(row[1]), str(row[2]), int(row[3])) for row in rows}
-        return list(newest.values())
-
-    def producers(self) -> list[ProducerPosition]:
-        """Last position of every producer."""
-        return [ProducerPosition(str(n), int(e), int(s)) for n, e, s in self._db.query("SELECT name, epoch, last_sequence FROM producer")]
 
     def tallies(self) -> dict[tuple[str, str], int]:
         """Leaves by kind and tenant (empty for the log's own leaves)."""

@@ -16,6 +16,7 @@ from translog.errors import NotFoundError, StoreBusyError, StoreFailedError, Sto
 from translog.fsck import fsck
 from translog.log import Log
 from translog.note import Signer
+from translog.positions import ProducerRow, SourceRow
 from translog.reader import LogReader
 from translog.stores import Store, store_at
 from typer.testing import CliRunner
@@ -87,8 +88,7 @@ def test_the_same_log_comes_out(opened, store: Store, tmp_path: Path) -> None:
     database.close()
     reader_database = store.open_reader()
     reader = LogReader(reader_database)
-    assert reader.offsets() == [NextOffset("t", 0, "id", 601)]
-    assert reader.producers() == [ProducerPosition("p", 1, 600)]
+    assert reader.rows() == [SourceRow(1, "t", 0, "id", 601), ProducerRow("p", 1, 600)]
     assert [leaf.index for leaf in reader.find(request_id="r-5", tenant="农商银行")] == [7]
     assert reader.record("a-7").body == "记录 7".encode()
     assert len(reader.inclusion("a-299", 303).hashes) == 6

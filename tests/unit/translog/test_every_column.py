@@ -63,7 +63,7 @@ def changed(value: object) -> list[object]:
             others = [value[:-1] + bytes([value[-1] ^ 1]), value + b"x"]
         case _:
             others = ["x", 1]
-    return [other for other in others if other != value]
+    return [other for other in (*others, None) if other != value]
 
 
 @contextmanager

@@ -115,6 +115,20 @@ def test_a_forged_newest_leaf_is_not_believed_at_start(records, open_log, batch_
         open_log()
 
 
+def test_offsets_moved_under_a_running_writer_are_not_believed(open_log, batch_of, path, verifiers) -> None:
+    """Who consumes asks again after every failure of Kafka: tables that moved meanwhile must not become what the next leaf commits to."""
+    log = open_log()
+    log.append(Batch(batch_of(0, 1).entries, NOW_MS, batch_of(0, 1).offsets, (ProducerPosition("p", 1, 9),)))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE source SET next_offset = next_offset + 1000")
+        connection.execute("UPDATE producer SET last_sequence = last_sequence + 1000")
+    assert log.offsets() == [NextOffset(TOPIC, 0, "topic-id", 2)]
+    assert log.producers() == [ProducerPosition("p", 1, 9)]
+    assert "rows" in {finding.check for finding in check(path, verifiers).findings}
+    log.append(Batch(batch_of(2).entries, NOW_MS, batch_of(2).offsets, (ProducerPosition("p", 1, 10),)))
+    assert check(path, verifiers).findings == []  # what was moved is put right by the next commit
+
+
 def test_rows_that_fit_no_leaf_stand_in_several(open_log, path, verifiers) -> None:
     log = open_log()
     names = [f"生产者/{n:05d}" for n in range(3000)]
@@ -156,7 +170,19 @@ SOUND = Position(7, 1, (SourceRow(1, "t", 0, "id", 5),), (ProducerRow("p", 1, 2)
 
 @pytest.mark.parametrize(
     "change",
-    [{"received_ms": "7"}, {"writer_epoch": None}, {"sources": 5}, {"sources": [[1]]}, {"producers": [["p", 1, 2, 3]]}, {"more": 1}],
+    [
+        {"received_ms": "7"},
+        {"writer_epoch": None},
+        {"left": 0.0},
+        {"sources": 5},
+        {"sources": [[1]]},
+        {"sources": [["1", "t", 0, "id", 5]]},
+        {"sources": [[1, "t", 0, "id", None]]},
+        {"producers": [["p", 1, 2, 3]]},
+        {"producers": [[["p"], 1, 2]]},
+        {"producers": [[7, 1, 2]]},
+        {"more": 1},
+    ],
 )
 def test_a_position_leaf_says_just_what_it_must(change) -> None:
     assert Position.parse(SOUND.body()) == SOUND
