@@ -70,7 +70,7 @@ def test_a_pod_starts_and_none_of_what_protects_it_is_idle(overlay: str, pod: st
 
 def test_production_allows_nothing_and_development_names_what_it_allows() -> None:
     assert not [pod for pod in PODS if ALLOWED & environment("prod", pod).keys()]
-    assert {environment("dev", pod)["FINMESH_ALLOW_CLEAR_TEXT"] for pod in PODS} == {"kafka,redis"}
+    assert {environment("dev", pod)["FINMESH_ALLOW_CLEAR_TEXT"] for pod in PODS} == {"kafka,redis", "kafka"}
 
 
 def test_clients_show_the_certificate_that_is_mounted() -> None:
