@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -84,15 +84,25 @@ def _ends(config: Environment) -> Iterator[_End]:
             yield _End("database", _database_hosts(url), wrong)
 
 
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
 def _redis_hosts(url: str) -> list[str]:
-    parts = urlsplit(url)
+    """Hosts as the client finds them; what is no such URL counts as elsewhere."""
+    parts = _split(url)
     if parts.scheme == "unix":
         return ["unix:"]
+    if parts.scheme not in ("redis", "rediss"):
+        return [""]
     return [parts.hostname] if parts.hostname else parse_qs(parts.query).get("host", ["localhost"])
 
 
 def _is_verified_redis(url: str) -> bool:
-    parts = urlsplit(url)
+    parts = _split(url)
     options = parse_qs(parts.query)
     checked = options.get("ssl_cert_reqs", ["required"])[-1] == "required"
     return parts.scheme == "rediss" and checked and options.get("ssl_check_hostname", ["True"])[-1].lower() not in ("false", "0", "no")
@@ -102,7 +112,9 @@ def _database_hosts(url: str) -> list[str]:
     """Hosts as libpq finds them: in the URL, in its parameters, in its environment; SQLite and sockets are local."""
     if not url.startswith(_POSTGRES):
         return ["unix:"]
-    parts = urlsplit(url)
+    parts = _split(url)
+    if not parts.scheme:
+        return [""]
     options = parse_qs(parts.query)
     named = [unquote(host) for host in list_hosts(parts.netloc.rpartition("@")[2]) if host]
     for option in ("host", "hostaddr", "service"):
@@ -113,7 +125,7 @@ def _database_hosts(url: str) -> list[str]:
 
 
 def _sslmode(url: str) -> str:
-    return parse_qs(urlsplit(url).query).get("sslmode", [os.environ.get("PGSSLMODE", "")])[-1]
+    return parse_qs(_split(url).query).get("sslmode", [os.environ.get("PGSSLMODE", "")])[-1]
 
 
 def _development_keys(keys: KeySettings) -> Iterator[str]:

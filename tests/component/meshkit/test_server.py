@@ -11,9 +11,10 @@ import grpc
 import pytest
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from localmesh import certificates
 from meshkit import errors
-from meshkit.config import TlsSettings
+from meshkit.config import ServiceConfig, TlsSettings
 from meshkit.rpc.channel import MeshChannel
 from meshkit.rpc.server import Limits, MeshServer
 from meshkit.testing.capture import captured_logs, captured_spans
@@ -137,6 +138,16 @@ def test_a_handler_that_is_not_async_is_refused() -> None:
 async def test_clear_text_is_served_on_loopback_alone(listen: str) -> None:
     with pytest.raises(ValueError, match="without TLS"):
         MeshServer(listen)
+
+
+async def test_clear_text_behind_a_service_mesh_is_allowed_by_name() -> None:
+    config = ServiceConfig(listen="0.0.0.0:0", allow_clear_text="grpc")  # type: ignore[arg-type]
+    server = MeshServer.of(config, callers={"gateway"})
+    async with serving(server), MeshChannel(f"127.0.0.1:{server.port}") as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        assert (await stub.Check(health_pb2.HealthCheckRequest())).status == health_pb2.HealthCheckResponse.SERVING
+    with pytest.raises(ValueError, match="without TLS"):
+        MeshServer.of(ServiceConfig(listen="0.0.0.0:0", allow_clear_text="kafka,redis"), callers={"gateway"})  # type: ignore[arg-type]
 
 
 async def test_a_part_of_tls_is_no_tls(certs: Path) -> None:

@@ -111,6 +111,8 @@ WEAK = ("", "?sslmode=prefer", "?sslmode=require", "?sslmode=verify-ca", "?sslmo
         ({"redis": RedisSettings(url=f"rediss://{ELSEWHERE}:1/0?ssl_cert_reqs=none")}, "FINMESH_REDIS__URL"),
         ({"redis": RedisSettings(url=f"rediss://{ELSEWHERE}:1/0?ssl_check_hostname=False")}, "FINMESH_REDIS__URL"),
         ({"redis": RedisSettings(url=f"redis:///0?host={ELSEWHERE}")}, "FINMESH_REDIS__URL"),
+        *(({"redis": RedisSettings(url=url)}, "FINMESH_REDIS__URL") for url in ("redis://[::1", "127.0.0.1:6379", "http://localhost", "")),
+        (database("postgresql://[::1/d"), "FINMESH_AUDIT__DATABASE_URL"),
         *((database(f"postgresql://h.invalid/d{mode}"), "FINMESH_AUDIT__DATABASE_URL") for mode in WEAK),
         (database(f"postgresql://localhost,{ELSEWHERE}/d"), "FINMESH_AUDIT__DATABASE_URL"),
         (database(f"postgres://localhost/d?hostaddr={ELSEWHERE}"), "FINMESH_AUDIT__DATABASE_URL"),
