@@ -6,15 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from localmesh import services
 from localmesh.certificates import write_private
 from meshkit.crypto.derive import derive_ring
 
-MAINS = {
-    "gateway": ["gateway.main.grpc"],
-    "risk-rpc": ["risk_scoring.main.rpc"],
-    "risk-stream": ["risk_scoring.main.stream"],
+MAINS = {process.name: [process.module] for service in services.load().services for process in service.processes} | {
     "history": ["risk_scoring.main.history", "transactions.bin"],
-    "audit": ["audit"],
     "provisioner": ["localmesh", "provision"],
     "watch": ["finmesh_cli", "watch", "--count", "1"],
 }
