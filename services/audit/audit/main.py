@@ -11,13 +11,14 @@ from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
 from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.derive import AUDIT_BATCH, COMMITMENT, DEVELOPMENT_ROOT, SEAL, derive_key, signing
-from meshkit.crypto.ring import Ring
+from meshkit.crypto.ring import Ring, key_ring_invalid, read_private
 from meshkit.crypto.seal import Sealer, SealKey
 from meshkit.errors import FailedPrecondition
 from meshkit.events.offsets_in_db import Flush, OffsetsInDb
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config
 from translog.entries import Commit, Commitment
+from translog.errors import MalformedError
 from translog.note import Signer
 from translog.stores import store_at
 
@@ -31,20 +32,23 @@ from audit.servicer import AuditServicer
 from audit.translate import ProtobufBatchCodec
 from audit.usecases.on_audit_batch import OnAuditBatch
 
-QUARANTINE = "audit/quarantine"
+QUARANTINE, LOG = "audit/quarantine", "audit-log"
 
 
 def signer_of(settings: AuditSettings) -> Signer:
-    """The log's key: the one that is configured, or a development key of the origin."""
+    """The log's key: the one that is configured, or a development key of the origin. Raises FailedPrecondition (KEY_RING_INVALID)."""
     text = settings.signing_key.get_secret_value()
     if not text and settings.signing_key_file:
-        text = settings.signing_key_file.read_text()
-    return Signer.parse(text) if text else Signer(settings.origin, derive_key(DEVELOPMENT_ROOT, f"audit-log|{settings.origin}"))
+        text = read_private(settings.signing_key_file, LOG).decode("ascii", "replace")
+    try:
+        return Signer.parse(text) if text else Signer(settings.origin, derive_key(DEVELOPMENT_ROOT, f"{LOG}|{settings.origin}"))
+    except MalformedError as error:
+        raise key_ring_invalid(LOG, str(error)) from None
 
 
 def refuse_development_key(config: Config, signer: Signer) -> None:
     """Raise FailedPrecondition when others could sign as this log, which is known outside of loopback."""
-    development = Signer(config.audit.origin, derive_key(DEVELOPMENT_ROOT, f"audit-log|{config.audit.origin}"))
+    development = Signer(config.audit.origin, derive_key(DEVELOPMENT_ROOT, f"{LOG}|{config.audit.origin}"))
     if signer.text() == development.text() and not config.allow_development_keys and links.is_exposed(config):
         raise FailedPrecondition("FINMESH_AUDIT__SIGNING_KEY_FILE: a development key, which everybody knows", reason="DEVELOPMENT_KEY")
 
@@ -54,6 +58,10 @@ def verifier_of(config: Config, service: Service) -> BatchVerifier:
     keys, producers = config.keys, config.audit.producers
     if not producers:
         raise FailedPrecondition("FINMESH_AUDIT__PRODUCERS names nobody: every batch would be poison", reason="NO_PRODUCERS")
+    without = sorted(set(producers.values()) - keys.audit_batch.keys()) if keys.audit_batch else []
+    if without:
+        why = f"FINMESH_KEYS__AUDIT_BATCH has no ring of {', '.join(without)}: its batches would be poison"
+        raise FailedPrecondition(why, reason="NO_PRODUCERS")
     files: dict[str, Path | None] = {**(keys.audit_batch or dict.fromkeys(producers.values()))}
     rings = {workload: service.ring(path, signing(workload), SigningKey, keys.reload_s) for workload, path in files.items()}
     shared = keys.audit_batch_shared

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from audit.adapters.anchors import Anchors
-from audit.config import AuditSettings
-from audit.main import signer_of
+from audit.config import AuditKeys, AuditSettings, Config
+from audit.main import signer_of, verifier_of
 from finmesh.audit.v1 import audit_service_pb2 as pb
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from localmesh import certificates
@@ -21,6 +21,7 @@ from meshkit import errors
 from meshkit.clock import SystemClock
 from meshkit.config import TlsSettings
 from meshkit.rpc.channel import MeshChannel
+from meshkit.service import Service
 from translog.anchor import read_note
 from translog.log import create
 from translog.sqlite import SqliteDatabase
@@ -151,6 +152,28 @@ async def test_it_refuses_a_log_without_the_pinned_state(start: StartAudit, tmp_
         await audit.log(record(1), record(0))
     assert await exit_code(audit.database, pinned_checkpoint=pinned) == (1, "translog.errors.RewrittenError")
     assert await exit_code(audit.database, pinned_checkpoint=tmp_path / "none") == (1, "translog.errors.NotFoundError")
+
+
+@pytest.mark.parametrize("content", [None, "", "PRIVATE+KEY+finmesh.local/audit+00000000+AAAA", "密钥", "open to everybody"])
+def test_it_refuses_a_key_of_the_log_that_is_none(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "audit-log.key"
+    if content is not None:
+        path.write_text(content)
+        path.chmod(0o644 if content == "open to everybody" else 0o600)
+    if content == "":
+        assert signer_of(AuditSettings(signing_key_file=path)) == signer_of(AuditSettings())  # as when none is named
+        return
+    with pytest.raises(errors.FailedPrecondition) as refused:
+        signer_of(AuditSettings(signing_key_file=path))
+    assert refused.value.reason == "KEY_RING_INVALID"
+    assert "AAAA" not in str(refused.value)
+
+
+def test_it_refuses_producers_whose_batches_nobody_could_check(tmp_path: Path) -> None:
+    settings = AuditSettings(producers={"a/": "a", "b/": "b"})
+    config = Config(audit=settings, keys=AuditKeys(audit_batch={"a": tmp_path / "a.json"}))
+    with pytest.raises(errors.FailedPrecondition, match="no ring of b"):
+        verifier_of(config, Service(config, "audit"))
 
 
 async def test_it_refuses_a_damaged_right_edge(start: StartAudit) -> None:

@@ -106,7 +106,7 @@ class Ring(Generic[_Key]):
     def of_file(cls, path: Path, purpose: str, make: Callable[[str, bytes], _Key]) -> Ring[_Key]:
         """Return the ring of a file. Raises FailedPrecondition (KEY_RING_INVALID)."""
         ring = cls(read_ring(path, purpose), make)
-        ring._read = partial(_content, path, purpose)
+        ring._read = partial(read_private, path, purpose)
         ring._file = Reloaded(f"key ring {purpose}", ring._read, ring._loaded, reason="KEY_RING_INVALID")
         return ring
 
@@ -135,7 +135,8 @@ class Ring(Generic[_Key]):
 
     async def reload(self) -> None:
         """Put the file's keys in force, in one step. Raises FailedPrecondition (KEY_RING_INVALID); then the last good keys stay."""
-        if self._file is not None and await self._file.reload():
+        if self._file is not None:
+            await self._file.reload()
             self._held = self._file.value
 
     def refresh(self) -> None:
@@ -157,11 +158,12 @@ class Ring(Generic[_Key]):
 
 
 def read_ring(path: Path, purpose: str) -> RingKeys:
-    """Return the keys of a file that nobody but its owner and group can reach. Raises FailedPrecondition (KEY_RING_INVALID)."""
-    return RingKeys.parse(_content(path, purpose), purpose)
+    """Return the keys of a file. Raises FailedPrecondition (KEY_RING_INVALID)."""
+    return RingKeys.parse(read_private(path, purpose), purpose)
 
 
-def _content(path: Path, purpose: str) -> bytes:
+def read_private(path: Path, purpose: str) -> bytes:
+    """Return the content of a file that only its owner and group can reach. Raises FailedPrecondition (KEY_RING_INVALID)."""
     try:
         if path.stat().st_mode & 0o007:
             raise key_ring_invalid(purpose, f"{path.name} is open to everybody: chmod 600")

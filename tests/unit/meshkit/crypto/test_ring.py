@@ -71,6 +71,18 @@ async def test_add_promote_retire_without_a_restart(tmp_path) -> None:
     assert seen == [("old", ["old", "new"]), ("new", ["new", "old"]), ("new", ["new"])]
 
 
+async def test_a_change_that_was_taken_back_is_not_kept(tmp_path) -> None:
+    """Seen by a look in between, not by the reloader."""
+    path = ring_file(tmp_path / "ring.json")
+    ring = opened(path)
+    ring_file(path, keys={"old": OLD.hex(), "new": NEW.hex()})
+    ring.refresh()
+    assert ring.get("new") is not None
+    ring_file(path)
+    await ring.reload()
+    assert ring.get("new") is None
+
+
 WRONG = {
     "another purpose": json.dumps({"purpose": "seal", "primary": "old", "keys": {"old": OLD.hex()}}),
     "no json": "{",
