@@ -18,7 +18,7 @@ from translog.fsck import fsck as check
 from translog.fsck_tiles import fsck_tiles
 from translog.note import Verifier
 from translog.reader import LogReader
-from translog.report import Report
+from translog.report import Report, plain
 from translog.sqlite import SqliteDatabase
 from translog.stores import store_at
 from translog.tiles import export as export_tiles
@@ -86,7 +86,7 @@ def _kept(path: Path | None, origin: str, key: Verifier) -> Checkpoint | None:
 
 
 def _show(out: Console, report: Report) -> None:
-    out.print(f"{report.origin}: {report.size} leaves, {report.checkpoints} checkpoints, {report.tiles} tiles", markup=False)
+    out.print(f"{plain(report.origin)}: {report.size} leaves, {report.checkpoints} checkpoints, {report.tiles} tiles", markup=False)
     for kind, count in sorted(report.kinds.items()):
         out.print(f"  {kind:<10} {count}", markup=False)
     for finding in report.findings:

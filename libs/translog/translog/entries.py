@@ -7,6 +7,7 @@ no record is committed to under a key: whoever reads the leaf can't try guesses 
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -128,6 +129,7 @@ class Batch:
     producers: tuple[ProducerPosition, ...] = field(default=())
 
 
+_KIND = re.compile(r"[a-z][a-z-]{0,39}")
 _VERSIONS: dict[str, int] = {Kind.CONFLICT: 2, Kind.POISON: 2, Kind.GAP: 1, Kind.POSITION: 1}
 """The newest version of each kind that is known; version 1 of conflict and poison held a bare hash."""
 
@@ -148,7 +150,8 @@ class SystemLeaf:
         except (ValueError, RecursionError) as error:
             raise MalformedError("a leaf with the reserved prefix that the log did not write") from error
         kind, version = document["finmesh.translog"], document.get("version")
-        if not isinstance(kind, str) or kind == Kind.RECORD or type(version) is not int or version < 1:
+        named = isinstance(kind, str) and _KIND.fullmatch(kind) and kind != Kind.RECORD
+        if not named or type(version) is not int or version < 1:
             raise MalformedError("a leaf with the reserved prefix that the log did not write")
         return cls(kind, version, document)
 
@@ -164,7 +167,7 @@ def kind_of(body: bytes) -> Kind:
         return Kind.RECORD
     leaf = SystemLeaf.parse(body)
     if not leaf.known:
-        raise NewerFormatError(f"a leaf of kind {leaf.kind[:40]!a}, version {leaf.version}: a newer program wrote it")
+        raise NewerFormatError(f"a leaf of kind {leaf.kind}, version {leaf.version}: a newer program wrote it")
     return Kind(leaf.kind)
 
 

@@ -74,11 +74,11 @@ class Log:
         create(database, signer, now_ms)
         log = cls(database, signer, seal, commit)
         with database.read():
-            rows = log._load()
+            log._load()
         for checkpoint in pinned:
             check_pinned(log._reader, checkpoint)
         with database.write():
-            log._take_over(rows, now_ms)
+            log._take_over(now_ms)
         return log
 
     @property
@@ -130,8 +130,7 @@ class Log:
         self._spent = False
         return Committed(self._checkpoint, self._note, plan.outcomes)
 
-    def _load(self) -> list[TableRow]:
-        """All rows of `source` and `producer`."""
+    def _load(self) -> None:
         origin, verifier_key = self._reader.require()
         if (origin, verifier_key) != (self._signer.name, str(self._signer.verifier)):
             raise RewrittenError("the store belongs to another log or key")
@@ -149,7 +148,6 @@ class Log:
         self._sources = {(row.topic, row.partition_id, row.topic_id): row for row in rows if isinstance(row, SourceRow)}
         self._epoch = self._reader.epoch()
         self._check_tables()
-        return rows
 
     def _check_tables(self) -> None:
         """Against the newest position leaf; a log that has none yet is an empty one, or of schema 1."""
@@ -166,7 +164,7 @@ class Log:
         if not sound:
             raise TamperedError("offsets, producers or epoch are not those that the newest leaf commits to: see finmesh audit fsck")
 
-    def _take_over(self, rows: list[TableRow], now_ms: int) -> None:
+    def _take_over(self, now_ms: int) -> None:
         """Fence every earlier writer. The first position leaf of a log holds all rows and is as old as the log, if that was empty."""
         first = self._reader.schema() < SCHEMA_VERSION
         if first:
@@ -175,7 +173,7 @@ class Log:
         self._epoch += 1
         if self.size == 0:
             now_ms = int(self._db.query("SELECT created_ms FROM checkpoint WHERE size = 0")[0][0])
-        self._store([], rows if first else [], now_ms)
+        self._store([], self._rows.all() if first else [], now_ms)
 
     def _fence(self, epoch: int | None = None) -> None:
         wanted = self._epoch if epoch is None else epoch

@@ -7,6 +7,11 @@ from translog.errors import ExitCode
 _MAX_FINDINGS = 1000
 
 
+def plain(text: str) -> str:
+    """Text of a store that may be hostile, as a terminal can show it: no control characters, no lone surrogates."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong. `check` is a stable word; `where` names the row."""
@@ -37,6 +42,6 @@ class Report:
 
     def add(self, check: str, where: object, detail: str) -> None:
         if len(self.findings) < _MAX_FINDINGS:
-            self.findings.append(Finding(check, str(where), detail))
+            self.findings.append(Finding(check, plain(str(where)), plain(detail)))
         else:
             self.truncated = True

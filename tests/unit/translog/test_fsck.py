@@ -242,6 +242,25 @@ def test_without_rehash_the_body_is_believed(filled, attack, verifiers) -> None:
     assert check(filled, verifiers, rehash=False).findings == []
 
 
+def test_a_hostile_store_writes_nothing_to_a_terminal(filled, verifiers, keys_of) -> None:
+    """Control characters, lone surrogates and rows of the wrong type are findings, and never a traceback or an escape sequence."""
+    hostile = ["\x1b[2J\x07id", "id\r\n0 findings", "\u202e"]
+    bodies = [b'"\\u001b[2J","version":1}', b'"position","version":1}', b'"position","version":1,"left":0,"sources":7}', b"[" * 60_000]
+    connection = sqlite3.connect(filled)
+    connection.execute("DROP INDEX leaf_record")
+    for n, text in enumerate(hostile):
+        connection.execute("UPDATE leaf SET event_id = ?, tenant = ? WHERE leaf_index IN (?, ?)", (text, text, 10 + 2 * n, 11 + 2 * n))
+    for n, body in enumerate(bodies):
+        connection.execute("UPDATE leaf SET body = ?, kind = ? WHERE leaf_index = ?", (b'{"finmesh.translog":' + body, "\x1b[2J", 50 + n))
+    connection.execute("UPDATE source SET topic = ?", (hostile[0],))
+    connection.commit()
+    connection.close()
+    report = check(filled, verifiers, keys_of=keys_of)
+    assert {"event-id", "kind", "keys", "rows"} <= {finding.check for finding in report.findings}
+    assert all((finding.where + finding.detail).isprintable() for finding in report.findings)
+    assert all(kind.isprintable() for kind in report.kinds)
+
+
 def test_many_findings_are_cut_off(filled, attack, verifiers) -> None:
     attack("UPDATE leaf SET leaf_hash = zeroblob(32), kind = CASE kind WHEN 'record' THEN 'gap' ELSE 'record' END")
     report = check(filled, verifiers)
