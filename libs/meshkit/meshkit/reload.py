@@ -29,10 +29,14 @@ Value = TypeVar("Value")
 
 def read_file(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
     """Return the content of a regular file. Raises OSError, and FailedPrecondition for a folder, a pipe, or more than ``most_bytes``."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # a pipe does not block, and is refused
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe does not block, and is refused
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise FailedPrecondition("is not a regular file", reason="FILE_UNREADABLE")
-        content = file.read(most_bytes + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(most_bytes + 1)
+    finally:
+        os.close(descriptor)  # fdopen keeps that of a folder open
     if len(content) > most_bytes:
         raise FailedPrecondition(f"is larger than {most_bytes} bytes", reason="FILE_TOO_LARGE")
     return content

@@ -15,7 +15,7 @@ from yaml import AliasEvent, MappingNode, Node, SafeLoader, ScalarNode
 from meshkit.errors import InvalidDocument
 from meshkit.strict_json import MOST_DEPTH, check_plain
 
-_MOST_BYTES = 256 * 1024  # two seconds of reading
+_MOST_BYTES = 64 * 1024  # two seconds of reading at the worst
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 

@@ -101,6 +101,17 @@ def test_a_path_that_is_no_file_of_ours_keeps_the_last_good_value(path: Path, ho
     assert held.error is None
 
 
+@pytest.mark.parametrize("how", ["gone", "a folder", "a pipe", "too large", "endless", "whole"])
+def test_looking_on_and_on_keeps_nothing_open(path: Path, how: str) -> None:
+    held = reloaded(path, Loader())
+    if how != "whole":
+        spoil(path, how)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        held.refresh()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_the_same_content_is_not_loaded_again(path: Path) -> None:
     load = Loader()
     held = reloaded(path, load)
