@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from meshkit.errors import MeshError
 from meshkit.strict_yaml import parse_yaml
 from risk_scoring.domain.features import GRAPH_AND_LABEL
 from risk_scoring.domain.rates import RateTable
@@ -23,7 +24,7 @@ from fraud.evidence import gather
 from fraud.export import check_parity, to_onnx
 from fraud.features import compute_features
 from fraud.folds import Fold, run_fold, summary
-from fraud.load import MalformedTransactionsError, Transactions, from_table, load_transactions
+from fraud.load import Transactions, from_table, load_transactions
 from fraud.model_card import RATES, as_markdown, build_card
 from fraud.protocol import Protocol
 from fraud.redis_server import private_redis
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         result = run(options)
-    except (MalformedTransactionsError, FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError, MeshError) as error:
         print(f"train-fraud: {error}", file=sys.stderr)
         return 2
     print(json.dumps(result | {"seconds": round(time.monotonic() - started, 1)}))

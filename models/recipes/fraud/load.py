@@ -1,4 +1,4 @@
-"""A transactions file becomes columns. Parquet or CSV; a missing or malformed column is an error that names it.
+"""A transactions table becomes columns; a missing or malformed column is an error that names it.
 
 Surprising: ids of any kind (numbers, tokens) become 8-byte keys by hashing their text, as the services do with keyed hashes, so that
 the feature scripts see the same kind of keys. Accounts and counterparties share one key space: money goes from one to the other.
@@ -16,28 +16,20 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet
 from meshkit.errors import InvalidArgument
 from risk_scoring.domain.rates import RateTable
+
+from fraud.files import REQUIRED, MalformedTransactionsError, checked, read_table
 
 I64 = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.bytes_]
 
-REQUIRED = ("transaction_id", "event_time", "customer_id", "counterparty_id", "amount_minor", "currency", "fraud")
-OPTIONAL = ("account_id", "device_id", "channel", "geo", "utc_offset_minutes", "fraud_known_at", "declined")
 CHANNELS = {"card_present": 1, "ecommerce": 2, "transfer": 3, "atm": 4}  # codes of finmesh.risk.v1.Channel
 NO_KEY = b""
 DAY_US = 86_400_000_000
+_DAY_MINUTES = 1_440
 _NEVER_US = np.iinfo(np.int64).max
-_AS_TEXT = pa.csv.ConvertOptions(  # types guessed from the first block would break on a later one
-    column_types=dict.fromkeys(REQUIRED + OPTIONAL, pa.string()), strings_can_be_null=True, null_values=[""]
-)
 _FLAG_WORDS = {"true": 1, "false": 0}
-
-
-class MalformedTransactionsError(ValueError):
-    """The file is not in the documented schema; the message says which column and why."""
 
 
 @dataclass(frozen=True)
@@ -80,43 +72,26 @@ def load_transactions(path: Path, *, delay_days: int, rates: RateTable) -> Trans
     return from_table(read_table(path), delay_days=delay_days, rates=rates)
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read the known columns of a .parquet or .csv file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no transactions file at {path}")
-    suffix = path.suffix.lower()
-    try:
-        if suffix == ".parquet":
-            names = pa.parquet.read_schema(path).names
-            _require(names)
-            return pa.parquet.read_table(path, columns=[name for name in REQUIRED + OPTIONAL if name in names])
-        if suffix in {".csv", ".gz"}:
-            table = pa.csv.read_csv(path, convert_options=_AS_TEXT)
-            _require(table.column_names)
-            return table.select([name for name in REQUIRED + OPTIONAL if name in table.column_names])
-    except pa.ArrowInvalid as error:
-        raise MalformedTransactionsError(f"{path.name} cannot be read: {error}") from error
-    raise MalformedTransactionsError(f"{path.name}: expected a .parquet or .csv file")
-
-
 def from_table(table: pa.Table, *, delay_days: int, rates: RateTable) -> Transactions:
     """Check a table and turn it into columns; errors as in `load_transactions`."""
-    _require(table.column_names)
-    table = _plain(table)
+    table = checked(table)
     if table.num_rows == 0:
         raise MalformedTransactionsError("the file holds no transactions")
     for name in REQUIRED:
         if table[name].null_count:
             raise MalformedTransactionsError(f"column {name}: {table[name].null_count} values are missing")
-    ids = table["transaction_id"].to_pandas()
+    ids = _texts(table, "transaction_id").to_pandas()
     if ids.duplicated().any():
-        raise MalformedTransactionsError(f"column transaction_id: {ids[ids.duplicated()].tolist()[0]!r} occurs more than once")
+        again = table["transaction_id"][int(ids.duplicated().to_numpy().argmax())].as_py()
+        raise MalformedTransactionsError(f"column transaction_id: {again!r} occurs more than once")
     time_us = _times(table, "event_time")
     fraud = _flags(table, "fraud")
     amount = _integers(table, "amount_minor")
     if (amount < 0).any():
         raise MalformedTransactionsError("column amount_minor: amounts must not be negative")
     offset = _integers(table, "utc_offset_minutes") if _has(table, "utc_offset_minutes") else np.zeros(len(time_us), dtype=np.int64)
+    if (np.abs(offset) > _DAY_MINUTES).any():
+        raise MalformedTransactionsError("column utc_offset_minutes: no place is more than a day from UTC")
     local_s = time_us // 1_000_000 + offset * 60
     customers, codes = _hashed(table, "customer_id")
     order = np.argsort(time_us, kind="stable")
@@ -139,22 +114,6 @@ def from_table(table: pa.Table, *, delay_days: int, rates: RateTable) -> Transac
     return Transactions(**{name: column[order] for name, column in columns.items()})
 
 
-def _require(names: list[str]) -> None:
-    missing = [name for name in REQUIRED if name not in names]
-    if missing:
-        raise MalformedTransactionsError(
-            f"missing column{'s' if len(missing) > 1 else ''}: {', '.join(missing)} (required: {', '.join(REQUIRED)})"
-        )
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Columns stored by dictionary (categories) become what they stand for."""
-    for at, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(at, field.name, table[field.name].cast(field.type.value_type))
-    return table
-
-
 def _has(table: pa.Table, name: str) -> bool:
     return name in table.column_names
 
@@ -162,7 +121,7 @@ def _has(table: pa.Table, name: str) -> bool:
 def _integers(table: pa.Table, name: str) -> I64:
     """Whole numbers, whatever type they are stored in."""
     values = pd.to_numeric(table[name].to_pandas(), errors="coerce").to_numpy(dtype=np.float64)
-    wrong = ~np.isfinite(values) | (values != np.rint(values)) | (np.abs(values) > 2**53)
+    wrong = ~np.isfinite(values) | (values != np.rint(values)) | (np.abs(values) >= 2**53)
     if wrong.any():
         raise MalformedTransactionsError(f"column {name}: {table[name][int(wrong.argmax())].as_py()!r} is no whole number")
     return np.asarray(values, dtype=np.int64)
@@ -197,8 +156,7 @@ def _times(table: pa.Table, name: str) -> I64:
 
 def _hashed(table: pa.Table, name: str) -> tuple[npt.NDArray[np.object_], I64]:
     """An 8-byte key and a dense number for each id; empty ids have no key and number -1."""
-    codes, ids = pd.factorize(table[name].to_pandas())
-    texts = (_text(value) for value in ids)
+    codes, texts = pd.factorize(_texts(table, name).to_pandas())
     keys = np.array([blake2b(text.encode(), digest_size=8).digest() if text else NO_KEY for text in texts] + [NO_KEY], dtype=object)
     chosen = keys[codes]
     if name in REQUIRED and (missing := int((chosen == NO_KEY).sum())):
@@ -206,8 +164,20 @@ def _hashed(table: pa.Table, name: str) -> tuple[npt.NDArray[np.object_], I64]:
     return chosen, codes.astype(np.int64)
 
 
-def _text(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _texts(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """Ids as text, exactly: the same id is the same text, whether it is stored as text, number or whole float. Pandas would make floats
+    of whole numbers among which one is missing, and one id of all between 2^53 and its neighbour."""
+    values, kind = table[name], table[name].type
+    if pa.types.is_decimal(kind):
+        return pc.replace_substring_regex(values.cast(pa.string()), r"\.0*$|(\.\d*[1-9])0+$", r"\1")
+    if pa.types.is_floating(kind):
+        values = values.cast(pa.float64())
+        values = pc.if_else(pc.is_nan(values), None, values)
+        if pc.any(pc.greater_equal(pc.abs(values), 2.0**53)).as_py():
+            raise MalformedTransactionsError(f"column {name}: ids beyond 2^53 are stored as floats, which cannot tell them apart")
+        whole = pc.equal(values, pc.floor(values))
+        return pc.if_else(whole, pc.if_else(whole, values, 0.0).cast(pa.int64()).cast(pa.string()), values.cast(pa.string()))
+    return values.cast(pa.string())
 
 
 def _channels(table: pa.Table) -> I64:

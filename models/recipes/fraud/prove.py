@@ -4,7 +4,7 @@ On simulated banks of several seeds, each with one week to tune on and later wee
 label features) choose from the same grid by average precision on the tuning week, then meet on every test week. The proof holds when
 the mean paired difference of average precision less two standard deviations is above zero, and when models trained on shuffled targets
 rank like chance. Results are kept by seed and week: a run that was interrupted goes on. The last line is JSON; exit code 1 when the
-proof does not hold.
+proof does not hold, 2 with one line on stderr for arguments or kept results that cannot serve.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ START = date(2026, 3, 2)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing, judge all; returns the exit code."""
     options = _parser().parse_args(arguments)
-    seeds = [int(seed) for seed in options.seeds.split(",")]
     settings = {
         "customers": options.customers,
         "history_days": options.history_days,
@@ -46,9 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "weeks": options.weeks,
     }
     folder = options.results / "-".join(str(value) for value in settings.values())
-    for seed in seeds:
-        run_seed(seed, settings, folder / f"{seed}.json", options.stack)
-    results = [json.loads((folder / f"{seed}.json").read_text()) for seed in seeds]
+    try:
+        for seed in options.seeds:
+            run_seed(seed, settings, folder / f"{seed}.json", options.stack)
+        results = [_kept(folder / f"{seed}.json") for seed in options.seeds]
+    except OSError as error:
+        print(f"prove-fraud: {error}", file=sys.stderr)
+        return 2
     verdict = judge(results)
     text = as_markdown(settings, results, verdict)
     print(text)
@@ -60,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_seed(seed: int, settings: dict[str, int], path: Path, stack: Path) -> None:
     """Fill the file of one seed week by week; returns at once when it is whole."""
-    done: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {"seed": seed, "chosen": {}, "weeks": []}
+    done: dict[str, Any] = _kept(path) if path.is_file() else {"seed": seed, "chosen": {}, "weeks": []}
     if len(done["weeks"]) == settings["weeks"]:
         _say(f"seed {seed}: kept from before")
         return
@@ -104,6 +107,21 @@ def _tuning(settings: dict[str, int]) -> Protocol:
     return Protocol(START + timedelta(days=settings["history_days"]), week, week, week)
 
 
+def _kept(path: Path) -> dict[str, Any]:
+    """What `_keep` wrote. Raises OSError when it is something else."""
+    try:
+        found = json.loads(path.read_text())
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not {"chosen", "weeks"} <= found.keys():
+        raise OSError(f"{path} holds no results: remove it")
+    return found
+
+
+def _seeds(text: str) -> list[int]:
+    return [int(seed) for seed in text.split(",")]
+
+
 def _keep(path: Path, done: dict[str, Any]) -> None:
     scratch = path.with_suffix(".part")
     scratch.write_text(json.dumps(done))
@@ -116,7 +134,7 @@ def _say(text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fraud.prove", description="Prove what graph and label features are worth.")
-    parser.add_argument("--seeds", default="101,102,103,104,105", help="of the simulated banks")
+    parser.add_argument("--seeds", type=_seeds, default="101,102,103,104,105", help="of the simulated banks")
     parser.add_argument("--weeks", type=int, default=4, help="test weeks of each seed, after the one that tunes")
     parser.add_argument("--customers", type=int, default=2_000)
     parser.add_argument("--history-days", type=int, default=31, help="before the first training day")

@@ -1,7 +1,8 @@
 """Import of history: ``python -m risk_scoring.main.history TRANSACTIONS [LABELS]``, once, before the first decision.
 
 Both files hold length-prefixed protobuf messages (TransactionAuthorizationRequested, LabelReported) in order of time. Started again it
-goes on where it stopped; files that were imported already change nothing.
+goes on where it stopped; files that were imported already change nothing. Exit status 2 for files that cannot serve, 3 for a server
+that cannot be reached.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ from risk_scoring.usecases.on_label_reported import label_change
 
 
 async def main(transactions: Path, labels: Path | None) -> None:
-    """Compose and import. Raises MeshError."""
+    """Compose and import. Raises MeshError, OSError."""
     config = load_config(StoreConfig)
     identifier = Identifier(KeyedIds(keys_of(config.keys.ids, IDS)), load_rates(config.rates).to_reference_minor)
+    files = [path for path in (transactions, labels) if path is not None]
+    import_id = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()[:32]
     async with aclosing(RedisLink(config.redis, config.redis_prefix)) as link:
         store = RedisFeatureStore(link, SystemClock(), config.dedupe_horizon_s)
         await Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record).ensure()
-        files = [path for path in (transactions, labels) if path is not None]
-        import_id = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()[:32]
         with Progress(console=Console(stderr=True)) as bar:
             task = bar.add_task("history", total=None)
             total = await ImportHistory(store)(import_id, changes(identifier, *files), lambda done: bar.update(task, completed=done))
@@ -73,10 +74,17 @@ def _messages(path: Path, kind: type[Any]) -> Iterator[Any]:
             raise InvalidArgument(f"{path.name} is not a file of length-prefixed messages, or is cut off", reason="MALFORMED") from error
 
 
+def _said(text: str, status: int) -> int:
+    print(text, file=sys.stderr)
+    return status
+
+
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
-        sys.exit("usage: python -m risk_scoring.main.history TRANSACTIONS [LABELS]")
+        sys.exit(_said("usage: python -m risk_scoring.main.history TRANSACTIONS [LABELS]", 2))
     try:
         run(main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else None))
-    except (MeshError, OSError) as error:
-        sys.exit(f"history was not imported: {error}")
+    except (InvalidArgument, OSError) as error:
+        sys.exit(_said(f"history was not imported: {error}", 2))
+    except MeshError as error:
+        sys.exit(_said(f"history was not imported: {error}", 3))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from fraud.load import DAY_US, REQUIRED, MalformedTransactionsError, from_table, load_transactions
+from fraud.__main__ import main
+from fraud.files import REQUIRED, MalformedTransactionsError
+from fraud.load import DAY_US, from_table, load_transactions
 from risk_scoring.domain.rates import RateTable
 
 
@@ -184,3 +187,96 @@ def test_a_csv_is_read_to_its_end_as_it_began(tmp_path: Path, rates: RateTable) 
     path.write_text(head + early + "last,2024-03-01,,7,12,CNY,1\n")
     with pytest.raises(MalformedTransactionsError, match="column customer_id: 1 values are missing"):
         load_transactions(path, delay_days=7, rates=rates)
+
+
+BIG = 2**60
+
+
+@pytest.mark.parametrize("name", ["account_id", "device_id", "geo"])
+@pytest.mark.parametrize("stored", [pa.int64(), pa.uint64(), pa.string(), pa.large_string(), pa.decimal128(24, 0), pa.decimal128(24, 2)])
+def test_an_id_is_the_same_however_it_is_stored_and_no_other(small_table, rates: RateTable, name: str, stored: pa.DataType) -> None:
+    """Among whole numbers of which one is missing pandas would make floats: 2^60+1, 2^60+2 and their neighbours would be one id."""
+    ids = [None if row % 10 == 7 else BIG + row for row in range(200)]
+    given = _load(small_table(**{name: pa.array(ids, pa.int64()).cast(stored)}), rates)
+    text = _load(small_table(**{name: pa.array([None if each is None else str(each) for each in ids])}), rates)
+    column = {"account_id": "account", "device_id": "device", "geo": "place"}[name]
+    found = getattr(given, column).tolist()
+    assert found == getattr(text, column).tolist()
+    assert len(set(found)) == 181
+
+
+def test_required_ids_beyond_what_floats_hold_are_told_apart_and_refused_as_floats(small_table, rates: RateTable, tmp_path: Path) -> None:
+    ids = [BIG + row for row in range(200)]
+    path = tmp_path / "rows.parquet"
+    pa.parquet.write_table(small_table(transaction_id=ids, customer_id=ids), path)
+    assert len(set(load_transactions(path, delay_days=7, rates=rates).customer.tolist())) == 200
+    for name in ("transaction_id", "customer_id", "counterparty_id"):
+        with pytest.raises(MalformedTransactionsError, match=f"column {name}: ids beyond 2\\^53 are stored as floats"):
+            _load(small_table(**{name: np.array(ids, np.float64)}), rates)
+
+
+def test_an_amount_that_floats_cannot_hold_is_refused(small_table, rates: RateTable) -> None:
+    with pytest.raises(MalformedTransactionsError, match="9007199254740993 is no whole number"):
+        _load(small_table(amount_minor=[2**53 + 1] * 200), rates)
+
+
+HEAD = "transaction_id,event_time,customer_id,counterparty_id,amount_minor,currency,fraud,note\n"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+def test_quoted_fields_may_hold_line_breaks_and_be_long(tmp_path: Path, rates: RateTable, suffix: str) -> None:
+    note = ('一行\n又一行, 逗号 ""引号""\n' * 60_000).strip()
+    assert len(note.encode()) > 1 << 20
+    last = "x,2024-03-01,c,7,1,CNY,0,1\n"
+    text = HEAD + "".join(f'{row},2024-03-01,"客户\n{row}",7,1200,CNY,{row % 2},"{note}"\n' for row in range(3)) + last
+    path = tmp_path / f"rows.{suffix}"
+    path.write_bytes(gzip.compress(text.encode()) if suffix.endswith("gz") else text.encode())
+    rows = load_transactions(path, delay_days=7, rates=rates)
+    assert len(rows) == len(set(rows.customer.tolist())) == 4
+
+
+def written(folder: Path, table: pa.Table, kind: str) -> Path:
+    """A file that cannot serve."""
+    path = folder / f"rows.{'csv.gz' if kind == 'cut gzip' else 'csv' if 'csv' in kind else 'parquet'}"
+    wide = {field.name: table[field.name] for field in table.schema}
+    if kind == "cut gzip":
+        text = HEAD + "".join(f"{row},2024-03-01,{row},7,1200,CNY,0,{row * 7919 % 9973}\n" for row in range(5_000))
+        path.write_bytes(gzip.compress(text.encode())[:9_000])
+    elif kind in {"duplicate csv", "gbk csv", "ragged csv", "open quote csv"}:
+        rows = {"gbk csv": "1,2024-03-01,客户,7,1,CNY,0,x", "ragged csv": "1,2", "open quote csv": '"1,2024-03-01,c,7,1,CNY,0,x'}
+        path.write_bytes((HEAD.replace("note", "fraud") if kind == "duplicate csv" else HEAD).encode() + rows.get(kind, "").encode("gbk"))
+    else:
+        lists = {"list": pa.array([[1]] * 200), "struct": pa.array([{"a": 1}] * 200), "binary": pa.array([b"1"] * 200)}
+        arrays, names = list(wide.values()), list(wide)
+        if kind == "duplicate":
+            arrays, names = [*arrays, arrays[2]], [*names, "customer_id"]
+        elif kind.split(maxsplit=1)[0] in lists:
+            arrays[names.index(kind.split()[1])] = lists[kind.split(maxsplit=1)[0]]
+        pa.parquet.write_table(pa.table(arrays, names=names), path)
+        if kind == "cut":
+            path.write_bytes(path.read_bytes()[:-200])
+        elif kind == "damaged":
+            content = bytearray(path.read_bytes())
+            content[4:600] = bytes(596)
+            path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "cut gzip", "duplicate csv", "gbk csv", "ragged csv", "open quote csv", "duplicate", "cut", "damaged", "list customer_id",
+        "list transaction_id", "list fraud", "list currency", "list amount_minor", "list event_time", "struct counterparty_id",
+        "binary customer_id",
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_serve_is_one_line_and_status_2(
+    tmp_path: Path, table: pa.Table, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, table, kind)
+    assert main(["--transactions", str(path), "--repository", str(tmp_path), "--train-start", "2024-03-20"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("train-fraud: ")
+    assert len(said.splitlines()) == 1
+    if "_" in kind or kind == "duplicate":
+        assert "column " in said

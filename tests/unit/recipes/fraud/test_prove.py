@@ -152,3 +152,21 @@ def test_the_report_has_a_row_for_each_pair() -> None:
     assert "| 1 | 2 | 1.00% | 0.7900 | 0.6000 | +0.1900 | 0.0100 |" in text
     assert "| isotonic | 0.00500 | 0.00100 | 0.01000 | 0 of 2 |" in text
     assert "{" not in text
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"\xff", b'{"weeks": []}', b"[" * 100_000])
+def test_results_that_cannot_be_read_are_one_line_and_status_2(tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = tmp_path / "2000-31-7-4" / "101.json"
+    kept.parent.mkdir()
+    kept.write_bytes(content)
+    assert prove.main(["--seeds", "101", "--results", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert "101.json" in said
+
+
+def test_seeds_that_are_no_numbers_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        prove.main(["--seeds", "一,2"])
+    assert ended.value.code == 2
+    assert "--seeds" in capsys.readouterr().err
