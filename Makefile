@@ -115,6 +115,10 @@ bench-compare: setup ## processor time of this checkout beside another commit's,
 bench-pii: setup ## identifiers found in a generated corpus, speed on ordinary and on hostile text: TEXTS=20000 SEED=1
 	@$(BIN)/python -m bench pii $(if $(TEXTS),--texts $(TEXTS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: bench-records
+bench-records: setup ## audit records of our own that are taken for plaintext, and what that look costs: COUNT=1000000 SEED=1
+	@$(BIN)/python -m bench records $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: train-fraud
 train-fraud: dev ## train the fraud model; TRANSACTIONS=file TRAIN_START=2018-07-25, see models/recipes/fraud/README.md
 	@PYTHONPATH=models/recipes $(BIN)/python -m fraud --repository $(or $(MODELS),var/models) \

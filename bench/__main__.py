@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare|pii`."""
+"""`python -m bench stream|sync|audit|compare|pii|records`."""
 
 import gc
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from localmesh.fetch.once import MissingToolError
 from localmesh.supervisor import StartError
 from rich.console import Console
 
-from bench import audit, compare, pii, stream, sync
+from bench import audit, compare, pii, records, stream, sync
 from bench.report import Figures, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -54,6 +54,12 @@ def compare_command(
 def pii_command(texts: Annotated[int, typer.Option(min=100, help="texts to score")] = 20_000, seed: int = 1) -> None:
     """What libs/pii finds of a generated corpus, its speed on ordinary text and the cost of hostile text."""
     show(pii.measure(texts, seed, _say), console)
+
+
+@app.command(name="records")
+def records_command(count: Annotated[int, typer.Option(min=100, help="records to look at")] = 1_000_000, seed: int = 1) -> None:
+    """How many audit records of our own are taken for plaintext (none may be), and what the look costs."""
+    show(records.measure(count, seed, _say), console)
 
 
 def _say(words: str) -> None:

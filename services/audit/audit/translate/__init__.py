@@ -10,6 +10,7 @@ from translog.reader import Leaf
 
 from audit.domain.ids import are_ids, is_id
 from audit.domain.message import Envelope, UnusableError
+from audit.translate.plaintext import Plaintext
 
 _KINDS = {
     Kind.RECORD: pb.LEAF_KIND_RECORD,
@@ -26,6 +27,7 @@ class ProtobufBatchCodec:
 
     def __init__(self, verifier: BatchVerifier | None) -> None:
         self._verifier = verifier
+        self._plaintext = Plaintext()
 
     def envelope(self, value: bytes) -> Envelope:
         """Return the content of a message; raises UnusableError (NOT_A_BATCH, ENVELOPE_MALFORMED, BatchVerifier's)"""
@@ -41,7 +43,7 @@ class ProtobufBatchCodec:
         return Envelope(batch.producer, batch.epoch, batch.sequence, tuple(batch.records))
 
     def keys_of(self, record: bytes) -> Keys:
-        """Return what a record is found by; raises UnusableError (NOT_A_RECORD, RECORD_MALFORMED)."""
+        """Return what a record is found by; raises UnusableError (NOT_A_RECORD, RECORD_MALFORMED, PLAINTEXT_IDENTIFIER)."""
         try:
             message = AuditRecord.FromString(record)
         except (DecodeError, UnicodeDecodeError):
@@ -49,6 +51,8 @@ class ProtobufBatchCodec:
         event_id, request_id, decision_id, tenant = message.audit_record_id, message.request_id, message.decision_id, message.tenant
         if not are_ids(event_id, request_id, decision_id) or not is_tenant(tenant):
             raise UnusableError("RECORD_MALFORMED")
+        if self._plaintext.in_record(message, record):
+            raise UnusableError("PLAINTEXT_IDENTIFIER")
         return Keys(event_id, request_id, decision_id, tenant)
 
 

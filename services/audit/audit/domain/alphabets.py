@@ -1,0 +1,111 @@
+"""What each field of an audit record may hold without being looked into, and how everything else is.
+
+An audit record holds no plaintext personal data. A value of its field's alphabet (an id, a digest, a reason code) can't be any; every other
+value is free text to us, whatever the field is called, and is searched. Texts of a kind come again and again, so they are looked at once.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from pii import find
+
+MAX_PLAIN_NUMBER = 10**9 - 1  # nine digits: nothing shorter is an identifier without words around it
+MAX_SECONDS = 4_102_444_800  # the year 2100; ten digits all the same, and eleven are a mobile number
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_HEX = re.compile(r"(?=[0-9]*[a-f])[0-9a-f]{8,64}")
+_CODE = re.compile(r"(?!(?:[^0-9]*[0-9]){6})[A-Z][A-Z0-9_]{0,63}")
+_TEXT = re.compile(rb"(?:[\x09\x0a\x0d\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]{1,3})*")
+
+Alphabet = Callable[[object], bool]
+
+
+def is_uuid(value: object) -> bool:
+    """A UUID in its canonical form."""
+    return isinstance(value, str) and UUID.fullmatch(value) is not None
+
+
+def is_hex(value: object) -> bool:
+    """A digest in hex; one of digits alone is none, since a card would be one too."""
+    return isinstance(value, str) and _HEX.fullmatch(value) is not None
+
+
+def is_code(value: object) -> bool:
+    """The name of an enum's value, or a reason: UPPER_SNAKE with few digits."""
+    return isinstance(value, str) and _CODE.fullmatch(value) is not None
+
+
+def is_digest(value: object) -> bool:
+    """A keyed hash or a digest, 16 or 32 bytes that read as no text."""
+    return isinstance(value, bytes) and len(value) in (16, 32) and _TEXT.fullmatch(value) is None
+
+
+def is_number(value: object) -> bool:
+    """A count, a version, an enum's value."""
+    return isinstance(value, int) and 0 <= value <= MAX_PLAIN_NUMBER
+
+
+def is_moment(value: object) -> bool:
+    """Seconds since 1970."""
+    return isinstance(value, int) and 0 <= value <= MAX_SECONDS
+
+
+def free(value: object) -> bool:
+    """Names and versions that people give: always searched."""
+    return False
+
+
+_RECORD: Mapping[str, Alphabet] = {
+    "audit_record_id": is_uuid,
+    "producer": free,
+    "tenant": free,
+    "scenario": free,
+    "purpose": free,
+    "principal_key": is_digest,
+    "request_id": is_uuid,
+    "decision_id": is_uuid,
+    "decision_commitment": is_digest,
+    "commitment_key_id": free,
+    "feature_commitment": is_digest,
+    "outcome": is_code,
+    "reason_codes": is_code,
+    "model_digest": is_hex,
+    "model_version": free,
+    "rule_set_version": free,
+    "feature_schema_version": is_number,
+    "degradations": is_code,
+    "grade": is_number,
+    "trace_id": is_digest,
+    "policy_hash": is_digest,
+    "build": free,
+    "model_sha256": is_digest,
+    "rules_sha256": is_digest,
+    "thresholds_sha256": is_digest,
+    "lost_before": is_number,
+}
+_AUDIT = "finmesh.audit.v1."
+ALPHABETS: Mapping[str, Alphabet] = {f"{_AUDIT}AuditRecord.{name}": alphabet for name, alphabet in _RECORD.items()} | {
+    f"{_AUDIT}RefusedCalls.reason": is_code,
+    f"{_AUDIT}RefusedCalls.method": free,
+    f"{_AUDIT}RefusedCalls.workload": free,
+    f"{_AUDIT}RefusedCalls.count": is_number,
+    f"{_AUDIT}ListEntryChange.list": is_code,
+    f"{_AUDIT}ListEntryChange.entity": is_code,
+    f"{_AUDIT}ListEntryChange.entry_key": is_digest,
+    f"{_AUDIT}ListEntryChange.commitment": is_digest,
+    f"{_AUDIT}ListEntryChange.action": is_number,
+    f"{_AUDIT}VersionChange.of": is_number,
+    f"{_AUDIT}VersionChange.before_sha256": is_digest,
+    f"{_AUDIT}VersionChange.after_sha256": is_digest,
+    f"{_AUDIT}VersionChange.name": free,
+    "google.protobuf.Timestamp.seconds": is_moment,
+    "google.protobuf.Timestamp.nanos": is_number,
+}
+
+
+def holds_identifier(value: object) -> bool:
+    """Whether a value that is of no alphabet holds an identifier of a person or a company, or a secret."""
+    if isinstance(value, bytes):
+        return bool(find(value.decode("utf-8", "replace")))
+    if isinstance(value, int):
+        return abs(value) > MAX_PLAIN_NUMBER and bool(find(str(abs(value))))
+    return bool(find(str(value)))
