@@ -147,7 +147,10 @@ class ServiceConfig(Environment):
     )
     metrics_listen: str = Field(default="", description="host:port of the Prometheus endpoint; empty: none")
     shutdown_grace_s: Seconds = Field(default=5.0, description="how long running calls may finish after SIGTERM")
-    connection_age_s: Seconds = Field(
-        default=300.0, description="a connection lives this long, give or take a tenth; clients then find new instances and certificates"
+    connection_age_s: float = Field(
+        default=300.0,
+        ge=0.1,
+        le=86_400,
+        description="a connection lives this long, give or take a tenth; clients then find new instances and certificates",
     )
     tls: TlsSettings = TlsSettings()

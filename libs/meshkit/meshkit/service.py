@@ -30,6 +30,7 @@ from meshkit.crypto.ring import Ring, RingKey
 from meshkit.errors import FailedPrecondition
 from meshkit.events.connection import connection
 from meshkit.known_settings import unknown
+from meshkit.rpc import tls as rpc_tls
 from meshkit.rpc.server import MeshServer
 from meshkit.telemetry import metrics, names, setup
 from meshkit.telemetry.redactor import redact
@@ -104,6 +105,8 @@ class Service:
         loop = asyncio.get_running_loop()
         if isinstance(kafka := getattr(self.config, "kafka", None), KafkaSettings):
             connection(kafka)  # files that are broken are found out here, and not by a task
+        if rpc_tls.is_configured(self.config.tls):
+            self.watch("certificates", rpc_tls.watched(self.config.tls, rpc_tls.checked).reload)  # shows that newer ones are not in force
         telemetry = setup.configure(self.name)
         self._stack.callback(telemetry.close)
         for number in (signal.SIGTERM, signal.SIGINT):

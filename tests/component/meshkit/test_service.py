@@ -9,11 +9,12 @@ import textwrap
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from meshkit.config import ServiceConfig
+from meshkit.config import ServiceConfig, TlsSettings
 from meshkit.errors import Unavailable
 from meshkit.rpc.channel import MeshChannel
 from meshkit.rpc.server import MeshServer
@@ -68,6 +69,18 @@ async def test_a_watched_component_is_missing_until_its_probe_works() -> None:
         assert service.state()["missing"] == {"redis": "REDIS_DOWN"}
         up.set()
         await until(service, "redis", SERVING)
+
+
+async def test_certificates_that_are_not_taken_are_told(certs: Path) -> None:
+    files = TlsSettings(certificate=certs / "audit.pem", key=certs / "audit.key", authority=certs / "authority.pem")
+    good = (certs / "audit.key").read_bytes()
+    async with running(Service(ServiceConfig(tls=files, shutdown_grace_s=0.5), "t"), serve) as service:
+        await until(service, "certificates", SERVING)
+        (certs / "audit.key").write_bytes(good[: len(good) // 2])
+        await until(service, "certificates", NOT_SERVING)
+        assert service.state()["missing"] == {"certificates": "CERTIFICATES_INVALID"}
+        (certs / "audit.key").write_bytes(good)
+        await until(service, "certificates", SERVING)
 
 
 async def test_resources_close_in_reverse_after_tasks_ended() -> None:
