@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from localmesh import services, tokens
+from localmesh.places import ROOT
 from localmesh.ports import LOOPBACK, Ports
 from meshkit.crypto.derive import DEVELOPMENT_ROOT
 
@@ -72,7 +73,7 @@ def test_no_process_finds_what_is_not_its_own(environment: dict[str, str]) -> No
         assert {path.stem for path in (var / "certs").glob("*.key") if str(path) in text} == ({service} if service else set())
         seen[name] = {path.name for path in (var / "keys").iterdir() if str(path) in text}
         assert len(seen[name]) >= len(purposes)
-    assert seen["gateway"] == {"audit-batch.gateway.json"}
+    assert seen["gateway"] == {"audit-batch.gateway.json", "principals.json"}
     assert "seal.json" in seen["risk-stream"] and "seal.json" not in seen["risk-rpc"]
     assert "ids.json" in seen["risk-rpc"] and "ids.json" not in seen["audit"]
     assert seen["kafka"] == seen["redis"] == seen["triton"] == set()
@@ -128,6 +129,16 @@ def test_a_blocked_device_is_declined(finmesh: Finmesh, environment: dict[str, s
             break
     assert decision["outcome"] == "OUTCOME_DECLINE"
     assert decision["reasons"][0]["code"] == "R_BLOCK_LISTED"
+
+
+def test_what_decided_is_what_is_released(finmesh: Finmesh, environment: dict[str, str], tmp_path: Path) -> None:
+    finmesh("decision", decided(finmesh(*transfer())))
+    log = Path(environment["FINMESH_VAR"]) / "audit" / "audit.db"
+    rules = ROOT / "services/risk-scoring/rules"
+    known = finmesh("audit", "evidence", str(log), str(ROOT / "models/repository"), str(rules))
+    assert known.returncode == 0, known.stdout + known.stderr
+    assert "anti-fraud.json" in known.stdout
+    assert finmesh("audit", "evidence", str(log), str(rules)).returncode == 1, "nobody vouches for the model and its card"
 
 
 def test_the_log_only_grows(finmesh: Finmesh, environment: dict[str, str], tmp_path: Path) -> None:

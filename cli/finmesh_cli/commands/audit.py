@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from finmesh.audit.v1.audit_record_pb2 import AuditRecord
-from translog.entries import Kind, kind_of
 from translog.reader import LogReader
-from translog.sqlite import SqliteDatabase
 
 from finmesh_cli import show
+from finmesh_cli.commands.fsck import opened
 from finmesh_cli.evidence import Known, Used
 from finmesh_cli.failures import TamperError
+from finmesh_cli.proofs import record_of
 
 _PAGE = 10_000
 app = typer.Typer(no_args_is_help=True, help="Look into an audit log, offline.")
 
 
-@app.callback()
-def group() -> None:
-    """Look into an audit log, offline."""
-
-
 @app.command()
 def evidence(
-    database: Annotated[Path, typer.Argument(help="SQLite store of the log")],
+    log: Annotated[str, typer.Argument(metavar="LOG", help="SQLite file or postgresql:// URL")],
     known: Annotated[list[Path], typer.Argument(help="files that may decide, and folders of them: models, cards, rules, channel tables")],
 ) -> None:
     """Check that models, rules and thresholds of every decision are known files. Status 1 when one is not."""
-    files, used = Known.of(known), _used(database)
+    files, used = Known.of(known), _used(log)
     out, unknown = show.console(), 0
     out.print(f"{used.records} records", markup=False)
     for (kind, digest), count in sorted(used.counts.items()):
@@ -41,16 +36,14 @@ def evidence(
         raise TamperError(f"{unknown} digests are of no known file")
 
 
-def _used(database: Path) -> Used:
-    store, used = SqliteDatabase.open_reader(database), Used()
-    try:
-        reader = LogReader(store)
+def _used(log: str) -> Used:
+    used = Used()
+    with closing(opened(log)) as database:
+        reader = LogReader(database)
         reader.require()
         size = reader.checkpoint_note()[0]
         for start in range(0, size, _PAGE):
-            for body in reader.bodies(start, min(start + _PAGE, size)):
-                if kind_of(body) is Kind.RECORD:
-                    used.add(AuditRecord.FromString(body))
-    finally:
-        store.close()
+            for record in map(record_of, reader.bodies(start, min(start + _PAGE, size))):
+                if record is not None:
+                    used.add(record)
     return used

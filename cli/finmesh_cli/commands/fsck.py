@@ -43,7 +43,7 @@ def fsck(
         key = proofs.verifier(log_key)
         report = fsck_tiles(Path(log), key, pinned=_kept(pinned, key.name, key), keys_of=keys_of)
     else:
-        with closing(_database(log)) as database:
+        with closing(opened(log)) as database:
             origin, stated = LogReader(database).require()
             key = proofs.verifier(log_key or stated)
             report = check(database, [key], pinned=_kept(pinned, origin, key), keys_of=keys_of, rehash=not quick)
@@ -55,7 +55,7 @@ def fsck(
 
 def export(log: Source, folder: Annotated[Path, typer.Argument(help="where the tiles go; what is there stays")]) -> None:
     """Write the log as static files (C2SP tlog-tiles), which any web server can serve and `fsck` checks."""
-    with closing(_database(log)) as database, database.read():
+    with closing(opened(log)) as database, database.read():
         LogReader(database).require()
         size = export_tiles(LogReader(database), folder)
     show.console().print(f"{folder}: {size} leaves", markup=False)
@@ -70,7 +70,8 @@ def keys_of(body: bytes) -> Keys:
     return Keys(event_id=record.audit_record_id, request_id=record.request_id, decision_id=record.decision_id, tenant=record.tenant)
 
 
-def _database(log: str) -> Database:
+def opened(log: str) -> Database:
+    """Return the store of a log, to be closed. Raises UsageError, translog's errors."""
     if "://" not in log:
         return SqliteDatabase.open_reader(Path(log))
     try:

@@ -71,7 +71,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     trail = await audit_trail(service, f"risk-scoring/{process}", events, ring, config.kafka.topic_prefix, clock)
     files = load_model_files(config.model_repository, config.model_version)
     policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service, config.shadow_rules, files.card_sha256)
-    _follow(trail.versions, policies, commitments)
+    follow_versions(trail.versions, policies, commitments)
     triton = await service.add(TritonClient(config.triton.url, of_triton(config.triton)))
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
     store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
@@ -102,7 +102,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     )
 
 
-def _follow(versions: Versions, policies: FilePolicies, commitments: Ring[CommitmentKey]) -> None:
+def follow_versions(versions: Versions, policies: FilePolicies, commitments: Ring[CommitmentKey]) -> None:
     """Have every version that comes in force recorded."""
     versions.follow(RULES, lambda: policies.current().rules.sha256)
     versions.follow(SHADOW_RULES, lambda: shadow.sha256 if (shadow := policies.current().shadow) else b"")
