@@ -86,7 +86,7 @@ def of_one_line(status: int, said: str, expected: int, words: str) -> None:
         (("rules", "test", "list", "--since", "0001-01-01T00:00:00+23:59"), 2, "after 1970"),
         (("verify", "inclusion", "list", "--log-key", "gbk"), 2, "not UTF-8"),
         (("verify", "inclusion", "/dev/zero", "--log-key", "list"), 2, "key"),
-        (("fsck", "."), 2, "no store"),
+        (("fsck", "."), 2, "--log-key"),
         (("proof", "checkpoint", "-o", "missing/x"), 3, "UNAVAILABLE"),
         (("decision", b"\xff\xfe".decode(errors="surrogateescape")), 2, "not text"),
         (("--gateway", "127.0.0.1:99999", "decision", "x"), 2, "host:port"),
