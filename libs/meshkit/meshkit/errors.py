@@ -120,3 +120,8 @@ class DataCorrupted(MeshError):
     """Stored bytes do not match their proof."""
 
     default_reason = "DATA_CORRUPTED"
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether a call failed, rather than being ended: an Exception, or a panic of a library in Rust, which is no Exception."""
+    return isinstance(error, Exception) or type(error).__module__ == "pyo3_runtime"

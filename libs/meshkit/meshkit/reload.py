@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from meshkit.errors import FailedPrecondition, MeshError
+from meshkit.errors import FailedPrecondition, MeshError, is_failure
 
 MOST_BYTES = 1 << 20
 _LEAST_PAUSE_S, _MOST_PAUSE_S = 1.0, 60.0
@@ -79,7 +79,9 @@ class Reloaded(Generic[Content, Value]):
         try:
             content = read()
             self.value = load(content)
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             raise self._typed(error) from error
         self._content = (content,)
 
@@ -102,7 +104,9 @@ class Reloaded(Generic[Content, Value]):
     def _refresh(self) -> bool:
         try:
             content = self._read()
-        except Exception as error:  # a file that is away for a moment is read again next time
+        except BaseException as error:  # a file that is away for a moment is read again next time
+            if not is_failure(error):
+                raise
             self._keep(error)
             return False
         if (content,) == self._content:
@@ -113,7 +117,9 @@ class Reloaded(Generic[Content, Value]):
             return False
         try:
             value = self._load(content)
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             self._pause_s = min(2 * self._pause_s, _MOST_PAUSE_S) if again else _LEAST_PAUSE_S
             self._again_s = self._monotonic_s() + self._pause_s
             self._refused = (content,)
@@ -125,13 +131,13 @@ class Reloaded(Generic[Content, Value]):
         self.error = self._refused = None
         return True
 
-    def _keep(self, error: Exception) -> None:
+    def _keep(self, error: BaseException) -> None:
         typed = self._typed(error)
         if self.error is None or self.error.message != typed.message:
             _logger.error("the last good version stays in force: %s", typed.message)
         self.error = typed
 
-    def _typed(self, error: Exception) -> FailedPrecondition:
+    def _typed(self, error: BaseException) -> FailedPrecondition:
         if isinstance(error, MeshError):
             text, reason, violations = error.message, error.reason, error.violations
         else:

@@ -9,6 +9,7 @@ import pytest
 from meshkit.clock import FakeClock
 from meshkit.errors import FailedPrecondition, InvalidDocument
 from meshkit.reload import Reloaded, read_file
+from meshkit.threads import Ended
 
 
 class Loader:
@@ -37,7 +38,14 @@ def reloaded(path: Path, load: Callable[[bytes], str], clock: FakeClock | None =
     return Reloaded(f"table {path}", partial(read_file, path, 100), load, reason="TABLE_INVALID", monotonic_s=clock.monotonic_s)
 
 
+class PanicException(BaseException):
+    """What libraries in Rust raise."""
+
+    __module__ = "pyo3_runtime"
+
+
 RAISED = [
+    PanicException("index out of bounds"),
     InvalidDocument("a is wrong"),
     ValueError("x"),
     TypeError(),
@@ -54,7 +62,7 @@ RAISED = [
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
-async def test_whatever_a_loader_raises_the_last_good_value_stays(path: Path, error: Exception) -> None:
+async def test_whatever_a_loader_raises_the_last_good_value_stays(path: Path, error: BaseException) -> None:
     load, clock = Loader(), FakeClock()
     held = reloaded(path, load, clock)
     load.raises = error
@@ -70,6 +78,19 @@ async def test_whatever_a_loader_raises_the_last_good_value_stays(path: Path, er
     with pytest.raises(FailedPrecondition, match=r"表\.yaml") as caught:
         reloaded(path, load)
     assert caught.value.reason == ("INVALID_DOCUMENT" if isinstance(error, InvalidDocument) else "TABLE_INVALID")
+
+
+@pytest.mark.parametrize("error", [Ended(), KeyboardInterrupt(), SystemExit(1)], ids=lambda error: type(error).__name__)
+def test_what_ends_the_work_is_no_failure_of_it(path: Path, error: BaseException) -> None:
+    load = Loader()
+    held = reloaded(path, load)
+    load.raises = error
+    path.write_text("two")
+    with pytest.raises(type(error)):
+        held.refresh()
+    load.raises = None
+    assert held.error is None
+    assert held.refresh()
 
 
 def spoil(path: Path, how: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import cedarpy
 
 from meshkit.clock import Clock, SystemClock
-from meshkit.errors import InvalidDocument
+from meshkit.errors import InvalidDocument, is_failure
 from meshkit.reload import Reloaded, read_file
 
 SCHEMA = "schema.cedarschema"
@@ -159,7 +159,13 @@ class CedarPolicy:
                 "tenant": question.tenant,
             },
         }
-        result = cedarpy.is_authorized(request, loaded.policies, entities, loaded.schema)
+        try:
+            result = cedarpy.is_authorized(request, loaded.policies, entities, loaded.schema)
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            _logger.error("the policy engine failed; denied", extra={"facts": {"action": question.action, "error": type(error).__name__}})
+            return False
         if result.diagnostics.errors:
             count = len(result.diagnostics.errors)
             _logger.error("a policy failed; denied", extra={"facts": {"action": question.action, "errors": count}})

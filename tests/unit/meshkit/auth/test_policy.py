@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import hypothesis.strategies as st
 import pytest
@@ -121,6 +122,13 @@ def test_moving_text_between_files_changes_the_hash(folder: Path) -> None:
     before = CedarPolicy(folder).hash
     (folder / "a.cedar").rename(folder / "c.cedar")
     assert CedarPolicy(folder).hash != before
+
+
+def test_an_engine_that_panics_denies(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = CedarPolicy(folder)
+    panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
+    monkeypatch.setattr("meshkit.auth.policy.cedarpy.is_authorized", Mock(side_effect=panic("unreachable")))
+    assert not policy.allows(QUESTION)
 
 
 def test_an_answer_is_remembered_for_a_second(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
