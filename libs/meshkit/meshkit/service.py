@@ -33,6 +33,7 @@ from meshkit.known_settings import unknown
 from meshkit.rpc import tls as rpc_tls
 from meshkit.rpc.server import MeshServer
 from meshkit.telemetry import metrics, names, setup
+from meshkit.telemetry.logs import mask_crashes
 from meshkit.telemetry.redactor import redact
 
 _logger = logging.getLogger("finmesh.service")
@@ -48,6 +49,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     """
     gc.set_threshold(20_000, 20, 20)  # a batch makes thousands of objects that all die with it: the default looked at them 8% of the time
     sys.setswitchinterval(0.000_5)  # the thread that exports spans would else hold the event loop up for 5 ms each time it comes back
+    mask_crashes()
     try:
         uvloop.run(main)
     except FailedPrecondition as error:  # a file that is needed does not hold what it must

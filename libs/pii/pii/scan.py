@@ -13,12 +13,13 @@ from pii.documents import documents
 from pii.encoded import MARK, MAX_LAYERS, base64_texts, unescaped
 from pii.finding import Finding, resolved
 from pii.numbers import numbers
-from pii.stretch import stretches
+from pii.stretch import UUID, stretches
 from pii.view import folded
 from pii.words import LONG_WORD, words
 
 MIN_CHARACTERS = 6
 MAX_DECODED = 3  # characters of decoded views in all, to one of the text
+_UUID_CHARACTERS = 36
 _APART = "\0" * 8  # between decoded texts that are read together: nothing stands across it
 _NEAR_CUT = 32  # what stands this near to where a decoded part was cut out, and holds no escape, may be half of something else
 _BEYOND = 512  # what begins before a limit is known by what follows
@@ -26,7 +27,7 @@ _BEYOND = 512  # what begins before a limit is known by what follows
 
 def find(text: str) -> list[Finding]:
     """Return what a text holds, in order, none over another."""
-    if len(text) < MIN_CHARACTERS:
+    if len(text) < MIN_CHARACTERS or (len(text) == _UUID_CHARACTERS and UUID.fullmatch(text)):  # a log line's most frequent facts
         return []
     return resolved(_Scan(MAX_DECODED * len(text)).found(text, MAX_LAYERS))
 

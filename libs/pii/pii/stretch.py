@@ -21,7 +21,7 @@ _GROUP = re.compile(f"[0-9]+|[{_CHINESE}]+")
 _SPLIT = re.compile(f"([0-9]+|[{_CHINESE}]+)")
 _HASH = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{32,128}+(?![0-9A-Za-z])")  # 33 to 39 and the like are no hash
 _HASH_LENGTHS = frozenset((32, 40, 48, 56, 64, 96, 128))
-_UUID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])")
+UUID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])")
 _SHORTEST_FIXED = 32
 _HEXADECIMAL_OR_HYPHEN = "0123456789abcdefABCDEF-"
 _WORD = re.compile("[0-9A-Fa-f-]*+")
@@ -108,7 +108,7 @@ def stretches(text: str) -> Iterator[Stretch]:
 
 def _fixed(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """UUIDs and hashes: whole words, so that a card with letters glued to it is none."""
-    found = [match.span() for match in _UUID.finditer(text, start, end)]
+    found = [match.span() for match in UUID.finditer(text, start, end)]
     found += [match.span() for match in _HASH.finditer(text, start, end) if match.end() - match.start() in _HASH_LENGTHS]
     return sorted(found)
 

@@ -229,3 +229,18 @@ def test_wrong_settings_end_it_with_code_2_and_one_line_without_values() -> None
     assert (process.returncode, out, len(err.splitlines())) == (2, "", 1)
     assert "shutdown_grace_s" in err
     assert "-secret-" not in err
+
+
+CRASHES = {
+    "in the main coroutine": "raise ValueError('卡6222021234567890128 手机13812345678')",
+    "in a thread": "t = threading.Thread(target=int, args=('card 6222021234567890128',)); t.start(); t.join()",
+    "in one behind another": "try: int('6222021234567890128a')\n    except ValueError as error: raise KeyError('b') from error",
+}
+
+
+@pytest.mark.parametrize("crash", CRASHES)
+def test_what_nobody_caught_is_printed_without_identifiers(crash: str) -> None:
+    program = f"import threading\nfrom meshkit.service import run\nasync def main():\n    {CRASHES[crash]}\nrun(main())\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "Traceback" in done.stderr and "[card]" in done.stderr
+    assert "6222021234567890128" not in done.stderr and "13812345678" not in done.stderr

@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, TextIO
+
+from pii import mask
 
 from meshkit.telemetry.context import current
 from meshkit.telemetry.redactor import redact, redacted
@@ -50,6 +54,19 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage()
     except Exception as error:  # an argument's own __str__ may raise anything
         return f"{record.msg} (its arguments do not fit: {type(error).__name__})"
+
+
+def mask_crashes() -> None:
+    """Mask what Python itself prints of exceptions that nobody caught, in any thread."""
+
+    def in_a_thread(crash: threading.ExceptHookArgs) -> None:
+        if crash.exc_type is not SystemExit and crash.exc_value is not None:
+            print_masked(crash.exc_type, crash.exc_value, crash.exc_traceback)
+
+    def print_masked(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.stderr.write(mask("".join(traceback.format_exception(kind, error, trace))))
+
+    sys.excepthook, threading.excepthook = print_masked, in_a_thread
 
 
 def configure(service: str, *, level: str = "INFO", stream: TextIO | None = None) -> logging.Handler:

@@ -23,6 +23,7 @@ from meshkit.crypto.derive import IDS, keys_of
 from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.errors import InvalidArgument, MeshError
 from meshkit.service import load_config, run
+from meshkit.telemetry.redactor import redact
 from rich.console import Console
 from rich.progress import Progress
 
@@ -75,7 +76,7 @@ def _messages(path: Path, kind: type[Any]) -> Iterator[Any]:
 
 
 def _said(text: str, status: int) -> int:
-    print(text, file=sys.stderr)
+    print(redact(text), file=sys.stderr)
     return status
 
 
