@@ -1,4 +1,4 @@
-"""Views of what is written in an encoding: percent, \\uXXXX and \\xXX, HTML character references, base64.
+"""Views of what is written in an encoding: percent, \\uXXXX, \\xXX and \\n, HTML character references, base64.
 
 Each decoding shortens the text; nothing is ever unpacked, and the number of layers is bounded, so that a view can't grow.
 """
@@ -14,10 +14,15 @@ from pii.view import View
 
 MAX_LAYERS = 4
 _ESCAPES = re.compile(
-    r"(?P<nested>%(?:25)+[0-7][0-9A-Fa-f])|(?P<percent>(?:%(?!25[0-9A-Fa-f]{2})[0-9A-Fa-f]{2})++)|(?P<utf16>(?:\\{1,2}u[0-9A-Fa-f]{4})++)|(?P<byte>(?:\\{1,2}x[0-9A-Fa-f]{2})++)|"
-    r"(?P<braced>\\{1,2}u\{[0-9A-Fa-f]{1,6}\}|\\{1,2}U[0-9A-Fa-f]{8})|(?P<reference>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?)"
+    r"(?P<nested>%(?:25)+[0-7][0-9A-Fa-f])|"
+    r"(?P<percent>(?:%(?!25[0-9A-Fa-f]{2})[0-9A-Fa-f]{2})++)|"
+    r"(?P<utf16>(?:(?:\\{1,2}|%)u[0-9A-Fa-f]{4})++)|"
+    r"(?P<byte>(?:\\{1,2}x[0-9A-Fa-f]{2})++)|"
+    r"(?P<braced>\\{1,2}u\{[0-9A-Fa-f]{1,6}\}|\\{1,2}U[0-9A-Fa-f]{8})|"
+    r"(?P<space>\\{1,2}[nrt])|"
+    r"(?P<reference>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?)"
 )
-MARK = re.compile(r"%[0-9A-Fa-f]|\\[\\uUx]|&[#A-Za-z]")
+MARK = re.compile(r"%[0-9A-Fa-fu]|\\[\\uUxnrt]|&[#A-Za-z]")
 _AROUND = 80  # characters on both sides of an escape that may be of the same identifier
 _PADDING = re.compile(r"={0,2}")
 _PART = re.compile(r"[0-9A-Za-z]{15,}+")
@@ -96,6 +101,8 @@ def _decoded(match: re.Match[str]) -> str:
     kind, raw = match.lastgroup, match[0]
     if kind == "percent":
         return bytes.fromhex(raw.replace("%", "")).decode("utf-8", "replace")
+    if kind == "space":
+        return " "
     if kind == "nested":  # %2531: percent-encoded again and again
         return chr(int(raw[-2:], 16))
     if kind == "reference":
@@ -107,7 +114,7 @@ def _decoded(match: re.Match[str]) -> str:
     if kind == "braced":
         return _character(int(raw.strip("\\uU{}"), 16))
     if kind == "utf16":
-        return bytes.fromhex(raw.replace("\\", "").replace("u", "")).decode("utf-16-be", "replace")
+        return bytes.fromhex(raw.replace("\\", "").replace("%", "").replace("u", "")).decode("utf-16-be", "replace")
     return bytes.fromhex(raw.replace("\\", "").replace("x", "")).decode("utf-8", "replace")
 
 
