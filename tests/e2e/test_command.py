@@ -152,6 +152,38 @@ def test_the_log_only_grows(finmesh: Finmesh, environment: dict[str, str], tmp_p
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_keys_rotate_while_payments_are_decided(finmesh: Finmesh, environment: dict[str, str]) -> None:
+    """Signatures and commitments of the running mesh: every payment is proven, nothing is poison, nobody starts anew."""
+    var, rings = Path(environment["FINMESH_VAR"]), ("audit-batch.risk-scoring", "commitment")
+    folder, log = ("--folder", str(var / "keys")), var / "logs" / "risk-rpc.log"
+    before = {name: row["pid"] for name, row in json.loads((var / "mesh.json").read_text())["processes"].items()}
+
+    def proven() -> None:
+        explained = finmesh("decision", decided(finmesh(*transfer())))
+        assert explained.returncode == 0 and "proven in a log of" in explained.stdout, explained.stdout + explained.stderr
+
+    def changed(step: str, key_id: str) -> None:
+        """Change both rings, and go on as soon as the process that signs has read them."""
+        seen = log.read_text().count("key ring")
+        for ring in rings:
+            done = finmesh("keys", step, ring, key_id, *folder)
+            assert done.returncode == 0, done.stderr
+        for _ in range(TRIES):
+            if log.read_text().count("key ring") >= seen + len(rings):
+                break
+            proven()
+        else:
+            raise AssertionError(f"the rings of {step} were not read: {log.read_text()[-500:]}")
+
+    for step, key_id in (("add", "next"), ("promote", "next"), ("retire", "dev-1")):
+        changed(step, key_id)
+        proven()
+    assert finmesh("keys", "retire", rings[0], "next", *folder).returncode == 2, "the primary stays"
+    checked = finmesh("fsck", str(var / "audit" / "audit.db"))
+    assert checked.returncode == 0 and "poison" not in checked.stdout, checked.stdout
+    assert {name: row["pid"] for name, row in json.loads((var / "mesh.json").read_text())["processes"].items()} == before
+
+
 def test_watching_sees_them(finmesh: Finmesh) -> None:
     wanted = decided(finmesh(*transfer()))
     seen = finmesh("watch", "--from-start", "--count", "1")
