@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare|pii|records`."""
+"""`python -m bench stream|sync|audit|compare|lists|pii|records`."""
 
 import gc
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from localmesh.fetch.once import MissingToolError
 from localmesh.supervisor import StartError
 from rich.console import Console
 
-from bench import audit, compare, pii, records, stream, sync
+from bench import audit, compare, lists, pii, records, stream, sync
 from bench.report import Figures, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -36,6 +36,12 @@ def sync_command(seconds: Seconds = 40, customers: Customers = 20_000, rate: Ann
 def audit_command(records: Annotated[int, typer.Option(min=100, help="records to log")] = 200_000) -> None:
     """Audit records from the topic to a committed checkpoint against bare SQLite inserts of the same bytes; then fsck."""
     _run(lambda var: audit.measure(var, records, _say))
+
+
+@app.command(name="lists")
+def lists_command(entries: Annotated[int, typer.Option(min=1_000, help="entries of the list")] = 1_000_000) -> None:
+    """A block list from its topic's bytes to a snapshot, in processor time."""
+    _run(lambda var: lists.measure(entries, _say))
 
 
 @app.command(name="compare")

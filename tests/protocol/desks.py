@@ -22,6 +22,7 @@ from risk_scoring.adapters.model_files import ModelFiles, load_model_files
 from risk_scoring.consumers.transactions import StreamTopics, TransactionStream
 from risk_scoring.domain.combine import Combiner
 from risk_scoring.domain.decision import Request, Verdict
+from risk_scoring.domain.lists import ListSnapshot
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.outage import Outage
@@ -263,6 +264,7 @@ async def desk(
             RULES / "anti-fraud.json", channel_file, RULES / "rates.yaml", files.thresholds, health, None, files.card_sha256
         )  # type: ignore[arg-type]
         served, in_process = served or Model(), Model()
+        policies.lists_changed(ListSnapshot())
         combiner, codec = Combiner(files.paths, failed=policies.rules_failed), translate.RecordCodec(KEYS, commitment_ring(), "development")
         scorer = Scorer(served, in_process, health, 0.5)  # type: ignore[arg-type]
         restorer = Restorer(held.link, held.store, log, translate.restored_record)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from meshkit.config import KafkaSettings, KeySettings
-from meshkit.crypto.seal import Sealer
+from meshkit.config import KafkaSettings
 from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.message import Message
+from meshkit.testing.keys import payload_sealer
 
 from tests.protocol.desks import Health
 from tests.protocol.mutants import TooSlowError
@@ -73,7 +73,7 @@ def settings(bootstrap: str, prefix: str, **changes: Any) -> KafkaSettings:
 @asynccontextmanager
 async def working(kafka: KafkaSettings, handler: Any, *, max_batch: int = 256, health: Any = None) -> AsyncIterator[ExactlyOnce]:
     """Run the loop beside the block; its failure is the block's."""
-    loop = ExactlyOnce(kafka, INPUT, GROUP, handler, health or Health(), Sealer(KeySettings()), max_batch)
+    loop = ExactlyOnce(kafka, INPUT, GROUP, handler, health or Health(), payload_sealer(), max_batch)
     task, block = asyncio.create_task(loop.run()), asyncio.current_task()
     assert block is not None
 

@@ -7,8 +7,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 from aiokafka import TopicPartition
-from meshkit.config import KafkaSettings, KeySettings
-from meshkit.crypto.seal import Sealer
+from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
 from meshkit.events import exactly_once, offsets_in_db, replay, transactional
 from meshkit.events.exactly_once import ExactlyOnce
@@ -16,6 +15,7 @@ from meshkit.events.message import Message
 from meshkit.events.offsets_in_db import OffsetsInDb
 from meshkit.events.replay import TopicReader
 from meshkit.events.transactional import send_all, start_transactional
+from meshkit.testing.keys import payload_sealer
 
 from tests.protocol.desks import Health
 from tests.protocol.loops import INPUT, OUTPUT, Echo, until
@@ -64,7 +64,7 @@ async def test_consumers_are_explicit(kind) -> None:
         if kind == "reader":
             options = await options_of(transactional, lambda: transactional.start_reader(kafka, TopicPartition(INPUT, 0), 0))
         elif kind == "member":
-            options = await options_of(exactly_once, ExactlyOnce(kafka, INPUT, "g", Echo(kafka), Health(), Sealer(KeySettings()))._joined)
+            options = await options_of(exactly_once, ExactlyOnce(kafka, INPUT, "g", Echo(kafka), Health(), payload_sealer())._joined)
         else:
             with swapped(TopicReader, "partitions", AsyncMock()):
                 options = await options_of(replay, TopicReader(kafka, OUTPUT)._connected)

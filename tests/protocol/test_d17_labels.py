@@ -54,7 +54,7 @@ async def test_a_repeated_label_counts_once(private_redis) -> None:
             assert await shelf.store.amend([label(seen(1), "L1")], "labels:0", "t@2") == "r"
             assert await frauds(shelf) == 1
 
-    await assert_fails_without("D17", check, lua("amend", "if not fresh_id then", "if false then"))
+    await assert_fails_without("D17", check, lua("amend", "repeated(change[CHANGE]) and 'r' or amended(change)", "amended(change)"))
 
 
 async def test_two_labels_of_one_transaction_are_one_fraud(private_redis) -> None:
@@ -70,7 +70,9 @@ async def test_two_labels_of_one_transaction_are_one_fraud(private_redis) -> Non
             await shelf.store.amend([label(seen(1), "r2", fraud=-1)], "labels:0", "t@4")
             assert await frauds(shelf, 997) == 0
 
-    await assert_fails_without("D17", check, lua("amend", "if change[KIND] == 'label' then verdict_change(change) end", ""))
+    await assert_fails_without(
+        "D17", check, lua("amend", "local now = verdict_of(ledger[L_FRAUDS], ledger[L_GENUINE])", "local now = 1 verdict = verdict - 1")
+    )
 
 
 async def test_a_retraction_subtracts(private_redis) -> None:
@@ -81,9 +83,7 @@ async def test_a_retraction_subtracts(private_redis) -> None:
             await shelf.store.amend([label(seen(1), "L1-wrong", fraud=-1)], "labels:0", "t@2")
             assert await frauds(shelf) == 0
 
-    await assert_fails_without(
-        "D17", check, lua("amend", "labels[1] + change[FRAUDS], labels[2]", "labels[1] + math.abs(change[FRAUDS]), labels[2]")
-    )
+    await assert_fails_without("D17", check, lua("amend", "types[at] - 1, ledger[side] - 1", "types[at] + 1, ledger[side] + 1"))
 
 
 async def test_a_label_before_its_transaction_waits_durably(private_redis) -> None:
@@ -103,8 +103,8 @@ async def test_a_label_before_its_transaction_waits_durably(private_redis) -> No
     await assert_fails_without(
         "D17",
         check,
-        lua("amend", "        redis.call('SET', key, pack(changes), 'EX', memory_s)\n", ""),
-        lua("observe", "for _, change in ipairs(changes) do if change[KIND] ~= 'advice' then correct(change) end end", ""),
+        lua("amend", "save_ledgers(memory_s)\nfor id, how", "for id, how"),
+        lua("observe", "  settle(tx, ledger, tx[AMOUNT], 0, 0, ledger[L_VERDICT])", ""),
     )
 
 
@@ -149,7 +149,7 @@ async def test_a_label_counts_from_the_time_it_is_known(private_redis) -> None:
             assert letters.reasons == ["IN_THE_FUTURE"]
             assert (feature(before.vectors, "c_fraud_30d"), feature(after.vectors, "c_fraud_30d")) == (0, 1)
 
-    await assert_fails_without("D17", check, swapped(corrections, "FUTURE_S", 2 * HOUR))
+    await assert_fails_without("D17", check, swapped(corrections, "check_not_ahead", lambda time_us, now_s: None))
 
 
 async def test_effect_and_position_are_one_write(private_redis) -> None:
@@ -185,7 +185,7 @@ async def test_corrections_take_spend_back(private_redis, kind, counts) -> None:
             assert feature(vectors, "c_count_24h") == counts
             assert feature(vectors, "c_declined_24h") == (kind == "decline")
 
-    await assert_fails_without("D17", check, lua("amend", "add_at(state, t, kind == 'reverse' and 0 or -1, -change[TAKEN])", ""))
+    await assert_fails_without("D17", check, lua("amend", "take_at(state, t, count, sum, left * left - rest * rest)", ""))
 
 
 async def test_a_stand_in_advice_counts_once_whoever_comes_first(private_redis) -> None:
@@ -202,8 +202,8 @@ async def test_a_stand_in_advice_counts_once_whoever_comes_first(private_redis) 
     await assert_fails_without(
         "D17",
         check,
-        lua("observe", "if not advised then apply(tx) end", "apply(tx)"),
-        lua("amend", "if change[KIND] == 'advice' and advised then", "if false then"),
+        lua("observe", "elseif ledger[L_COUNTED] == 0 then arrive(tx, ledger) end", "else arrive(tx, ledger) end"),
+        lua("amend", "if ledger[L_COUNTED] == 1 then return 'r' end", ""),
     )
 
 

@@ -13,18 +13,27 @@ from typing import Any
 
 import pytest
 import yaml
+from audit.adapters.anchors import Anchors
+from audit.adapters.telemetry_alarms import TelemetryAlarms
+from audit.adapters.translog_audit_log import TranslogAuditLog
+from audit.config import AuditSettings
+from audit.consumers import AuditBatches
+from audit.main import commit_under, signer_of
+from audit.translate import ProtobufBatchCodec
+from audit.usecases.on_audit_batch import OnAuditBatch
 from finmesh.risk.v1.decision_pb2 import TransactionDecided
 from finmesh.risk.v1.list_entry_pb2 import ListEntryChanged
 from finmesh.risk.v1.transaction_pb2 import LabelReported, TransactionLifecycleReported
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from meshkit.audit.batch import BatchSigner, BatchWriter
+from meshkit.audit.batch import BatchWriter
 from meshkit.audit.messages import AUDIT_TOPIC
-from meshkit.config import KafkaSettings, KeySettings
-from meshkit.crypto.seal import Sealer
+from meshkit.clock import SystemClock
+from meshkit.config import KafkaSettings
 from meshkit.events.dead_letter import SUFFIX
 from meshkit.events.offsets_in_db import Position
+from meshkit.testing.keys import batch_signer, batch_verifier, commitment_ring, payload_sealer
 from risk_scoring import translate
 from risk_scoring.adapters import kafka_decision_history, kafka_lists
 from risk_scoring.adapters.lxml_pacs008 import parse_document
@@ -33,8 +42,9 @@ from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransfe
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
 from risk_scoring.translate.messages import DECISION_TOPIC, LABEL_TOPIC
 from risk_scoring.translate.rule_tests import past_decision
+from translog.stores import store_at
 
-from tests.protocol.desks import ROOT, desk
+from tests.protocol.desks import ROOT, Health, desk
 from tests.protocol.makers import NOW, identifier, payment, request
 
 ODD_TEXT = st.text(max_size=20) | st.sampled_from(["ce_tenant", "traceparent", "ce_id", "\\xff", "甲银行", ""])
@@ -94,7 +104,7 @@ ENTRY = ListEntryChanged(
 DECIDED = TransactionDecided(
     decision_id="0" * 8 + "-0000-8000-8000-" + "0" * 12, tenant="bank-a", fingerprint=b"f" * 16
 ).SerializeToString()
-(AUDITED,) = BatchWriter("risk-scoring/stream/0", 1, BatchSigner(KeySettings())).envelopes([b"\x0a\x01x"])
+(AUDITED,) = BatchWriter("risk-scoring/stream/0", 1, batch_signer()).envelopes([b"\x0a\x01x"])
 VALID = {
     TRANSACTION_TOPIC: payment(7).SerializeToString(),
     PACS008_TOPIC: XML,
@@ -155,7 +165,7 @@ def test_transactions(private_redis, runner) -> None:
 
 
 def test_credit_transfers(runner) -> None:
-    stream = CreditTransferStream(KafkaSettings(), parse_document, Sealer(KeySettings()))
+    stream = CreditTransferStream(KafkaSettings(), parse_document, payload_sealer())
     stream._partitions = 4
     good = record(PACS008_TOPIC, 9, None, XML, (("ce_tenant", b"bank-a"),))
 
@@ -202,32 +212,21 @@ def test_decisions(private_redis, runner) -> None:
 
 
 def test_lists(runner) -> None:
-    lists = kafka_lists.KafkaLists(KafkaSettings())
+    lists = kafka_lists.KafkaLists(KafkaSettings(), Health())
     good = record(kafka_lists.LIST_TOPIC, 9, None, ENTRY)
 
     async def handled(found: list[Any]) -> None:
         lists._apply([*found, good])
-        assert lists.current.size >= 1
+        assert lists._lists.size >= 1
 
     drive(runner, kafka_lists.LIST_TOPIC, handled)
 
 
 def test_audit_batches(runner, tmp_path) -> None:
-    from audit.adapters.anchors import Anchors
-    from audit.adapters.store import store_at
-    from audit.adapters.telemetry_alarms import TelemetryAlarms
-    from audit.adapters.translog_audit_log import TranslogAuditLog
-    from audit.config import Config
-    from audit.consumers import AuditBatches
-    from audit.main import signer_of
-    from audit.translate import ProtobufBatchCodec
-    from audit.usecases.on_audit_batch import OnAuditBatch
-    from meshkit.clock import SystemClock
-
     clock = SystemClock()
     store = store_at(f"sqlite:///{tmp_path / 'audit.db'}")
-    log = TranslogAuditLog(store, signer_of(Config()), bytes, Anchors(None, None, 1, clock), clock)
-    sink = AuditBatches(OnAuditBatch(log, ProtobufBatchCodec(BatchSigner(KeySettings())), TelemetryAlarms(), clock))
+    log = TranslogAuditLog(store, signer_of(AuditSettings()), bytes, commit_under(commitment_ring()), Anchors(None, None, 1, clock), clock)
+    sink = AuditBatches(OnAuditBatch(log, ProtobufBatchCodec(batch_verifier()), TelemetryAlarms(), clock))
     runner.run(log.__aenter__())
     offset = 0
 

@@ -9,12 +9,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
-from meshkit.config import KeySettings
-from meshkit.crypto.seal import Sealer
 from meshkit.errors import DeadlineExceeded, InvalidArgument, Overloaded, Unavailable
 from meshkit.events import header_keys, partition_worker
 from meshkit.events.dead_letter import SUFFIX, rejected
 from meshkit.events.poison import AllFailedError, Isolation
+from meshkit.testing.keys import payload_sealer
 
 from tests.protocol.desks import Health
 from tests.protocol.loops import AUDIT, INPUT, Echo, committed, never, send, until, visible, working
@@ -40,7 +39,7 @@ class Failing(Echo):
         return [*echoes, *(rejected(SEALER, record, InvalidArgument("no")) for record in refused)]
 
 
-SEALER = Sealer(KeySettings())
+SEALER = payload_sealer()
 
 
 async def letters(kafka) -> list[dict[str, bytes]]:

@@ -50,7 +50,10 @@ class FeatureStore(Protocol):
         ...
 
     async def amend(self, changes: Sequence[Change], source: str, position: str) -> str:
-        """Apply corrections together with the next position of their input (rule D17)."""
+        """Apply corrections together with the next position of their input; a status letter each (rules D17, D29).
+
+        While any is REFUSED the position stays.
+        """
         ...
 
     async def amended(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from meshkit.tenants import checked_tenant
 
 from risk_scoring import translate
 from risk_scoring.domain.decision import Asker, Request
-from risk_scoring.domain.horizon import check_age
+from risk_scoring.domain.horizon import check_age, time_us
 from risk_scoring.domain.identity import checked_identity, decision_key
 from risk_scoring.domain.pacs008 import CreditTransfer
 from risk_scoring.domain.transaction import Transaction
@@ -28,7 +28,7 @@ from risk_scoring.usecases.change_list_entry import ChangeListEntry
 from risk_scoring.usecases.get_decision import GetDecision
 from risk_scoring.usecases.score_pacs008 import ScorePacs008
 from risk_scoring.usecases.score_transaction import ScoreTransaction
-from risk_scoring.usecases.test_rules import TestRules
+from risk_scoring.usecases.test_rules import INVALID_RULE_TEST, TestRules
 
 _DEFAULT_REMAINING_S = 1.0
 
@@ -103,7 +103,7 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
     async def TestRules(self, request: pb.TestRulesRequest, context: object) -> pb.TestRulesResponse:  # noqa: N802
         """Run a rule set over recorded decisions."""
         _check_tenant(caller_facts(current_call()), request.tenant)
-        since_s = request.since.seconds + request.since.nanos / 1e9
+        since_s = time_us(request.since, "since", INVALID_RULE_TEST) / 1e6
         test = await self._test_rules(request.tenant, request.rule_set, since_s, request.most_decisions, self._remaining_s())
         return rule_test_response(test)
 

@@ -5,6 +5,7 @@ import random
 
 import pytest
 from google.protobuf import proto
+from meshkit.clock import FakeClock
 from meshkit.errors import InvalidArgument
 from risk_scoring.domain.observation import Change
 from risk_scoring.main.history import changes
@@ -97,10 +98,10 @@ def test_files_hold_length_prefixed_messages(tmp_path):
     with path.open("wb") as file:
         for message in messages:
             proto.serialize_length_prefixed(message, file)
-    found = list(changes(identifier(), path))
+    found = list(changes(identifier(), FakeClock(NOW + DAY), path))
     assert [each.kind for each in found] == ["advice", "advice"]
     assert found[0].observation.channel == 1 and found[1].observation.channel == 3
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(InvalidArgument) as refused:
-        list(changes(identifier(), path))
+        list(changes(identifier(), FakeClock(NOW + DAY), path))
     assert refused.value.reason == "MALFORMED"

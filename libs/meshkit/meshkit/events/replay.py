@@ -1,10 +1,12 @@
 """Read a topic as a log: from an offset to its last stable end, once, outside of any consumer group.
 
-The end is told by ``position()``: the last offset of a partition may be a transaction marker, which is never delivered (rule D13).
+The end is told by ``position()``: the last offset of a partition may be a transaction marker, which is never delivered (rule D13). An
+offset behind the end is of a topic that was truncated or made anew: such a topic is read from its beginning.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -15,6 +17,8 @@ from meshkit.errors import Unavailable
 from meshkit.events.connection import connection, stopped
 from meshkit.events.topic_ids import TopicIds
 
+log = logging.getLogger(__name__)
+
 
 class TopicReader:
     """Reads one topic. Methods raise Unavailable when the broker does not answer. Use as an async context manager."""
@@ -23,9 +27,13 @@ class TopicReader:
         self.topic = kafka.topic_prefix + topic
         self._kafka = kafka
         self._consumer: AIOKafkaConsumer | None = None
+        self._ids: TopicIds | None = None
 
     async def close(self) -> None:
         """Close the connection."""
+        if self._ids is not None:
+            ids, self._ids = self._ids, None
+            await ids.__aexit__()
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
             await stopped(consumer)
@@ -58,6 +66,15 @@ class TopicReader:
         except KafkaError as error:
             raise Unavailable("the event log does not answer, or has no such topic", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
 
+    async def topic_id(self) -> str:
+        """Return the topic's id, which tells it from another one of its name, over a connection that is kept. Raises Unavailable."""
+        try:
+            if self._ids is None:
+                self._ids = await TopicIds(self._kafka).__aenter__()
+            return (await self._ids.identity(self.topic)).id
+        except KafkaError as error:
+            raise Unavailable("the event log does not answer, or has no such topic", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
+
     async def read(
         self, partition: int, first_offset: int, max_records: int = 1000, *, settled: bool = False
     ) -> AsyncIterator[tuple[Sequence[ConsumerRecord], int]]:
@@ -71,10 +88,14 @@ class TopicReader:
             consumer.assign([tp])
             start = (await consumer.beginning_offsets([tp]))[tp]
             end = await self._written(tp) if settled else (await consumer.end_offsets([tp]))[tp]
-            consumer.seek(tp, max(first_offset, start))
-            if max(first_offset, start) >= end:
+            first = max(first_offset, start)
+            if first_offset > end:
+                log.warning("%s ends at %s, before offset %s: it is read from its beginning", self.topic, end, first_offset)
+                first = start
+            consumer.seek(tp, first)
+            if first >= end:
                 consumer.pause(tp)
-                yield [], max(first_offset, end)
+                yield [], first
                 return
             while (position := await consumer.position(tp)) < end:
                 fetched = await consumer.getmany(tp, timeout_ms=500, max_records=max_records)

@@ -21,7 +21,7 @@ from meshkit.threads import Look, on_thread
 
 from risk_scoring.domain.channel_policy import CHANNELS_INVALID, ChannelPolicies
 from risk_scoring.domain.decision_table import INVALID_RULE_SET
-from risk_scoring.domain.lists import ListSnapshot
+from risk_scoring.domain.lists import NOT_READ, ListSnapshot
 from risk_scoring.domain.outcome import Thresholds
 from risk_scoring.domain.probe import load_for_service
 from risk_scoring.domain.rates import RATES_INVALID, RateTable
@@ -74,7 +74,7 @@ class FilePolicies:
             reason=INVALID_RULE_SET,
             otherwise=(None,),
         )
-        self._snapshot = Snapshot(self._rules.value, self._channels.value, ListSnapshot(), self.rates, self._shadow.value)
+        self._snapshot = Snapshot(self._rules.value, self._channels.value, NOT_READ, self.rates, self._shadow.value)
 
     def current(self) -> Snapshot:
         """Return what is in force now."""

@@ -20,10 +20,11 @@ from meshkit.events.replay import TopicReader
 
 from risk_scoring import translate
 from risk_scoring.domain.history import PastDecision, PastLabel
+from risk_scoring.domain.horizon import time_us
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.translate.messages import DECISION_TOPIC, LABEL_TOPIC
 from risk_scoring.translate.rule_tests import past_decision
-from risk_scoring.usecases.on_label_reported import label_change
+from risk_scoring.usecases.on_label_reported import INVALID_LABEL, label_change
 
 _FEW = 100
 _Item = TypeVar("_Item")
@@ -66,9 +67,10 @@ class KafkaDecisionHistory:
     def _label(self, payload: bytes) -> PastLabel:
         """Translate as the consumer of labels does, so that both mean the same decision."""
         label = translate.parse(LabelReported, payload)
-        seen = self._identifier.observation(translate.transaction(label.transaction))
-        change = label_change(seen, label.label_id, label.type, label.retracted)
-        return PastLabel(label.label_id, seen.decision_id, change.frauds, label.known_at.seconds + label.known_at.nanos / 1e9)
+        t = translate.transaction(label.transaction)
+        change = label_change(self._identifier.observation(t), t.tenant, label.label_id, label.type, label.retracted)
+        known_s = time_us(label.known_at, "known_at", INVALID_LABEL) / 1e6
+        return PastLabel(change.change_id, change.observation.decision_id, change.frauds, known_s)
 
 
 def _readable(records: Sequence[ConsumerRecord], of: Callable[[bytes], _Item]) -> list[_Item]:

@@ -82,7 +82,7 @@ class RedisFeatureStore:
         await self.link.confirm(generation)
 
     async def amend(self, changes: Sequence[Change], source: str, position: str) -> str:
-        """Apply labels and lifecycle corrections together with their input position; one letter each: a applied, p parked, r repeated."""
+        """Apply labels and lifecycle corrections together with their input position; a status letter each."""
         header = _pack([int(self._clock.now_s()), self._horizon_s, _ID_MEMORY_S, source, position])
         return cast(bytes, await self.link.call("amend", header, _pack(changes))).decode()
 
@@ -93,7 +93,7 @@ class RedisFeatureStore:
 
     async def import_part(self, import_id: str, number: int, changes: Sequence[Change]) -> int:
         """Count one part of an import, if it is its turn; returns the number of the part whose turn is next."""
-        return int(await self.link.call("history", _pack([import_id, number]), _pack(changes)))
+        return int(await self.link.call("history", _pack([import_id, number, int(self._clock.now_s())]), _pack(changes)))
 
     async def imported_parts(self, import_id: str) -> int:
         """Return how many parts of an import are counted."""

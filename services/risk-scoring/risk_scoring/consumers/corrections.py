@@ -9,22 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from aiokafka import ConsumerRecord
-from finmesh.risk.v1.transaction_pb2 import LabelReported, TransactionLifecycleReported
+from finmesh.risk.v1.transaction_pb2 import LabelReported, TransactionAuthorizationRequested, TransactionLifecycleReported
+from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.clock import Clock
-from meshkit.errors import InvalidArgument, MeshError
+from meshkit.errors import Conflict, MeshError
 from meshkit.events.dead_letter import DeadLetterWriter
 from meshkit.events.offsets_in_db import Loss, Position
 from meshkit.events.poison import NO_POISON, Poison, internal_error, place_of
 
 from risk_scoring import translate
-from risk_scoring.domain.horizon import FUTURE_S
-from risk_scoring.domain.observation import Change
+from risk_scoring.domain.horizon import check_not_ahead, time_us
+from risk_scoring.domain.observation import REFUSED, Change
+from risk_scoring.domain.transaction import Transaction
 from risk_scoring.ports import FeatureStore, StoreForgotten
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.translate.messages import LABEL_TOPIC
-from risk_scoring.usecases.on_label_reported import label_change
-from risk_scoring.usecases.on_transaction_lifecycle_reported import lifecycle_change
+from risk_scoring.usecases.on_label_reported import INVALID_LABEL, label_change
+from risk_scoring.usecases.on_transaction_lifecycle_reported import INVALID_REPORT, lifecycle_change
 
 LIFECYCLE_TOPIC = "finmesh.risk.v1.TransactionLifecycleReported"
 
@@ -66,7 +68,7 @@ class Corrections:
         """Apply the records of each partition together with its new position. Raises Unavailable."""
         del losses  # features lack what retention took; the audit log is what proves gaps
         for position in positions:
-            changes = []
+            changes: list[tuple[ConsumerRecord, Change]] = []
             topic = ""
             for record in records:
                 if record.partition != position.partition:
@@ -80,13 +82,19 @@ class Corrections:
                     await self._dead_letters.write(record, error)
                     continue
                 if change is not None:
-                    changes.append(change)
+                    changes.append((record, change))
             if topic:
                 await self._amend(changes, f"{topic}:{position.partition}", f"{position.incarnation}@{position.next_offset}")
 
-    async def _amend(self, changes: Sequence[Change], source: str, position: str) -> None:
+    async def _amend(self, changes: Sequence[tuple[ConsumerRecord, Change]], source: str, position: str) -> None:
+        """Apply changes; of those that the store refuses a dead letter is written before the position moves on."""
         try:
-            await self._store.amend(changes, source, position)
+            letters = await self._store.amend([change for _, change in changes], source, position)
+            refused = [record for (record, _), letter in zip(changes, letters, strict=True) if letter == REFUSED]
+            for record in refused:
+                await self._dead_letters.write(record, Conflict("the transaction came with other content"))
+            if refused:
+                await self._store.amend((), source, position)
         except StoreForgotten:
             await self._restorer.ensure()
             raise  # the stored position went back: everything since then is read again
@@ -95,13 +103,19 @@ class Corrections:
         """Return what a record changes. Raises InvalidArgument."""
         if record.topic.endswith(LABEL_TOPIC):
             label = translate.parse(LabelReported, record.value)
-            if label.known_at.seconds > self._clock.now_s() + FUTURE_S:
-                raise InvalidArgument("the label is known only in the future", reason="IN_THE_FUTURE")
-            seen = self._identifier.observation(translate.transaction(label.transaction))
-            return label_change(seen, label.label_id, label.type, label.retracted)
+            t = self._past(label.transaction, label.known_at, "known_at", INVALID_LABEL)
+            return label_change(self._identifier.observation(t), t.tenant, label.label_id, label.type, label.retracted)
         report = translate.parse(TransactionLifecycleReported, record.value)
-        t = translate.transaction(report.transaction)
+        t = self._past(report.transaction, report.event_time, "event_time", INVALID_REPORT)
         partial = (
             self._identifier.to_reference(report.amount.amount_minor, report.amount.currency_code) if report.HasField("amount") else None
         )
-        return lifecycle_change(self._identifier.observation(t), report.report_id, report.type, partial)
+        return lifecycle_change(self._identifier.observation(t), t.tenant, report.report_id, report.type, partial)
+
+    def _past(self, message: TransactionAuthorizationRequested, at: Timestamp, field: str, reason: str) -> Transaction:
+        """Return the transaction that a report embeds; neither it nor the report may lie ahead. Raises InvalidArgument."""
+        now_s = self._clock.now_s()
+        check_not_ahead(time_us(at, field, reason), now_s)
+        t = translate.transaction(message)
+        check_not_ahead(t.event_time_us, now_s)
+        return t

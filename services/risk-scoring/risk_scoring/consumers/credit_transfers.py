@@ -22,6 +22,7 @@ from meshkit.tenants import checked_tenant
 
 from risk_scoring import translate
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
+from risk_scoring.domain.horizon import check_not_ahead
 from risk_scoring.domain.pacs008 import CreditTransfer
 from risk_scoring.translate.messages import account_partition
 
@@ -71,6 +72,7 @@ class CreditTransferStream:
         for index, transfer in enumerate(self._parse(tenant, record.value or b"")):
             try:
                 transaction = transfer.transaction()
+                check_not_ahead(transaction.event_time_us, time.time())
             except InvalidArgument as error:  # this transfer alone; the others go on
                 wrong.append((index, error))
                 continue

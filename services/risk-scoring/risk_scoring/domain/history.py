@@ -115,7 +115,7 @@ class KnownFraud:
         """Count a label if it is of one of our decisions and known by now."""
         if label.decision_id in self._of and label.known_at_s <= self._now_s and label.label_id not in self._labels:
             self._labels.add(label.label_id)
-            self._frauds[label.decision_id] = self._frauds.get(label.decision_id, 0) + label.frauds
+            self._frauds[label.decision_id] = max(self._frauds.get(label.decision_id, 0) + label.frauds, 0)
 
     def decisions(self) -> frozenset[bytes]:
         """Return the ids of decisions that are known to be fraud."""

@@ -1,8 +1,8 @@
 """Block lists and trusted payees: an immutable snapshot, so that a batch never sees half of a change (D5).
 
-The entries live in a fixed number of small dicts; a change copies one of them and a tuple of pointers, so a list of thousands of entries is
-replayed from its topic in milliseconds while lookups stay one hash away. Expiry is judged at lookup by a time argument, never by a clock
-here.
+The entries live in a fixed number of dicts; changes that are applied together copy each dict that they touch once, so that a list of a
+million entries is replayed from its topic in seconds while lookups stay one hash away. Expiry is judged at lookup by a time argument,
+never by a clock here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-from meshkit.errors import FieldViolation, InvalidArgument
+from meshkit.errors import FieldViolation, InvalidArgument, Unavailable
 from meshkit.tenants import RULE, is_tenant
 
 from risk_scoring.domain.identity import text_problem
@@ -23,6 +23,12 @@ INVALID_LIST_ENTRY = "INVALID_LIST_ENTRY"
 MAX_AUTHOR_CHARACTERS = 255  # of a token's subject (OpenID Connect Core 1.0, section 2)
 _SHARDS = 256
 _Key = tuple[int, str, int, str, str]
+
+
+class ListsNotRead(Unavailable):
+    """Nothing may be decided before the lists were read: what is blocked would pass."""
+
+    default_reason = "LISTS_NOT_READ"
 
 
 class ListKind(IntEnum):
@@ -84,23 +90,32 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class ListSnapshot:
-    """All entries at one moment. ``version``: changes applied since the empty list. ``size``: entries held, expired ones included."""
+    """All entries at one moment. ``version``: changes applied since the empty list. ``size``: entries held, expired ones included.
+
+    ``read``: whether what stood in the topic was read to its end.
+    """
 
     version: int = 0
     size: int = 0
     _shards: tuple[dict[_Key, ListEntry], ...] = ({},) * _SHARDS
+    read: bool = True
 
-    def apply(self, change: ListChange) -> ListSnapshot:
-        """The snapshot after a change; this one stays as it is."""
-        key = change.key
-        position = hash(change.entity_id) % _SHARDS
-        shard = self._shards[position].copy()
-        if change.removed:
-            shard.pop(key, None)
-        else:
-            shard[key] = ListEntry(change.expires_at_s, change.author, change.comment)
-        size = self.size + len(shard) - len(self._shards[position])
-        return ListSnapshot(self.version + 1, size, (*self._shards[:position], shard, *self._shards[position + 1 :]))
+    def apply(self, *changes: ListChange) -> ListSnapshot:
+        """The snapshot after changes, in their order; this one stays as it is."""
+        shards, copied, size = list(self._shards), set[int](), self.size
+        for change in changes:
+            key, position = change.key, hash(change.entity_id) % _SHARDS
+            shard = shards[position]
+            if position not in copied:
+                copied.add(position)
+                shard = shards[position] = shard.copy()
+            size -= len(shard)
+            if change.removed:
+                shard.pop(key, None)
+            else:
+                shard[key] = ListEntry(change.expires_at_s, change.author, change.comment)
+            size += len(shard)
+        return ListSnapshot(self.version + len(changes), size, tuple(shards), self.read)
 
     def entry(self, kind: int, tenant: str, entity: int, entity_id: str, customer_id: str = "", *, now_s: float) -> ListEntry | None:
         """The entry in force at ``now_s``, or None."""
@@ -136,6 +151,9 @@ class ListSnapshot:
             self.entry(ListKind.TRUSTED_PAYEE, t.tenant, ListedEntity.COUNTERPARTY, t.counterparty_id, t.customer_id, now_s=now_s)
             is not None
         )
+
+
+NOT_READ = ListSnapshot(read=False)
 
 
 def _violations(change: ListChange) -> Iterator[FieldViolation]:

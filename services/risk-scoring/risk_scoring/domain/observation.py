@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEW, STORED_VECTOR, DECIDED, CONFLICT = "n", "v", "d", "c"
+APPLIED, WAITS, REPEATED, REFUSED = "a", "p", "r", "c"
 WON, WON_CAPPED, LOST = "w", "k", "l"
 
 
@@ -92,6 +93,7 @@ class Change(NamedTuple):
     genuine: int
     amount_minor: int
     change_id: str
+    label_type: int = 0
 
 
 class RestoredRecord(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Any, cast
 from finmesh.risk.v1.transaction_pb2 import LabelReported, TransactionAuthorizationRequested
 from google.protobuf import proto
 from google.protobuf.message import DecodeError
-from meshkit.clock import SystemClock
+from meshkit.clock import Clock, SystemClock
 from meshkit.crypto.derive import IDS, keys_of
 from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.errors import InvalidArgument, MeshError
@@ -33,11 +33,12 @@ from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
 from risk_scoring.adapters.redis_feature_store import RedisFeatureStore
 from risk_scoring.adapters.redis_link import RedisLink
 from risk_scoring.config import StoreConfig
-from risk_scoring.domain.observation import Change
+from risk_scoring.domain.horizon import check_not_ahead, time_us
+from risk_scoring.domain.observation import Change, Observation
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.usecases.import_history import ImportHistory
-from risk_scoring.usecases.on_label_reported import label_change
+from risk_scoring.usecases.on_label_reported import INVALID_LABEL, label_change
 
 
 async def main(transactions: Path, labels: Path | None) -> None:
@@ -47,23 +48,31 @@ async def main(transactions: Path, labels: Path | None) -> None:
     files = [path for path in (transactions, labels) if path is not None]
     import_id = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()[:32]
     async with aclosing(RedisLink(config.redis, config.redis_prefix)) as link:
-        store = RedisFeatureStore(link, SystemClock(), config.dedupe_horizon_s)
+        clock = SystemClock()
+        store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
         await Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record).ensure()
         with Progress(console=Console(stderr=True)) as bar:
             task = bar.add_task("history", total=None)
-            total = await ImportHistory(store)(import_id, changes(identifier, *files), lambda done: bar.update(task, completed=done))
+            total = await ImportHistory(store)(import_id, changes(identifier, clock, *files), lambda done: bar.update(task, completed=done))
     print(f"{total} transactions and labels of the past are in the feature store")
 
 
-def changes(identifier: Identifier, transactions: Path, labels: Path | None = None) -> Iterator[Change]:
+def changes(identifier: Identifier, clock: Clock, transactions: Path, labels: Path | None = None) -> Iterator[Change]:
     """Yield what the files hold as changes. Raises InvalidArgument for a message that is wrong."""
     for message in _messages(transactions, TransactionAuthorizationRequested):
-        seen = identifier.observation(translate.transaction(message))
+        seen = _seen(identifier, clock, message)
         yield Change("advice", seen, 0, 0, seen.amount_minor, "")
     if labels is not None:
         for message in _messages(labels, LabelReported):
-            seen = identifier.observation(translate.transaction(message.transaction))
-            yield label_change(seen, message.label_id, message.type, message.retracted)
+            seen = _seen(identifier, clock, message.transaction)
+            check_not_ahead(time_us(message.known_at, "known_at", INVALID_LABEL), clock.now_s())
+            yield label_change(seen, message.transaction.tenant, message.label_id, message.type, message.retracted)
+
+
+def _seen(identifier: Identifier, clock: Clock, message: TransactionAuthorizationRequested) -> Observation:
+    t = translate.transaction(message)
+    check_not_ahead(t.event_time_us, clock.now_s())
+    return identifier.observation(t)
 
 
 def _messages(path: Path, kind: type[Any]) -> Iterator[Any]:

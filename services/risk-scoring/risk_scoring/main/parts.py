@@ -81,7 +81,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000)
     await scorer.warm(COUNT)
     decider = Decider(store, scorer, combiner, codec, policies.current, clock)
-    lists = await service.add(aclosing(KafkaLists(config.kafka)))
+    lists = await service.add(aclosing(KafkaLists(config.kafka, service)))
     service.task(lists.follow(policies.lists_changed), name="lists", endless=True)
     service.task(policies.watch(), name="policies", endless=True)
     return Parts(

@@ -47,12 +47,12 @@ class Decider:
         remaining_s: float | None = None,
         timeline: Timeline | None = None,
     ) -> list[Verdict]:
-        """Return a verdict for each request. Raises Unavailable when the store can't be used; then nothing is decided.
+        """Return a verdict for each request. Raises Unavailable when the store can't be used or lists are not read: nothing is decided.
 
         ``published``: up to which offset each decision partition is written. ``remaining_s``: what is left of the nearest deadline.
         """
         timeline = timeline or Timeline()
-        snapshot = self._snapshot()
+        snapshot = self._snapshot().complete()
         last = requests[-1]
         with timeline.part("observe"):
             observed = await self._store.observe([r.observation for r in requests], last.partition, last.offset, remaining_s)

@@ -223,7 +223,7 @@ class Outage:
 
     def _by_rules(self, request: Request) -> tuple[bytes, bytes]:
         scores = Scores(np.array([np.nan]), (NO_FEATURES, RULES_ONLY))
-        drafts, capped = self._combiner.combine([request], no_features(1), scores, self._snapshot(), self._clock.now_s(), [()])
+        drafts, capped = self._combiner.combine([request], no_features(1), scores, self._snapshot().complete(), self._clock.now_s(), [()])
         draft = capped[0] or drafts[0]  # the cap can't be counted now: the milder form holds
         decision = self._codec.decision(draft)
         return decision, self._codec.audit(draft, decision)

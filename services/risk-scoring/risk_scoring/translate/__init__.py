@@ -16,8 +16,9 @@ from meshkit.crypto.ring import Ring
 from meshkit.errors import FieldViolation, InvalidArgument
 
 from risk_scoring.domain.decision import Draft, Versions
+from risk_scoring.domain.horizon import time_us
 from risk_scoring.domain.identity import INVALID_TRANSACTION, CardIdentity, CreditTransferIdentity, Identity, Uetr
-from risk_scoring.domain.lists import ListChange
+from risk_scoring.domain.lists import INVALID_LIST_ENTRY, ListChange
 from risk_scoring.domain.observation import Observation, RestoredRecord
 from risk_scoring.domain.transaction import Transaction
 
@@ -58,7 +59,7 @@ def transaction(message: transaction_pb2.TransactionAuthorizationRequested) -> T
         message.tenant,
         identity(message.identity),
         message.channel,
-        time.seconds * 1_000_000 + time.nanos // 1_000,
+        time_us(time, "event_time", INVALID_TRANSACTION),
         amount.amount_minor,
         amount.currency_code,
         message.customer_id,
@@ -281,7 +282,7 @@ def score_response(decision: bytes, *, replayed: bool) -> risk_scoring_service_p
 
 def list_change(entry: list_entry_pb2.ListEntryChanged) -> ListChange:
     """Return the validated change. Raises InvalidArgument naming every wrong field."""
-    expires_s = entry.expires_at.seconds + entry.expires_at.nanos / 1e9
+    expires_s = time_us(entry.expires_at, "expires_at", INVALID_LIST_ENTRY) / 1e6
     return ListChange(
         entry.tenant, entry.kind, entry.entity, entry.entity_id, entry.customer_id, expires_s, entry.author, entry.comment, entry.removed
     ).validated()

@@ -12,6 +12,7 @@ from meshkit.errors import Conflict, Unavailable
 from meshkit.telemetry.context import TraceContext
 
 from risk_scoring.domain.decision import Request, Verdict
+from risk_scoring.domain.lists import ListsNotRead
 from risk_scoring.domain.rules import RulesFailed
 from risk_scoring.ports import DecisionPublisher, FeatureStore, StoreForgotten
 from risk_scoring.steps.coalesce import Coalescer
@@ -86,6 +87,8 @@ class ScoreTransaction:
         budget_s = max(min(remaining_s - _PUBLISH_RESERVE_S, self._store_timeout_s), _LEAST_S)
         try:
             verdicts = await self._decider.decide(requests, remaining_s=budget_s, timeline=timeline)
+        except ListsNotRead:
+            raise  # that says nothing of the store
         except StoreForgotten as error:
             self._outage.store_forgot(error)
             raise

@@ -55,6 +55,7 @@ async def differences(redis, history) -> list[str]:
     reference, found, any_reversed = Reference(), [], False
     async with opened(redis, horizon_s=100 * DAY) as shelf:
         for observation, taken_back in observations(history):
+            shelf.clock.advance(max(observation.time_s - shelf.clock.now_s(), 0))
             vectors = (await shelf.store.observe([observation])).vectors[0]
             expected = reference.observe(observation)
             for name, value in zip(NAMES, vectors, strict=True):

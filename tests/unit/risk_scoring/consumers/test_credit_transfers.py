@@ -86,3 +86,10 @@ async def test_a_document_with_many_wrong_transfers_is_one_dead_letter(stream: C
     good, letter = await stream.handle(0, [record(0, one(*[wrong] * 100, TRANSFER, wrong))])
     assert good.topic == TRANSACTION_TOPIC
     assert dict(letter.headers)["detail"].startswith(b"transfer 0 amount.amount_minor: must be")
+
+
+async def test_a_transfer_of_the_future_is_a_dead_letter(stream: CreditTransferStream) -> None:
+    later = TRANSFER.replace("<IntrBkSttlmAmt", "<AccptncDtTm>2100-01-01T00:00:00</AccptncDtTm><IntrBkSttlmAmt")
+    good, letter = await stream.handle(0, [record(0, one(TRANSFER, later))])
+    assert good.topic == TRANSACTION_TOPIC
+    assert dict(letter.headers)["reason"] == b"IN_THE_FUTURE"

@@ -18,16 +18,16 @@ def test_every_type_of_label_says_one_thing() -> None:
 @pytest.mark.parametrize("kind", sorted(SAYS_FRAUD | SAYS_GENUINE))
 @pytest.mark.parametrize("retracted", [False, True])
 def test_a_label_counts_and_a_retraction_takes_it_back(kind, retracted) -> None:
-    change = label_change(seen(1), "L1", kind, retracted)
+    change = label_change(seen(1), "bank-a", "L1", kind, retracted)
     sign = -1 if retracted else 1
     assert (change.frauds, change.genuine) == ((sign, 0) if kind in SAYS_FRAUD else (0, sign))
-    assert (change.kind, change.change_id, change.amount_minor) == ("label", "label:L1", 0)
+    assert (change.kind, change.change_id, change.amount_minor) == ("label", "label:bank-a|L1", 0)
 
 
 @pytest.mark.parametrize(("label_id", "kind"), [("", 1), ("x" * 65, 1), ("L", 0), ("L", 99)])
 def test_labels_that_say_nothing(label_id, kind) -> None:
     with pytest.raises(InvalidArgument) as refused:
-        label_change(seen(1), label_id, kind, False)
+        label_change(seen(1), "bank-a", label_id, kind, False)
     assert refused.value.reason == "INVALID_LABEL"
 
 
@@ -45,18 +45,18 @@ def test_labels_that_say_nothing(label_id, kind) -> None:
     ],
 )
 def test_reports(kind, partial, name, taken) -> None:
-    change = lifecycle_change(seen(1), "R1", LifecycleType.Value(f"LIFECYCLE_TYPE_{kind}"), partial)
+    change = lifecycle_change(seen(1), "bank-a", "R1", LifecycleType.Value(f"LIFECYCLE_TYPE_{kind}"), partial)
     assert change is not None
-    assert (change.kind, change.amount_minor, change.change_id) == (name, taken, "report:R1")
+    assert (change.kind, change.amount_minor, change.change_id) == (name, taken, "report:bank-a|R1")
 
 
 def test_an_approval_changes_nothing() -> None:
-    assert lifecycle_change(seen(1), "R1", LifecycleType.LIFECYCLE_TYPE_AUTHORIZATION_APPROVED, None) is None
+    assert lifecycle_change(seen(1), "bank-a", "R1", LifecycleType.LIFECYCLE_TYPE_AUTHORIZATION_APPROVED, None) is None
 
 
 def test_every_type_of_report_is_known() -> None:
     for kind in set(LifecycleType.values()) - {0}:
-        lifecycle_change(seen(1), "R1", kind, None)
+        lifecycle_change(seen(1), "bank-a", "R1", kind, None)
 
 
 @pytest.mark.parametrize(
@@ -64,5 +64,5 @@ def test_every_type_of_report_is_known() -> None:
 )
 def test_reports_that_cannot_be(report_id, kind, partial) -> None:
     with pytest.raises(InvalidArgument) as refused:
-        lifecycle_change(seen(1), report_id, kind, partial)
+        lifecycle_change(seen(1), "bank-a", report_id, kind, partial)
     assert refused.value.reason == "INVALID_REPORT"

@@ -9,6 +9,8 @@ local header, batch = unpack_(ARGV[3]), unpack_(ARGV[4])
 local horizon_s, partition, offset, schema, now = string.format('%d', header[1]), header[2], header[3], header[4], header[5]
 if not generation_ok(ARGV[2]) then return redis.error_reply('GENERATION the store was restored or forgot') end
 
+now_is(now)
+
 -- Everything is validated before anything is written: a script that fails half-way is not rolled back.
 for i, tx in ipairs(batch) do
   for field = ID, ACCOUNT do
@@ -53,7 +55,7 @@ local function return_hops(payer, payee, t)
       local edges = load('g:' .. account)
       if edges then
         for i = 1, #edges, 2 do
-          if edges[i + 1] > t - 3 * DAY then
+          if edges[i + 1] > t - 3 * DAY and edges[i + 1] <= latest * 3600 then
             if edges[i] == payer then return hop end
             next_[#next_ + 1] = edges[i]
           end
@@ -179,6 +181,7 @@ for i, tx in ipairs(batch) do
   end
 end
 save_all()
+save_ledgers()
 redis.call('SET', prefix .. 'clock', now) -- a restore asks until when this store was alive
 local applied = partition >= 0 and tonumber(redis.call('HGET', prefix .. 'applied', partition) or -1)
 if partition >= 0 and offset > applied then redis.call('HSET', prefix .. 'applied', partition, offset) end

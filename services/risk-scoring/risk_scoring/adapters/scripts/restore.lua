@@ -13,6 +13,7 @@ local now, horizon_s, partition, next_offset = header[1], header[2], header[3], 
 if tonumber(redis.call('HGET', prefix .. 'published', partition) or -1) < header[5] - 1 then
   return redis.error_reply('RESTORE the store forgot what was put back before')
 end
+now_is(now)
 local alive = tonumber(redis.call('GET', prefix .. 'clock') or -1)
 local decisions, deltas = 0, 0
 for _, record in ipairs(batch) do
@@ -27,7 +28,7 @@ for _, record in ipairs(batch) do
     else
       counted = record[5] + horizon_s <= now and record[5] <= alive
     end
-    if not counted then
+    if not counted and tx[TIME] / 3600 <= latest then
       count(tx)
       deltas = deltas + 1
     end
@@ -43,5 +44,6 @@ for _, record in ipairs(batch) do
   end
 end
 save_all()
+save_ledgers()
 redis.call('HSET', prefix .. 'published', partition, next_offset - 1)
 return { decisions, deltas }

@@ -13,10 +13,15 @@ local C24, S24, C7, S7, C30, S30, Q30, M30, FRAUD30, RISK1, RISK7, RISK30 = 1, 2
 
 local prefix
 local loaded, dirty = {}, {}
+local latest = 1e9 -- no entity is in a later hour than this; `now_is` sets it
 local floor, max, sqrt = math.floor, math.max, math.sqrt
 local pack, unpack_ = cmsgpack.pack, cmsgpack.unpack
 
 local EMPTY = pack({})
+
+local function now_is(now)
+  latest = floor(now / 3600) + 24
+end
 
 local function fresh(t)
   return { LAYOUT, floor(t / 3600), 0, 0, 0, 0, EMPTY, EMPTY, false, {}, {}, EMPTY, t, 0, 0, {}, {} }
@@ -140,23 +145,47 @@ local function advance(state, t)
   end
 end
 
--- Adds (or, with negative numbers, takes away) in the tile that t falls in. A time whose tile has expired changes nothing.
-local function add_at(state, t, count, amount)
+-- Adds one transaction in the tile that t falls in. A time whose tile has expired changes nothing.
+local function add_at(state, t, amount)
   local hour = floor(t / 3600)
   local square = amount * amount
-  if count < 0 or amount < 0 then square = -square end
   if hour == state[HOUR] then
-    state[COUNT], state[SUM], state[SUMSQ] = state[COUNT] + count, state[SUM] + amount, max(state[SUMSQ] + square, 0)
+    state[COUNT], state[SUM], state[SUMSQ] = state[COUNT] + 1, state[SUM] + amount, state[SUMSQ] + square
     if amount > state[MAX] then state[MAX] = amount end
   elseif hour > state[HOUR] - HOURS then
     local hours = unpack_(state[HOUR_TILES])
-    add_tile(hours, hour, count, amount, square, max(amount, 0))
+    add_tile(hours, hour, 1, amount, square, amount)
     state[HOUR_TILES] = pack(hours)
     state[CACHED] = false
   elseif floor(hour / 24) > floor(state[HOUR] / 24) - DAYS then
     local days = unpack_(state[DAY_TILES])
-    add_tile(days, floor(hour / 24), count, amount, square, max(amount, 0))
+    add_tile(days, floor(hour / 24), 1, amount, square, amount)
     state[DAY_TILES] = pack(days)
+    state[CACHED] = false
+  end
+end
+
+-- Takes away from the tile `at` of a flat array, if there is one, what was added to it before; never more than there is.
+local function take_tile(packed, at, count, sum, sumsq)
+  local tiles = unpack_(packed)
+  for i = 1, #tiles, 5 do
+    if tiles[i] == at then
+      tiles[i + 1], tiles[i + 2], tiles[i + 3] = max(tiles[i + 1] - count, 0), max(tiles[i + 2] - sum, 0), max(tiles[i + 3] - sumsq, 0)
+      return pack(tiles)
+    end
+  end
+  return packed
+end
+
+local function take_at(state, t, count, sum, sumsq)
+  local hour = floor(t / 3600)
+  if hour == state[HOUR] then
+    state[COUNT], state[SUM], state[SUMSQ] = max(state[COUNT] - count, 0), max(state[SUM] - sum, 0), max(state[SUMSQ] - sumsq, 0)
+  elseif hour > state[HOUR] - HOURS then
+    state[HOUR_TILES] = take_tile(state[HOUR_TILES], hour, count, sum, sumsq)
+    state[CACHED] = false
+  else
+    state[DAY_TILES] = take_tile(state[DAY_TILES], floor(hour / 24), count, sum, sumsq)
     state[CACHED] = false
   end
 end
@@ -193,9 +222,22 @@ end
 local ID, PRINT, CUSTOMER, PARTY, DEVICE, ACCOUNT, TIME, AMOUNT, CHANNEL, LOCAL_HOUR, WEEKDAY, PLACE = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 local TRANSFER = 3
 
+-- A state whose clock runs ahead of everything that can be true stands still for ever: a transaction of the far future was counted in it
+-- once. It begins anew; its tiles went when it jumped ahead.
+local function thawed(state, t)
+  local anew = fresh(t)
+  anew[FIRST], anew[LABELS] = math.min(state[FIRST], t), state[LABELS]
+  for i = DECLINED + 1, #state do anew[i] = state[i] end
+  return anew
+end
+
 local function entity(key, t)
   local state = load(key)
-  if not state then state = fresh(t) end
+  if not state then
+    state = fresh(t)
+  elseif state[HOUR] > latest and state[HOUR] > t / 3600 + 24 then
+    state = thawed(state, t)
+  end
   advance(state, t)
   return state
 end
@@ -204,7 +246,7 @@ end
 local function apply(tx)
   local t, amount = tx[TIME], tx[AMOUNT]
   local customer = entity('c:' .. tx[CUSTOMER], t)
-  add_at(customer, t, 1, amount)
+  add_at(customer, t, amount)
   recent(customer[RECENT], t, amount)
   if tx[PARTY] ~= '' then touch(customer[PEER], short(tx[PARTY]), t, PEERS) end
   if tx[DEVICE] ~= '' then touch(customer[PEER2], short(tx[DEVICE]), t, EDGES) end
@@ -212,14 +254,14 @@ local function apply(tx)
   keep('c:' .. tx[CUSTOMER], customer)
   if tx[PARTY] ~= '' then
     local party = entity('p:' .. tx[PARTY], t)
-    add_at(party, t, 1, amount)
+    add_at(party, t, amount)
     recent(party[RECENT], t, amount)
     touch(party[PEER], short(tx[CUSTOMER]), t, PEERS)
     keep('p:' .. tx[PARTY], party)
   end
   if tx[DEVICE] ~= '' then
     local device = entity('v:' .. tx[DEVICE], t)
-    add_at(device, t, 1, amount)
+    add_at(device, t, amount)
     touch(device[PEER], short(tx[CUSTOMER]), t, PEERS)
     keep('v:' .. tx[DEVICE], device)
   end
@@ -233,6 +275,7 @@ end
 -- Adds label counts (frauds, genuine) on the transaction's day to one entity.
 local function label_entity(key, t, frauds, genuine)
   local state = load(key) or fresh(t)
+  if state[HOUR] > latest then state = thawed(state, t) end
   local labels, day = unpack_(state[LABELS]), floor(t / 86400)
   local oldest, kept, found = floor(state[HOUR] / 24) - DAYS, {}, false
   for i = 1, #labels, 3 do
@@ -247,24 +290,66 @@ local function label_entity(key, t, frauds, genuine)
   keep(key, state)
 end
 
--- A correction as the caller packs it: kind ('label', 'decline', 'cancel', 'reverse', 'advice'), transaction, frauds, genuine, amount.
-local KIND, OF, FRAUDS, GENUINE, TAKEN = 1, 2, 3, 4, 5
+-- A correction as the caller packs it: kind ('label', 'decline', 'cancel', 'reverse', 'advice'), transaction, frauds, genuine, amount, change id,
+-- type of the label.
+local KIND, OF, FRAUDS, GENUINE, TAKEN, CHANGE, TYPE = 1, 2, 3, 4, 5, 6, 7
 
-local function correct(change)
-  local tx = change[OF]
-  local kind, t = change[KIND], tx[TIME]
-  if kind == 'advice' then return apply(tx) end
+local function keys_of(tx)
   local keys = { 'c:' .. tx[CUSTOMER] }
   if tx[PARTY] ~= '' then keys[#keys + 1] = 'p:' .. tx[PARTY] end
   if tx[DEVICE] ~= '' then keys[#keys + 1] = 'v:' .. tx[DEVICE] end
-  for _, key in ipairs(keys) do
-    if kind == 'label' then
-      label_entity(key, t, change[FRAUDS], change[GENUINE])
-    else
+  return keys
+end
+
+local function label(tx, frauds, genuine)
+  if frauds == 0 and genuine == 0 then return end
+  for _, key in ipairs(keys_of(tx)) do label_entity(key, tx[TIME], frauds, genuine) end
+end
+
+-- What became of one transaction, ONE value under k:<id> for as long as reports of it may repeat; absent for most. It remembers what was taken
+-- back, so that a payment that is reversed under three ids is taken back once, and waits for a transaction that is still to come.
+--   1 layout, 2 fingerprint of what was counted ('' not known), 3 counted already, 4 amount taken back, 5 the count taken back, 6 counted as declined,
+--   7 verdict counted (0 none, 1 fraud, 2 genuine), 8 frauds, 9 genuine: labels in force, 10 labels in force by type, then of no known type.
+-- Before layout 2 it was the list of changes that waited, and the labels stood under y:<id>.
+local LEDGER = 2
+local L_PRINT, L_COUNTED, L_BACK, L_GONE, L_DECLINED, L_VERDICT, L_FRAUDS, L_GENUINE, L_TYPES = 2, 3, 4, 5, 6, 7, 8, 9, 10
+local UNTYPED_FRAUD, UNTYPED_GENUINE = 8, 9
+local ledgers, ledgers_dirty = {}, {}
+
+local function verdict_of(frauds, genuine)
+  return frauds > 0 and 1 or genuine > 0 and 2 or 0
+end
+
+local function new_ledger(id)
+  local packed = redis.call('GET', prefix .. 'y:' .. id)
+  local labels = packed and unpack_(packed) or { 0, 0 }
+  local frauds, genuine = max(labels[1], 0), max(labels[2], 0)
+  return { LEDGER, '', 0, 0, 0, 0, verdict_of(frauds, genuine), frauds, genuine, { 0, 0, 0, 0, 0, 0, 0, frauds, genuine } }
+end
+
+local function keep_ledger(id, ledger)
+  ledgers[id] = ledger
+  ledgers_dirty[id] = true
+end
+
+-- Writes what was kept. `memory_s`: how long ledgers live from now on; without it as long as before.
+local function save_ledgers(memory_s)
+  for id in pairs(ledgers_dirty) do
+    if memory_s then redis.call('SET', prefix .. 'k:' .. id, pack(ledgers[id]), 'EX', memory_s)
+    else redis.call('SET', prefix .. 'k:' .. id, pack(ledgers[id]), 'KEEPTTL') end
+  end
+end
+
+-- Brings the entities from `left` (what the transaction still counted for) to what the ledger leaves of it.
+local function settle(tx, ledger, left, gone, declined, verdict)
+  local t, rest = tx[TIME], tx[AMOUNT] - ledger[L_BACK]
+  local count, sum, decline = ledger[L_GONE] - gone, left - rest, ledger[L_DECLINED] - declined
+  if count > 0 or sum > 0 or decline > 0 then
+    for _, key in ipairs(keys_of(tx)) do
       local state = load(key)
       if state then
-        add_at(state, t, kind == 'reverse' and 0 or -1, -change[TAKEN])
-        if kind == 'decline' then
+        take_at(state, t, count, sum, left * left - rest * rest)
+        if decline > 0 then
           state[DECLINED][#state[DECLINED] + 1] = t
           if #state[DECLINED] > EDGES then table.remove(state[DECLINED], 1) end
         end
@@ -272,16 +357,56 @@ local function correct(change)
       end
     end
   end
+  local now = verdict_of(ledger[L_FRAUDS], ledger[L_GENUINE])
+  label(tx, (now == 1 and 1 or 0) - (verdict == 1 and 1 or 0), (now == 2 and 1 or 0) - (verdict == 2 and 1 or 0))
+  ledger[L_VERDICT] = now
 end
 
--- Counts a transaction when it comes, together with what was reported about it before (parked by amend). A stand-in advice has counted it.
+-- A transaction was counted: now what was reported about it before counts too.
+local function arrived(tx, ledger)
+  local back = ledger[L_GONE] == 1 and tx[AMOUNT] or math.min(ledger[L_BACK], tx[AMOUNT])
+  ledger[L_PRINT], ledger[L_COUNTED], ledger[L_BACK] = tx[PRINT], 1, back
+  settle(tx, ledger, tx[AMOUNT], 0, 0, ledger[L_VERDICT])
+end
+
+-- Of layout 1.
+local function from_waiting(id, changes)
+  local ledger, advised = new_ledger(id), nil
+  ledger[L_VERDICT] = 0
+  for _, change in ipairs(changes) do
+    local kind = change[KIND]
+    if kind == 'advice' then advised = change[OF] end
+    if kind == 'decline' or kind == 'cancel' then ledger[L_GONE] = 1 end
+    if kind == 'decline' then ledger[L_DECLINED] = 1 end
+    if kind == 'reverse' then ledger[L_BACK] = ledger[L_BACK] + change[TAKEN] end
+  end
+  ledgers_dirty[id] = true
+  if advised then arrived(advised, ledger) end
+  return ledger
+end
+
+local function ledger_of(id)
+  local ledger = ledgers[id]
+  if ledger == nil then
+    local packed = redis.call('GET', prefix .. 'k:' .. id)
+    ledger = packed and unpack_(packed) or false
+    if ledger and type(ledger[1]) == 'table' then ledger = from_waiting(id, ledger) end
+    ledgers[id] = ledger
+  end
+  return ledger
+end
+
+local function arrive(tx, ledger)
+  apply(tx)
+  arrived(tx, ledger)
+  keep_ledger(tx[ID], ledger)
+end
+
+-- Counts a transaction when it comes. A stand-in advice has counted it.
 local function count(tx)
-  local early = redis.call('GETDEL', prefix .. 'k:' .. tx[ID])
-  local changes = early and unpack_(early) or {}
-  local advised = false
-  for _, change in ipairs(changes) do advised = advised or change[KIND] == 'advice' end
-  if not advised then apply(tx) end
-  for _, change in ipairs(changes) do if change[KIND] ~= 'advice' then correct(change) end end
+  local ledger = ledger_of(tx[ID])
+  if not ledger then apply(tx)
+  elseif ledger[L_COUNTED] == 0 then arrive(tx, ledger) end
 end
 
 local function generation_ok(expected)
