@@ -8,8 +8,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/uv pip install --quiet
-OWN    := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml)) deploy/local cli
-LOCKED := $(notdir $(wildcard services/*)) local cli
+OWN    := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml)) \
+  deploy/provisioning deploy/local drills cli
+LOCKED := $(notdir $(wildcard services/*)) provisioning local drills cli
 LOCKS  := $(LOCKED:%=requirements/%.txt)
 STACK  := .stack/.fetched
 FOR_TRITON = PYTHONPATH=deploy/local "$(PYTHON)" -m localmesh.fetch.interpreter
@@ -36,7 +37,7 @@ dev: setup ## setup, and what tests and checks need
 
 .PHONY: run
 run: setup ## a compressed day through a mesh of its own: RATE=300 SECONDS=60, KEEP=1 leaves it up
-	@$(BIN)/python -m localmesh run --rate $(RATE) --seconds $(SECONDS) $(if $(JSON),--json $(JSON)) $(if $(KEEP),--keep)
+	@$(BIN)/python -m drills.bankday --rate $(RATE) --seconds $(SECONDS) $(if $(JSON),--json $(JSON)) $(if $(KEEP),--keep)
 
 .PHONY: up
 up: setup ## start the mesh in the background, return when it is ready
@@ -85,7 +86,7 @@ test: lint types pytest ## everything that must pass
 
 .PHONY: faults
 faults: setup ## break a mesh of its own under load: COUNT=5 of each kind, RATE=300 SEED=1 ONLY=stop,kill:redis SECONDS=600 ends it early
-	@$(BIN)/python -m localmesh.faults --rate $(RATE) --count $(or $(COUNT),5) --seed $(or $(SEED),1) \
+	@$(BIN)/python -m drills.faults --rate $(RATE) --count $(or $(COUNT),5) --seed $(or $(SEED),1) \
 	  $(if $(ONLY),--only $(ONLY)) $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
 .PHONY: bench

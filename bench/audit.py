@@ -16,12 +16,12 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 from audit.translate import ProtobufBatchCodec
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
-from localmesh.keys import path_of
 from meshkit.audit.batch import BatchSigner, BatchWriter, SigningKey
 from meshkit.clock import SystemClock
 from meshkit.crypto.derive import signing
 from meshkit.crypto.ring import Ring, read_ring
 from meshkit.events.connection import connection
+from provisioning.keys import path_of
 from simbank.tokens import mix64
 from translog.fsck import fsck
 from translog.note import Verifier

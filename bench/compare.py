@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient
+from drills.bankday.corebank import Calls, CoreBank
+from drills.bankday.site import Site, bank_tokens
 from localmesh import status
-from localmesh.mainjob.corebank import Calls, CoreBank
-from localmesh.mainjob.site import Site, bank_tokens
 from localmesh.places import ROOT, Places
 from localmesh.ports import Ports
 from localmesh.supervisor import StartError

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from drills.bankday import site as bankday
 from localmesh import launcher
-from localmesh.mainjob import site as mainjob
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.processes import table
@@ -19,7 +19,7 @@ from bench.processes import Usage, usage
 
 
 @dataclass(frozen=True, slots=True)
-class Site(mainjob.Site):
+class Site(bankday.Site):
     """Where the mesh is, and the mesh itself."""
 
     mesh: Mesh
@@ -49,6 +49,6 @@ async def opened(var: Path | None, names: list[str] | None = None) -> AsyncItera
         ports = Ports.free()
         rows = table(places, ports)
         async with Mesh(only(rows, names) if names else rows, places.var) as mesh:
-            yield Site(places, ports, mainjob.bank_tokens(places), run, mesh)
+            yield Site(places, ports, bankday.bank_tokens(places), run, mesh)
     finally:
         shutil.rmtree(places.var, ignore_errors=True)

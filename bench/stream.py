@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from drills.checks import evidence
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch
-from localmesh.mainjob import evidence
 from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.clock import SystemClock
 from meshkit.events.message import Message

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from drills.bankday.corebank import Calls, CoreBank
+from drills.checks.traces import Span, Zipkin
 from finmesh.gateway.v1 import gateway_service_pb2 as gateway
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
-from localmesh.mainjob.corebank import Calls, CoreBank
-from localmesh.mainjob.traces import Span, Zipkin
 from localmesh.ports import free_ports
 from simbank.driver.client import Credentials, ScoringClient
 from simbank.driver.headers import is_sampled

@@ -26,8 +26,8 @@ def topic_prefix() -> str:
 @pytest.fixture
 async def provisioned(stack: Stack, topic_prefix: str) -> AsyncIterator[str]:
     """The topics of deploy/topics.yaml exist under the prefix that this gives."""
-    from localmesh.provision import provision
-    from localmesh.topics import load
+    from provisioning.broker import provision
+    from provisioning.topics import load
 
     await provision(stack.kafka, load(stack.places.topics), topic_prefix)
     yield topic_prefix

@@ -5,7 +5,12 @@ import sys
 import tomllib
 from pathlib import Path
 
-PLACES = {"finmesh-localmesh": "deploy/local", "finmesh-cli": "cli"}
+PLACES = {
+    "finmesh-provisioning": "deploy/provisioning",
+    "finmesh-localmesh": "deploy/local",
+    "finmesh-drills": "drills",
+    "finmesh-cli": "cli",
+}
 """Where a distribution of ours is not in libs/ under its name."""
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from localmesh import services, topics
 from localmesh.places import Places
+from provisioning import services, topics
 
 HEAD = """# Services
 

@@ -12,7 +12,9 @@ IMPORT_ROOTS = (
     "libs/contracts/gen",
     *sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("libs/*/pyproject.toml") if path.parent.name != "contracts"),
     *sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("services/*/pyproject.toml")),
+    "deploy/provisioning",
     "deploy/local",
+    "drills",
     "cli",
 )
 

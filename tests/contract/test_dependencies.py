@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from localmesh import services
+from provisioning import services
 
 from .repository import ROOT
 from .test_versions import lock

@@ -17,7 +17,7 @@ ELSEWHERE = {
     "libs/meshkit/meshkit/testing/capture.py": "our own log lines",
     "cli/finmesh_cli/commands/status.py": "an answer of a service",
     "deploy/local/localmesh/fetch/interpreter.py": "an answer of a Python, before anything is installed",
-    "deploy/local/localmesh/mainjob/traces.py": "an answer of Zipkin",
+    "drills/drills/checks/traces.py": "an answer of Zipkin",
 }
 
 

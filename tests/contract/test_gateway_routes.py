@@ -13,9 +13,9 @@ from gateway.routes import ROUTES
 from gateway.translate import SERVICE
 from generate import policy_schema
 from google.protobuf import descriptor_pool
-from localmesh import services
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
+from provisioning import services
 from risk_scoring.main import rpc as risk_rpc
 
 from .test_shape import OWNERS

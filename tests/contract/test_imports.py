@@ -17,6 +17,11 @@ LINT = "from importlinter.cli import lint_imports_command; lint_imports_command(
 
 # (contract that must break, file to add, its text)
 MUTANTS = [
+    (
+        "Drills stand on the command, the command on the launcher, the launcher on provisioning",
+        "deploy/local/localmesh/mutant.py",
+        "import drills.bankday.run\n",
+    ),
     ("One inner shape for a service", "services/gateway/gateway/utils.py", '"""Stray."""\n'),
     ("Domain is pure", "services/risk-scoring/risk_scoring/domain/mutant.py", "import asyncio\n"),
     ("Services never import one another", "services/audit/audit/usecases/mutant.py", "import risk_scoring.config\n"),

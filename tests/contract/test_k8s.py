@@ -10,10 +10,10 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
-from localmesh import services
 from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.processes import table
+from provisioning import services
 from risk_scoring.main.parts import STREAM_GROUP
 
 from .manifests import OVERLAYS, WORKLOADS, Resource, built, container, name, of_kind, pod, selects, workload

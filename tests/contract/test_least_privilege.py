@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from localmesh import launcher, services
+from localmesh import launcher
 from localmesh.child import Child
 from localmesh.external import External
-from localmesh.keys import ensure_keys
 from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.processes import table
 from localmesh.rows import Row
 from meshkit.crypto.derive import DEVELOPMENT_ID, DEVELOPMENT_ROOT, derive_key
+from provisioning import services
+from provisioning.keys import ensure_keys
 from pydantic import BaseModel
 
 from .manifests import OVERLAYS, WORKLOADS, container, of_kind, pod, workload

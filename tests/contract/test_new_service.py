@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .repository import relative, tracked_files
+from .repository import IMPORT_ROOTS, relative, tracked_files
 from .toy import EDITS, NEW
 
 MOST_FILES = 12
@@ -31,7 +31,7 @@ import asyncio, datetime as dt, os
 from finmesh.gateway.v1 import gateway_service_pb2 as pb, gateway_service_pb2_grpc as rpc
 from finmesh.toy.v1 import toy_service_pb2 as toy
 from localmesh import launcher
-from localmesh.mainjob.site import bank_tokens
+from drills.bankday.site import bank_tokens
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.processes import table
@@ -83,7 +83,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(tree: Path, *command: str) -> str:
     """Run a command in the copy, with the copy's packages before the installed ones. Returns what it printed."""
-    roots = [*tree.glob("libs/*"), *tree.glob("services/*"), tree / "libs/contracts/gen", tree / "deploy/local", tree / "cli", tree]
+    roots = [*tree.glob("services/*"), *(tree / root for root in IMPORT_ROOTS), tree]
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

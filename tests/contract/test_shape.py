@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from generate.settings import configs, settings
 from google.protobuf.descriptor import ServiceDescriptor
-from localmesh import services
 from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.processes import table
 from meshkit.telemetry import names
+from provisioning import services
 
 from .repository import ROOT, tracked_files
 from .settings import unknown
@@ -58,7 +58,7 @@ def test_the_gateway_wraps_the_owner_s_messages() -> None:
 
 def test_processes_are_told_what_they_read(tmp_path: Path) -> None:
     """A name that no settings class knows would be ignored in silence."""
-    own = [row for row in table(Places(tmp_path), Ports()) if row.command[1] == "-m" and row.command[2] != "localmesh"]
+    own = [row for row in table(Places(tmp_path), Ports()) if row.command[1] == "-m" and row.command[2] != "provisioning"]
     assert [row.name for row in own] == [process.name for process in services.load().processes]
     for row in own:
         wrong = unknown(row.command[2], (key for key in row.env if key.startswith("FINMESH_")))

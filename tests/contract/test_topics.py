@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 from generate.asyncapi import descriptor, document
-from localmesh import services
-from localmesh.topics import load
+from provisioning import services
+from provisioning.topics import load
 
 from .repository import ROOT
 

@@ -6,12 +6,12 @@ import re
 from importlib.metadata import version
 
 import pytest
-from localmesh import services
+from provisioning import services
 
 from .repository import ROOT
 
 SERVICES = services.load().names
-LOCKS = (*SERVICES, "local", "cli")
+LOCKS = (*SERVICES, "provisioning", "local", "drills", "cli")
 """One for each service, and those of the tools beside them: `make run` installs them all into one environment."""
 GENERATED = ROOT / "libs/contracts/gen/finmesh"
 

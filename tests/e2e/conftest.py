@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from localmesh.mainjob.traces import Span, Zipkin
+from drills.checks.traces import Span, Zipkin
 from localmesh.ports import LOOPBACK
 
 from tests.e2e.main_job import MainJob

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,10 +27,10 @@ class MainJob:
         self.summary_file = folder / "summary.json"
         self._folder = folder
         self._said = folder / "said.txt"
-        chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in asdict(self.ports).items()}
+        chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in self.ports.by_name().items()}
         with self._said.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "localmesh", "run", "--json", str(self.summary_file), *arguments],
+                [sys.executable, "-m", "drills.bankday", "--json", str(self.summary_file), *arguments],
                 env={**os.environ, **chosen, "FINMESH_VAR": str(folder), "NO_COLOR": "1"},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip

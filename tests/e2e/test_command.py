@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from localmesh import services, tokens
 from localmesh.places import ROOT
 from localmesh.ports import LOOPBACK, Ports
 from meshkit.crypto.derive import DEVELOPMENT_ROOT
+from provisioning import services, tokens
 
 pytestmark = pytest.mark.stack
 

@@ -11,11 +11,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
-from localmesh.provision import ProvisionError, provision
 from localmesh.rows import Row
 from localmesh.servers import kafka_row, triton_row, zipkin_row
 from localmesh.supervisor import Mesh
-from localmesh.topics import Topic
+from provisioning.broker import ProvisionError, provision
+from provisioning.topics import Topic
 from redis.asyncio import Redis
 from tritonclient.utils import InferenceServerException
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from localmesh.mainjob.run import INTERRUPTED
+from drills.bankday.run import INTERRUPTED
 from translog.bundle import read_bundle, verify_inclusion_bundle
 from translog.note import Verifier
 

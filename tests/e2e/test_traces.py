@@ -1,7 +1,7 @@
 """Who uses whom, as a table, compared with the spans that arrived in Zipkin from a real run: nothing missing, nothing else."""
 
 import pytest
-from localmesh.mainjob.traces import Edge, edges
+from drills.checks.traces import Edge, edges
 
 from tests.e2e.conftest import Day
 

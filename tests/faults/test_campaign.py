@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from localmesh.faults.campaign import Options, run
-from localmesh.faults.plan import Fault, Kind
+from drills.faults.campaign import Options, run
+from drills.faults.plan import Fault, Kind
 from localmesh.places import Places
 from rich.console import Console
 

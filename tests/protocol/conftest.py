@@ -27,8 +27,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture
 def fresh(stack: Stack, topic_prefix: str) -> Callable[..., Awaitable[KafkaSettings]]:
     """``await fresh()``: settings of an empty set of topics; each run of a check takes its own."""
-    from localmesh.provision import provision
-    from localmesh.topics import load
+    from provisioning.broker import provision
+    from provisioning.topics import load
 
     numbers = itertools.count()
 

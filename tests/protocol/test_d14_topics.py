@@ -7,10 +7,10 @@ import asyncio
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from localmesh.topics import load, wanted
 from meshkit.events import offsets_in_db
 from meshkit.events.offsets_in_db import LossReason, Position, resume
 from meshkit.events.topic_ids import TopicIdentity
+from provisioning.topics import load, wanted
 
 from tests.protocol.desks import Health
 from tests.protocol.loops import Echo, settings, until, working

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 from audit.domain.message import UnusableError
 from audit.translate import ProtobufBatchCodec
-from localmesh import keys, services
 from meshkit.audit import batch as batches
 from meshkit.audit.batch import BatchSigner, BatchVerifier, BatchWriter, SigningKey
 from meshkit.crypto.derive import AUDIT_BATCH, DEVELOPMENT_ID, DEVELOPMENT_ROOT, development, signing
 from meshkit.crypto.ring import Ring
 from meshkit.testing.keys import batch_signer, batch_verifier, shared_signer
+from provisioning import keys, services
 
 from tests.protocol.mutants import assert_fails_without, swapped
 

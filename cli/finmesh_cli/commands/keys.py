@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from localmesh import keys, services
 from localmesh.places import Places
 from meshkit.crypto.ring import KEY_BYTES
+from provisioning import keys, services
 
 from finmesh_cli import files, show
 from finmesh_cli.failures import UsageError

@@ -1,15 +1,12 @@
-"""`python -m localmesh`: run, up, down, status, logs, provision, certs."""
+"""`python -m localmesh`: up, down, status, logs, certs."""
 
 import asyncio
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from meshkit import known_settings
-from meshkit.errors import InvalidDocument
-from meshkit.service import load_kafka
 from rich.console import Console
 
 from localmesh import launcher, screen, status
@@ -25,25 +22,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="The whole me
 console = Console()
 
 Only = Annotated[str, typer.Option(help="comma-separated processes to start instead of all")]
-
-
-@app.command()
-def run(
-    rate: Annotated[float, typer.Option(min=1, help="transactions a second")] = 300.0,
-    seconds: Annotated[float, typer.Option(min=1, help="how long the day takes")] = 60.0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="write the summary there as well")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="leave the mesh up after the summary, until Ctrl-C")] = False,
-) -> None:
-    """Replay a compressed day through a mesh of its own, and prove that nothing was lost. Exit status 0 only then."""
-    from localmesh.mainjob.run import Options
-    from localmesh.mainjob.run import run as main_job
-
-    try:
-        exit_status = asyncio.run(main_job(Options(rate, seconds, json_file, keep), console))
-    except (MissingToolError, RuntimeError, ValueError) as error:
-        console.print(str(error), style="red", markup=False)
-        exit_status = 1
-    raise typer.Exit(exit_status)
 
 
 @app.command()
@@ -83,32 +61,6 @@ def logs(name: Annotated[str, typer.Argument(help="process, see status")] = "") 
         console.print(f"no log of {name or 'any process'} in {folder}", style="red")
         raise typer.Exit(1)
     os.execvp("tail", ["tail", "-n", "40", "-F", *map(str, files)])  # noqa: S606
-
-
-@app.command()
-def provision(
-    file: Annotated[Path | None, typer.Option(help="topics, instead of deploy/topics.yaml")] = None,
-    most_partitions: Annotated[int | None, typer.Option(min=1, help="give a new topic no more partitions than so many")] = None,
-) -> None:
-    """Make the topics on the broker of FINMESH_KAFKA__BOOTSTRAP_SERVERS (default: the local one)."""
-    from localmesh.provision import ProvisionError
-    from localmesh.provision import provision as make
-    from localmesh.topics import load
-
-    broker = os.environ.get("FINMESH_KAFKA__BOOTSTRAP_SERVERS") or External.from_environment().kafka
-    kafka = load_kafka(broker or f"127.0.0.1:{Ports.from_environment().kafka}")
-    prefix = os.environ.get("FINMESH_KAFKA__TOPIC_PREFIX", "")
-    try:
-        topics = load(file or Places.default().topics)
-    except (InvalidDocument, OSError) as error:
-        console.print(str(error), style="red", markup=False)
-        raise typer.Exit(2) from None
-    try:
-        names = asyncio.run(make(kafka.bootstrap_servers, topics, prefix, most_partitions, kafka))
-    except (ProvisionError, OSError, ValueError) as error:
-        console.print(str(error), style="red", markup=False)
-        raise typer.Exit(1) from None
-    console.print(f"{len(names)} topics on {kafka.bootstrap_servers}", highlight=False)
 
 
 @app.command()

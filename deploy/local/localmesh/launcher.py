@@ -10,16 +10,17 @@ import sys
 import time
 
 from meshkit.crypto.derive import DEVELOPMENT_ID, DEVELOPMENT_ROOT
+from provisioning import services
+from provisioning.certificates import ensure_certificates
+from provisioning.keys import ensure_keys
+from provisioning.tokens import ensure_token
 from rich.console import Console
 
-from localmesh import services, status
-from localmesh.certificates import ensure_certificates
-from localmesh.keys import ensure_keys
+from localmesh import status
 from localmesh.places import Places
 from localmesh.rows import Row
 from localmesh.screen import Progress
 from localmesh.supervisor import Mesh, StartError
-from localmesh.tokens import ensure_token
 
 POLL_S = 0.1
 STOP_TIMEOUT_S = 60.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 
-from localmesh import services
+from provisioning import services
 
 LOOPBACK = "127.0.0.1"
 _OWN = "own"

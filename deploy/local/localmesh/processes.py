@@ -9,17 +9,17 @@ import sys
 
 from meshkit import known_settings
 from meshkit.crypto.derive import AUDIT_BATCH, signing
+from provisioning import services
+from provisioning.keys import LOG_KEY, path_of
+from provisioning.services import Process, Service
+from provisioning.tokens import AUDIENCE, ISSUER
 
-from localmesh import services
 from localmesh.external import NOTHING_EXTERNAL, External
 from localmesh.health import GrpcHealth
-from localmesh.keys import LOG_KEY, path_of
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.rows import Row, only
 from localmesh.servers import kafka_row, redis_row, triton_row, zipkin_row
-from localmesh.services import Process, Service
-from localmesh.tokens import AUDIENCE, ISSUER
 
 PARTITIONS = 2
 """Of every topic at most: a partition more means as many transactions more for the same load, and two cores are busy with two."""
@@ -38,7 +38,7 @@ def table(places: Places, ports: Ports, external: External = NOTHING_EXTERNAL, t
         Row(
             name="provision",
             command=(
-                sys.executable, "-m", "localmesh", "provision", "--file", str(places.topics), "--most-partitions", str(PARTITIONS),
+                sys.executable, "-m", "provisioning", "topics", "--file", str(places.topics), "--most-partitions", str(PARTITIONS),
             ),
             env=at.kafka,
             reads=frozenset({"FINMESH_KAFKA__*", "FINMESH_ALLOW_CLEAR_TEXT"}),

@@ -16,12 +16,12 @@ from audit.config import AuditKeys, AuditSettings, Config
 from audit.main import signer_of, verifier_of
 from finmesh.audit.v1 import audit_service_pb2 as pb
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from localmesh import certificates
 from meshkit import errors
 from meshkit.clock import SystemClock
 from meshkit.config import TlsSettings
 from meshkit.rpc.channel import MeshChannel
 from meshkit.service import Service
+from provisioning import certificates
 from translog.anchor import read_note
 from translog.log import create
 from translog.sqlite import SqliteDatabase

@@ -23,11 +23,11 @@ from finmesh.risk.v1 import decision_pb2, transaction_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh_cli.__main__ import app
 from google.protobuf.timestamp_pb2 import Timestamp
-from localmesh import certificates, tokens
 from meshkit.config import TlsSettings
 from meshkit.errors import NotFound
 from meshkit.rpc.chain import current_call
 from meshkit.rpc.server import MeshServer
+from provisioning import certificates, tokens
 from translog.entries import Batch, Keys, NextOffset, Record, Source
 from translog.log import Log
 from translog.note import Signer

@@ -17,7 +17,6 @@ from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.risk.v1 import risk_scoring_service_pb2_grpc as risk_grpc
 from gateway.config import AuthSettings, GatewayConfig, QuotaSettings
 from gateway.main.grpc import serve
-from localmesh import certificates, tokens
 from meshkit.config import RedisSettings, TlsSettings
 from meshkit.errors import MeshError
 from meshkit.rpc import deadline
@@ -28,6 +27,7 @@ from meshkit.rpc.server import MeshServer
 from meshkit.service import Service
 from meshkit.testing.events import MemoryEvents
 from meshkit.testing.serving import running, serving
+from provisioning import certificates, tokens
 
 NOWHERE = "127.0.0.1:1"
 

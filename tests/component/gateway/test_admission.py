@@ -21,13 +21,13 @@ from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from gateway.routes import ROUTES
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from localmesh import certificates, tokens
 from meshkit import errors
 from meshkit.config import TlsSettings
 from meshkit.rpc.channel import MeshChannel
 from meshkit.rpc.server import MeshServer
 from meshkit.testing.capture import captured_logs
 from meshkit.testing.serving import serving
+from provisioning import certificates, tokens
 from redis.asyncio import Redis
 
 from tests.component.gateway.conftest import Door, OpenDoor, tls

@@ -20,7 +20,6 @@ from gateway.main.grpc import serve
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
-from localmesh import tokens
 from meshkit.config import RedisSettings
 from meshkit.errors import DeadlineExceeded, MeshError, Overloaded, PermissionDenied, QuotaExceeded, Unavailable
 from meshkit.rpc.chain import current_call
@@ -30,6 +29,7 @@ from meshkit.rpc.server import MeshServer
 from meshkit.service import Service
 from meshkit.testing.events import MemoryEvents
 from meshkit.testing.serving import running, serving
+from provisioning import tokens
 
 from tests.component.gateway.conftest import NOWHERE, bearer, tls
 

@@ -4,7 +4,7 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from localmesh import certificates
+from provisioning import certificates
 
 
 @pytest.fixture

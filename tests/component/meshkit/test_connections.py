@@ -15,7 +15,6 @@ from typing import Any
 import grpc
 import pytest
 from cryptography import x509
-from localmesh import certificates
 from localmesh.ports import free_ports
 from meshkit.config import TlsSettings
 from meshkit.errors import FailedPrecondition
@@ -25,6 +24,7 @@ from meshkit.rpc.channel import MeshChannel
 from meshkit.rpc.server import MeshServer
 from meshkit.testing.capture import captured_logs
 from meshkit.testing.serving import serving
+from provisioning import certificates
 
 SERVICE = "finmesh.test.v1.Echo"
 WHO = f"/{SERVICE}/Who"

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 from aiokafka.errors import KafkaError
-from localmesh import certificates
 from localmesh.ports import LOOPBACK, Ports, free_ports
-from localmesh.provision import provision
 from localmesh.servers import kafka_row
 from localmesh.supervisor import Mesh
-from localmesh.topics import load
 from meshkit.config import KafkaSettings
 from meshkit.events.message import Message
 from meshkit.events.publisher import Publisher
 from meshkit.events.replay import TopicReader
+from provisioning import certificates
+from provisioning.broker import provision
+from provisioning.topics import load
 
 from tests.stack import Stack
 

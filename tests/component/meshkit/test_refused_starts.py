@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from localmesh import services
-from localmesh.certificates import write_private
 from meshkit.crypto.derive import derive_ring
+from provisioning import services
+from provisioning.certificates import write_private
 
 MAINS = {process.name: [process.module] for service in services.load().services for process in service.processes} | {
     "history": ["risk_scoring.main.history", "transactions.bin"],
-    "provisioner": ["localmesh", "provision"],
+    "provisioner": ["provisioning", "topics"],
     "watch": ["finmesh_cli", "watch", "--count", "1"],
 }
 ELSEWHERE = "192.0.2.1"  # a documentation address (RFC 5737): nobody answers there, and nobody is asked

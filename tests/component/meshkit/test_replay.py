@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from localmesh.provision import provision
-from localmesh.topics import load
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
 from meshkit.events.replay import TopicReader
+from provisioning.broker import provision
+from provisioning.topics import load
 
 from tests.stack import Stack
 

@@ -12,13 +12,13 @@ import pytest
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from localmesh import certificates
 from meshkit import errors
 from meshkit.config import ServiceConfig, TlsSettings
 from meshkit.rpc.channel import MeshChannel
 from meshkit.rpc.server import Limits, MeshServer
 from meshkit.testing.capture import captured_logs, captured_spans
 from meshkit.testing.serving import serving
+from provisioning import certificates
 
 SERVICE = "finmesh.test.v1.Shapes"
 Request, Response = risk.GetDecisionRequest, risk.GetDecisionResponse

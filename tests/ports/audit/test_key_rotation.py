@@ -13,7 +13,6 @@ import pytest
 from audit.config import AuditKeys, AuditSettings, Config
 from audit.main import serve
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
-from localmesh import keys, services
 from meshkit.audit.batch import BatchSigner, BatchWriter, SigningKey
 from meshkit.audit.emit import AuditEmitter
 from meshkit.audit.messages import AUDIT_TOPIC
@@ -25,6 +24,7 @@ from meshkit.events.publisher import Publisher
 from meshkit.events.replay import TopicReader
 from meshkit.service import Service
 from meshkit.testing.serving import running
+from provisioning import keys, services
 
 from tests.ports.audit.bench import Bench, record
 from tests.stack import Stack

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from localmesh import certificates
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.servers import triton_row
 from localmesh.supervisor import Mesh
 from meshkit.config import TritonSettings
 from meshkit.rpc.tls import of_triton
 from meshkit.triton.client import TritonClient
+from provisioning import certificates
 from risk_scoring.adapters.model_files import ModelFiles
 from risk_scoring.adapters.onnx_model import OnnxModel
 from risk_scoring.adapters.triton_model import TritonModel

@@ -1,6 +1,6 @@
 """Waits of a trace by what for."""
 
-from localmesh.mainjob.corebank import Reply
+from drills.bankday.corebank import Reply
 
 from bench.sync import Measured, waits_ms
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from finmesh_cli.__main__ import app
-from localmesh import keys
 from meshkit.crypto.derive import DEVELOPMENT_ROOT, development
 from meshkit.crypto.ring import read_ring
+from provisioning import keys
 from typer.testing import CliRunner
 
 
@@ -30,7 +30,7 @@ def test_a_ring_from_its_first_key_to_its_last(run, tmp_path: Path) -> None:
     assert "audit-batch.risk-scoring     second (primary)\n" in said
     assert "audit-batch                  none\n" in said
     status, said = run("list")
-    assert (status, said.count("first (primary)")) == (0, 3)
+    assert (status, said.count("first (primary)")) == (0, 4)
     secrets = [secret.hex() for ring in keys.rings(tmp_path / "密 钥") for secret in ring.secrets.values()]
     assert secrets and not [secret for secret in secrets if secret in said]
 

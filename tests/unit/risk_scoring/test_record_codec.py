@@ -11,12 +11,12 @@ from finmesh.common.v1.grade_pb2 import DATA_GRADE_L3
 from finmesh.common.v1.money_pb2 import Money
 from finmesh.risk.v1 import decision_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
-from localmesh import keys
 from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.derive import COMMITMENT, DEVELOPMENT_ROOT, derive_key
 from meshkit.crypto.keyed_ids import uuid_text
 from meshkit.crypto.ring import Ring
 from meshkit.testing.keys import commitment_ring, keyed_ids
+from provisioning import keys
 from risk_scoring import translate
 from risk_scoring.domain.decision import Asker, Digests, Draft, Request, Versions
 from risk_scoring.domain.identity import Uetr

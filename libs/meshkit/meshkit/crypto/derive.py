@@ -1,6 +1,6 @@
 """Sub-keys from a root secret, by HKDF-SHA-256 (RFC 5869): one label a purpose, so that an entity key can't be read as a commitment.
 
-The root is known to whoever provisions a mesh (`localmesh.keys`), never to a process of it. The development root is known to everybody.
+The root is known to whoever provisions a mesh (`provisioning.keys`), never to a process of it. The development root is known to everybody.
 """
 
 from __future__ import annotations

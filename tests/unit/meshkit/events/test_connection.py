@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import uvloop
 from cryptography import x509
-from localmesh import certificates
 from meshkit.config import KafkaSettings
 from meshkit.errors import FailedPrecondition
 from meshkit.events.connection import connection
+from provisioning import certificates
 
 
 def test_plain_text_needs_addresses_alone():

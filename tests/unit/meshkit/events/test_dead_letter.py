@@ -3,13 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
-from localmesh import keys
 from meshkit.crypto.derive import DEVELOPMENT_ROOT, SEAL
 from meshkit.crypto.ring import Ring
 from meshkit.crypto.seal import Sealer, SealKey
 from meshkit.errors import DataCorrupted, FieldViolation, InvalidArgument, TooOld
 from meshkit.events.dead_letter import rejected
 from meshkit.testing.keys import payload_sealer
+from provisioning import keys
 
 SEALER = payload_sealer()
 

@@ -1,6 +1,0 @@
-"""`make faults`: break the mesh again and again under load, and prove each time that nothing was lost or contradicted.
-
-`campaign` is the story; `plan` what is broken when (seeded), `inject` and `slow` how, `table` on what mesh, `load` what is sent
-meanwhile, `pulse` when decisions flow again, `evidence` what is read back from outside, `account` the verdict. `plan`, `pulse` and
-`account` are pure.
-"""

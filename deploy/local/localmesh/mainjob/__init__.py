@@ -1,5 +1,0 @@
-"""`make run`: a compressed day of a bank through the real mesh, and the proof that nothing was lost on the way.
-
-`run` is the story; `workload` what is sent, `corebank` and `strays` who sends it besides simbank's producer, `evidence` what is read back
-from outside, `balance` the verdict, `live` and `summary` what a person sees. `balance` is pure.
-"""

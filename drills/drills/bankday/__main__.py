@@ -1,0 +1,32 @@
+"""`python -m drills.bankday`: the main job. Exit status 0 only when nothing was lost and nothing is contradictory."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from localmesh.fetch.once import MissingToolError
+from rich.console import Console
+
+from drills.bankday.run import Options
+from drills.bankday.run import run as main_job
+
+
+def run(
+    rate: Annotated[float, typer.Option(min=1, help="transactions a second")] = 300.0,
+    seconds: Annotated[float, typer.Option(min=1, help="how long the day takes")] = 60.0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the summary there as well")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the mesh up after the summary, until Ctrl-C")] = False,
+) -> None:
+    """Replay a compressed day through a mesh of its own, and prove that nothing was lost."""
+    console = Console()
+    try:
+        exit_status = asyncio.run(main_job(Options(rate, seconds, json_file, keep), console))
+    except (MissingToolError, RuntimeError, ValueError) as error:
+        console.print(str(error), style="red", markup=False)
+        exit_status = 1
+    raise typer.Exit(exit_status)
+
+
+if __name__ == "__main__":
+    typer.run(run)

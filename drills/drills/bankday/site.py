@@ -1,0 +1,43 @@
+"""Where a run happens: folder, ports, tokens, and the number that salts its identities."""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from localmesh.places import Places
+from localmesh.ports import LOOPBACK, Ports
+from meshkit.config import KafkaSettings
+from provisioning.tokens import issuer_key, mint
+from simbank.population import TENANTS
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that the parts of a run need to find the mesh."""
+
+    places: Places
+    ports: Ports
+    tokens: dict[str, str]  # by tenant
+    run: int
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        return KafkaSettings(bootstrap_servers=f"{LOOPBACK}:{self.ports.kafka}")
+
+    @property
+    def gateway(self) -> str:
+        return f"{LOOPBACK}:{self.ports.grpc('gateway')}"
+
+    @property
+    def zipkin(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.zipkin}"
+
+    @property
+    def audit_file(self) -> Path:
+        return self.places.var / "audit" / "audit.db"
+
+
+def bank_tokens(places: Places) -> dict[str, str]:
+    """A token of core-banking for each tenant of the simulated bank."""
+    key, now = issuer_key(places.certs), dt.datetime.now(dt.UTC)
+    return {tenant: mint(key, now, tenant=tenant) for tenant in TENANTS}

@@ -1,0 +1,52 @@
+"""deploy/services.yaml is checked for what hangs together."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from localmesh.places import ROOT
+from provisioning import services
+
+
+def written(folder: Path, change: Any) -> Path:
+    """The shipped table with a change."""
+    document = yaml.safe_load((ROOT / "deploy/services.yaml").read_text())
+    change(document["services"])
+    path = folder / "services.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_the_shipped_table_is_read() -> None:
+    table = services.load()
+    assert table.names == ("gateway", "risk-scoring", "audit")
+    assert table["risk-scoring"].called.name == "risk-rpc"
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda s: s.append(deepcopy(s[0])), "service gateway stands there twice"),
+        (lambda s: s[1]["processes"][0]["ports"].update(grpc=8443), "port 8443 stands there twice"),
+        (lambda s: s[2].update(producers=["risk-scoring/"]), "producer risk-scoring/ stands there twice"),
+        (lambda s: s[2].update(producers=["risk-scoring"]), "should match pattern"),
+        (lambda s: s[0]["calls"].append("rag"), "there is no service rag"),
+        (lambda s: s[2].update(callers=["client"]), "does not name it among its callers"),
+        (lambda s: s[0].update(caller=["client"]), "Extra inputs are not permitted"),
+        (lambda s: s[0]["processes"][0]["uses"].append("kafak"), "kafak"),
+        (lambda s: s[2]["processes"][0].update(name="审计"), "should match pattern"),
+        (lambda s: s[2].update(processes=[]), "at least 1 item"),
+    ],
+)
+def test_what_does_not_hang_together_is_refused(tmp_path: Path, change: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        services.load(written(tmp_path, change))
+
+
+def test_a_service_that_is_called_has_one_process_behind_its_rpcs(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="audit has 0 processes that are called"):
+        services.load(written(tmp_path, lambda s: s[2]["processes"][0].update(called=False)))
