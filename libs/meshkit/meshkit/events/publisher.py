@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from meshkit.config import KafkaSettings
-from meshkit.errors import Unavailable
+from meshkit.errors import FailedPrecondition, Unavailable
 from meshkit.events.connection import connection, stopped
 from meshkit.events.message import Message
 
@@ -55,19 +55,21 @@ class Publisher:
     async def _connected(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **connection(self._kafka),
-                    enable_idempotence=True,
-                    acks="all",
-                    request_timeout_ms=self._kafka.request_timeout_ms,
-                )
-                try:
-                    await producer.start()
-                except KafkaError as error:
-                    await stopped(producer)
-                    raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
-                self._producer = producer
+                self._producer = await self._started()
             return self._producer
+
+    async def _started(self) -> AIOKafkaProducer:
+        timeout_ms = self._kafka.request_timeout_ms
+        try:
+            producer = AIOKafkaProducer(**connection(self._kafka), enable_idempotence=True, acks="all", request_timeout_ms=timeout_ms)
+        except FailedPrecondition as error:  # the authority's file can't be used, now
+            raise _down() from error
+        try:
+            await producer.start()
+        except (KafkaError, OSError) as error:
+            await stopped(producer)
+            raise _down() from error
+        return producer
 
 
 async def recorded(sent: Sequence[asyncio.Future[RecordMetadata]]) -> None:
@@ -80,3 +82,7 @@ async def recorded(sent: Sequence[asyncio.Future[RecordMetadata]]) -> None:
 
 def _not_recorded() -> Unavailable:
     return Unavailable("it could not be recorded", reason="NOT_RECORDED", retry_after_s=0.2)
+
+
+def _down() -> Unavailable:
+    return Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5)
