@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +136,6 @@ async def test_what_the_launcher_was_told_reaches_whom_it_is_for(rows: dict[str,
 
 def _printing(row: Row, seen: Path) -> Row:
     """The row with a program that writes down its environment."""
-    import sys
-    from dataclasses import replace
-
     program = "import json, os, pathlib, sys; pathlib.Path(sys.argv[1]).write_text(json.dumps(dict(os.environ)))"
     return replace(row, command=(sys.executable, "-c", program, str(seen)), cwd=None)
 
