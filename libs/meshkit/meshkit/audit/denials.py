@@ -19,6 +19,8 @@ from meshkit.audit.records import OPERATOR_TENANT, AuditRecords
 from meshkit.clock import Clock
 from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.ring import Ring
+from meshkit.errors import MeshError
+from meshkit.rpc.chain import Call
 from meshkit.tenants import is_tenant
 
 SINGLES_PER_S = 10
@@ -72,9 +74,11 @@ class _Window:
 
 
 class Denials:
-    """Records the refusals of one process. ``put`` queues a record; ``principals`` keys the names of principals."""
+    """Records the refusals of one process. ``put`` queues a record; ``principals`` keys names where tokens are verified, None: nowhere."""
 
-    def __init__(self, records: AuditRecords, put: Callable[[AuditRecord], None], principals: Ring[CommitmentKey], clock: Clock) -> None:
+    def __init__(
+        self, records: AuditRecords, put: Callable[[AuditRecord], None], principals: Ring[CommitmentKey] | None, clock: Clock
+    ) -> None:
         self._records = records
         self._put = put
         self._principals = principals
@@ -109,6 +113,10 @@ class Denials:
         if self._unknown is None:
             self._unknown = _Window(self._clock.monotonic_s(), None)
         self._unknown.count(_plain(refusal), self._now_us())
+
+    def refused(self, call: Call, error: MeshError) -> None:
+        """Take note of a call whose certificate was refused (see ``meshkit.rpc.peer``)."""
+        self.unverified(Refusal(error.reason, call.method.rpartition("/")[2], call.peer))
 
     def tick(self) -> None:
         """Record the counts of windows that are over."""
@@ -148,6 +156,7 @@ class Denials:
             return self._records.new()
         tenant = asked.tenant if is_tenant(asked.tenant) else OPERATOR_TENANT
         record = self._records.new(tenant)
+        assert self._principals is not None, "no token is verified here"
         key = self._principals.primary
         record.principal_key, record.commitment_key_id = principal_key(key, tenant, asked.subject), key.id
         record.policy_hash = asked.policy_hash

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from google.protobuf.descriptor import ServiceDescriptor
-from meshkit.audit.denials import Refusal
 from meshkit.config import KafkaSettings
-from meshkit.errors import MeshError
 from meshkit.events.publisher import Publisher
-from meshkit.rpc.chain import Call
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import Limits, MeshServer
 from meshkit.service import Service, load_config, run
@@ -52,10 +49,7 @@ async def serve(
         slow_reader_s=config.slow_reader_s,
     )
 
-    def refused(call: Call, error: MeshError) -> None:
-        parts.denials.unverified(Refusal(error.reason, call.method.rpartition("/")[2], call.peer))
-
-    server = MeshServer.of(config, config.callers, deadlines(routes, described), limits, refused)
+    server = MeshServer.of(config, config.callers, deadlines(routes, described), limits, parts.denials.refused)
     forward, forward_stream = Forward(parts.admit, parts.upstreams), ForwardStream(parts.admit, parts.upstreams)
     server.add_generic_rpc_handlers((handlers(routes, forward, forward_stream, described),))
     await service.run(server)

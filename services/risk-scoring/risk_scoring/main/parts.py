@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from meshkit.audit.batch import BatchSigner, SigningKey
+from meshkit.audit.denials import Denials
 from meshkit.audit.records import CHANNELS, KEYS, RULES, SHADOW_RULES, Versions
 from meshkit.audit.trail import AuditTrail, audit_trail
 from meshkit.clock import Clock, SystemClock
@@ -49,6 +50,7 @@ class Parts:
     signer: BatchSigner
     events: Publisher
     trail: AuditTrail
+    denials: Denials
     policies: FilePolicies
     link: RedisLink
     store: RedisFeatureStore
@@ -69,6 +71,8 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     ring = service.ring(config.keys.audit_batch, signing(service.name), SigningKey, config.keys.reload_s)
     events = await service.add(aclosing(Publisher(config.kafka)))
     trail = await audit_trail(service, f"risk-scoring/{process}", events, ring, config.kafka.topic_prefix, clock)
+    denials = await service.add(aclosing(Denials(trail.records, trail.emitter.put, None, clock)))
+    service.task(denials.run(), name="denials", endless=True)
     files = load_model_files(config.model_repository, config.model_version)
     policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service, config.shadow_rules, files.card_sha256)
     follow_versions(trail.versions, policies, commitments)
@@ -91,6 +95,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
         BatchSigner(ring),
         events,
         trail,
+        denials,
         policies,
         link,
         store,

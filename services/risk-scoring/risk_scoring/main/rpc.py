@@ -34,8 +34,8 @@ async def main() -> None:
     """Compose and run."""
     config = load_config(RpcConfig)
     async with Service(config, name="risk-scoring") as service:
-        server = MeshServer.of(config, config.callers, DEADLINES)
         parts = await assemble(config, service, "rpc")
+        server = MeshServer.of(config, config.callers, DEADLINES, refused=parts.denials.refused)
         publisher = KafkaPublisher(parts.events, parts.trail.emitter, parts.keys, config.kafka.topic_prefix)
         outage_log = KafkaOutageLog(config.kafka, STREAM_GROUP, parts.signer, translate.decision_id, parts.clock, config.outage_lookback_s)
         policies, clock, after_s = parts.policies.current, parts.clock, config.outage_after_ms / 1000

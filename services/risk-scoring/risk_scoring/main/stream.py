@@ -30,8 +30,8 @@ async def main() -> None:
     """Compose and run."""
     config = load_config(StreamConfig)
     async with Service(config, name="risk-scoring") as service:
-        server = MeshServer.of(config, config.callers)
         parts = await assemble(config, service, "stream")
+        server = MeshServer.of(config, config.callers, refused=parts.denials.refused)
         kafka = config.kafka
         seals = service.ring(config.keys.seal, SEAL, SealKey, config.keys.reload_s)
         parts.trail.versions.follow(KEYS, lambda: seals.hash, seals.purpose)
