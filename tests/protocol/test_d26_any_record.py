@@ -21,7 +21,7 @@ from audit.consumers import AuditBatches
 from audit.main import commit_under, signer_of
 from audit.translate import ProtobufBatchCodec
 from audit.usecases.on_audit_batch import OnAuditBatch
-from finmesh.risk.v1.decision_pb2 import TransactionDecided
+from finmesh.risk.v1.decision_pb2 import FeatureDelta, TransactionDecided
 from finmesh.risk.v1.list_entry_pb2 import ListEntryChanged
 from finmesh.risk.v1.transaction_pb2 import LabelReported, TransactionLifecycleReported
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -102,7 +102,21 @@ ENTRY = ListEntryChanged(
     tenant="bank-a", kind=1, entity=2, entity_id="账户-1", author="cases", expires_at=Timestamp(seconds=NOW)
 ).SerializeToString()
 DECIDED = TransactionDecided(
-    decision_id="0" * 8 + "-0000-8000-8000-" + "0" * 12, tenant="bank-a", fingerprint=b"f" * 16
+    decision_id="0" * 8 + "-0000-8000-8000-" + "0" * 12,
+    tenant="bank-a",
+    fingerprint=b"f" * 16,
+    channel=3,
+    delta=FeatureDelta(
+        customer_key=b"c" * 16,
+        counterparty_key=b"p" * 16,
+        device_key=b"d" * 16,
+        account_key=b"a" * 16,
+        event_time_s=NOW,
+        reference_amount_minor=100,
+        geo_key=7,
+        local_hour=9,
+    ),
+    decided_time=Timestamp(seconds=NOW),
 ).SerializeToString()
 (AUDITED,) = BatchWriter("risk-scoring/stream/0", 1, batch_signer()).envelopes([b"\x0a\x01x"])
 VALID = {
@@ -200,9 +214,12 @@ def test_decisions(private_redis, runner) -> None:
     here = runner.run(context.__aenter__())
 
     async def handled(found: list[Any]) -> None:
-        here.log.decisions[0] = [each.value for each in found if each.value]
+        short = TransactionDecided.FromString(DECIDED)
+        short.delta.device_key = b"d"  # the script would fail on it
+        here.log.decisions[0] = [short.SerializeToString(), *(each.value for each in found if each.value), DECIDED]
         await here.shelf.link.command("HDEL", here.shelf.link.prefix + "published", 0)
         await here.restorer.take_over(0)
+        assert await here.shelf.store.stored_decision(translate.decision_id(DECIDED)) is not None
         kafka_decision_history._readable(found, past_decision)
 
     try:

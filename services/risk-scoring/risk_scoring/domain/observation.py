@@ -6,13 +6,17 @@ The order of ``Observation``'s fields is the order that `adapters/scripts/state.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
+from meshkit.errors import InvalidArgument
 from numpy.typing import NDArray
+
+from risk_scoring.domain.transaction import MAX_AMOUNT_MINOR, MAX_EVENT_TIME_US
 
 NEW, STORED_VECTOR, DECIDED, CONFLICT = "n", "v", "d", "c"
 APPLIED, WAITS, REPEATED, REFUSED = "a", "p", "r", "c"
+_KEY_BYTES = 4  # at least: scripts read so many
 WON, WON_CAPPED, LOST = "w", "k", "l"
 
 
@@ -104,3 +108,13 @@ class RestoredRecord(NamedTuple):
     partition: int  # input partition, -1 for a synchronous decision
     offset: int
     decided_s: int
+
+    def checked(self) -> Self:
+        """Return itself; raise InvalidArgument (MALFORMED) for what no decision of ours holds: the script, and all restores, would fail."""
+        seen = self.observation
+        keys = (seen.counterparty_key, seen.device_key, seen.account_key)
+        if len(seen.customer_key) < _KEY_BYTES or any(0 < len(key) < _KEY_BYTES for key in keys):
+            raise InvalidArgument("the decision record holds no entity keys", reason="MALFORMED")
+        if not (0 <= seen.time_s <= MAX_EVENT_TIME_US // 1_000_000 and 0 <= seen.amount_minor <= MAX_AMOUNT_MINOR):
+            raise InvalidArgument("the decision record holds no time or amount", reason="MALFORMED")
+        return self

@@ -263,7 +263,7 @@ def restored_record(decision: bytes) -> RestoredRecord:
     )
     position = record.input_position
     partition, offset = (position.partition, position.offset) if record.HasField("input_position") else (-1, -1)
-    return RestoredRecord(seen, decision, partition, offset, record.decided_time.seconds)
+    return RestoredRecord(seen, decision, partition, offset, record.decided_time.seconds).checked()
 
 
 def score_response(decision: bytes, *, replayed: bool) -> risk_scoring_service_pb2.ScoreTransactionResponse:
