@@ -116,7 +116,8 @@ def audited(out: Console, record: AuditRecord, language: Language) -> None:
         line(out, "list entry", f"{entry.list} {entry.entity} {entry.entry_key.hex()} {until}", language)
     elif record.change.HasField("version"):
         version = record.change.version
-        line(out, "in force", f"{Versioned.Name(version.of)} {version.after_sha256.hex() or '-'}", language)
+        what = " ".join(part for part in (Versioned.Name(version.of), version.name, version.after_sha256.hex() or "-") if part)
+        line(out, "in force", what, language)
         line(out, "before", version.before_sha256.hex() or "-", language)
     if record.lost_before:
         line(out, "lost before", str(record.lost_before), language, "red")

@@ -37,6 +37,7 @@ _CHINESE = {
     "thresholds": "阈值",
     "audit record": "审计记录",
     "received": "入账时间",
+    "happened": "发生时间",
     "build": "程序版本",
     "model file": "模型文件摘要",
     "rules file": "规则文件摘要",

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from translog.reader import LogReader
 
-from finmesh_cli import show
+from finmesh_cli import settings, show
 from finmesh_cli.commands.fsck import opened
 from finmesh_cli.evidence import Known, Used
 from finmesh_cli.failures import TamperError
 from finmesh_cli.proofs import record_of
 
 _PAGE = 10_000
+Log = Annotated[str, typer.Argument(metavar="LOG", help="SQLite file or postgresql:// URL")]
 app = typer.Typer(no_args_is_help=True, help="Look into an audit log, offline.")
 
 
 @app.command()
 def evidence(
-    log: Annotated[str, typer.Argument(metavar="LOG", help="SQLite file or postgresql:// URL")],
+    log: Log,
     known: Annotated[list[Path], typer.Argument(help="files that may decide, and folders of them: models, cards, rules, channel tables")],
 ) -> None:
     """Check that models, rules and thresholds of every decision are known files. Status 1 when one is not."""
-    files, used = Known.of(known), _used(log)
+    files, used = Known.of(known), Used()
+    for record in _records(log):
+        used.add(record)
     out, unknown = show.console(), 0
     out.print(f"{used.records} records", markup=False)
     for (kind, digest), count in sorted(used.counts.items()):
@@ -36,14 +41,23 @@ def evidence(
         raise TamperError(f"{unknown} digests are of no known file")
 
 
-def _used(log: str) -> Used:
-    used = Used()
+@app.command()
+def events(
+    context: typer.Context, log: Log, tenant: Annotated[str, typer.Option(help="of one tenant alone; finmesh: the operator's")] = ""
+) -> None:
+    """Show denied calls and changes (of lists, and of what is in force), oldest first."""
+    out, language = show.console(), settings.of(context).language
+    for record in _records(log):
+        if record.WhichOneof("detail") and tenant in ("", record.tenant):
+            show.line(out, "audit record", f"{record.audit_record_id}  {record.tenant}  {record.producer}", language)
+            show.line(out, "happened", f"{show.moment(record.event_time)} - {show.moment(record.decided_time)}", language)
+            show.audited(out, record, language)
+
+
+def _records(log: str) -> Iterator[AuditRecord]:
     with closing(opened(log)) as database:
         reader = LogReader(database)
         reader.require()
         size = reader.checkpoint_note()[0]
         for start in range(0, size, _PAGE):
-            for record in map(record_of, reader.bodies(start, min(start + _PAGE, size))):
-                if record is not None:
-                    used.add(record)
-    return used
+            yield from filter(None, map(record_of, reader.bodies(start, min(start + _PAGE, size))))

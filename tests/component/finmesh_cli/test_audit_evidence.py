@@ -120,3 +120,19 @@ def test_refused_calls_and_changes_are_told(language: Language) -> None:
     ):
         assert fact in told
     assert ("被拒调用" in told) == (language is Language.ZH)
+
+
+def test_denials_and_changes_are_listed_and_decisions_are_not(audit_log: AuditLog) -> None:
+    denial = Denial(refused=[RefusedCalls(reason="TOKEN_MISSING", count=3)])
+    version = VersionChange(of=VERSIONED_RULES, after_sha256=b"\x02" * 32)
+    audit_log.write(
+        decided(1),
+        AuditRecord(audit_record_id="n-1", tenant="finmesh", denial=denial),
+        AuditRecord(audit_record_id="c-1", tenant="finmesh", change=Change(version=version)),
+        AuditRecord(audit_record_id="n-2", tenant="bank-a", denial=denial),
+    )
+    listed = CliRunner().invoke(app, ["audit", "events", str(audit_log.path)]).output
+    assert [word for word in ("n-1", "c-1", "n-2", "a-1") if word in listed] == ["n-1", "c-1", "n-2"]
+    assert listed.index("n-1") < listed.index("c-1") and "TOKEN_MISSING x3" in listed
+    one = CliRunner().invoke(app, ["audit", "events", str(audit_log.path), "--tenant", "bank-a"]).output
+    assert "n-2" in one and "n-1" not in one
