@@ -14,7 +14,7 @@ from random import Random
 from pii import Kind, find
 
 from bench.pii_corpus import Sample, ordinary, sample
-from bench.pii_walls import walls
+from bench.pii_walls import mixes, walls
 from bench.report import Figures, Target
 
 LENGTH = 16_384  # characters: what the redactor looks at at most
@@ -92,6 +92,8 @@ def measure(samples: int, seed: int, say: Callable[[str], None]) -> Figures:
     worst = sorted(costs, key=costs.__getitem__, reverse=True)[:5]
     costs |= {name: cost_s(hostile[name], 10) for name in worst}  # the first tries were few
     longer = walls(8 * LENGTH)
+    mixed = {name: cost_s(text, 2) for name, text in mixes(LENGTH, 300, seed).items()}
+    worst_mix = max(mixed, key=mixed.__getitem__)
     figures = Figures(f"pii, {samples} texts", targets=TARGETS, words=WORDS)
     figures.values = {
         "recall": score.recall,
@@ -102,6 +104,7 @@ def measure(samples: int, seed: int, say: Callable[[str], None]) -> Figures:
     figures.notes = {
         name: f"{costs[name] / usual_s:.2f}×, of eight times the length {cost_s(longer[name], 1) / usual_s / 8:.2f}×" for name in worst
     }
+    figures.notes["worst of 300 random mixes, no part of worst_ratio"] = f"{mixed[worst_mix] / usual_s:.2f}× {worst_mix}"
     for kind in Kind:
         right, missed, wrong = score.right[kind], score.missed[kind], score.wrong[kind]
         if missed or wrong:

@@ -142,3 +142,11 @@ def _nested(text: str, size: int) -> str:
     while len(text) * 4 // 3 + 4 < size:
         text = base64.b64encode(text.encode()).decode()
     return (text + " ").ljust(size, "A")
+
+
+def mixes(size: int, count: int, seed: int = 1) -> dict[str, str]:
+    """Return walls of some pieces in a row: what hits several recognisers at once costs more than what hits one."""
+    random = Random(seed)
+    words = [piece.strip() for piece in PIECES if 0 < len(piece.strip()) <= 12]
+    rows = ["".join(random.choices(words, k=random.randrange(2, 6))) for _ in range(count)]
+    return {repr(row): (row * (size // len(row) + 1))[:size] for row in rows}

@@ -22,6 +22,11 @@ _ESCAPES = re.compile(
     r"(?P<space>\\{1,2}[nrt])|"
     r"(?P<reference>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?)"
 )
+_UNIT = {
+    "percent": re.compile("%.."),
+    "byte": re.compile(r"\\{1,2}x.."),
+    "utf16": re.compile(r"(?:\\{1,2}|%)u...."),
+}
 MARK = re.compile(r"%[0-9A-Fa-fu]|\\[\\uUxnrt]|&[#A-Za-z]")
 _AROUND = 80  # characters on both sides of an escape that may be of the same identifier
 _PADDING = re.compile(r"={0,2}")
@@ -85,10 +90,15 @@ def _layer(text: str) -> View | None:
             continue
         parts += (text[at:start], decoded)
         size += start - at
-        starts += (size, size + len(decoded))
-        offsets += (start, end)
-        widths += ((end - start) // len(decoded), 1)
-        size += len(decoded)
+        for length, width in _widths(match, decoded):
+            starts.append(size)
+            offsets.append(start)
+            widths.append(width)
+            size += length
+            start += length * width
+        starts.append(size)
+        offsets.append(end)
+        widths.append(1)
         at = end
     if not parts:
         return None
@@ -96,11 +106,29 @@ def _layer(text: str) -> View | None:
     return View("".join(parts), starts, offsets, widths)
 
 
+def _widths(match: re.Match[str], decoded: str) -> Iterator[tuple[int, int]]:
+    """Yield (characters, source characters of each) of what a run of escapes was decoded to."""
+    kind, raw = match.lastgroup, match[0]
+    if kind not in ("percent", "byte", "utf16"):
+        yield len(decoded), len(raw) // len(decoded)
+        return
+    units = [len(unit) for unit in _UNIT[kind].findall(raw)]
+    if len(units) == len(decoded) and units.count(units[0]) == len(units):
+        yield len(decoded), units[0]
+        return
+    at = 0
+    for character in decoded:  # of several bytes or of two halves, or escapes of different length
+        code = ord(character)
+        count = 1 + (code > 0xFFFF) if kind == "utf16" else 1 if 0xD800 <= code < 0xE000 else len(character.encode())
+        yield 1, sum(units[at : at + count])
+        at += count
+
+
 def _decoded(match: re.Match[str]) -> str:
-    """Characters of a run of one kind of escape; for bytes that are not ASCII some are made up so that all have the same width."""
+    """Characters of a run of one kind of escape; a byte that is no UTF-8 stands for itself."""
     kind, raw = match.lastgroup, match[0]
     if kind == "percent":
-        return bytes.fromhex(raw.replace("%", "")).decode("utf-8", "replace")
+        return bytes.fromhex(raw.replace("%", "")).decode("utf-8", "surrogateescape")
     if kind == "space":
         return " "
     if kind == "nested":  # %2531: percent-encoded again and again
@@ -114,8 +142,8 @@ def _decoded(match: re.Match[str]) -> str:
     if kind == "braced":
         return _character(int(raw.strip("\\uU{}"), 16))
     if kind == "utf16":
-        return bytes.fromhex(raw.replace("\\", "").replace("%", "").replace("u", "")).decode("utf-16-be", "replace")
-    return bytes.fromhex(raw.replace("\\", "").replace("x", "")).decode("utf-8", "replace")
+        return bytes.fromhex(raw.replace("\\", "").replace("%", "").replace("u", "")).decode("utf-16-be", "surrogatepass")
+    return bytes.fromhex(raw.replace("\\", "").replace("x", "")).decode("utf-8", "surrogateescape")
 
 
 def _character(code: int) -> str:

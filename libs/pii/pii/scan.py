@@ -14,13 +14,15 @@ from pii.encoded import MARK, MAX_LAYERS, base64_texts, unescaped
 from pii.finding import Finding, resolved
 from pii.numbers import numbers
 from pii.stretch import UUID, stretches
-from pii.view import folded
+from pii.view import View, folded
 from pii.words import LONG_WORD, words
 
 MIN_CHARACTERS = 6
 MAX_DECODED = 3  # characters of decoded views in all, to one of the text
 _UUID_CHARACTERS = 36
 _APART = "\0" * 8  # between decoded texts that are read together: nothing stands across it
+_GONE = "\0"
+_DENSE = 1_024  # characters of a part with escapes everywhere
 _NEAR_CUT = 32  # what stands this near to where a decoded part was cut out, and holds no escape, may be half of something else
 _BEYOND = 512  # what begins before a limit is known by what follows
 
@@ -63,18 +65,27 @@ class _Scan:
         return [Finding(kind, *view.source(start, end), sure) for kind, start, end, sure in self._in_view(view.text, layers, escaped)]
 
     def _in_view(self, text: str, layers: int, escaped: bool) -> list[Finding]:
-        long_words = [match.span() for match in LONG_WORD.finditer(text)]
-        found = _plain(text, long_words)
+        found: list[Finding] = []
+        plain = text
+        for first, last, view in unescaped(text) if escaped else ():
+            if self._afford(view.text):
+                found += self._in_decoded(text, first, last, view, layers)
+                if last - first > _DENSE:  # read once: what stands there plainly stands in the decoded view too
+                    plain = f"{plain[: first + _NEAR_CUT]}{_GONE * (last - first - 2 * _NEAR_CUT)}{plain[last - _NEAR_CUT :]}"
+        long_words = [match.span() for match in LONG_WORD.finditer(plain)]
+        found += _plain(plain, long_words)
         if long_words and layers:
-            found += self._in_base64(list(base64_texts(text, long_words)), layers)
-        if escaped:
-            for first, last, view in unescaped(text):
-                if self._afford(view.text):
-                    low, high = first + (_NEAR_CUT if first else 0), last - (_NEAR_CUT if last < len(text) else 0)
-                    for kind, start, end, sure in self.found(view.text, layers, escaped=False):
-                        start, end = (first + place for place in view.source(start, end))  # noqa: PLW2901
-                        if (low <= start and end <= high) or MARK.search(text, start, end):
-                            found.append(Finding(kind, start, end, sure))
+            found += self._in_base64(list(base64_texts(plain, long_words)), layers)
+        return found
+
+    def _in_decoded(self, text: str, first: int, last: int, view: View, layers: int) -> list[Finding]:
+        """What stands in the decoded view of a part, at its place in the text."""
+        low, high = first + (_NEAR_CUT if first else 0), last - (_NEAR_CUT if last < len(text) else 0)
+        found = []
+        for kind, at, after, sure in self.found(view.text, layers, escaped=False):
+            start, end = (first + place for place in view.source(at, after))
+            if (low <= start and end <= high) or MARK.search(text, start, end):
+                found.append(Finding(kind, start, end, sure))
         return found
 
     def _in_base64(self, texts: list[tuple[int, int, str]], layers: int) -> list[Finding]:

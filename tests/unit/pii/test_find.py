@@ -22,7 +22,8 @@ def percent(text: str) -> str:
 
 
 def utf16(text: str) -> str:
-    return "".join(f"\\u{ord(character):04x}" for character in text)
+    raw = text.encode("utf-16-be").hex()
+    return "".join(f"\\u{raw[at : at + 4]}" for at in range(0, len(raw), 4))
 
 
 def decimal(text: str) -> str:
@@ -226,6 +227,28 @@ def test_a_limit_does_not_cut_what_it_masks() -> None:
     assert mask(text, 20) == "x" * 10 + " [card]"
     assert mask(text, 10) == "x" * 10
     assert mask("短文", 1) == "短"
+
+
+@pytest.mark.parametrize("encode", [percent, utf16, decimal, hexadecimal, lambda text: "".join(f"\\x{byte:02x}" for byte in text.encode())])
+@pytest.mark.parametrize("before", ["手机", "é", "😀", "\u0800a", "x", "😀é手x"])
+def test_places_are_exact_behind_characters_of_several_bytes(encode, before: str) -> None:
+    shown = encode(f"{before}{CARD}号")
+    start = len(encode(before))
+    (found,) = find(f"a {shown} b")
+    assert (found.kind, found.start, found.end) == (Kind.CARD, 2 + start, 2 + start + len(encode(CARD)))
+
+
+def test_bytes_that_are_no_text_keep_places() -> None:
+    text = f"%ff%FE\\ud83d\\\\u0041{percent(CARD)}%80"
+    (found,) = find(text)
+    assert text[found.start : found.end] == percent(CARD)
+
+
+def test_a_long_encoded_text_is_read_once_and_nothing_is_missed() -> None:
+    body = percent('{"备注": "夜间大额"}') * 60
+    text = f"{body}{CARD}{body}{percent(MOBILE)}%20{body} {RESIDENT} {b64(CARD)} tail"
+    found = [(finding.kind, text[finding.start : finding.end]) for finding in find(text)]
+    assert found == [(Kind.CARD, CARD), (Kind.MOBILE, percent(MOBILE)), (Kind.RESIDENT_ID, RESIDENT), (Kind.CARD, b64(CARD))]
 
 
 def test_the_standard_library_alone() -> None:
