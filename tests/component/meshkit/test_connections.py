@@ -210,12 +210,28 @@ async def test_running_calls_end_on_the_old_channel_which_then_closes(certs: Pat
         new = str(pair.certificate.serial_number).encode()
         async with load(channel) as calls:
             await calls.until(lambda: new in calls.answers)
-        (retired,) = channel._retired.values()
-        assert not running.done() and not retired.done()
+        (retired,) = channel._retired
+        assert not running.done() and retired.channel.get_state() is grpc.ChannelConnectivity.READY
         who.release.set()
         assert await running != new
-        await retired
-        assert channel._retired == {}
+        assert channel._retired == set()
+        await asyncio.gather(*channel._closing)
+        assert retired.channel.get_state() is grpc.ChannelConnectivity.SHUTDOWN
+
+
+@pytest.mark.usefixtures("looks_often")
+async def test_closing_ends_the_calls_of_a_retired_channel_as_well(certs: Path) -> None:
+    who = Who()
+    server = who.serve("127.0.0.1:0", tls(certs, "audit"))
+    async with serving(server):
+        async with MeshChannel(server.address, tls(certs, "gateway"), server_name="audit") as channel:
+            running = asyncio.create_task(channel.unary_unary(WHO)(b"wait"))
+            await who.waiting.wait()
+            certificates.write(certs, "gateway", renewed(certs))
+            async with load(channel) as calls:
+                await calls.until(lambda: channel._retired)
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
 
 @pytest.mark.usefixtures("looks_often")

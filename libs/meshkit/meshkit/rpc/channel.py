@@ -31,7 +31,6 @@ LOOK_S = 1.0
 """How often a call looks at the files."""
 
 _DNS_INTERVAL_MS = 5_000  # gRPC's own 30 s would hide a new instance for as long
-_RETIRED_S = 600.0  # longer than any call may take
 
 
 def service_config(idempotent: Sequence[str]) -> str:
@@ -56,6 +55,16 @@ def service_config(idempotent: Sequence[str]) -> str:
             "retryThrottling": {"maxTokens": 1000, "tokenRatio": 0.1},
         }
     )
+
+
+class _Connected:
+    """A channel of gRPC's own, and how many of our calls run on it."""
+
+    __slots__ = ("channel", "running")
+
+    def __init__(self, channel: aio.Channel) -> None:
+        self.channel = channel
+        self.running = 0
 
 
 class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
@@ -95,65 +104,79 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
         if tls is not None and server_name is not None:
             self._options.append(("grpc.ssl_target_name_override", server_name))
         self._look_again_s = time.monotonic() + LOOK_S
-        self._retired: dict[aio.Channel, asyncio.Task[None]] = {}
-        self._channel = self._opened()
+        self._live = self._opened()
+        self._retired: set[_Connected] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
-    def _opened(self) -> aio.Channel:
+    def _opened(self) -> _Connected:
         if self._files is None:
-            return aio.insecure_channel(self._target, self._options)
-        return aio.secure_channel(self._target, rpc_tls.client_credentials(self._files.value), self._options)
+            return _Connected(aio.insecure_channel(self._target, self._options))
+        return _Connected(aio.secure_channel(self._target, rpc_tls.client_credentials(self._files.value), self._options))
 
-    def _live(self) -> aio.Channel:
-        """The channel for a new call: made of the files as they are now, give or take ``LOOK_S``."""
-        if self._files is not None and time.monotonic() >= self._look_again_s:
-            self._look_again_s = time.monotonic() + LOOK_S
-            if self._files.refresh():
-                old, self._channel = self._channel, self._opened()
-                self._retired[old] = asyncio.get_running_loop().create_task(
-                    old.close(_RETIRED_S), name=f"retired channel to {self._target}"
-                )
-                self._retired[old].add_done_callback(lambda _: self._retired.pop(old, None))
-        return self._channel
+    def _renew(self) -> None:
+        """Make the channel anew when its files changed."""
+        self._look_again_s = time.monotonic() + LOOK_S
+        if self._files is not None and self._files.refresh():
+            old, self._live = self._live, self._opened()
+            self._retired.add(old)
+            self._leave(old)
 
-    def _bound(self, shape: str, method: str, args: Any, kwargs: Any) -> Callable[[], Any]:
-        """Return a function that gives the method's multicallable on the live channel."""
-        made_on: aio.Channel | None = None
+    def _leave(self, connected: _Connected) -> None:
+        """Close a retired channel when its last call has ended."""
+        if connected.running == 0 and connected in self._retired:
+            self._retired.remove(connected)
+            closing = asyncio.get_running_loop().create_task(connected.channel.close(), name=f"retired channel to {self._target}")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    @staticmethod
+    def _bound(shape: str, method: str, args: Any, kwargs: Any) -> Callable[[_Connected], Any]:
+        """Return a function that gives the method's multicallable on a channel."""
+        made_on: _Connected | None = None
         inner: Any = None
 
-        def current() -> Any:
+        def on(connected: _Connected) -> Any:
             nonlocal made_on, inner
-            channel = self._live()
-            if channel is not made_on:
-                made_on, inner = channel, getattr(channel, shape)(method, *args, **kwargs)
+            if connected is not made_on:
+                made_on, inner = connected, getattr(connected.channel, shape)(method, *args, **kwargs)
             return inner
 
-        return current
+        return on
 
     @contextmanager
-    def _outgoing(self, method: str, arguments: dict[str, Any]) -> Iterator[None]:
+    def _outgoing(self, method: str, arguments: dict[str, Any]) -> Iterator[_Connected]:
+        """One call, on the channel that is yielded."""
         limit_s = arguments.get("timeout")
         arguments["timeout"] = deadline.budget_s(self._timeout_s if limit_s is None else limit_s, margin_s=MARGIN_S, least_s=0.001)
+        if self._files is not None and time.monotonic() >= self._look_again_s:
+            self._renew()
+        connected = self._live
         with client_span(method, self._target) as headers:
             arguments["metadata"] = (*(arguments.get("metadata") or ()), *headers)
+            connected.running += 1
             try:
-                yield
+                yield connected
             except aio.AioRpcError as error:
                 raise status.from_rpc_error(error) from None
+            finally:
+                connected.running -= 1
+                if connected is not self._live:
+                    self._leave(connected)
 
     def _single(self, shape: str, method: str, args: Any, kwargs: Any) -> Callable[..., Any]:
-        current = self._bound(shape, method, args, kwargs)
+        on = self._bound(shape, method, args, kwargs)
 
         async def call(request: Any, **arguments: Any) -> Any:
-            with self._outgoing(method, arguments):
-                return await current()(request, **arguments)
+            with self._outgoing(method, arguments) as connected:
+                return await on(connected)(request, **arguments)
 
         return call
 
     def _many(self, shape: str, method: str, args: Any, kwargs: Any) -> Callable[..., Responses]:
-        current = self._bound(shape, method, args, kwargs)
+        on = self._bound(shape, method, args, kwargs)
 
         def call(request: Any, **arguments: Any) -> Responses:
-            return Responses(self._outgoing(method, arguments), lambda: current()(request, **arguments))
+            return Responses(self._outgoing(method, arguments), lambda connected: on(connected)(request, **arguments))
 
         return call
 
@@ -183,18 +206,17 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
 
     async def close(self, grace: float | None = None) -> None:
         """Close; calls under way get ``grace`` seconds."""
-        retired = dict(self._retired)
-        await asyncio.gather(*(channel.close(grace) for channel in (self._channel, *retired)))
-        await asyncio.gather(*retired.values())
+        retired, self._retired = self._retired, set()
+        await asyncio.gather(*(each.channel.close(grace) for each in (self._live, *retired)), *self._closing)
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         """Return the connection's state."""
-        return self._channel.get_state(try_to_connect)
+        return self._live.channel.get_state(try_to_connect)
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
         """Wait until the state is another."""
-        await self._channel.wait_for_state_change(last_observed_state)
+        await self._live.channel.wait_for_state_change(last_observed_state)
 
     async def channel_ready(self) -> None:
         """Wait until the channel is connected."""
-        await self._channel.channel_ready()
+        await self._live.channel.channel_ready()

@@ -15,9 +15,9 @@ from typing import Any, Self
 class Responses:
     """Async iterator. The call begins with the first response that is asked for, inside ``scope``, which maps errors and ends with it."""
 
-    def __init__(self, scope: AbstractContextManager[None], begin: Callable[[], Any]) -> None:
+    def __init__(self, scope: AbstractContextManager[Any], begin: Callable[[Any], Any]) -> None:
         self._scope = scope
-        self._begin: Callable[[], Any] | None = begin
+        self._begin: Callable[[Any], Any] | None = begin
         self._call: Any = None
         self._responses: AsyncIterator[Any] | None = None
 
@@ -29,9 +29,9 @@ class Responses:
         """Return the next response. Raises StopAsyncIteration at the end, and typed errors."""
         if self._begin is not None:
             begin, self._begin = self._begin, None
-            self._scope.__enter__()
+            inside = self._scope.__enter__()
             try:
-                self._call = begin()
+                self._call = begin(inside)
             except BaseException as error:
                 self._scope.__exit__(type(error), error, error.__traceback__)
                 raise
