@@ -202,7 +202,7 @@ async def test_a_stand_in_advice_counts_once_whoever_comes_first(private_redis) 
     await assert_fails_without(
         "D17",
         check,
-        lua("observe", "elseif ledger[L_COUNTED] == 0 then arrive(tx, ledger) end", "else arrive(tx, ledger) end"),
+        lua("observe", "if ledger[L_COUNTED] == 0 then arrive(tx, ledger) end", "arrive(tx, ledger)"),
         lua("amend", "if ledger[L_COUNTED] == 1 then return 'r' end", ""),
     )
 

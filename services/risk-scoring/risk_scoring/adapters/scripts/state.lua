@@ -404,9 +404,9 @@ end
 
 -- Counts a transaction when it comes. A stand-in advice has counted it.
 local function count(tx)
+  if redis.call('EXISTS', prefix .. 'k:' .. tx[ID]) == 0 then return apply(tx) end
   local ledger = ledger_of(tx[ID])
-  if not ledger then apply(tx)
-  elseif ledger[L_COUNTED] == 0 then arrive(tx, ledger) end
+  if ledger[L_COUNTED] == 0 then arrive(tx, ledger) end
 end
 
 local function generation_ok(expected)
