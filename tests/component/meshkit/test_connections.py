@@ -166,6 +166,30 @@ async def test_a_call_that_outlives_its_connection_is_answered(certs: Path) -> N
         assert await running == calls.answers[0]
 
 
+async def test_a_connection_that_takes_its_time_fails_no_call(certs: Path) -> None:
+    """Connections end and begin all the time now, also while a machine is busy: no call may fail of a handshake of a third of a second."""
+    server = Who().serve("127.0.0.1:0", tls(certs, "audit"))
+    pipes: set[asyncio.Task[None]] = set()
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65_536):
+                writer.write(data)
+        finally:
+            writer.close()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.3)
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", server.port)
+        pipes.update(asyncio.create_task(copy(*ends)) for ends in ((reader, there_writer), (there_reader, writer)))
+
+    async with serving(server), await asyncio.start_server(slow, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        async with MeshChannel(f"127.0.0.1:{port}", tls(certs, "gateway"), server_name="audit") as channel:
+            assert await channel.unary_unary(WHO)(b"")
+        await asyncio.gather(*pipes)
+
+
 @pytest.fixture
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc_channel, "LOOK_S", 0.01)

@@ -30,6 +30,7 @@ MARGIN_S = 0.002
 LOOK_S = 1.0
 """How often a call looks at the files."""
 
+_CONNECT_MS = 1_000  # gRPC names it otherwise: how long a connection may take, handshake included; 100 were too few for a busy machine
 _DNS_INTERVAL_MS = 5_000  # gRPC's own 30 s would hide a new instance for as long
 
 
@@ -96,7 +97,7 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
             ("grpc.keepalive_timeout_ms", 5_000),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
+            ("grpc.min_reconnect_backoff_ms", _CONNECT_MS),
             ("grpc.max_reconnect_backoff_ms", 500),
             ("grpc.max_receive_message_length", message_bytes),
             ("grpc.max_send_message_length", message_bytes),
