@@ -18,7 +18,8 @@ PROBE_TIMEOUT_S = 5.0
 class Health(Protocol):
     """Answers whether a process can be used now."""
 
-    async def probe(self) -> bool: ...
+    async def probe(self) -> bool:
+        """Ask once, for PROBE_TIMEOUT_S at most. Raises nothing of the network."""
 
 
 async def ask(host: str, port: int, question: bytes, limit: int = 4096) -> bytes:
@@ -39,10 +40,13 @@ async def ask(host: str, port: int, question: bytes, limit: int = 4096) -> bytes
 
 @dataclass(frozen=True, slots=True)
 class RedisHealth:
+    """Redis says PONG without a password, as it does once its file is loaded."""
+
     host: str
     port: int
 
     async def probe(self) -> bool:
+        """Whether it said so."""
         return (await ask(self.host, self.port, b"PING\r\n")).startswith(b"+PONG")
 
 
@@ -55,6 +59,7 @@ class HttpHealth:
     path: str
 
     async def probe(self) -> bool:
+        """Whether the status line says 200; a redirect is not ready."""
         request = f"GET {self.path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nConnection: close\r\n\r\n"
         return (await ask(self.host, self.port, request.encode())).startswith(b"HTTP/1.1 200")
 
@@ -67,6 +72,7 @@ class KafkaHealth:
     port: int
 
     async def probe(self) -> bool:
+        """Whether the metadata lists a broker."""
         from aiokafka.admin import AIOKafkaAdminClient
         from aiokafka.errors import KafkaError
 
@@ -91,6 +97,7 @@ class GrpcHealth:
     certs: Path | None = None
 
     async def probe(self) -> bool:
+        """Whether Check said SERVING; an error of the RPC is False, a certificate that cannot be read raises OSError."""
         import grpc
         from grpc_health.v1 import health_pb2, health_pb2_grpc
 

@@ -24,6 +24,8 @@ PROBE_EVERY_S = 0.05
 
 
 class State(StrEnum):
+    """Of one process. BACKOFF: died, and waits to be started again; FAILED: given up; DONE: a row that ends by itself ended with 0."""
+
     WAITING = "waiting"
     STARTING = "starting"
     READY = "ready"
@@ -143,6 +145,7 @@ class Mesh:
         return pid
 
     def state(self, name: str) -> State:
+        """State now. KeyError for a name that is no row."""
         return self.slots[name].state
 
     @property

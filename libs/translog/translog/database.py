@@ -38,16 +38,20 @@ class Database(Protocol):
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Rows changed."""
 
-    def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None: ...
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """The statement once for each row. Raises StoreFailedError."""
 
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]: ...
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Every row of the answer at once: the caller's LIMIT bounds the memory. Raises StoreFailedError, TamperedError."""
 
-    def has_table(self, name: str) -> bool: ...
+    def has_table(self, name: str) -> bool:
+        """Whether a table of this name exists, seen from the snapshot that is open."""
 
     def integrity(self) -> list[str]:
         """What the database says about its own pages and indexes; empty when sound."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let the connection and, for a writer, the log's lock go. An open transaction is rolled back."""
 
 
 _LEAF = """

@@ -178,6 +178,7 @@ def quarantined_body(kind: Kind, *, commitment: Commitment, sealed: bytes, sourc
 
 
 def gap_body(gap: Gap) -> bytes:
+    """The leaf that stands for messages the source lost. Raises RecordTooLargeError."""
     return system_body(Kind.GAP, gap.source, reason=gap.reason, facts=gap.facts)
 
 

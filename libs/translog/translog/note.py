@@ -76,6 +76,7 @@ class Verifier:
         return verifier
 
     def verify(self, message: bytes, signature: bytes) -> bool:
+        """Whether this key signed the message: the note's text up to and with its last newline (C2SP signed-note), not the whole note."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except InvalidSignature:
@@ -100,6 +101,7 @@ class Signer:
 
     @classmethod
     def generate(cls, name: str) -> "Signer":
+        """A new key from the operating system's randomness. Raises MalformedError for a name that a note cannot carry."""
         return cls(name, Ed25519PrivateKey.generate().private_bytes_raw())
 
     @property

@@ -101,6 +101,7 @@ class Planner:
         return Plan(self._leaves, outcomes)
 
     def store_quarantine(self) -> None:
+        """Write the sealed contents of the planned leaves, in the same transaction as the leaves they point to."""
         self._db.executemany("INSERT INTO quarantine (leaf_index, content_hash, sealed) VALUES (?, ?, ?)", self._quarantine)
 
     def _entry(self, entry: Entry, known: dict[str, tuple[int, bytes]]) -> Outcome:

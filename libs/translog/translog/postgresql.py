@@ -53,28 +53,34 @@ class PostgresDatabase:
 
     @contextmanager
     def write(self) -> Iterator[None]:
+        """One transaction, on the server's disk when the block ends (synchronous_commit). Raises StoreFailedError."""
         with _failing(), self._connection.transaction():
             yield
 
     @contextmanager
     def read(self) -> Iterator[None]:
+        """One snapshot (REPEATABLE READ). Raises StoreFailedError."""
         with _failing(), self._connection.transaction():
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Rows changed. Raises StoreFailedError."""
         with _failing():
             return self._connection.execute(_sql(sql), parameters or None).rowcount
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """The statement once for each row, pipelined by the driver; `rows` is read to its end first. Raises StoreFailedError."""
         with _failing(), self._connection.cursor() as cursor:
             cursor.executemany(_sql(sql), list(rows))
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Every row of the answer at once. Raises StoreFailedError."""
         with _failing():
             return self._connection.execute(_sql(sql), parameters or None).fetchall()
 
     def has_table(self, name: str) -> bool:
+        """Whether the search path leads to a table or view of this name."""
         return bool(self.query("SELECT to_regclass(?) IS NOT NULL", (name,))[0][0])
 
     def integrity(self) -> list[str]:
@@ -82,6 +88,7 @@ class PostgresDatabase:
         return []
 
     def close(self) -> None:
+        """End the session; the server drops the advisory lock with it."""
         self._connection.close()
 
 

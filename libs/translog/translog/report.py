@@ -41,6 +41,7 @@ class Report:
         return ExitCode.USAGE if self.newer else ExitCode.OK
 
     def add(self, check: str, where: object, detail: str) -> None:
+        """Note a finding with its text made plain; after 1,000 of them, only that there are more (`truncated`)."""
         if len(self.findings) < _MAX_FINDINGS:
             self.findings.append(Finding(check, plain(str(where)), plain(detail)))
         else:

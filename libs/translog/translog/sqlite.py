@@ -61,6 +61,7 @@ class SqliteDatabase:
 
     @contextmanager
     def write(self) -> Iterator[None]:
+        """One transaction, fsynced when the block ends (synchronous=FULL). Raises StoreFailedError, TamperedError for damaged pages."""
         with self._failing():
             self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -74,6 +75,7 @@ class SqliteDatabase:
 
     @contextmanager
     def read(self) -> Iterator[None]:
+        """One snapshot, beside a writer too (WAL). Raises as `write`."""
         with self._failing():
             self._connection.execute("BEGIN")
         try:
@@ -83,21 +85,26 @@ class SqliteDatabase:
                 self._connection.execute("ROLLBACK")
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Rows changed. Raises as `write`."""
         with self._failing():
             return self._connection.execute(sql, parameters).rowcount
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """The statement once for each row; `rows` is read while it runs. Raises as `write`."""
         with self._failing():
             self._connection.executemany(sql, rows)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Every row of the answer at once. Raises as `write`."""
         with self._failing():
             return self._connection.execute(sql, parameters).fetchall()
 
     def has_table(self, name: str) -> bool:
+        """Whether the schema holds a table (no view) of this name."""
         return bool(self.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)))
 
     def integrity(self) -> list[str]:
+        """PRAGMA integrity_check, its first 100 findings; reads the whole file."""
         found = [str(row[0]) for row in self.query("PRAGMA integrity_check(100)")]
         return [] if found == ["ok"] else found
 

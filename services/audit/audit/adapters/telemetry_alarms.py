@@ -25,6 +25,7 @@ class TelemetryAlarms:
             self._leaves.add(0, {"kind": kind.value})
 
     def committed(self, leaves: Mapping[Kind, int], duplicates: int, size: int) -> None:
+        """Counts, and one warning for every kind other than record. Duplicates are counted only: a redelivery is no alarm."""
         self._size = size
         for kind, count in leaves.items():
             self._leaves.add(count, {"kind": kind.value})

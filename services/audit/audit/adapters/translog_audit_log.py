@@ -46,12 +46,15 @@ class TranslogAuditLog:
         self._thread.shutdown()
 
     async def offsets(self) -> list[NextOffset]:
+        """As checked when the log was opened, which the first call does. Raises Unavailable, and what ends the process."""
         return await self._run(lambda log: log.offsets())
 
     async def producers(self) -> list[ProducerPosition]:
+        """As `offsets`, of producers."""
         return await self._run(lambda log: log.producers())
 
     async def append(self, batch: Batch) -> Committed:
+        """One durable transaction, then the checkpoint is anchored. After any error the log is opened again at the next call."""
         return await self._run(lambda log: self._append(log, batch))
 
     async def _run(self, work: Callable[[Log], _Result]) -> _Result:

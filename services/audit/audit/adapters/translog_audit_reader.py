@@ -31,24 +31,31 @@ class TranslogAuditReader:
         self._thread.shutdown()
 
     async def record(self, event_id: str) -> Leaf:
+        """Raises NotFound AUDIT_RECORD_UNKNOWN and, as every method here, Unavailable and DataCorrupted AUDIT_LOG_DAMAGED."""
         return await self._run(lambda reader: reader.record(event_id), "AUDIT_RECORD_UNKNOWN")
 
     async def find(self, *, request_id: str, decision_id: str, tenant: str, after: int, limit: int) -> list[Leaf]:
+        """Of a request, else of a decision, above index `after`; an id that nothing bears gives an empty list, not NotFound."""
+
         def find(reader: LogReader) -> list[Leaf]:
             return reader.find(request_id=request_id, decision_id=decision_id, tenant=tenant, after=after, limit=limit)
 
         return await self._run(find, "AUDIT_RECORD_UNKNOWN")
 
     async def inclusion(self, event_id: str, size: int) -> InclusionProof:
+        """Inclusion proof (RFC 9162, 2.1.3) at a size that a checkpoint was signed for. NotFound TREE_SIZE_UNKNOWN, for the record too."""
         return await self._run(lambda reader: reader.inclusion(event_id, size), "TREE_SIZE_UNKNOWN")
 
     async def consistency(self, old_size: int, new_size: int) -> ConsistencyProof:
+        """Consistency proof (RFC 9162, 2.1.4); only `new_size` needs a signed checkpoint. NotFound TREE_SIZE_UNKNOWN."""
         return await self._run(lambda reader: reader.consistency(old_size, new_size), "TREE_SIZE_UNKNOWN")
 
     async def checkpoint(self) -> tuple[int, str, str]:
+        """Of the newest checkpoint: size, signed note (C2SP), and the verifier key text that the store states."""
         return await self._run(lambda reader: (*reader.checkpoint_note(), reader.require()[1]), "CHECKPOINT_UNKNOWN")
 
     async def tallies(self) -> dict[tuple[str, str], int]:
+        """Leaves by (kind, tenant), as the store's running counts say; nothing is recounted."""
         return await self._run(lambda reader: reader.tallies(), "TALLIES_UNKNOWN")
 
     async def _run(self, work: Callable[[LogReader], _Result], missing: str) -> _Result:
