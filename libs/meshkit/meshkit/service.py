@@ -99,7 +99,6 @@ class Service:
         self._failure: BaseException | None = None
         self._missing: dict[str, tuple[str, bool]] = {}  # component -> (reason, still serving)
         self._components: set[str] = set()
-        self._server: MeshServer | None = None
         self._health_changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -227,7 +226,7 @@ class Service:
 
     async def run(self, server: MeshServer) -> None:
         """Serve until SIGTERM, SIGINT, ``stop`` or the failure of a task. Raises SystemExit(1) after a failure."""
-        self._server, self.port = server, server.port
+        self.port = server.port
         await server.start()
         await self._show_health(server)
         gc.collect()

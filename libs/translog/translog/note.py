@@ -144,12 +144,6 @@ def sign_note(text: str, signers: Iterable[Signer]) -> str:
     return text + "\n" + "".join(lines)
 
 
-def add_signature(note: str, signer: Signer) -> str:
-    """The same note with one more signature line: what a witness does."""
-    text, _ = _split_note(note)
-    return note + signer.sign(text)
-
-
 def open_note(note: str, verifiers: Iterable[Verifier]) -> tuple[str, tuple[Verifier, ...]]:
     """(text, the known keys that signed it). Raises MalformedError, SignatureError."""
     text, lines = _split_note(note)

@@ -131,11 +131,6 @@ class LogReader:
         with self._db.read():
             return self._inclusion(self.record(event_id), size)
 
-    def inclusion_at(self, index: int, size: int = 0) -> InclusionProof:
-        """The same for any leaf by its index."""
-        with self._db.read():
-            return self._inclusion(self.leaf(index), size)
-
     def consistency(self, old_size: int, new_size: int = 0) -> ConsistencyProof:
         """Prove that `old_size` is a prefix of `new_size` (the newest when 0), which must have a checkpoint. Raises NotFoundError."""
         with self._db.read():

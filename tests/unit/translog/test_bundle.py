@@ -27,7 +27,7 @@ def log(open_log, batch_of):
 def test_inclusion(log, verifiers, record) -> None:
     checkpoint, index, body = verify_inclusion_bundle(export_inclusion(log.reader.inclusion("id-5")), verifiers)
     assert (checkpoint.size, index, body) == (23, 6, record(5).body)
-    checkpoint, index, _ = verify_inclusion_bundle(export_inclusion(log.reader.inclusion_at(6, 9)), verifiers)
+    checkpoint, index, _ = verify_inclusion_bundle(export_inclusion(log.reader.inclusion("id-5", 9)), verifiers)
     assert (checkpoint.size, index) == (9, 6)
 
 

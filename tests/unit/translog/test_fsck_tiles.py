@@ -93,7 +93,7 @@ def test_pinned(folder, found, signer, verifiers, open_log, batch_of) -> None:
     pinned = open_checkpoint((folder / "checkpoint").read_text(), origin=signer.name, log=verifiers)
     assert found(pinned=pinned) == set()
     log = open_log()
-    older = open_checkpoint(log.reader.inclusion_at(0, 1).note, origin=signer.name, log=verifiers)
+    older = open_checkpoint(log.reader.consistency(1).old_note, origin=signer.name, log=verifiers)
     newer = log.append(batch_of(596)).checkpoint
     assert found(pinned=older) == set()
     assert found(pinned=newer) == {"pinned"}

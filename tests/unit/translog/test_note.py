@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from translog.errors import MalformedError, SignatureError
-from translog.note import Signer, Verifier, add_signature, open_note, sign_note
+from translog.note import Signer, Verifier, open_note, sign_note
 
 VKEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 NOTE = (
@@ -42,7 +42,7 @@ def test_what_is_signed_opens(text: str, seed: bytes) -> None:
 def test_several_signatures_and_unknown_keys(signer: Signer) -> None:
     """A witness adds a line; who does not know it ignores it."""
     witness, stranger = Signer("witness.test/a", bytes(32)), Signer("stranger", b"s" * 32)
-    note = add_signature(sign_note("text\n", [signer]), witness)
+    note = sign_note("text\n", [signer]) + witness.sign("text\n")
     assert open_note(note, [signer.verifier])[1] == (signer.verifier,)
     assert open_note(note, [witness.verifier, signer.verifier])[1] == (signer.verifier, witness.verifier)
     with pytest.raises(SignatureError, match="no known key"):

@@ -47,8 +47,6 @@ class Principal:
     tenant: str
     roles: frozenset[str]
     purposes: frozenset[str]
-    token_id: str
-    token_hash: bytes  # SHA-256 of the token, 32 bytes
     expires_s: float  # Unix time
     certificate_sha256: str = ""  # base64url without padding
     workloads: frozenset[str] | None = None
@@ -128,8 +126,6 @@ class TokenVerifier:
             tenant=_tenant(claims),
             roles=_texts(claims, "roles"),
             purposes=_texts(claims, "purposes"),
-            token_id=token_id,
-            token_hash=digest,
             expires_s=float(claims["exp"]),
             certificate_sha256=_confirmation(claims),
             workloads=_texts(claims, "workloads") if "workloads" in claims else None,

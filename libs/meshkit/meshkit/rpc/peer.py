@@ -17,11 +17,6 @@ TRUST_DOMAIN = "finmesh.local"
 _HEALTH = "/grpc.health.v1.Health/"
 
 
-def spiffe_id(workload: str) -> str:
-    """Return the SPIFFE id of a workload of this trust domain."""
-    return f"spiffe://{TRUST_DOMAIN}/{workload}"
-
-
 def identity(auth_context: Mapping[str, Any]) -> str:
     """Return the workload name of a peer (the path of its SPIFFE id). Raises Unauthenticated when there is none."""
     ids: Sequence[bytes] = tuple(auth_context.get("peer_spiffe_id") or ())

@@ -1,4 +1,4 @@
-"""The one module that pins semantic-convention names (OpenTelemetry, 2026; GenAI names of semantic-conventions-genai)."""
+"""The one module that pins semantic-convention names (OpenTelemetry, 2026)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ RPC_SYSTEM: Final = "rpc.system.name"
 RPC_METHOD: Final = "rpc.method"  # fully qualified: finmesh.risk.v1.RiskScoringService/GetDecision
 RPC_STATUS: Final = "rpc.response.status_code"
 RPC_SERVER_DURATION: Final = "rpc.server.call.duration"
-RPC_CLIENT_DURATION: Final = "rpc.client.call.duration"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 PEER_SERVICE: Final = "service.peer.name"
@@ -20,21 +19,11 @@ MESSAGING_PARTITION: Final = "messaging.destination.partition.id"
 MESSAGING_OPERATION: Final = "messaging.operation.name"
 MESSAGING_OPERATION_TYPE: Final = "messaging.operation.type"
 MESSAGING_BATCH_COUNT: Final = "messaging.batch.message_count"
-MESSAGING_CONSUMER_GROUP: Final = "messaging.consumer.group.name"
 KAFKA_OFFSET: Final = "messaging.kafka.offset"
 
 DB_SYSTEM: Final = "db.system.name"
-DB_OPERATION: Final = "db.operation.name"
-DB_BATCH_SIZE: Final = "db.operation.batch.size"
-
-GEN_AI_PROVIDER: Final = "gen_ai.provider.name"
-GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
-GEN_AI_TTFT: Final = "gen_ai.server.time_to_first_token"
-GEN_AI_ITL: Final = "gen_ai.server.time_per_output_token"
 
 MODEL_NAME: Final = "finmesh.model.name"
-MODEL_VERSION: Final = "finmesh.model.version"
-BATCH_SIZE: Final = "finmesh.batch.size"
 REQUEST_ID: Final = "finmesh.request_id"
 DECISION_ID: Final = "finmesh.decision_id"
 TENANT: Final = "finmesh.tenant"

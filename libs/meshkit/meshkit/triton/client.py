@@ -93,14 +93,6 @@ class TritonClient:
             return False
         return bool(response.ready)
 
-    async def configuration(self, model: str, version: str = "", timeout_s: float = 1.0) -> Any:
-        """Return the model's ``ModelConfig`` message (name, parameters, inputs, outputs). Raises NotFound, Unavailable."""
-        request = service_pb2.ModelConfigRequest(name=model, version=version)
-        try:
-            return (await self._stub.ModelConfig(request, timeout=timeout_s)).config
-        except MeshError as error:
-            raise _as_unavailable(error) from None
-
 
 def _types(datatype: str) -> Any:
     found = triton_to_np_dtype(datatype)

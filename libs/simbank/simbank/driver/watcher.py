@@ -28,12 +28,10 @@ class Seen:
     repeated: int = 0
     contradictory: int = 0  # same id, other bytes
     degraded: int = 0
-    scored: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     latencies_s: list[float] = field(default_factory=list)
     digests: dict[str, int] = field(default_factory=dict)  # decision id to hash of its bytes
     first_seen_us: int = 0
-    last_seen_us: int = 0
 
     @property
     def decided(self) -> int:
@@ -51,14 +49,12 @@ class Seen:
         digest = hash(record)
         known = self.digests.setdefault(decision.decision_id, digest)
         self.first_seen_us = self.first_seen_us or now_us
-        self.last_seen_us = now_us
         if len(self.digests) + self.repeated < self.records:
             self.repeated += 1
             self.contradictory += known != digest
             return
         self.outcomes[pb.Outcome.Name(decision.outcome).removeprefix("OUTCOME_").lower()] += 1
         self.degraded += bool(decision.degradations)
-        self.scored += decision.HasField("score")
         intended = intended_us.get(decision.trace_id)
         if intended is not None:
             self.latencies_s.append(max(now_us - intended, 0) / 1e6)

@@ -40,7 +40,6 @@ class Row:
     """One row: where it stands (for messages), its conditions, and its outputs by field."""
 
     place: str
-    description: str
     conditions: tuple[Condition, ...]
     outputs: Mapping[str, float | int | str | bool]
 
@@ -213,7 +212,7 @@ def _row(row: Mapping[str, Any], place: str, inputs: list[dict[str, Any]], outpu
         if not any(columns_of(node)):
             raise invalid(f"{place}.{heading}", "does not depend on any column")
         conditions.append(Condition(heading, text, node))
-    return Row(place, str(row.get("_description") or ""), tuple(conditions), _outputs(row, place, outputs))
+    return Row(place, tuple(conditions), _outputs(row, place, outputs))
 
 
 def _outputs(row: Mapping[str, Any], place: str, outputs: Mapping[str, str]) -> dict[str, float | int | str | bool]:

@@ -1,8 +1,8 @@
 """From score, rules and lists to what the bank should do; vectorised over a batch, arrays of shape (n,).
 
-Three steps, kept apart because they happen at different times: `recommend` (what rules and model say), `act` (channel mode, D19) and `cap`
-(the decline cap, D18, decided by the counter in the finalise script over all replicas). Surprising: "live" is the only mode in which a
-decline is counted and can be capped, and a capped decline never becomes an approval.
+Kept apart because they happen at different times: `recommend` (what rules and model say), `act` (channel mode, D19) and the decline cap
+(D18): `cappable` says here which declines it may soften, the counter in the finalise script decides over all replicas. Surprising: "live"
+is the only mode in which a decline is counted and can be capped, and a capped decline never becomes an approval.
 """
 
 from __future__ import annotations
@@ -107,15 +107,3 @@ def cappable(acting: Int8, hard: Bool, mode: Int8) -> Bool:
     """Which rows are declines that the cap may turn into something milder: live and not a hard block (D18)."""
     result: Bool = (acting == Outcome.DECLINE) & ~hard & (mode == ChannelMode.LIVE)
     return result
-
-
-def cap(acting: Int8, hard: Bool, mode: Int8, exceeded: Bool, overflow: Int8) -> tuple[Int8, Bool]:
-    """Acting outcome after the cap, and which rows it changed (``decline_capped``).
-
-    ``exceeded``: the counter said that this decline is above the cap. ``overflow``: review or challenge, by row; anything else raises
-    ValueError.
-    """
-    if not np.isin(overflow, (Outcome.CHALLENGE, Outcome.REVIEW)).all():
-        raise ValueError("the overflow of a decline cap is review or challenge")
-    capped = cappable(acting, hard, mode) & exceeded
-    return np.where(capped, overflow, acting), capped

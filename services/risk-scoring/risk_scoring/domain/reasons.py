@@ -1,15 +1,11 @@
 """The fixed, versioned list of reason codes, with the texts a reviewer and a customer may read.
 
-A code is never renamed or reused; a new one raises ``REASONS_VERSION``. Which feature stands for which code is said in `features.py`.
+A code is never renamed or reused; the test pins those that were published. Which feature stands for which code is said in `features.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from risk_scoring.domain.features import FEATURES
-
-REASONS_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +54,3 @@ _LIST: tuple[ReasonText, ...] = (
 )
 
 REASONS: dict[str, ReasonText] = {reason.code: reason for reason in _LIST}
-FEATURE_REASONS: dict[str, str] = {feature.name: feature.reason for feature in FEATURES if feature.reason}
-"""Reason code by feature name; features without one (no customer would understand them) are absent."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -46,16 +46,7 @@ class Rule:
     reason: str
     weight: int
     action: RuleAction
-    description: str
     conditions: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FiredRule:
-    """Why one rule fired on one row: each condition with the values that it met."""
-
-    rule: Rule
-    conditions: tuple[tuple[str, Mapping[str, Any]], ...]
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,6 @@ class RuleResult:
     """What a rule set says about a batch of n rows."""
 
     rule_set: RuleSet
-    columns: Mapping[str, Array]
     hits: Bool  # (n, rules)
     weight: npt.NDArray[np.float32]  # (n,) sum of the weights of the rules that fired
     action: Int8  # (n,) RuleAction
@@ -86,13 +76,6 @@ class RuleResult:
                     strongest[typology.reason] = max(strongest.get(typology.reason, 0.0), score)
         return tuple(sorted(strongest.items(), key=lambda reason: (-reason[1], reason[0])))
 
-    def explain(self, row: int) -> tuple[FiredRule, ...]:
-        """The rules that fired on a row, each condition with the values of its columns."""
-        return tuple(
-            FiredRule(rule, tuple((f"{c.heading}: {c.text}", self._values(c, row)) for c in rule.conditions))
-            for rule in (self.rule_set.rules[position] for position in self._fired[row])
-        )
-
     @cached_property
     def _fired(self) -> list[list[int]]:
         """Positions of the rules that fired, by row: one search for the whole batch."""
@@ -100,9 +83,6 @@ class RuleResult:
         for row, position in np.argwhere(self.hits).tolist():
             fired[row].append(position)
         return fired
-
-    def _values(self, condition: Condition, row: int) -> dict[str, Any]:
-        return {name: self.columns[name][row].item() if name in self.columns else None for name in columns_of(condition.node)}
 
 
 class RuleSet:
@@ -189,7 +169,7 @@ class RuleSet:
             action = np.maximum(action, (scores >= self._alert_at).any(axis=1))
             action[(scores >= self._block_at).any(axis=1)] = RuleAction.BLOCK
         action[sums[:, 3] > 0] = RuleAction.HARD_BLOCK
-        return RuleResult(self, columns, hits.T, sums[:, 0], action.astype(np.int8), scores)
+        return RuleResult(self, hits.T, sums[:, 0], action.astype(np.int8), scores)
 
     def _compiled(self, row: Row, rule: Rule) -> int:
         slots = []
@@ -224,7 +204,7 @@ def _rule(row: Row) -> Rule:
         raise invalid(f"{row.place}.action", f"must be one of {', '.join(_ACTIONS)}")
     if not row.conditions:
         raise invalid(row.place, "a rule without conditions would fire on everything")
-    return Rule(identifier, reason, whole_output(row, "weight", 0), action, row.description, row.conditions)
+    return Rule(identifier, reason, whole_output(row, "weight", 0), action, row.conditions)
 
 
 def _check_columns(row: Row, known: Collection[str] | None) -> None:

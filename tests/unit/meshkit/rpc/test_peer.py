@@ -2,11 +2,11 @@
 
 import pytest
 from meshkit.errors import Unauthenticated
-from meshkit.rpc.peer import identity, spiffe_id
+from meshkit.rpc.peer import identity
 
 
 def test_identity_is_the_path_of_the_spiffe_id() -> None:
-    assert identity({"peer_spiffe_id": [spiffe_id("risk-scoring").encode()]}) == "risk-scoring"
+    assert identity({"peer_spiffe_id": [b"spiffe://finmesh.local/risk-scoring"]}) == "risk-scoring"
 
 
 @pytest.mark.parametrize(

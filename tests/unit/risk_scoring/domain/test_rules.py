@@ -153,12 +153,6 @@ def test_first_hit_policy_keeps_the_first_row():
     assert result.weight.tolist() == [0, 10, 100, 1000]
 
 
-def test_explanations_name_conditions_and_values():
-    (fired,) = load(WHOLE).evaluate(columns(amount=101.0, mean=100.0), 1).explain(0)
-    assert fired.rule.id == "a.large" and fired.rule.description == "row 0"
-    assert fired.conditions == (("amount: > 100", {"amount": 101.0}), ('channel: "转账"', {"channel": "转账"}))
-
-
 def test_version_is_the_declared_one_and_a_digest():
     changed = deepcopy(WHOLE)
     changed["nodes"][3]["content"]["rules"][0]["i0"] = "> 101"

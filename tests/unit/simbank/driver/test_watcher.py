@@ -21,7 +21,7 @@ def test_distinct_decisions_outcomes_and_latency_are_counted() -> None:
     seen = Seen()
     seen.observe(_record("a", score=0.2), 1_500_000, {TRACE: 1_000_000})
     seen.observe(_record("b", pb.OUTCOME_DECLINE, degradations=[pb.DEGRADATION_RULES_ONLY]), 1_600_000, {})
-    assert (seen.decided, seen.records, seen.degraded, seen.scored) == (2, 2, 1, 1)
+    assert (seen.decided, seen.records, seen.degraded) == (2, 2, 1)
     assert seen.outcomes == {"approve": 1, "decline": 1}
     assert seen.latencies_s == [0.5]
     assert seen.latency_ms(0.5) == pytest.approx(500.0)
