@@ -49,9 +49,9 @@ class Gateway:
         """Set or remove a list entry."""
         await self._call("ChangeListEntry", pb.ChangeListEntryRequest(request=risk.ChangeListEntryRequest(entry=entry)))
 
-    async def test_rules(self, request: risk.TestRulesRequest, timeout_s: float) -> risk.TestRulesResponse:
+    async def backtest_rules(self, request: risk.BacktestRulesRequest, timeout_s: float) -> risk.BacktestRulesResponse:
         """Ask what a rule set would have decided."""
-        response: risk.TestRulesResponse = await self._call("TestRules", pb.TestRulesRequest(request=request), timeout_s)
+        response: risk.BacktestRulesResponse = await self._call("BacktestRules", pb.BacktestRulesRequest(request=request), timeout_s)
         return response
 
     async def records(self, tenant: str, decision_id: str) -> list[audit.Leaf]:

@@ -16,7 +16,7 @@ _MOST_RULES = 10
 _BETTER, _WORSE = "green", "red"
 
 
-def show_report(out: Console, report: risk.TestRulesResponse, language: Language) -> None:
+def show_report(out: Console, report: risk.BacktestRulesResponse, language: Language) -> None:
     """Print it."""
     _head(out, report, language)
     if not report.decisions:
@@ -33,7 +33,7 @@ def show_report(out: Console, report: risk.TestRulesResponse, language: Language
         out.print(_rules(changed, language))
 
 
-def _head(out: Console, report: risk.TestRulesResponse, language: Language) -> None:
+def _head(out: Console, report: risk.BacktestRulesResponse, language: Language) -> None:
     show.line(out, "now", report.present.version, language)
     show.line(out, "then", report.candidate.version, language)
     show.line(out, "compared", f"{report.decisions:,}", language)
@@ -59,7 +59,7 @@ def _table(title: str, columns: tuple[str, ...], language: Language) -> Table:
     return table
 
 
-def _outcomes(report: risk.TestRulesResponse, language: Language) -> Table:
+def _outcomes(report: risk.BacktestRulesResponse, language: Language) -> Table:
     table = _table("outcomes", ("outcome", "now", "then", "change", "now", "then"), language)
     for now, then in zip(report.present.outcomes, report.candidate.outcomes, strict=True):
         table.add_row(
@@ -73,7 +73,7 @@ def _outcomes(report: risk.TestRulesResponse, language: Language) -> Table:
     return table
 
 
-def _moved(report: risk.TestRulesResponse, language: Language) -> Table:
+def _moved(report: risk.BacktestRulesResponse, language: Language) -> Table:
     table = _table("moved", ("from", "to", "transactions"), language)
     for move in sorted(report.moved, key=lambda move: -move.count):
         present, candidate = (
@@ -83,7 +83,7 @@ def _moved(report: risk.TestRulesResponse, language: Language) -> Table:
     return table
 
 
-def _fraud(report: risk.TestRulesResponse, language: Language) -> Table:
+def _fraud(report: risk.BacktestRulesResponse, language: Language) -> Table:
     now, then = report.present, report.candidate
     table = _table("known fraud", ("", "now", "then", "change"), language)
 
@@ -101,7 +101,7 @@ def _fraud(report: risk.TestRulesResponse, language: Language) -> Table:
     return table
 
 
-def _changed_rules(report: risk.TestRulesResponse) -> list[tuple[str, risk.RuleHits, risk.RuleHits]]:
+def _changed_rules(report: risk.BacktestRulesResponse) -> list[tuple[str, risk.RuleHits, risk.RuleHits]]:
     """Rules whose hits differ, greatest difference first; a rule that one side lacks has no hits there."""
     now = {each.rule: each for each in report.present.rules}
     then = {each.rule: each for each in report.candidate.rules}
@@ -130,5 +130,5 @@ def _difference(value: int, more_is_good: bool | None = None) -> Text:
     return Text(f"{value:+,}" if value else "0", style=style)
 
 
-def _money(amount_minor: int, report: risk.TestRulesResponse) -> str:
+def _money(amount_minor: int, report: risk.BacktestRulesResponse) -> str:
     return show.money(Money(amount_minor=amount_minor, currency_code=report.currency_code))

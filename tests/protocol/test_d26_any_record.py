@@ -41,7 +41,7 @@ from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC, Corrections
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
 from risk_scoring.translate.messages import DECISION_TOPIC, LABEL_TOPIC
-from risk_scoring.translate.rule_tests import past_decision
+from risk_scoring.translate.rule_backtests import past_decision
 from translog.stores import store_at
 
 from tests.protocol.desks import ROOT, Health, desk

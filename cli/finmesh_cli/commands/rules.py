@@ -31,7 +31,7 @@ def rules() -> None:
 
 
 @app.command("test")
-def test_rules(
+def backtest_rules(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="the changed decision model (JDM)", exists=True, dir_okay=False, readable=True)],
     since: Annotated[str, typer.Option(help="24h, 7d, 30m, or a date or time (ISO 8601, UTC unless it says otherwise)")] = "24h",
@@ -43,13 +43,13 @@ def test_rules(
     content = files.read(file, _MOST_BYTES)
     if not content:
         raise UsageError(f"{file}: a decision table has 1 to {_MOST_BYTES} bytes")
-    request = risk.TestRulesRequest(
-        tenant=chosen.tenant(), rule_set=content, since=Timestamp(seconds=moment(since, time.time())), most_decisions=most
+    request = risk.BacktestRulesRequest(
+        tenant=chosen.tenant(), rule_set=content, since=Timestamp(seconds=moment(since, time.time())), max_decisions=most
     )
 
-    async def run() -> risk.TestRulesResponse:
+    async def run() -> risk.BacktestRulesResponse:
         async with connect(chosen) as gateway:
-            return await gateway.test_rules(request, max(chosen.timeout_s, _LEAST_TIMEOUT_S))
+            return await gateway.backtest_rules(request, max(chosen.timeout_s, _LEAST_TIMEOUT_S))
 
     report = asyncio.run(run())
     if as_json:

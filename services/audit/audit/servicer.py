@@ -13,7 +13,6 @@ from audit.translate import leaf_message
 from audit.usecases.get_checkpoint import get_checkpoint
 from audit.usecases.get_consistency_proof import get_consistency_proof
 from audit.usecases.get_inclusion_proof import get_inclusion_proof
-from audit.usecases.get_record import get_record
 from audit.usecases.get_statistics import get_statistics
 from audit.usecases.list_records import list_records
 
@@ -29,11 +28,6 @@ class AuditServicer(rpc.AuditServiceServicer):
     def __init__(self, reader: AuditReader, established_tenant: Callable[[], str] = callers_tenant) -> None:
         self._reader = reader
         self._established_tenant = established_tenant
-
-    async def GetRecord(self, request: pb.GetRecordRequest, context: object) -> pb.GetRecordResponse:  # noqa: N802
-        """Return a record by its id."""
-        leaf = await get_record(self._reader, tenant=self._tenant(request.tenant), record_id=request.audit_record_id)
-        return pb.GetRecordResponse(leaf=leaf_message(leaf))
 
     async def ListRecords(self, request: pb.ListRecordsRequest, context: object) -> pb.ListRecordsResponse:  # noqa: N802
         """Return records of a request or decision."""

@@ -13,7 +13,7 @@ ROUTES: tuple[Route, ...] = (
     Route("ScorePacs008", "risk-scoring", _RISK, 20.0, "decide", "anti-fraud", 3, ("request", "tenant"), request_bytes=2 * MIB),
     Route("GetDecision", "risk-scoring", _RISK, 2.0, "read", "anti-fraud", 3, ("request", "tenant")),
     Route("ChangeListEntry", "risk-scoring", _RISK, 5.0, "change", "anti-fraud", 3, ("request", "entry", "tenant")),
-    Route("TestRules", "risk-scoring", _RISK, 60.0, "change", "anti-fraud", 3, ("request", "tenant")),
+    Route("BacktestRules", "risk-scoring", _RISK, 60.0, "change", "anti-fraud", 3, ("request", "tenant")),
     Route("ListRecords", "audit", _AUDIT, 10.0, "read", "audit", 2, ("request", "tenant")),
     Route("GetInclusionProof", "audit", _AUDIT, 5.0, "read", "audit", 2, ("request", "tenant")),
     Route("GetConsistencyProof", "audit", _AUDIT, 5.0, "read", "audit", 1, ()),

@@ -23,12 +23,12 @@ from risk_scoring.domain.identity import checked_identity, decision_key
 from risk_scoring.domain.pacs008 import CreditTransfer
 from risk_scoring.domain.transaction import Transaction
 from risk_scoring.steps.identify import DECISION_KIND, Identifier
-from risk_scoring.translate.rule_tests import rule_test_response
+from risk_scoring.translate.rule_backtests import rule_backtest_response
+from risk_scoring.usecases.backtest_rules import INVALID_RULE_TEST, BacktestRules
 from risk_scoring.usecases.change_list_entry import ChangeListEntry
 from risk_scoring.usecases.get_decision import GetDecision
 from risk_scoring.usecases.score_pacs008 import ScorePacs008
 from risk_scoring.usecases.score_transaction import ScoreTransaction
-from risk_scoring.usecases.test_rules import INVALID_RULE_TEST, TestRules
 
 _DEFAULT_REMAINING_S = 1.0
 
@@ -42,7 +42,7 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
         score_pacs008: ScorePacs008,
         get_decision: GetDecision,
         change_list_entry: ChangeListEntry,
-        test_rules: TestRules,
+        backtest_rules: BacktestRules,
         parse_pacs008: Callable[[str, bytes], list[CreditTransfer]],
         identifier: Identifier,
         clock: Clock,
@@ -52,7 +52,7 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
         self._score_pacs008 = score_pacs008
         self._get_decision = get_decision
         self._change_list_entry = change_list_entry
-        self._test_rules = test_rules
+        self._backtest_rules = backtest_rules
         self._parse_pacs008 = parse_pacs008
         self._identifier = identifier
         self._clock = clock
@@ -100,12 +100,12 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
         await self._change_list_entry(translate.list_change(request.entry), request.entry.SerializeToString(), _asker(facts))
         return pb.ChangeListEntryResponse()
 
-    async def TestRules(self, request: pb.TestRulesRequest, context: object) -> pb.TestRulesResponse:  # noqa: N802
+    async def BacktestRules(self, request: pb.BacktestRulesRequest, context: object) -> pb.BacktestRulesResponse:  # noqa: N802
         """Run a rule set over recorded decisions."""
         _check_tenant(caller_facts(current_call()), request.tenant)
         since_s = time_us(request.since, "since", INVALID_RULE_TEST) / 1e6
-        test = await self._test_rules(request.tenant, request.rule_set, since_s, request.most_decisions, self._remaining_s())
-        return rule_test_response(test)
+        test = await self._backtest_rules(request.tenant, request.rule_set, since_s, request.max_decisions, self._remaining_s())
+        return rule_backtest_response(test)
 
     def _request(self, transaction: Transaction, facts: CallerFacts) -> Request:
         _check_tenant(facts, transaction.tenant)

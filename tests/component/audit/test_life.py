@@ -197,7 +197,7 @@ def certs(tmp_path_factory: pytest.TempPathFactory):
 async def test_only_workloads_on_the_list_may_read(start: StartAudit, certs) -> None:
     async with start(tls=certs("audit"), client=certs("gateway")) as audit:
         await audit.log(record(0))
-        await audit.stub.GetRecord(pb.GetRecordRequest(tenant="bank-a", audit_record_id="a-0"))
+        await audit.stub.GetInclusionProof(pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="a-0"))
         async with MeshChannel(f"127.0.0.1:{audit.port}", certs("risk-scoring"), server_name="audit") as channel:
             audit.stub = type(audit.stub)(channel)
             error = await audit.failure(audit.stub.GetCheckpoint, pb.GetCheckpointRequest())

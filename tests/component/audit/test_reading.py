@@ -13,7 +13,7 @@ from tests.component.audit.conftest import Audit, record
 
 async def test_a_record_comes_back_byte_for_byte(audit: Audit) -> None:
     await audit.log(record(0), record(1) + b"\xf8\x07\x2a")
-    leaf = (await audit.stub.GetRecord(pb.GetRecordRequest(tenant="bank-a", audit_record_id="a-1"))).leaf
+    leaf = (await audit.stub.GetInclusionProof(pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="a-1"))).leaf
     assert (leaf.index, leaf.kind, leaf.body) == (2, pb.LEAF_KIND_RECORD, record(1) + b"\xf8\x07\x2a")
     assert leaf.leaf_hash == leaf_hash(leaf.body)
     assert leaf.received_time.seconds > 1_700_000_000
@@ -65,33 +65,30 @@ async def test_statistics_count_a_tenant_and_the_alarms_of_the_log(audit: Audit)
 
 async def test_another_tenants_record_does_not_exist(audit: Audit) -> None:
     await audit.log(record(0))
-    for call, request in [
-        (audit.stub.GetRecord, pb.GetRecordRequest(tenant="bank-b", audit_record_id="a-0")),
-        (audit.stub.GetInclusionProof, pb.GetInclusionProofRequest(tenant="bank-b", audit_record_id="a-0")),
-    ]:
-        error = await audit.failure(call, request)
-        assert (type(error), error.reason) == (errors.NotFound, "AUDIT_RECORD_UNKNOWN")
+    request = pb.GetInclusionProofRequest(tenant="bank-b", audit_record_id="a-0")
+    error = await audit.failure(audit.stub.GetInclusionProof, request)
+    assert (type(error), error.reason) == (errors.NotFound, "AUDIT_RECORD_UNKNOWN")
 
 
 async def test_the_gateways_word_on_the_tenant_counts(audit: Audit) -> None:
     await audit.log(record(0))
     headers = ((metadata.TENANT, "bank-b"),)
-    error = await audit.failure(audit.stub.GetRecord, pb.GetRecordRequest(tenant="bank-a", audit_record_id="a-0"), metadata=headers)
+    request = pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="a-0")
+    error = await audit.failure(audit.stub.GetInclusionProof, request, metadata=headers)
     assert (type(error), error.reason) == (errors.PermissionDenied, "TENANT_MISMATCH")
-    await audit.stub.GetRecord(pb.GetRecordRequest(tenant="bank-a", audit_record_id="a-0"), metadata=((metadata.TENANT, "bank-a"),))
+    await audit.stub.GetInclusionProof(request, metadata=((metadata.TENANT, "bank-a"),))
 
 
 BAD = [
-    ("GetRecord", pb.GetRecordRequest(audit_record_id="a-0"), "TENANT_MISSING"),
-    ("GetRecord", pb.GetRecordRequest(tenant="农商银行", audit_record_id="a-0"), "TENANT_INVALID"),
+    ("GetInclusionProof", pb.GetInclusionProofRequest(audit_record_id="a-0"), "TENANT_MISSING"),
+    ("GetInclusionProof", pb.GetInclusionProofRequest(tenant="农商银行", audit_record_id="a-0"), "TENANT_INVALID"),
     ("GetInclusionProof", pb.GetInclusionProofRequest(tenant="bank-a ", audit_record_id="a-0"), "TENANT_INVALID"),
     ("ListRecords", pb.ListRecordsRequest(tenant="bank_a", request_id="r-1"), "TENANT_INVALID"),
     ("GetStatistics", pb.GetStatisticsRequest(tenant="x" * 41), "TENANT_INVALID"),
-    ("GetRecord", pb.GetRecordRequest(tenant="bank-a"), "MALFORMED_ID"),
-    ("GetRecord", pb.GetRecordRequest(tenant="bank-a", audit_record_id="a\x00"), "MALFORMED_ID"),
-    ("GetRecord", pb.GetRecordRequest(tenant="bank-a", audit_record_id="' OR 1=1 --"), "MALFORMED_ID"),
-    ("GetRecord", pb.GetRecordRequest(tenant="bank-a", audit_record_id="x" * 100_000), "MALFORMED_ID"),
-    ("GetRecord", pb.GetRecordRequest(tenant="bank-a", audit_record_id="a-9"), "AUDIT_RECORD_UNKNOWN"),
+    ("GetInclusionProof", pb.GetInclusionProofRequest(tenant="bank-a"), "MALFORMED_ID"),
+    ("GetInclusionProof", pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="a\x00"), "MALFORMED_ID"),
+    ("GetInclusionProof", pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="' OR 1=1 --"), "MALFORMED_ID"),
+    ("GetInclusionProof", pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="x" * 100_000), "MALFORMED_ID"),
     ("GetInclusionProof", pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="a-9"), "AUDIT_RECORD_UNKNOWN"),
     ("GetInclusionProof", pb.GetInclusionProofRequest(tenant="bank-a", audit_record_id="a-0", tree_size=3), "TREE_SIZE_UNKNOWN"),
     (

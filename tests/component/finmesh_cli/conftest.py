@@ -107,7 +107,7 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
     asked: list[Any] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     stored: dict[str, bytes] = field(default_factory=dict)
-    rule_test: risk.TestRulesResponse = field(default_factory=risk.TestRulesResponse)
+    rule_test: risk.BacktestRulesResponse = field(default_factory=risk.BacktestRulesResponse)
     by_uetr: dict[str, str] = field(default_factory=dict)
 
     def _note(self, request: Any) -> None:
@@ -184,9 +184,9 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
         self._note(request)
         return pb.ChangeListEntryResponse()
 
-    async def TestRules(self, request: pb.TestRulesRequest, context: Any) -> pb.TestRulesResponse:
+    async def BacktestRules(self, request: pb.BacktestRulesRequest, context: Any) -> pb.BacktestRulesResponse:
         self._note(request)
-        return pb.TestRulesResponse(response=self.rule_test)
+        return pb.BacktestRulesResponse(response=self.rule_test)
 
     async def ListRecords(self, request: pb.ListRecordsRequest, context: Any) -> pb.ListRecordsResponse:
         self._note(request)

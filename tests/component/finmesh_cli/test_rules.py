@@ -30,8 +30,8 @@ def rule_set(version: str, counts: tuple[int, ...], caught: int, rules: dict[str
 
 
 @pytest.fixture
-def report(gateway: FakeGateway) -> risk.TestRulesResponse:
-    gateway.rule_test = risk.TestRulesResponse(
+def report(gateway: FakeGateway) -> risk.BacktestRulesResponse:
+    gateway.rule_test = risk.BacktestRulesResponse(
         present=rule_set("7+aaaa", (1_960, 20, 15, 5), 4, {"habit.night": (10, 1), "card.test": (5, 5), "old.rule": (3, 0)}),
         candidate=rule_set("8+bbbb", (1_900, 20, 70, 10), 7, {"habit.night": (70, 4), "card.test": (5, 5), "new.rule": (2, 2)}),
         moved=[
@@ -58,12 +58,12 @@ def table(tmp_path: Path) -> str:
     return str(path)
 
 
-async def test_everything_is_told(cli: Cli, gateway: FakeGateway, report: risk.TestRulesResponse, table: str) -> None:
+async def test_everything_is_told(cli: Cli, gateway: FakeGateway, report: risk.BacktestRulesResponse, table: str) -> None:
     before = int(time.time())
     result = await cli("rules", "test", table, "--since", "7d", "--most", "5000")
     assert result.exit_code == 0, result.output + result.stderr
     (asked,) = gateway.asked
-    assert (asked.tenant, asked.rule_set, asked.most_decisions) == (TENANT, b'{"nodes": []}', 5000)
+    assert (asked.tenant, asked.rule_set, asked.max_decisions) == (TENANT, b'{"nodes": []}', 5000)
     assert 0 <= asked.since.seconds - (before - 7 * 86_400) < 60
     rows = [line.split() for line in result.output.splitlines()]
     assert ["approve", "1,960", "1,900", "-60", "196,980.00", "CNY", "190,950.00", "CNY"] in rows
@@ -81,7 +81,7 @@ async def test_everything_is_told(cli: Cli, gateway: FakeGateway, report: risk.T
         assert warning not in result.output
 
 
-async def test_what_is_wrong_with_the_evidence_is_said(cli: Cli, report: risk.TestRulesResponse, table: str) -> None:
+async def test_what_is_wrong_with_the_evidence_is_said(cli: Cli, report: risk.BacktestRulesResponse, table: str) -> None:
     report.left_out, report.complete, report.reproduced = 12, False, 1_490
     result = await cli("rules", "test", table)
     assert "left out: records without what rules read: 12" in result.output
@@ -89,7 +89,7 @@ async def test_what_is_wrong_with_the_evidence_is_said(cli: Cli, report: risk.Te
     assert "10 of 1,500 decisions" in result.output
 
 
-async def test_in_chinese(cli: Cli, report: risk.TestRulesResponse, table: str) -> None:
+async def test_in_chinese(cli: Cli, report: risk.BacktestRulesResponse, table: str) -> None:
     result = await cli("rules", "test", table, language="zh")
     assert result.exit_code == 0, result.output
     for word in ("现行", "候选", "结果变动", "已知欺诈", "新增拦截", "命中变动最大的规则", "人工复核"):
@@ -97,14 +97,14 @@ async def test_in_chinese(cli: Cli, report: risk.TestRulesResponse, table: str) 
     assert "approve" not in result.output
 
 
-async def test_nothing_recorded_and_nothing_moved(cli: Cli, gateway: FakeGateway, report: risk.TestRulesResponse, table: str) -> None:
+async def test_nothing_recorded_and_nothing_moved(cli: Cli, gateway: FakeGateway, report: risk.BacktestRulesResponse, table: str) -> None:
     del report.moved[:]
     assert "nothing would change" in (await cli("rules", "test", table)).output
-    gateway.rule_test = risk.TestRulesResponse(currency_code="CNY", complete=True)
+    gateway.rule_test = risk.BacktestRulesResponse(currency_code="CNY", complete=True)
     assert "no decisions were recorded since then" in (await cli("rules", "test", table)).output
 
 
-async def test_as_json(cli: Cli, report: risk.TestRulesResponse, table: str) -> None:
+async def test_as_json(cli: Cli, report: risk.BacktestRulesResponse, table: str) -> None:
     told = json.loads((await cli("rules", "test", table, "--json")).output)
     assert told["moved"][1] == {"present": "OUTCOME_APPROVE", "candidate": "OUTCOME_REVIEW", "count": "60"}
     assert told["leftOut"] == "0"

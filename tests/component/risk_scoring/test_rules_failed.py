@@ -127,22 +127,22 @@ PROGRAM = textwrap.dedent(
     from meshkit.rpc.server import MeshServer
     from meshkit.service import Service, run
     from risk_scoring.servicer import RiskScoringServicer
-    from risk_scoring.usecases import test_rules
+    from risk_scoring.usecases import backtest_rules
 
     from tests.unit.risk_scoring.rule_sets import changed
 
-    genuine = test_rules.load_for_service
+    genuine = backtest_rules.load_for_service
 
     def again_and_again(document, look):
         print("busy", flush=True)
         while True:
             genuine(document, look)
 
-    test_rules.load_for_service = again_and_again
+    backtest_rules.load_for_service = again_and_again
 
     async def main():
         async with Service(ServiceConfig(shutdown_grace_s=0.2), "t") as service:
-            tested = test_rules.TestRules(Mock(), lambda: Mock(), SystemClock(), 60)
+            tested = backtest_rules.BacktestRules(Mock(), lambda: Mock(), SystemClock(), 60)
             server = MeshServer("127.0.0.1:0", deadlines=Deadlines(default_maximum_s=600.0))
             servicer = RiskScoringServicer(Mock(), Mock(), Mock(), Mock(), tested, Mock(), Mock(), SystemClock(), 60)
             rpc.add_RiskScoringServiceServicer_to_server(servicer, server)
@@ -150,8 +150,8 @@ PROGRAM = textwrap.dedent(
             async def ask():
                 await service.started.wait()
                 async with MeshChannel(server.address) as channel:
-                    asked = pb.TestRulesRequest(tenant="bank-a", rule_set=changed("trial"), since=Timestamp(seconds=1))
-                    await rpc.RiskScoringServiceStub(channel).TestRules(asked, timeout=600.0)
+                    asked = pb.BacktestRulesRequest(tenant="bank-a", rule_set=changed("trial"), since=Timestamp(seconds=1))
+                    await rpc.RiskScoringServiceStub(channel).BacktestRules(asked, timeout=600.0)
 
             service.task(ask(), endless=True)
             await service.run(server)

@@ -63,7 +63,7 @@ def open_door(private_redis) -> Callable[..., Any]:
                 change_list_entry=ChangeListEntry(
                     KafkaPublisher(events, emitter, KEYS, ""), ListChangeCodec(records, KEYS, commitment_ring())
                 ),
-                test_rules=AsyncMock(),  # has a component test of its own
+                backtest_rules=AsyncMock(),  # has a component test of its own
                 parse_pacs008=parse_document,
                 identifier=at.stream._identifier,
                 clock=at.shelf.clock,
@@ -153,7 +153,7 @@ async def test_what_is_no_tenant_is_an_invalid_argument_everywhere(open_door, te
             door.stub.GetDecision(pb.GetDecisionRequest(tenant=tenant, decision_id=uetr(1))),
             door.stub.ScorePacs008(pb.ScorePacs008Request(tenant=tenant, document=b"<x/>")),
             door.stub.ChangeListEntry(pb.ChangeListEntryRequest(entry=entry)),
-            door.stub.TestRules(pb.TestRulesRequest(tenant=tenant)),
+            door.stub.BacktestRules(pb.BacktestRulesRequest(tenant=tenant)),
         ):
             error = await failure(call)
             assert (type(error), error.reason) == (InvalidArgument, "TENANT_INVALID")

@@ -23,7 +23,7 @@ from risk_scoring.domain.history import PastDecision, PastLabel
 from risk_scoring.domain.horizon import time_us
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.translate.messages import DECISION_TOPIC, LABEL_TOPIC
-from risk_scoring.translate.rule_tests import past_decision
+from risk_scoring.translate.rule_backtests import past_decision
 from risk_scoring.usecases.on_label_reported import INVALID_LABEL, label_change
 
 _FEW = 100

@@ -123,7 +123,7 @@ class KnownFraud:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleTest:
+class RuleBacktest:
     """What a test of rules on history says. Times are epoch seconds, 0 when nothing was compared.
 
     ``complete``: everything in the asked period was looked at.

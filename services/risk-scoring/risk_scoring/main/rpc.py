@@ -20,14 +20,14 @@ from risk_scoring.servicer import RiskScoringServicer
 from risk_scoring.steps.outage import Outage
 from risk_scoring.steps.startup import until_restored
 from risk_scoring.translate.list_changes import ListChangeCodec
+from risk_scoring.usecases.backtest_rules import BacktestRules
 from risk_scoring.usecases.change_list_entry import ChangeListEntry
 from risk_scoring.usecases.get_decision import GetDecision
 from risk_scoring.usecases.score_pacs008 import ScorePacs008
 from risk_scoring.usecases.score_transaction import ScoreTransaction
-from risk_scoring.usecases.test_rules import TestRules
 
 _SERVICE = risk_scoring_service_pb2.DESCRIPTOR.services_by_name["RiskScoringService"].full_name
-DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/ScorePacs008": 20.0, f"/{_SERVICE}/TestRules": 60.0})  # as the gateway's routes
+DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/ScorePacs008": 20.0, f"/{_SERVICE}/BacktestRules": 60.0})  # as the gateway's routes
 
 
 async def main() -> None:
@@ -48,7 +48,7 @@ async def main() -> None:
             ScorePacs008(score),
             GetDecision(parts.store),
             ChangeListEntry(publisher, ListChangeCodec(parts.trail.records, parts.keys, parts.commitments)),
-            TestRules(KafkaDecisionHistory(config.kafka, parts.identifier), policies, clock, config.dedupe_horizon_s),
+            BacktestRules(KafkaDecisionHistory(config.kafka, parts.identifier), policies, clock, config.dedupe_horizon_s),
             parse_document,
             parts.identifier,
             clock,

@@ -60,13 +60,13 @@ async def test_above_ten_a_second_one_record_has_the_count() -> None:
         for _ in range(7):
             desk.denials.verified(DENIED, ASKED)
         desk.clock.advance(0.5)
-        for method in ["ChangeListEntry"] * 13 + ["TestRules"] * 30:
+        for method in ["ChangeListEntry"] * 13 + ["BacktestRules"] * 30:
             desk.denials.verified(Refusal("POLICY_DENIED", method, "client"), ASKED)
         assert len(desk.put) == SINGLES_PER_S
         desk.later(0.6)
         *singles, counted = desk.put
         assert len(singles) == SINGLES_PER_S
-        assert {(each.method, each.count) for each in counted.denial.refused} == {("ChangeListEntry", 10), ("TestRules", 30)}
+        assert {(each.method, each.count) for each in counted.denial.refused} == {("ChangeListEntry", 10), ("BacktestRules", 30)}
         assert counted.principal_key == singles[0].principal_key and counted.request_id == ""
         assert counted.decided_time.ToMilliseconds() == singles[0].decided_time.ToMilliseconds() + 500
         desk.later(5)

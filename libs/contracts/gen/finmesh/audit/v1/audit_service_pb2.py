@@ -25,41 +25,37 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$finmesh/audit/v1/audit_service.proto\x12\x10\x66inmesh.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x01\n\x04Leaf\x12\x14\n\x05index\x18\x01 \x01(\x04R\x05index\x12.\n\x04kind\x18\x02 \x01(\x0e\x32\x1a.finmesh.audit.v1.LeafKindR\x04kind\x12\x12\n\x04\x62ody\x18\x03 \x01(\x0cR\x04\x62ody\x12\x1b\n\tleaf_hash\x18\x04 \x01(\x0cR\x08leafHash\x12?\n\rreceived_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0creceivedTime\"R\n\x10GetRecordRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12&\n\x0f\x61udit_record_id\x18\x02 \x01(\tR\rauditRecordId\"?\n\x11GetRecordResponse\x12*\n\x04leaf\x18\x01 \x01(\x0b\x32\x16.finmesh.audit.v1.LeafR\x04leaf\"\xb2\x01\n\x12ListRecordsRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1f\n\nrequest_id\x18\x02 \x01(\tH\x00R\trequestId\x12!\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tH\x00R\ndecisionId\x12\x1b\n\tpage_size\x18\x04 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x05 \x01(\tR\tpageTokenB\x04\n\x02\x62y\"m\n\x13ListRecordsResponse\x12.\n\x06leaves\x18\x01 \x03(\x0b\x32\x16.finmesh.audit.v1.LeafR\x06leaves\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"w\n\x18GetInclusionProofRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12&\n\x0f\x61udit_record_id\x18\x02 \x01(\tR\rauditRecordId\x12\x1b\n\ttree_size\x18\x03 \x01(\x04R\x08treeSize\"\x9c\x01\n\x19GetInclusionProofResponse\x12*\n\x04leaf\x18\x01 \x01(\x0b\x32\x16.finmesh.audit.v1.LeafR\x04leaf\x12\x1b\n\ttree_size\x18\x02 \x01(\x04R\x08treeSize\x12\x16\n\x06hashes\x18\x03 \x03(\x0cR\x06hashes\x12\x1e\n\ncheckpoint\x18\x04 \x01(\tR\ncheckpoint\"n\n\x1aGetConsistencyProofRequest\x12&\n\x0f\x66irst_tree_size\x18\x01 \x01(\x04R\rfirstTreeSize\x12(\n\x10second_tree_size\x18\x02 \x01(\x04R\x0esecondTreeSize\"\x7f\n\x1bGetConsistencyProofResponse\x12\x16\n\x06hashes\x18\x01 \x03(\x0cR\x06hashes\x12(\n\x10second_tree_size\x18\x02 \x01(\x04R\x0esecondTreeSize\x12\x1e\n\ncheckpoint\x18\x03 \x01(\tR\ncheckpoint\"\x16\n\x14GetCheckpointRequest\"Z\n\x15GetCheckpointResponse\x12\x1e\n\ncheckpoint\x18\x01 \x01(\tR\ncheckpoint\x12!\n\x0cverifier_key\x18\x02 \x01(\tR\x0bverifierKey\".\n\x14GetStatisticsRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\"\x98\x01\n\x15GetStatisticsResponse\x12\x18\n\x07records\x18\x01 \x01(\x04R\x07records\x12\x1c\n\tconflicts\x18\x02 \x01(\x04R\tconflicts\x12\x16\n\x06poison\x18\x03 \x01(\x04R\x06poison\x12\x12\n\x04gaps\x18\x04 \x01(\x04R\x04gaps\x12\x1b\n\ttree_size\x18\x05 \x01(\x04R\x08treeSize*\x94\x01\n\x08LeafKind\x12\x19\n\x15LEAF_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10LEAF_KIND_RECORD\x10\x01\x12\x16\n\x12LEAF_KIND_CONFLICT\x10\x02\x12\x14\n\x10LEAF_KIND_POISON\x10\x03\x12\x11\n\rLEAF_KIND_GAP\x10\x04\x12\x16\n\x12LEAF_KIND_POSITION\x10\x05\x32\xe6\x04\n\x0c\x41uditService\x12T\n\tGetRecord\x12\".finmesh.audit.v1.GetRecordRequest\x1a#.finmesh.audit.v1.GetRecordResponse\x12Z\n\x0bListRecords\x12$.finmesh.audit.v1.ListRecordsRequest\x1a%.finmesh.audit.v1.ListRecordsResponse\x12l\n\x11GetInclusionProof\x12*.finmesh.audit.v1.GetInclusionProofRequest\x1a+.finmesh.audit.v1.GetInclusionProofResponse\x12r\n\x13GetConsistencyProof\x12,.finmesh.audit.v1.GetConsistencyProofRequest\x1a-.finmesh.audit.v1.GetConsistencyProofResponse\x12`\n\rGetCheckpoint\x12&.finmesh.audit.v1.GetCheckpointRequest\x1a\'.finmesh.audit.v1.GetCheckpointResponse\x12`\n\rGetStatistics\x12&.finmesh.audit.v1.GetStatisticsRequest\x1a\'.finmesh.audit.v1.GetStatisticsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$finmesh/audit/v1/audit_service.proto\x12\x10\x66inmesh.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x01\n\x04Leaf\x12\x14\n\x05index\x18\x01 \x01(\x04R\x05index\x12.\n\x04kind\x18\x02 \x01(\x0e\x32\x1a.finmesh.audit.v1.LeafKindR\x04kind\x12\x12\n\x04\x62ody\x18\x03 \x01(\x0cR\x04\x62ody\x12\x1b\n\tleaf_hash\x18\x04 \x01(\x0cR\x08leafHash\x12?\n\rreceived_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0creceivedTime\"\xb2\x01\n\x12ListRecordsRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1f\n\nrequest_id\x18\x02 \x01(\tH\x00R\trequestId\x12!\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tH\x00R\ndecisionId\x12\x1b\n\tpage_size\x18\x04 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x05 \x01(\tR\tpageTokenB\x04\n\x02\x62y\"m\n\x13ListRecordsResponse\x12.\n\x06leaves\x18\x01 \x03(\x0b\x32\x16.finmesh.audit.v1.LeafR\x06leaves\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"w\n\x18GetInclusionProofRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12&\n\x0f\x61udit_record_id\x18\x02 \x01(\tR\rauditRecordId\x12\x1b\n\ttree_size\x18\x03 \x01(\x04R\x08treeSize\"\x9c\x01\n\x19GetInclusionProofResponse\x12*\n\x04leaf\x18\x01 \x01(\x0b\x32\x16.finmesh.audit.v1.LeafR\x04leaf\x12\x1b\n\ttree_size\x18\x02 \x01(\x04R\x08treeSize\x12\x16\n\x06hashes\x18\x03 \x03(\x0cR\x06hashes\x12\x1e\n\ncheckpoint\x18\x04 \x01(\tR\ncheckpoint\"n\n\x1aGetConsistencyProofRequest\x12&\n\x0f\x66irst_tree_size\x18\x01 \x01(\x04R\rfirstTreeSize\x12(\n\x10second_tree_size\x18\x02 \x01(\x04R\x0esecondTreeSize\"\x7f\n\x1bGetConsistencyProofResponse\x12\x16\n\x06hashes\x18\x01 \x03(\x0cR\x06hashes\x12(\n\x10second_tree_size\x18\x02 \x01(\x04R\x0esecondTreeSize\x12\x1e\n\ncheckpoint\x18\x03 \x01(\tR\ncheckpoint\"\x16\n\x14GetCheckpointRequest\"Z\n\x15GetCheckpointResponse\x12\x1e\n\ncheckpoint\x18\x01 \x01(\tR\ncheckpoint\x12!\n\x0cverifier_key\x18\x02 \x01(\tR\x0bverifierKey\".\n\x14GetStatisticsRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\"\x98\x01\n\x15GetStatisticsResponse\x12\x18\n\x07records\x18\x01 \x01(\x04R\x07records\x12\x1c\n\tconflicts\x18\x02 \x01(\x04R\tconflicts\x12\x16\n\x06poison\x18\x03 \x01(\x04R\x06poison\x12\x12\n\x04gaps\x18\x04 \x01(\x04R\x04gaps\x12\x1b\n\ttree_size\x18\x05 \x01(\x04R\x08treeSize*\x94\x01\n\x08LeafKind\x12\x19\n\x15LEAF_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10LEAF_KIND_RECORD\x10\x01\x12\x16\n\x12LEAF_KIND_CONFLICT\x10\x02\x12\x14\n\x10LEAF_KIND_POISON\x10\x03\x12\x11\n\rLEAF_KIND_GAP\x10\x04\x12\x16\n\x12LEAF_KIND_POSITION\x10\x05\x32\x90\x04\n\x0c\x41uditService\x12Z\n\x0bListRecords\x12$.finmesh.audit.v1.ListRecordsRequest\x1a%.finmesh.audit.v1.ListRecordsResponse\x12l\n\x11GetInclusionProof\x12*.finmesh.audit.v1.GetInclusionProofRequest\x1a+.finmesh.audit.v1.GetInclusionProofResponse\x12r\n\x13GetConsistencyProof\x12,.finmesh.audit.v1.GetConsistencyProofRequest\x1a-.finmesh.audit.v1.GetConsistencyProofResponse\x12`\n\rGetCheckpoint\x12&.finmesh.audit.v1.GetCheckpointRequest\x1a\'.finmesh.audit.v1.GetCheckpointResponse\x12`\n\rGetStatistics\x12&.finmesh.audit.v1.GetStatisticsRequest\x1a\'.finmesh.audit.v1.GetStatisticsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'finmesh.audit.v1.audit_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LEAFKIND']._serialized_start=1566
-  _globals['_LEAFKIND']._serialized_end=1714
+  _globals['_LEAFKIND']._serialized_start=1417
+  _globals['_LEAFKIND']._serialized_end=1565
   _globals['_LEAF']._serialized_start=92
   _globals['_LEAF']._serialized_end=282
-  _globals['_GETRECORDREQUEST']._serialized_start=284
-  _globals['_GETRECORDREQUEST']._serialized_end=366
-  _globals['_GETRECORDRESPONSE']._serialized_start=368
-  _globals['_GETRECORDRESPONSE']._serialized_end=431
-  _globals['_LISTRECORDSREQUEST']._serialized_start=434
-  _globals['_LISTRECORDSREQUEST']._serialized_end=612
-  _globals['_LISTRECORDSRESPONSE']._serialized_start=614
-  _globals['_LISTRECORDSRESPONSE']._serialized_end=723
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=725
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=844
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=847
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1003
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1005
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1115
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1117
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1244
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1246
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1268
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1270
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1360
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=1362
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=1408
-  _globals['_GETSTATISTICSRESPONSE']._serialized_start=1411
-  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1563
-  _globals['_AUDITSERVICE']._serialized_start=1717
-  _globals['_AUDITSERVICE']._serialized_end=2331
+  _globals['_LISTRECORDSREQUEST']._serialized_start=285
+  _globals['_LISTRECORDSREQUEST']._serialized_end=463
+  _globals['_LISTRECORDSRESPONSE']._serialized_start=465
+  _globals['_LISTRECORDSRESPONSE']._serialized_end=574
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=576
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=695
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=698
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=854
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=856
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=966
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=968
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1095
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1097
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1119
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1121
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1211
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=1213
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=1259
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=1262
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1414
+  _globals['_AUDITSERVICE']._serialized_start=1568
+  _globals['_AUDITSERVICE']._serialized_end=2096
 # @@protoc_insertion_point(module_scope)

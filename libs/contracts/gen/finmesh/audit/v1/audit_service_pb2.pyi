@@ -39,20 +39,6 @@ class Leaf(_message.Message):
     received_time: _timestamp_pb2.Timestamp
     def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[LeafKind, str]] = ..., body: _Optional[bytes] = ..., leaf_hash: _Optional[bytes] = ..., received_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
-class GetRecordRequest(_message.Message):
-    __slots__ = ("tenant", "audit_record_id")
-    TENANT_FIELD_NUMBER: _ClassVar[int]
-    AUDIT_RECORD_ID_FIELD_NUMBER: _ClassVar[int]
-    tenant: str
-    audit_record_id: str
-    def __init__(self, tenant: _Optional[str] = ..., audit_record_id: _Optional[str] = ...) -> None: ...
-
-class GetRecordResponse(_message.Message):
-    __slots__ = ("leaf",)
-    LEAF_FIELD_NUMBER: _ClassVar[int]
-    leaf: Leaf
-    def __init__(self, leaf: _Optional[_Union[Leaf, _Mapping]] = ...) -> None: ...
-
 class ListRecordsRequest(_message.Message):
     __slots__ = ("tenant", "request_id", "decision_id", "page_size", "page_token")
     TENANT_FIELD_NUMBER: _ClassVar[int]

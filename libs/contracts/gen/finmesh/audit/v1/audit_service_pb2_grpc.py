@@ -35,11 +35,6 @@ class AuditServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.GetRecord = channel.unary_unary(
-                '/finmesh.audit.v1.AuditService/GetRecord',
-                request_serializer=finmesh_dot_audit_dot_v1_dot_audit__service__pb2.GetRecordRequest.SerializeToString,
-                response_deserializer=finmesh_dot_audit_dot_v1_dot_audit__service__pb2.GetRecordResponse.FromString,
-                _registered_method=True)
         self.ListRecords = channel.unary_unary(
                 '/finmesh.audit.v1.AuditService/ListRecords',
                 request_serializer=finmesh_dot_audit_dot_v1_dot_audit__service__pb2.ListRecordsRequest.SerializeToString,
@@ -71,13 +66,6 @@ class AuditServiceServicer:
     """Reads the transparency log of audit records. Records arrive on Kafka only: there is no write RPC.
     """
 
-    def GetRecord(self, request, context):
-        """Returns a record by its id. NOT_FOUND reason AUDIT_RECORD_UNKNOWN.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def ListRecords(self, request, context):
         """Lists records of a request or decision, oldest first.
         """
@@ -86,7 +74,7 @@ class AuditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetInclusionProof(self, request, context):
-        """Proves that a leaf is in the log (RFC 6962).
+        """Returns a record by its id and proves that it is in the log (RFC 6962). NOT_FOUND reason AUDIT_RECORD_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,11 +104,6 @@ class AuditServiceServicer:
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'GetRecord': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetRecord,
-                    request_deserializer=finmesh_dot_audit_dot_v1_dot_audit__service__pb2.GetRecordRequest.FromString,
-                    response_serializer=finmesh_dot_audit_dot_v1_dot_audit__service__pb2.GetRecordResponse.SerializeToString,
-            ),
             'ListRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRecords,
                     request_deserializer=finmesh_dot_audit_dot_v1_dot_audit__service__pb2.ListRecordsRequest.FromString,
@@ -157,33 +140,6 @@ def add_AuditServiceServicer_to_server(servicer, server):
 class AuditService:
     """Reads the transparency log of audit records. Records arrive on Kafka only: there is no write RPC.
     """
-
-    @staticmethod
-    def GetRecord(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/finmesh.audit.v1.AuditService/GetRecord',
-            finmesh_dot_audit_dot_v1_dot_audit__service__pb2.GetRecordRequest.SerializeToString,
-            finmesh_dot_audit_dot_v1_dot_audit__service__pb2.GetRecordResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
 
     @staticmethod
     def ListRecords(request,

@@ -33,12 +33,10 @@ class AuditServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
-    GetRecord: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetRecordRequest, _audit_service_pb2.GetRecordResponse]
-    """Returns a record by its id. NOT_FOUND reason AUDIT_RECORD_UNKNOWN."""
     ListRecords: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListRecordsRequest, _audit_service_pb2.ListRecordsResponse]
     """Lists records of a request or decision, oldest first."""
     GetInclusionProof: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetInclusionProofRequest, _audit_service_pb2.GetInclusionProofResponse]
-    """Proves that a leaf is in the log (RFC 6962)."""
+    """Returns a record by its id and proves that it is in the log (RFC 6962). NOT_FOUND reason AUDIT_RECORD_UNKNOWN."""
     GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetConsistencyProofRequest, _audit_service_pb2.GetConsistencyProofResponse]
     """Proves that one log state is a prefix of another (RFC 6962)."""
     GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetCheckpointRequest, _audit_service_pb2.GetCheckpointResponse]
@@ -51,12 +49,10 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Reads the transparency log of audit records. Records arrive on Kafka only: there is no write RPC."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    GetRecord: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetRecordRequest, _audit_service_pb2.GetRecordResponse]  # type: ignore[assignment]
-    """Returns a record by its id. NOT_FOUND reason AUDIT_RECORD_UNKNOWN."""
     ListRecords: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListRecordsRequest, _audit_service_pb2.ListRecordsResponse]  # type: ignore[assignment]
     """Lists records of a request or decision, oldest first."""
     GetInclusionProof: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetInclusionProofRequest, _audit_service_pb2.GetInclusionProofResponse]  # type: ignore[assignment]
-    """Proves that a leaf is in the log (RFC 6962)."""
+    """Returns a record by its id and proves that it is in the log (RFC 6962). NOT_FOUND reason AUDIT_RECORD_UNKNOWN."""
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetConsistencyProofRequest, _audit_service_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
     """Proves that one log state is a prefix of another (RFC 6962)."""
     GetCheckpoint: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetCheckpointRequest, _audit_service_pb2.GetCheckpointResponse]  # type: ignore[assignment]
@@ -66,14 +62,6 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads the transparency log of audit records. Records arrive on Kafka only: there is no write RPC."""
-
-    @_abc_1.abstractmethod
-    def GetRecord(
-        self,
-        request: _audit_service_pb2.GetRecordRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_audit_service_pb2.GetRecordResponse, _abc.Awaitable[_audit_service_pb2.GetRecordResponse]]:
-        """Returns a record by its id. NOT_FOUND reason AUDIT_RECORD_UNKNOWN."""
 
     @_abc_1.abstractmethod
     def ListRecords(
@@ -89,7 +77,7 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.GetInclusionProofRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.GetInclusionProofResponse, _abc.Awaitable[_audit_service_pb2.GetInclusionProofResponse]]:
-        """Proves that a leaf is in the log (RFC 6962)."""
+        """Returns a record by its id and proves that it is in the log (RFC 6962). NOT_FOUND reason AUDIT_RECORD_UNKNOWN."""
 
     @_abc_1.abstractmethod
     def GetConsistencyProof(

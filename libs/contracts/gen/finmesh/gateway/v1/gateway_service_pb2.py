@@ -26,7 +26,7 @@ from finmesh.audit.v1 import audit_service_pb2 as finmesh_dot_audit_dot_v1_dot_a
 from finmesh.risk.v1 import risk_scoring_service_pb2 as finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(finmesh/gateway/v1/gateway_service.proto\x12\x12\x66inmesh.gateway.v1\x1a$finmesh/audit/v1/audit_service.proto\x1a*finmesh/risk/v1/risk_scoring_service.proto\"\x86\x01\n\x17ScoreTransactionRequest\x12\x42\n\x07request\x18\x01 \x01(\x0b\x32(.finmesh.risk.v1.ScoreTransactionRequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"a\n\x18ScoreTransactionResponse\x12\x45\n\x08response\x18\x01 \x01(\x0b\x32).finmesh.risk.v1.ScoreTransactionResponseR\x08response\"~\n\x13ScorePacs008Request\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.risk.v1.ScorePacs008RequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"Y\n\x14ScorePacs008Response\x12\x41\n\x08response\x18\x01 \x01(\x0b\x32%.finmesh.risk.v1.ScorePacs008ResponseR\x08response\"S\n\x12GetDecisionRequest\x12=\n\x07request\x18\x01 \x01(\x0b\x32#.finmesh.risk.v1.GetDecisionRequestR\x07request\"W\n\x13GetDecisionResponse\x12@\n\x08response\x18\x01 \x01(\x0b\x32$.finmesh.risk.v1.GetDecisionResponseR\x08response\"\x84\x01\n\x16\x43hangeListEntryRequest\x12\x41\n\x07request\x18\x01 \x01(\x0b\x32\'.finmesh.risk.v1.ChangeListEntryRequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"_\n\x17\x43hangeListEntryResponse\x12\x44\n\x08response\x18\x01 \x01(\x0b\x32(.finmesh.risk.v1.ChangeListEntryResponseR\x08response\"O\n\x10TestRulesRequest\x12;\n\x07request\x18\x01 \x01(\x0b\x32!.finmesh.risk.v1.TestRulesRequestR\x07request\"S\n\x11TestRulesResponse\x12>\n\x08response\x18\x01 \x01(\x0b\x32\".finmesh.risk.v1.TestRulesResponseR\x08response\"T\n\x12ListRecordsRequest\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.audit.v1.ListRecordsRequestR\x07request\"X\n\x13ListRecordsResponse\x12\x41\n\x08response\x18\x01 \x01(\x0b\x32%.finmesh.audit.v1.ListRecordsResponseR\x08response\"`\n\x18GetInclusionProofRequest\x12\x44\n\x07request\x18\x01 \x01(\x0b\x32*.finmesh.audit.v1.GetInclusionProofRequestR\x07request\"d\n\x19GetInclusionProofResponse\x12G\n\x08response\x18\x01 \x01(\x0b\x32+.finmesh.audit.v1.GetInclusionProofResponseR\x08response\"d\n\x1aGetConsistencyProofRequest\x12\x46\n\x07request\x18\x01 \x01(\x0b\x32,.finmesh.audit.v1.GetConsistencyProofRequestR\x07request\"h\n\x1bGetConsistencyProofResponse\x12I\n\x08response\x18\x01 \x01(\x0b\x32-.finmesh.audit.v1.GetConsistencyProofResponseR\x08response\"X\n\x14GetCheckpointRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.audit.v1.GetCheckpointRequestR\x07request\"\\\n\x15GetCheckpointResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.audit.v1.GetCheckpointResponseR\x08response\"X\n\x14GetStatisticsRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.audit.v1.GetStatisticsRequestR\x07request\"\\\n\x15GetStatisticsResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.audit.v1.GetStatisticsResponseR\x08response2\x9e\x08\n\x0eGatewayService\x12m\n\x10ScoreTransaction\x12+.finmesh.gateway.v1.ScoreTransactionRequest\x1a,.finmesh.gateway.v1.ScoreTransactionResponse\x12\x61\n\x0cScorePacs008\x12\'.finmesh.gateway.v1.ScorePacs008Request\x1a(.finmesh.gateway.v1.ScorePacs008Response\x12^\n\x0bGetDecision\x12&.finmesh.gateway.v1.GetDecisionRequest\x1a\'.finmesh.gateway.v1.GetDecisionResponse\x12j\n\x0f\x43hangeListEntry\x12*.finmesh.gateway.v1.ChangeListEntryRequest\x1a+.finmesh.gateway.v1.ChangeListEntryResponse\x12X\n\tTestRules\x12$.finmesh.gateway.v1.TestRulesRequest\x1a%.finmesh.gateway.v1.TestRulesResponse\x12^\n\x0bListRecords\x12&.finmesh.gateway.v1.ListRecordsRequest\x1a\'.finmesh.gateway.v1.ListRecordsResponse\x12p\n\x11GetInclusionProof\x12,.finmesh.gateway.v1.GetInclusionProofRequest\x1a-.finmesh.gateway.v1.GetInclusionProofResponse\x12v\n\x13GetConsistencyProof\x12..finmesh.gateway.v1.GetConsistencyProofRequest\x1a/.finmesh.gateway.v1.GetConsistencyProofResponse\x12\x64\n\rGetCheckpoint\x12(.finmesh.gateway.v1.GetCheckpointRequest\x1a).finmesh.gateway.v1.GetCheckpointResponse\x12\x64\n\rGetStatistics\x12(.finmesh.gateway.v1.GetStatisticsRequest\x1a).finmesh.gateway.v1.GetStatisticsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(finmesh/gateway/v1/gateway_service.proto\x12\x12\x66inmesh.gateway.v1\x1a$finmesh/audit/v1/audit_service.proto\x1a*finmesh/risk/v1/risk_scoring_service.proto\"\x86\x01\n\x17ScoreTransactionRequest\x12\x42\n\x07request\x18\x01 \x01(\x0b\x32(.finmesh.risk.v1.ScoreTransactionRequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"a\n\x18ScoreTransactionResponse\x12\x45\n\x08response\x18\x01 \x01(\x0b\x32).finmesh.risk.v1.ScoreTransactionResponseR\x08response\"~\n\x13ScorePacs008Request\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.risk.v1.ScorePacs008RequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"Y\n\x14ScorePacs008Response\x12\x41\n\x08response\x18\x01 \x01(\x0b\x32%.finmesh.risk.v1.ScorePacs008ResponseR\x08response\"S\n\x12GetDecisionRequest\x12=\n\x07request\x18\x01 \x01(\x0b\x32#.finmesh.risk.v1.GetDecisionRequestR\x07request\"W\n\x13GetDecisionResponse\x12@\n\x08response\x18\x01 \x01(\x0b\x32$.finmesh.risk.v1.GetDecisionResponseR\x08response\"\x84\x01\n\x16\x43hangeListEntryRequest\x12\x41\n\x07request\x18\x01 \x01(\x0b\x32\'.finmesh.risk.v1.ChangeListEntryRequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"_\n\x17\x43hangeListEntryResponse\x12\x44\n\x08response\x18\x01 \x01(\x0b\x32(.finmesh.risk.v1.ChangeListEntryResponseR\x08response\"W\n\x14\x42\x61\x63ktestRulesRequest\x12?\n\x07request\x18\x01 \x01(\x0b\x32%.finmesh.risk.v1.BacktestRulesRequestR\x07request\"[\n\x15\x42\x61\x63ktestRulesResponse\x12\x42\n\x08response\x18\x01 \x01(\x0b\x32&.finmesh.risk.v1.BacktestRulesResponseR\x08response\"T\n\x12ListRecordsRequest\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.audit.v1.ListRecordsRequestR\x07request\"X\n\x13ListRecordsResponse\x12\x41\n\x08response\x18\x01 \x01(\x0b\x32%.finmesh.audit.v1.ListRecordsResponseR\x08response\"`\n\x18GetInclusionProofRequest\x12\x44\n\x07request\x18\x01 \x01(\x0b\x32*.finmesh.audit.v1.GetInclusionProofRequestR\x07request\"d\n\x19GetInclusionProofResponse\x12G\n\x08response\x18\x01 \x01(\x0b\x32+.finmesh.audit.v1.GetInclusionProofResponseR\x08response\"d\n\x1aGetConsistencyProofRequest\x12\x46\n\x07request\x18\x01 \x01(\x0b\x32,.finmesh.audit.v1.GetConsistencyProofRequestR\x07request\"h\n\x1bGetConsistencyProofResponse\x12I\n\x08response\x18\x01 \x01(\x0b\x32-.finmesh.audit.v1.GetConsistencyProofResponseR\x08response\"X\n\x14GetCheckpointRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.audit.v1.GetCheckpointRequestR\x07request\"\\\n\x15GetCheckpointResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.audit.v1.GetCheckpointResponseR\x08response\"X\n\x14GetStatisticsRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.audit.v1.GetStatisticsRequestR\x07request\"\\\n\x15GetStatisticsResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.audit.v1.GetStatisticsResponseR\x08response2\xaa\x08\n\x0eGatewayService\x12m\n\x10ScoreTransaction\x12+.finmesh.gateway.v1.ScoreTransactionRequest\x1a,.finmesh.gateway.v1.ScoreTransactionResponse\x12\x61\n\x0cScorePacs008\x12\'.finmesh.gateway.v1.ScorePacs008Request\x1a(.finmesh.gateway.v1.ScorePacs008Response\x12^\n\x0bGetDecision\x12&.finmesh.gateway.v1.GetDecisionRequest\x1a\'.finmesh.gateway.v1.GetDecisionResponse\x12j\n\x0f\x43hangeListEntry\x12*.finmesh.gateway.v1.ChangeListEntryRequest\x1a+.finmesh.gateway.v1.ChangeListEntryResponse\x12\x64\n\rBacktestRules\x12(.finmesh.gateway.v1.BacktestRulesRequest\x1a).finmesh.gateway.v1.BacktestRulesResponse\x12^\n\x0bListRecords\x12&.finmesh.gateway.v1.ListRecordsRequest\x1a\'.finmesh.gateway.v1.ListRecordsResponse\x12p\n\x11GetInclusionProof\x12,.finmesh.gateway.v1.GetInclusionProofRequest\x1a-.finmesh.gateway.v1.GetInclusionProofResponse\x12v\n\x13GetConsistencyProof\x12..finmesh.gateway.v1.GetConsistencyProofRequest\x1a/.finmesh.gateway.v1.GetConsistencyProofResponse\x12\x64\n\rGetCheckpoint\x12(.finmesh.gateway.v1.GetCheckpointRequest\x1a).finmesh.gateway.v1.GetCheckpointResponse\x12\x64\n\rGetStatistics\x12(.finmesh.gateway.v1.GetStatisticsRequest\x1a).finmesh.gateway.v1.GetStatisticsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,30 +49,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHANGELISTENTRYREQUEST']._serialized_end=908
   _globals['_CHANGELISTENTRYRESPONSE']._serialized_start=910
   _globals['_CHANGELISTENTRYRESPONSE']._serialized_end=1005
-  _globals['_TESTRULESREQUEST']._serialized_start=1007
-  _globals['_TESTRULESREQUEST']._serialized_end=1086
-  _globals['_TESTRULESRESPONSE']._serialized_start=1088
-  _globals['_TESTRULESRESPONSE']._serialized_end=1171
-  _globals['_LISTRECORDSREQUEST']._serialized_start=1173
-  _globals['_LISTRECORDSREQUEST']._serialized_end=1257
-  _globals['_LISTRECORDSRESPONSE']._serialized_start=1259
-  _globals['_LISTRECORDSRESPONSE']._serialized_end=1347
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=1349
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1445
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1447
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1547
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1549
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1649
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1651
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1755
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1757
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1845
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1847
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1939
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=1941
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=2029
-  _globals['_GETSTATISTICSRESPONSE']._serialized_start=2031
-  _globals['_GETSTATISTICSRESPONSE']._serialized_end=2123
-  _globals['_GATEWAYSERVICE']._serialized_start=2126
-  _globals['_GATEWAYSERVICE']._serialized_end=3180
+  _globals['_BACKTESTRULESREQUEST']._serialized_start=1007
+  _globals['_BACKTESTRULESREQUEST']._serialized_end=1094
+  _globals['_BACKTESTRULESRESPONSE']._serialized_start=1096
+  _globals['_BACKTESTRULESRESPONSE']._serialized_end=1187
+  _globals['_LISTRECORDSREQUEST']._serialized_start=1189
+  _globals['_LISTRECORDSREQUEST']._serialized_end=1273
+  _globals['_LISTRECORDSRESPONSE']._serialized_start=1275
+  _globals['_LISTRECORDSRESPONSE']._serialized_end=1363
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=1365
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1461
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1463
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1563
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1565
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1665
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1667
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1771
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1773
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1861
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1863
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1955
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=1957
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=2045
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=2047
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=2139
+  _globals['_GATEWAYSERVICE']._serialized_start=2142
+  _globals['_GATEWAYSERVICE']._serialized_end=3208
 # @@protoc_insertion_point(module_scope)

@@ -61,17 +61,17 @@ class ChangeListEntryResponse(_message.Message):
     response: _risk_scoring_service_pb2.ChangeListEntryResponse
     def __init__(self, response: _Optional[_Union[_risk_scoring_service_pb2.ChangeListEntryResponse, _Mapping]] = ...) -> None: ...
 
-class TestRulesRequest(_message.Message):
+class BacktestRulesRequest(_message.Message):
     __slots__ = ("request",)
     REQUEST_FIELD_NUMBER: _ClassVar[int]
-    request: _risk_scoring_service_pb2.TestRulesRequest
-    def __init__(self, request: _Optional[_Union[_risk_scoring_service_pb2.TestRulesRequest, _Mapping]] = ...) -> None: ...
+    request: _risk_scoring_service_pb2.BacktestRulesRequest
+    def __init__(self, request: _Optional[_Union[_risk_scoring_service_pb2.BacktestRulesRequest, _Mapping]] = ...) -> None: ...
 
-class TestRulesResponse(_message.Message):
+class BacktestRulesResponse(_message.Message):
     __slots__ = ("response",)
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
-    response: _risk_scoring_service_pb2.TestRulesResponse
-    def __init__(self, response: _Optional[_Union[_risk_scoring_service_pb2.TestRulesResponse, _Mapping]] = ...) -> None: ...
+    response: _risk_scoring_service_pb2.BacktestRulesResponse
+    def __init__(self, response: _Optional[_Union[_risk_scoring_service_pb2.BacktestRulesResponse, _Mapping]] = ...) -> None: ...
 
 class ListRecordsRequest(_message.Message):
     __slots__ = ("request",)

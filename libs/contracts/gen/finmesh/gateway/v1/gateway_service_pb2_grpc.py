@@ -56,10 +56,10 @@ class GatewayServiceStub:
                 request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ChangeListEntryRequest.SerializeToString,
                 response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ChangeListEntryResponse.FromString,
                 _registered_method=True)
-        self.TestRules = channel.unary_unary(
-                '/finmesh.gateway.v1.GatewayService/TestRules',
-                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesRequest.SerializeToString,
-                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesResponse.FromString,
+        self.BacktestRules = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/BacktestRules',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BacktestRulesRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BacktestRulesResponse.FromString,
                 _registered_method=True)
         self.ListRecords = channel.unary_unary(
                 '/finmesh.gateway.v1.GatewayService/ListRecords',
@@ -121,7 +121,7 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def TestRules(self, request, context):
+    def BacktestRules(self, request, context):
         """Says what a rule set would have decided.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -186,10 +186,10 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ChangeListEntryRequest.FromString,
                     response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ChangeListEntryResponse.SerializeToString,
             ),
-            'TestRules': grpc.unary_unary_rpc_method_handler(
-                    servicer.TestRules,
-                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesRequest.FromString,
-                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesResponse.SerializeToString,
+            'BacktestRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.BacktestRules,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BacktestRulesRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BacktestRulesResponse.SerializeToString,
             ),
             'ListRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRecords,
@@ -338,7 +338,7 @@ class GatewayService:
             _registered_method=True)
 
     @staticmethod
-    def TestRules(request,
+    def BacktestRules(request,
             target,
             options=(),
             channel_credentials=None,
@@ -351,9 +351,9 @@ class GatewayService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/finmesh.gateway.v1.GatewayService/TestRules',
-            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesRequest.SerializeToString,
-            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.TestRulesResponse.FromString,
+            '/finmesh.gateway.v1.GatewayService/BacktestRules',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BacktestRulesRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BacktestRulesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,7 +43,7 @@ class GatewayServiceStub:
     """Returns a stored decision."""
     ChangeListEntry: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ChangeListEntryRequest, _gateway_service_pb2.ChangeListEntryResponse]
     """Sets or removes an entry of a block list or of the trusted payees."""
-    TestRules: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.TestRulesRequest, _gateway_service_pb2.TestRulesResponse]
+    BacktestRules: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.BacktestRulesRequest, _gateway_service_pb2.BacktestRulesResponse]
     """Says what a rule set would have decided."""
     ListRecords: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListRecordsRequest, _gateway_service_pb2.ListRecordsResponse]
     """Lists audit records."""
@@ -71,7 +71,7 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Returns a stored decision."""
     ChangeListEntry: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ChangeListEntryRequest, _gateway_service_pb2.ChangeListEntryResponse]  # type: ignore[assignment]
     """Sets or removes an entry of a block list or of the trusted payees."""
-    TestRules: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.TestRulesRequest, _gateway_service_pb2.TestRulesResponse]  # type: ignore[assignment]
+    BacktestRules: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.BacktestRulesRequest, _gateway_service_pb2.BacktestRulesResponse]  # type: ignore[assignment]
     """Says what a rule set would have decided."""
     ListRecords: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListRecordsRequest, _gateway_service_pb2.ListRecordsResponse]  # type: ignore[assignment]
     """Lists audit records."""
@@ -122,11 +122,11 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sets or removes an entry of a block list or of the trusted payees."""
 
     @_abc_1.abstractmethod
-    def TestRules(
+    def BacktestRules(
         self,
-        request: _gateway_service_pb2.TestRulesRequest,
+        request: _gateway_service_pb2.BacktestRulesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_gateway_service_pb2.TestRulesResponse, _abc.Awaitable[_gateway_service_pb2.TestRulesResponse]]:
+    ) -> _typing.Union[_gateway_service_pb2.BacktestRulesResponse, _abc.Awaitable[_gateway_service_pb2.BacktestRulesResponse]]:
         """Says what a rule set would have decided."""
 
     @_abc_1.abstractmethod

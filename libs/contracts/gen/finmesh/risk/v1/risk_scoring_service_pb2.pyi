@@ -86,19 +86,19 @@ class ChangeListEntryResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
-class TestRulesRequest(_message.Message):
-    __slots__ = ("tenant", "rule_set", "since", "most_decisions")
+class BacktestRulesRequest(_message.Message):
+    __slots__ = ("tenant", "rule_set", "since", "max_decisions")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     RULE_SET_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
-    MOST_DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    MAX_DECISIONS_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     rule_set: bytes
     since: _timestamp_pb2.Timestamp
-    most_decisions: int
-    def __init__(self, tenant: _Optional[str] = ..., rule_set: _Optional[bytes] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., most_decisions: _Optional[int] = ...) -> None: ...
+    max_decisions: int
+    def __init__(self, tenant: _Optional[str] = ..., rule_set: _Optional[bytes] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., max_decisions: _Optional[int] = ...) -> None: ...
 
-class TestRulesResponse(_message.Message):
+class BacktestRulesResponse(_message.Message):
     __slots__ = ("present", "candidate", "moved", "fraud_gained", "fraud_lost", "currency_code", "decisions", "left_out", "first_decided", "last_decided", "complete", "made_by_present", "reproduced")
     PRESENT_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_FIELD_NUMBER: _ClassVar[int]

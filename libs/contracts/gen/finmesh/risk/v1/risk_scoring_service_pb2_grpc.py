@@ -55,10 +55,10 @@ class RiskScoringServiceStub:
                 request_serializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.ChangeListEntryRequest.SerializeToString,
                 response_deserializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.ChangeListEntryResponse.FromString,
                 _registered_method=True)
-        self.TestRules = channel.unary_unary(
-                '/finmesh.risk.v1.RiskScoringService/TestRules',
-                request_serializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesRequest.SerializeToString,
-                response_deserializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesResponse.FromString,
+        self.BacktestRules = channel.unary_unary(
+                '/finmesh.risk.v1.RiskScoringService/BacktestRules',
+                request_serializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.BacktestRulesRequest.SerializeToString,
+                response_deserializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.BacktestRulesResponse.FromString,
                 _registered_method=True)
 
 
@@ -96,7 +96,7 @@ class RiskScoringServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def TestRules(self, request, context):
+    def BacktestRules(self, request, context):
         """Runs a rule set over recorded decisions beside the one in force and says what would change. Changes nothing.
         Errors: INVALID_ARGUMENT reason INVALID_RULE_SET naming node, row and column; RESOURCE_EXHAUSTED reason RULE_TEST_RUNNING while another
         test runs.
@@ -128,10 +128,10 @@ def add_RiskScoringServiceServicer_to_server(servicer, server):
                     request_deserializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.ChangeListEntryRequest.FromString,
                     response_serializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.ChangeListEntryResponse.SerializeToString,
             ),
-            'TestRules': grpc.unary_unary_rpc_method_handler(
-                    servicer.TestRules,
-                    request_deserializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesRequest.FromString,
-                    response_serializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesResponse.SerializeToString,
+            'BacktestRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.BacktestRules,
+                    request_deserializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.BacktestRulesRequest.FromString,
+                    response_serializer=finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.BacktestRulesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -254,7 +254,7 @@ class RiskScoringService:
             _registered_method=True)
 
     @staticmethod
-    def TestRules(request,
+    def BacktestRules(request,
             target,
             options=(),
             channel_credentials=None,
@@ -267,9 +267,9 @@ class RiskScoringService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/finmesh.risk.v1.RiskScoringService/TestRules',
-            finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesRequest.SerializeToString,
-            finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.TestRulesResponse.FromString,
+            '/finmesh.risk.v1.RiskScoringService/BacktestRules',
+            finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.BacktestRulesRequest.SerializeToString,
+            finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2.BacktestRulesResponse.FromString,
             options,
             channel_credentials,
             insecure,

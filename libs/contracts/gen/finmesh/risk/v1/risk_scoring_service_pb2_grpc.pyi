@@ -44,7 +44,7 @@ class RiskScoringServiceStub:
     """Returns a stored decision. NOT_FOUND reason DECISION_UNKNOWN when none is stored inside the dedupe horizon."""
     ChangeListEntry: _grpc.UnaryUnaryMultiCallable[_risk_scoring_service_pb2.ChangeListEntryRequest, _risk_scoring_service_pb2.ChangeListEntryResponse]
     """Sets or removes an entry of a block list or of the trusted payees."""
-    TestRules: _grpc.UnaryUnaryMultiCallable[_risk_scoring_service_pb2.TestRulesRequest, _risk_scoring_service_pb2.TestRulesResponse]
+    BacktestRules: _grpc.UnaryUnaryMultiCallable[_risk_scoring_service_pb2.BacktestRulesRequest, _risk_scoring_service_pb2.BacktestRulesResponse]
     """Runs a rule set over recorded decisions beside the one in force and says what would change. Changes nothing.
     Errors: INVALID_ARGUMENT reason INVALID_RULE_SET naming node, row and column; RESOURCE_EXHAUSTED reason RULE_TEST_RUNNING while another
     test runs.
@@ -66,7 +66,7 @@ class RiskScoringServiceAsyncStub(RiskScoringServiceStub):
     """Returns a stored decision. NOT_FOUND reason DECISION_UNKNOWN when none is stored inside the dedupe horizon."""
     ChangeListEntry: _aio.UnaryUnaryMultiCallable[_risk_scoring_service_pb2.ChangeListEntryRequest, _risk_scoring_service_pb2.ChangeListEntryResponse]  # type: ignore[assignment]
     """Sets or removes an entry of a block list or of the trusted payees."""
-    TestRules: _aio.UnaryUnaryMultiCallable[_risk_scoring_service_pb2.TestRulesRequest, _risk_scoring_service_pb2.TestRulesResponse]  # type: ignore[assignment]
+    BacktestRules: _aio.UnaryUnaryMultiCallable[_risk_scoring_service_pb2.BacktestRulesRequest, _risk_scoring_service_pb2.BacktestRulesResponse]  # type: ignore[assignment]
     """Runs a rule set over recorded decisions beside the one in force and says what would change. Changes nothing.
     Errors: INVALID_ARGUMENT reason INVALID_RULE_SET naming node, row and column; RESOURCE_EXHAUSTED reason RULE_TEST_RUNNING while another
     test runs.
@@ -111,11 +111,11 @@ class RiskScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sets or removes an entry of a block list or of the trusted payees."""
 
     @_abc_1.abstractmethod
-    def TestRules(
+    def BacktestRules(
         self,
-        request: _risk_scoring_service_pb2.TestRulesRequest,
+        request: _risk_scoring_service_pb2.BacktestRulesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_risk_scoring_service_pb2.TestRulesResponse, _abc.Awaitable[_risk_scoring_service_pb2.TestRulesResponse]]:
+    ) -> _typing.Union[_risk_scoring_service_pb2.BacktestRulesResponse, _abc.Awaitable[_risk_scoring_service_pb2.BacktestRulesResponse]]:
         """Runs a rule set over recorded decisions beside the one in force and says what would change. Changes nothing.
         Errors: INVALID_ARGUMENT reason INVALID_RULE_SET naming node, row and column; RESOURCE_EXHAUSTED reason RULE_TEST_RUNNING while another
         test runs.

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.crypto.keyed_ids import uuid_bytes
 
 from risk_scoring.domain.backtest import RuleSetReport
-from risk_scoring.domain.history import PastDecision, RuleTest
+from risk_scoring.domain.history import PastDecision, RuleBacktest
 from risk_scoring.translate import decision_record
 
 
@@ -40,10 +40,10 @@ def past_decision(payload: bytes) -> PastDecision:
     )
 
 
-def rule_test_response(test: RuleTest) -> pb.TestRulesResponse:
+def rule_backtest_response(test: RuleBacktest) -> pb.BacktestRulesResponse:
     """Return the report as a message."""
     compared = test.comparison
-    response = pb.TestRulesResponse(
+    response = pb.BacktestRulesResponse(
         present=_report(compared.present),
         candidate=_report(compared.candidate),
         moved=[

@@ -1,4 +1,4 @@
-"""RPC TestRules: what a rule set would have decided, beside the one in force, over recorded decisions.
+"""RPC BacktestRules: what a rule set would have decided, beside the one in force, over recorded decisions.
 
 One test at a time, in slices, numpy in a thread: synchronous decisions share the process. Memory is bounded by the most decisions. The time
 to read is bounded too, so that a long history gives an incomplete answer, declared as such, rather than none.
@@ -16,7 +16,7 @@ from meshkit.errors import FieldViolation, InvalidArgument, Overloaded
 from meshkit.threads import Look, on_thread
 
 from risk_scoring.domain.backtest import Comparison, compare
-from risk_scoring.domain.history import KnownFraud, PastDecision, RuleTest, Slice
+from risk_scoring.domain.history import KnownFraud, PastDecision, RuleBacktest, Slice
 from risk_scoring.domain.probe import load_for_service
 from risk_scoring.domain.rules import RuleSet, RulesFailed
 from risk_scoring.domain.snapshot import Snapshot
@@ -29,7 +29,7 @@ _ROWS = 250  # decided together: a few milliseconds at most on the event loop
 _SHARE_TO_READ = 0.5  # of the caller's time, for decisions; labels and rules take the rest
 
 
-class TestRules:
+class BacktestRules:
     """``horizon_s``: how much older than its decision a transaction can be, and so a label that came before the decision."""
 
     def __init__(self, history: DecisionHistory, snapshot: Callable[[], Snapshot], clock: Clock, horizon_s: int) -> None:
@@ -39,7 +39,7 @@ class TestRules:
         self._horizon_s = horizon_s
         self._running = asyncio.Lock()
 
-    async def __call__(self, tenant: str, document: bytes, since_s: float, most: int, remaining_s: float) -> RuleTest:
+    async def __call__(self, tenant: str, document: bytes, since_s: float, most: int, remaining_s: float) -> RuleBacktest:
         """Test the rule set of a JDM document on a tenant's decisions since then, at most ``most`` (0: as many as may be).
 
         Raises InvalidArgument (INVALID_RULE_SET, INVALID_RULE_TEST), Overloaded (RULE_TEST_RUNNING), Unavailable (RULES_FAILED).
@@ -57,7 +57,7 @@ class TestRules:
             for each in past.slices:
                 whole += await on_thread(partial(_compared, snapshot.rules, candidate, each, frauds))
         decisions = len(past.seen) - past.left_out
-        return RuleTest(whole, snapshot.rates.reference, decisions, past.left_out, past.first_s, past.last_s, past.complete)
+        return RuleBacktest(whole, snapshot.rates.reference, decisions, past.left_out, past.first_s, past.last_s, past.complete)
 
     async def _past(self, past: _Past, most: int, until_s: float) -> _Past:
         """Read an equal share from every partition: accounts are spread over them by hash."""
@@ -140,6 +140,6 @@ def _check(document: bytes, since_s: float, most: int, now_s: float) -> None:
     if not 0 < since_s <= now_s:
         wrong.append(FieldViolation("since", "is required and lies in the past"))
     if not 0 <= most <= MOST_DECISIONS:
-        wrong.append(FieldViolation("most_decisions", f"is at most {MOST_DECISIONS}"))
+        wrong.append(FieldViolation("max_decisions", f"is at most {MOST_DECISIONS}"))
     if wrong:
         raise InvalidArgument("the test of rules cannot run", reason=INVALID_RULE_TEST, violations=tuple(wrong))

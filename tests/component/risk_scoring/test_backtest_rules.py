@@ -27,8 +27,8 @@ from risk_scoring.adapters.kafka_decision_history import KafkaDecisionHistory
 from risk_scoring.domain.history import PastDecision, PastLabel
 from risk_scoring.servicer import RiskScoringServicer
 from risk_scoring.translate.messages import LABEL_TOPIC, account_partition
-from risk_scoring.translate.rule_tests import past_decision
-from risk_scoring.usecases import test_rules
+from risk_scoring.translate.rule_backtests import past_decision
+from risk_scoring.usecases import backtest_rules
 
 from tests.protocol.conftest import fresh  # noqa: F401  a fixture
 from tests.protocol.desks import PARTITIONS, Desk, desk
@@ -126,7 +126,7 @@ async def history(kind: str, at: Desk, fixtures: pytest.FixtureRequest) -> Async
 @asynccontextmanager
 async def door(at: Desk, past: Any) -> AsyncIterator[Any]:
     """A stub of the service whose other RPCs are not of this test."""
-    tested = test_rules.TestRules(past, at.policies.current, at.shelf.clock, DAY)
+    tested = backtest_rules.BacktestRules(past, at.policies.current, at.shelf.clock, DAY)
     servicer = RiskScoringServicer(Mock(), Mock(), Mock(), Mock(), tested, Mock(), identifier(), at.shelf.clock, DAY)
     server = MeshServer("127.0.0.1:0")
     risk_scoring_service_pb2_grpc.add_RiskScoringServiceServicer_to_server(servicer, server)
@@ -138,8 +138,8 @@ async def door(at: Desk, past: Any) -> AsyncIterator[Any]:
             await channel.close()
 
 
-def asked(rule_set: bytes = TRIAL, **changes: Any) -> pb.TestRulesRequest:
-    return pb.TestRulesRequest(**({"tenant": TENANT, "rule_set": rule_set, "since": Timestamp(seconds=NOW)} | changes))
+def asked(rule_set: bytes = TRIAL, **changes: Any) -> pb.BacktestRulesRequest:
+    return pb.BacktestRulesRequest(**({"tenant": TENANT, "rule_set": rule_set, "since": Timestamp(seconds=NOW)} | changes))
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ async def test_what_a_test_says_is_what_then_happens(kind: str, private_redis: A
         assert later.policies.reload_if_changed()
         after = await decided(later)
         async with history(kind, at, request) as past, door(at, past) as stub:
-            report = await stub.TestRules(asked(), timeout=30.0)
+            report = await stub.BacktestRules(asked(), timeout=30.0)
     assert (report.decisions, report.left_out, report.complete) == (COUNT, 0, True)
     assert (report.made_by_present, report.reproduced) == (COUNT, COUNT)
     pairs = Counter((a.recommended_outcome, b.recommended_outcome) for a, b in zip(before, after, strict=True))
@@ -191,7 +191,7 @@ async def test_rules_on_trial_count_the_same_and_change_nothing(private_redis: A
         assert shadowed.policies.reload_if_changed()
         assert await decided(shadowed) == await decided(at)
         async with history("memory", at, request) as past, door(at, past) as stub:
-            report = await stub.TestRules(asked(), timeout=30.0)
+            report = await stub.BacktestRules(asked(), timeout=30.0)
     assert {pair: count for pair, count in counted.items() if pair[0] != pair[1]} == {
         (move.present, move.candidate): move.count for move in report.moved
     }
@@ -204,8 +204,8 @@ async def test_the_most_and_since(kind: str, private_redis: Any, request: pytest
     async with desk(private_redis) as at:
         await decided(at)
         async with history(kind, at, request) as past, door(at, past) as stub:
-            some = await stub.TestRules(asked(most_decisions=40), timeout=30.0)
-            late = await stub.TestRules(asked(since=Timestamp(seconds=NOW + 3_001)), timeout=30.0)
+            some = await stub.BacktestRules(asked(max_decisions=40), timeout=30.0)
+            late = await stub.BacktestRules(asked(since=Timestamp(seconds=NOW + 3_001)), timeout=30.0)
     assert (some.decisions, some.complete) == (40, False)
     assert (late.decisions, late.complete) == (150, True)
 
@@ -213,9 +213,9 @@ async def test_the_most_and_since(kind: str, private_redis: Any, request: pytest
 async def test_typed_refusals(private_redis: Any, request: pytest.FixtureRequest) -> None:
     async with desk(private_redis) as at, history("memory", at, request) as past, door(at, past) as stub:
 
-        async def refused(message: pb.TestRulesRequest, kind: type[Exception], **options: Any) -> Any:
+        async def refused(message: pb.BacktestRulesRequest, kind: type[Exception], **options: Any) -> Any:
             with pytest.raises(kind) as caught:
-                await stub.TestRules(message, timeout=10.0, **options)
+                await stub.BacktestRules(message, timeout=10.0, **options)
             return caught.value
 
         wrong = await refused(asked(changed("x", amount="> amunt")), InvalidArgument)

@@ -1,4 +1,4 @@
-"""TestRules: what is read, what is left out, where it stops."""
+"""BacktestRules: what is read, what is left out, where it stops."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 from meshkit.clock import FakeClock
 from meshkit.errors import InvalidArgument, Overloaded, Unavailable
 from risk_scoring.domain.channel_policy import ChannelPolicies
-from risk_scoring.domain.history import PastDecision, PastLabel, RuleTest
+from risk_scoring.domain.history import PastDecision, PastLabel, RuleBacktest
 from risk_scoring.domain.lists import ListSnapshot
 from risk_scoring.domain.outcome import Outcome
 from risk_scoring.domain.request_columns import KNOWN_COLUMNS
 from risk_scoring.domain.rules import RuleSet
 from risk_scoring.domain.snapshot import Snapshot
-from risk_scoring.usecases import test_rules
+from risk_scoring.usecases import backtest_rules
 
 from tests.unit.risk_scoring.domain.test_history import RATES
 from tests.unit.risk_scoring.rule_sets import RULES, changed, past
@@ -65,21 +65,21 @@ class Past:
         self.asked.append(("labels", partition, since_s))
         yield self.known if partition == 0 else []
 
-    async def test(self, document: bytes = TRIAL, since_s: float = 1_000.0, most: int = 0, remaining_s: float = 60.0) -> RuleTest:
+    async def test(self, document: bytes = TRIAL, since_s: float = 1_000.0, most: int = 0, remaining_s: float = 60.0) -> RuleBacktest:
         """Call the use case for bank-a."""
         return await self.usecase()("bank-a", document, since_s, most, remaining_s)
 
     def usecase(self) -> Any:
         """The use case under the shipped rules."""
         snapshot = Snapshot(PRESENT, ChannelPolicies, ListSnapshot(), RATES)  # type: ignore[arg-type]
-        return test_rules.TestRules(self, lambda: snapshot, self.clock, HORIZON_S)
+        return backtest_rules.BacktestRules(self, lambda: snapshot, self.clock, HORIZON_S)
 
 
 @pytest.mark.parametrize("how", ["cancelled", "past its deadline"])
 @pytest.mark.parametrize("part", ["loading", "comparing"])
 async def test_a_test_that_nobody_waits_for_leaves_no_busy_thread(monkeypatch: pytest.MonkeyPatch, how: str, part: str) -> None:
     began, ended = threading.Event(), threading.Event()
-    load, compare = test_rules.load_for_service, test_rules._compared
+    load, compare = backtest_rules.load_for_service, backtest_rules._compared
 
     def busy(*given: Any) -> Any:
         began.set()
@@ -90,7 +90,7 @@ async def test_a_test_that_nobody_waits_for_leaves_no_busy_thread(monkeypatch: p
         finally:
             ended.set()
 
-    monkeypatch.setattr(test_rules, "load_for_service" if part == "loading" else "_compared", busy)
+    monkeypatch.setattr(backtest_rules, "load_for_service" if part == "loading" else "_compared", busy)
     tested = Past([[past(n) for n in range(4)]])
     usecase = tested.usecase()
     running = asyncio.create_task(usecase("bank-a", TRIAL, 1_000.0, 0, 60.0))
@@ -109,7 +109,7 @@ async def test_a_test_that_nobody_waits_for_leaves_no_busy_thread(monkeypatch: p
 
 async def test_rules_that_fail_on_history_are_a_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RuleSet, "evaluate", Mock(side_effect=OverflowError("int8")))
-    monkeypatch.setattr(test_rules, "load_for_service", lambda document, look: PRESENT)
+    monkeypatch.setattr(backtest_rules, "load_for_service", lambda document, look: PRESENT)
     with pytest.raises(Unavailable) as caught:
         await Past([[past(1)]]).test()
     assert caught.value.reason == "RULES_FAILED"
@@ -160,7 +160,7 @@ async def test_nothing_recorded() -> None:
     assert test.comparison.candidate.hits_by_rule["request.on_trial"] == 0
 
 
-async def test_the_most_decisions_are_shared_by_partitions() -> None:
+async def test_the_limit_of_decisions_is_shared_by_partitions() -> None:
     history = Past([[past(n) for n in range(1, 11)], [past(n) for n in range(11, 13)], [past(n) for n in range(21, 31)]])
     test = await history.test(most=9)
     assert (test.decisions, test.complete) == (9, False)
@@ -173,7 +173,7 @@ async def test_the_most_decisions_are_shared_by_partitions() -> None:
 async def test_slices_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
     decisions = [past(n, **(LARGE if n % 2 else {})) for n in range(1, 12)]
     whole = await Past([decisions]).test()
-    monkeypatch.setattr(test_rules, "_ROWS", 3)
+    monkeypatch.setattr(backtest_rules, "_ROWS", 3)
     assert await Past([decisions]).test() == whole
     assert whole.comparison.moved == {(Outcome.APPROVE, Outcome.REVIEW): 6}
 
@@ -204,7 +204,7 @@ async def test_one_test_at_a_time() -> None:
     [
         ({"since_s": 0.0}, "since"),
         ({"since_s": NOW + 1}, "since"),
-        ({"most": 200_001}, "most_decisions"),
+        ({"most": 200_001}, "max_decisions"),
         ({"document": b""}, "rule_set"),
         ({"document": b" " * (256 * 1024 + 1)}, "rule_set"),
     ],
