@@ -9,32 +9,36 @@ import typer
 import uvloop
 from localmesh.fetch.once import MissingToolError
 from localmesh.supervisor import StartError
+from provisioning import preflight
 from rich.console import Console
 
 from bench import audit, compare, lists, pii, records, stream, sync
 from bench.report import Figures, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-Seconds = Annotated[float, typer.Option(min=1, help="how long each measurement takes")]
+Seconds = Annotated[float, typer.Option(help="how long each measurement takes")]
 Customers = Annotated[int, typer.Option(min=50, help="customers of the simulated bank")]
 console = Console()
 
 
 @app.command(name="stream")
-def stream_command(seconds: Seconds = 60, customers: Customers = 100_000, rate: Annotated[float, typer.Option(min=1)] = 500) -> None:
+def stream_command(seconds: Seconds = 60, customers: Customers = 100_000, rate: float = 500) -> None:
     """Transactions a second out of a backlog against a bare transactional loop; then latency at an open-loop rate."""
+    preflight.check(rate=rate, seconds=seconds)
     _run(lambda var: stream.measure(var, stream.Plan(seconds, customers, rate), _say))
 
 
 @app.command(name="sync")
-def sync_command(seconds: Seconds = 40, customers: Customers = 20_000, rate: Annotated[float, typer.Option(min=1)] = 200) -> None:
+def sync_command(seconds: Seconds = 40, customers: Customers = 20_000, rate: float = 200) -> None:
     """Synchronous decisions through the gateway against a gRPC echo with the same TLS and message sizes."""
+    preflight.check(rate=rate, seconds=seconds)
     _run(lambda var: sync.measure(var, sync.Plan(seconds, customers, rate), _say))
 
 
 @app.command(name="audit")
 def audit_command(records: Annotated[int, typer.Option(min=100, help="records to log")] = 200_000) -> None:
     """Audit records from the topic to a committed checkpoint against bare SQLite inserts of the same bytes; then fsck."""
+    preflight.check()
     _run(lambda var: audit.measure(var, records, _say))
 
 
@@ -48,10 +52,11 @@ def lists_command(entries: Annotated[int, typer.Option(min=1_000, help="entries 
 def compare_command(
     base: Annotated[str, typer.Option(help="commit to compare with")],
     rounds: Annotated[int, typer.Option(min=1, help="rounds of A B B A")] = 3,
-    seconds: Annotated[float, typer.Option(min=1, help="of synchronous calls in each turn")] = 5,
+    seconds: Annotated[float, typer.Option(help="of synchronous calls in each turn")] = 5,
     burst: Annotated[int, typer.Option(min=100, help="transactions streamed in each turn")] = 8_000,
 ) -> None:
     """Processor time of this checkout beside that of another commit, by process, for the stream and for synchronous calls."""
+    preflight.check(seconds=seconds)
     plan = compare.Plan(base, rounds=rounds, seconds=seconds, burst=burst)
     _run(lambda var: compare.measure(var, plan, _say))
 

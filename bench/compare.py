@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient
-from drills.bankday.corebank import Calls, CoreBank
 from drills.bankday.site import Site, bank_tokens
 from localmesh import status
 from localmesh.places import ROOT, Places
@@ -28,6 +27,7 @@ from localmesh.supervisor import StartError
 from meshkit.clock import SystemClock
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
 from risk_scoring.main.parts import STREAM_GROUP
+from simbank.driver.corebank import Calls, CoreBank
 from simbank.driver.producer import OpenLoopProducer, Sent
 
 from bench import rate
@@ -206,8 +206,8 @@ async def _calls(site: Site, bank: Bank, plan: Plan) -> int:
     """Call at a fixed rate; returns how many calls were answered."""
     part = bank.take(round(plan.seconds * plan.calls_per_s), rate_per_s=plan.calls_per_s, start_us=time.time_ns() // 1_000 + 100_000)
     calls = Calls()
-    async with CoreBank(site.gateway, site.places.certs, site.tokens, site.run, 0.05) as corebank:
-        await corebank.replay(part, bank.translator, calls, time.time() + plan.seconds + 10.0, lambda: None)
+    async with site.client() as gateway:
+        await CoreBank(gateway, site.run, 0.05).replay(part, bank.translator, calls, time.time() + plan.seconds + 10.0, lambda: None)
     if not calls.replies:
         raise LookupError(f"no call was answered: {dict(calls.refused)} {dict(calls.failures)}")
     return len(calls.replies)

@@ -11,16 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from drills.bankday.corebank import Calls, CoreBank
 from drills.checks.traces import Span, Zipkin
 from finmesh.gateway.v1 import gateway_service_pb2 as gateway
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from localmesh.ports import free_ports
-from simbank.driver.client import Credentials, ScoringClient
+from simbank.driver.corebank import Calls, CoreBank
 from simbank.driver.headers import is_sampled
 
 from bench import site
-from bench.echo import Echo, served, tls
+from bench.echo import Echo, served
 from bench.processes import cores
 from bench.report import Figures, Target
 from bench.site import Site
@@ -79,10 +78,8 @@ async def _measured(at: Site, bank: Bank, plan: Plan, say: Callable[[str], None]
     measured = Measured()
     request, answer_bytes = await _example(at, bank)
     (port,) = free_ports(1)
-    async with (
-        CoreBank(at.gateway, at.places.certs, at.tokens, at.run, plan.sampled_share) as corebank,
-        served(at.places.certs, port, answer_bytes) as echo,
-    ):
+    async with at.client() as door, served(at.places.certs, port, answer_bytes) as echo:
+        corebank = CoreBank(door, at.run, plan.sampled_share)
         await _calls(corebank, bank, WARM_UP_S, plan.rate_per_s, Calls())
         await _echoes(echo, request, WARM_UP_S, plan.rate_per_s)
         for _ in range(ROUNDS):
@@ -100,14 +97,8 @@ async def _example(at: Site, bank: Bank) -> tuple[bytes, int]:
     """A request as it is sent, and the size of its answer."""
     part = bank.take(1, rate_per_s=1, start_us=time.time_ns() // 1_000)
     message = bank.translator.request(part.rows, 0)
-    token = at.places.var / "bench.jwt"
-    token.write_text(at.tokens[message.tenant])
-    files = tls(at.places.certs, "simbank")
-    if files.authority is None or files.certificate is None or files.key is None:
-        raise LookupError("no certificates")
-    credentials = Credentials(files.authority, files.certificate, files.key, token)
-    async with ScoringClient(at.gateway, credentials, timeout_s=5.0) as client:
-        answer = gateway.ScoreTransactionResponse(response=await client.score(message))
+    async with at.client() as door:
+        answer = gateway.ScoreTransactionResponse(response=await door.score_transaction(message))
     request = gateway.ScoreTransactionRequest(request=risk.ScoreTransactionRequest(transaction=message))
     return request.SerializeToString(), answer.ByteSize()
 

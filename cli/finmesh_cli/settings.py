@@ -16,7 +16,7 @@ from finmesh_cli import files
 from finmesh_cli.failures import UsageError
 
 _MAX_TOKEN_BYTES = 64 * 1024
-_HEADER = re.compile(r"[!-~]+")
+HEADER = re.compile(r"[!-~]+")
 _ENDPOINT = re.compile(r"[!-~]+:(?P<port>[0-9]{1,5})")
 
 
@@ -45,7 +45,7 @@ class Settings:
             token = files.text(self.token, _MAX_TOKEN_BYTES).strip()
         except UsageError as error:
             raise UsageError(f"{error} (the token: make certs, or --token)") from None
-        if not _HEADER.fullmatch(token):
+        if not HEADER.fullmatch(token):
             raise UsageError(f"{self.token} is no token")
         return token
 

@@ -30,6 +30,7 @@ MUTANTS = [
     ("The kit knows transport, never banking", "libs/meshkit/meshkit/rpc/mutant2.py", "import finmesh.risk.v1.decision_pb2\n"),
     ("translog, engine and pii import none of the others", "libs/pii/pii/mutant.py", "import meshkit.clock\n"),
     ("The simulated bank knows the kit and the contracts, no service", "libs/simbank/simbank/mutant.py", "import risk_scoring.config\n"),
+    ("The gateway's client stands on the kit and the contracts alone", "libs/client/finmesh_client/mutant.py", "import simbank.day\n"),
     ("Errors, time and settings know no transport", "libs/meshkit/meshkit/errors.py", "import grpc\n"),
     ("The launcher and the command talk to services by their interfaces", "cli/finmesh_cli/mutant.py", "import audit.config\n"),
     ("translog, engine and pii do not know one another", "libs/engine/engine/mutant.py", "import translog.merkle\n"),

@@ -11,13 +11,14 @@ from finmesh.audit.v1 import audit_record_pb2
 from finmesh.audit.v1 import audit_service_pb2 as audit
 from finmesh.risk.v1 import decision_pb2, transaction_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
+from finmesh_client import GatewayClient
 from google.protobuf import json_format
 from translog.checkpoint import Checkpoint
 from translog.note import Verifier
 
 from finmesh_cli import proofs, settings, show, words
 from finmesh_cli.failures import TamperError, UnreachableError, UsageError
-from finmesh_cli.gateway import Gateway, connect
+from finmesh_cli.gateway import connect
 from finmesh_cli.settings import Language
 
 _ASK_AGAIN_S = 0.2
@@ -62,26 +63,26 @@ def decision(
         _show(found, chosen.language, pinned=key is not None)
 
 
-async def gather(gateway: Gateway, request: risk.GetDecisionRequest, key: Verifier | None, wait_s: float) -> Evidence:
+async def gather(gateway: GatewayClient, request: risk.GetDecisionRequest, key: Verifier | None, wait_s: float) -> Evidence:
     """Ask for all of it and check it. Raises TamperError and the log's errors when it does not hold, UnreachableError when it lags."""
-    record = decision_pb2.TransactionDecided.FromString(await gateway.decision(request))
+    record = decision_pb2.TransactionDecided.FromString(await gateway.get_decision(request))
     if request.decision_id and record.decision_id != request.decision_id:
         raise TamperError(f"asked for {request.decision_id}, got {record.decision_id}")
-    found = Evidence(record, key or Verifier.parse((await gateway.checkpoint()).verifier_key))
+    found = Evidence(record, key or Verifier.parse((await gateway.get_checkpoint()).verifier_key))
     for leaf in await _leaves(gateway, record, wait_s):
         if leaf.kind == audit.LEAF_KIND_CONFLICT:
             raise TamperError(f"leaf {leaf.index} of the log says that another record of this decision came with other content")
         audited = proofs.check_agreement(record, leaf)
-        response = await gateway.inclusion(record.tenant, audited.audit_record_id)
+        response = await gateway.get_inclusion_proof(record.tenant, audited.audit_record_id)
         found.records.append((audited, leaf, proofs.check_inclusion(leaf, response, found.key)))
     return found
 
 
-async def _leaves(gateway: Gateway, record: decision_pb2.TransactionDecided, wait_s: float) -> list[audit.Leaf]:
+async def _leaves(gateway: GatewayClient, record: decision_pb2.TransactionDecided, wait_s: float) -> list[audit.Leaf]:
     """Ask until the log, which is written behind the answer, has the record."""
     deadline = asyncio.get_running_loop().time() + wait_s
     while True:
-        leaves = await gateway.records(record.tenant, record.decision_id)
+        leaves = await gateway.list_records(record.tenant, record.decision_id)
         if leaves:
             return leaves
         if asyncio.get_running_loop().time() >= deadline:

@@ -77,7 +77,7 @@ def _change(chosen: Settings, entry: pb.ListEntryChanged, days: int, comment: st
 
     async def run() -> None:
         async with connect(chosen) as gateway:
-            await gateway.change(entry)
+            await gateway.change_list_entry(entry)
 
     asyncio.run(run())
     what = "removed" if removed else f"until {show.moment(entry.expires_at)}"

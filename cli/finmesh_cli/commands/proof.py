@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from finmesh_client import GatewayClient
 from translog.anchor import read_note, write_note
 from translog.bundle import consistency_bundle, verify_consistency_bundle, verify_inclusion_bundle
 from translog.checkpoint import open_checkpoint
@@ -14,7 +15,7 @@ from translog.note import Verifier
 
 from finmesh_cli import proofs, settings, show
 from finmesh_cli.failures import UsageError
-from finmesh_cli.gateway import Gateway, connect
+from finmesh_cli.gateway import connect
 
 app = typer.Typer(no_args_is_help=True, help="Export proofs and checkpoints.")
 LogKey = Annotated[str, typer.Option(envvar="FINMESH_LOG_KEY", help="public key of the log: its text, or a file")]
@@ -51,7 +52,7 @@ def checkpoint(context: typer.Context, output: Output, log_key: LogKey = "") -> 
     async def run() -> tuple[str, int]:
         async with connect(chosen) as gateway:
             key = await _key(gateway, log_key)
-            note = (await gateway.checkpoint()).checkpoint
+            note = (await gateway.get_checkpoint()).checkpoint
             return note, open_checkpoint(note, origin=key.name, log=[key]).size
 
     note, size = asyncio.run(run())
@@ -59,20 +60,20 @@ def checkpoint(context: typer.Context, output: Output, log_key: LogKey = "") -> 
     show.console().print(f"{output}: {size} leaves", markup=False)
 
 
-async def _key(gateway: Gateway, log_key: str) -> Verifier:
-    return proofs.verifier(log_key) if log_key else Verifier.parse((await gateway.checkpoint()).verifier_key)
+async def _key(gateway: GatewayClient, log_key: str) -> Verifier:
+    return proofs.verifier(log_key) if log_key else Verifier.parse((await gateway.get_checkpoint()).verifier_key)
 
 
-async def _inclusion(gateway: Gateway, tenant: str, record: str, key: Verifier) -> str:
-    bundle = proofs.bundle_of(await gateway.inclusion(tenant, record))
+async def _inclusion(gateway: GatewayClient, tenant: str, record: str, key: Verifier) -> str:
+    bundle = proofs.bundle_of(await gateway.get_inclusion_proof(tenant, record))
     verify_inclusion_bundle(bundle, [key])
     return bundle
 
 
-async def _growth(gateway: Gateway, since: Path, key: Verifier) -> str:
+async def _growth(gateway: GatewayClient, since: Path, key: Verifier) -> str:
     old_note = read_note(since)
     old = open_checkpoint(old_note, origin=key.name, log=[key])
-    response = await gateway.consistency(old.size)
+    response = await gateway.get_consistency_proof(old.size)
     bundle = consistency_bundle(old_note=old_note, new_note=response.checkpoint, hashes=list(response.hashes))
     verify_consistency_bundle(bundle, [key], pinned=old)
     return bundle

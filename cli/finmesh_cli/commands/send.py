@@ -97,7 +97,7 @@ async def _send(chosen: Settings, wanted: Iterator[pb.TransactionAuthorizationRe
     async with connect(chosen) as gateway:
         for number, transaction in enumerate(wanted):
             began = time.monotonic()
-            response = await gateway.score(transaction)
+            response = await gateway.score_transaction(transaction)
             took_ms = (time.monotonic() - began) * 1e3
             decision = decision_pb2.TransactionDecided.FromString(response.decision_record)
             if as_json:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from meshkit import known_settings
+from provisioning import preflight
 from rich.console import Console
 
 from localmesh import launcher, screen, status
@@ -27,6 +28,7 @@ Only = Annotated[str, typer.Option(help="comma-separated processes to start inst
 @app.command()
 def up(only: Only = "", foreground: Annotated[bool, typer.Option(help="stay attached to this terminal")] = False) -> None:
     """Start the mesh and wait until it is ready."""
+    preflight.check()
     places = Places.default()
     if not foreground:
         raise typer.Exit(launcher.background(places, ["--only", only] if only else [], console))
@@ -66,6 +68,7 @@ def logs(name: Annotated[str, typer.Argument(help="process, see status")] = "") 
 @app.command()
 def certs() -> None:
     """Make or renew the development certificates, key set and token."""
+    preflight.check()
     places = Places.default()
     launcher.ensure_identity(places)
     console.print(str(places.certs), highlight=False)

@@ -10,6 +10,7 @@ from meshkit.errors import InvalidDocument
 from meshkit.service import load_kafka
 from rich.console import Console
 
+from provisioning import preflight
 from provisioning.broker import ProvisionError, provision
 from provisioning.topics import FILE, load
 
@@ -20,7 +21,8 @@ DEFAULT_BROKER = "127.0.0.1:19092"  # that of a local mesh
 
 @app.callback()
 def commands() -> None:
-    """Keeps a command of its own a command."""
+    """Looks at the table of services first: topics are written and read by what stands there."""
+    preflight.check()
 
 
 @app.command()
@@ -32,7 +34,7 @@ def topics(
     kafka = load_kafka(os.environ.get("FINMESH_KAFKA__BOOTSTRAP_SERVERS") or DEFAULT_BROKER)
     try:
         wanted = load(file)
-    except (InvalidDocument, OSError) as error:
+    except InvalidDocument as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
     try:

@@ -19,7 +19,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from provisioning import services
 
 TRUST_DOMAIN = "finmesh.local"
-IDENTITIES = (*services.load().names, "simbank", "client")
 AUTHORITY_LIFE = dt.timedelta(days=365)
 LEAF_LIFE = dt.timedelta(days=30)
 RENEW_BEFORE = dt.timedelta(days=7)
@@ -34,14 +33,19 @@ class Pair:
     key: ec.EllipticCurvePrivateKey
 
 
-def ensure_certificates(folder: Path, now: dt.datetime, identities: Iterable[str] = IDENTITIES) -> None:
-    """Mints what is missing in `folder` or has less than a week to live; a new authority replaces every certificate."""
+def identities() -> tuple[str, ...]:
+    """Who has a certificate: every service, the simulated bank, a person. Raises InvalidDocument."""
+    return (*services.load().names, "simbank", "client")
+
+
+def ensure_certificates(folder: Path, now: dt.datetime, more: Iterable[str] = ()) -> None:
+    """Mints what is missing in `folder` or has less than a week to live, for `more` as well; a new authority replaces every certificate."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority = read(folder, "authority")
     if authority is None or not fresh(authority.certificate, now):
         authority = new_authority(now)
         write(folder, "authority", authority)
-    for identity in identities:
+    for identity in (*identities(), *more):
         pair = read(folder, identity)
         if pair is None or not fresh(pair.certificate, now) or not issued_by(pair.certificate, authority):
             write(folder, identity, new_leaf(identity, authority, now))

@@ -12,11 +12,13 @@ _MOST_TOLD = 5
 
 
 def read(file: Path, kind: type[_Model]) -> _Model:
-    """Return the file as a model. Raises InvalidDocument, OSError."""
+    """Return the file as a model. Raises InvalidDocument, also for a file that cannot be read."""
     try:
         return kind.model_validate(parse_yaml(file.read_bytes()))
     except ValidationError as error:
         raise InvalidDocument(f"{file}: {'; '.join(_told(item) for item in error.errors()[:_MOST_TOLD])}") from None
+    except OSError as error:
+        raise InvalidDocument(f"{file}: {error.strerror}") from None
     except InvalidDocument as error:
         raise InvalidDocument(f"{file}: {error.message}") from None
 

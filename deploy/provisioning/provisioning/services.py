@@ -56,10 +56,10 @@ class Service(_Entry):
 
     @property
     def called(self) -> Process:
-        """The process behind its RPCs. Raises LookupError."""
+        """The process behind its RPCs. Raises ValueError: a table that lacks one, or names two, is a mistake in the file."""
         found = [process for process in self.processes if process.called]
         if len(found) != 1:
-            raise LookupError(f"{self.name} has {len(found)} processes that are called")
+            raise ValueError(f"{self.name} has {len(found)} processes that are called")
         return found[0]
 
 
@@ -107,5 +107,5 @@ class ServiceTable(_Entry):
 
 @cache
 def load(file: Path = FILE) -> ServiceTable:
-    """The table. Raises InvalidDocument that names file and place, OSError."""
+    """The table. Raises InvalidDocument that names file and place."""
     return read(file, ServiceTable)

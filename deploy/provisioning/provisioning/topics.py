@@ -68,7 +68,7 @@ class TopicFile(BaseModel):
 
 
 def load(file: Path) -> tuple[Topic, ...]:
-    """Entries of the file. Raises InvalidDocument that names file and place, OSError."""
+    """Entries of the file. Raises InvalidDocument that names file and place."""
     topics = read(file, TopicFile).topics
     names = [topic.name for topic in topics]
     twice = sorted({name for name in names if names.count(name) > 1})

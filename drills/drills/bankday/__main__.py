@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from localmesh.fetch.once import MissingToolError
+from provisioning import preflight
 from rich.console import Console
 
 from drills.bankday.run import Options
@@ -13,12 +14,13 @@ from drills.bankday.run import run as main_job
 
 
 def run(
-    rate: Annotated[float, typer.Option(min=1, help="transactions a second")] = 300.0,
-    seconds: Annotated[float, typer.Option(min=1, help="how long the day takes")] = 60.0,
+    rate: Annotated[float, typer.Option(help="transactions a second")] = 300.0,
+    seconds: Annotated[float, typer.Option(help="how long the day takes")] = 60.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="write the summary there as well")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="leave the mesh up after the summary, until Ctrl-C")] = False,
 ) -> None:
     """Replay a compressed day through a mesh of its own, and prove that nothing was lost."""
+    preflight.check(rate=rate, seconds=seconds)
     console = Console()
     try:
         exit_status = asyncio.run(main_job(Options(rate, seconds, json_file, keep), console))

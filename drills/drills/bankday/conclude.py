@@ -2,27 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from finmesh.audit.v1 import audit_record_pb2
 from finmesh.audit.v1 import audit_service_pb2 as audit
 from finmesh.risk.v1 import decision_pb2
 from finmesh_cli import proofs
 from finmesh_cli.failures import TamperError
+from finmesh_client import GatewayClient
 from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.supervisor import Mesh
-from meshkit.errors import MeshError
+from meshkit.errors import MeshError, NotFound
 from simbank.driver.producer import LABELLED, REPORTED, REQUESTED
 from translog.errors import TranslogError
 from translog.note import Verifier
 
 from drills.bankday import byhand
-from drills.bankday.corebank import ASK_AGAIN_S, CoreBank, answered
 from drills.bankday.replay import Done
 from drills.bankday.site import Site
 from drills.bankday.summary import Report
 from drills.checks import evidence, traces
+from drills.checks.answered import ASK_AGAIN_S, answered
 from drills.checks.balance import Balance, Told, balance
 
 TRACE_WAIT_S = 5.0
@@ -30,10 +32,10 @@ TRACE_WAIT_S = 5.0
 
 async def conclude(site: Site, mesh: Mesh, done: Done, began_s: float, *, kept: bool) -> Report:
     """The report of a run whose input has ended. Raises MeshError when the mesh does not answer until the end of the wait."""
-    async with CoreBank(site.gateway, site.places.certs, site.tokens, site.run) as corebank:
+    async with site.client() as gateway:
         done.meter.phase = "waiting until everything is audited"
         decided = await answered(lambda: evidence.decisions(site.kafka), done.until_s)
-        counts = await _audited(corebank, done, len(decided.first))
+        counts = await _audited(gateway, site.tokens, done, len(decided.first))
         letters = await _letters(site, done)
         done.meter.phase = "reading everything back"
         log = await asyncio.to_thread(evidence.audit_log, site.audit_file)
@@ -72,20 +74,17 @@ async def conclude(site: Site, mesh: Mesh, done: Done, began_s: float, *, kept: 
             explained=[decided.telling[outcome] for outcome in sorted(decided.telling, reverse=True)],
         )
         if report.explained:
-            await _prove(site, corebank, report.explained[0], report)
+            await _prove(site, gateway, report.explained[0], report)
         await _trace(site, done, report)
     report.by_hand = _by_hand(site.places, site.ports) if kept else ["make up", *_by_hand(Places.default(), Ports.from_environment())]
     report.kept = kept
     return report
 
 
-async def _audited(corebank: CoreBank, done: Done, wanted: int) -> dict[str, audit.GetStatisticsResponse]:
+async def _audited(gateway: GatewayClient, tenants: Iterable[str], done: Done, wanted: int) -> dict[str, audit.GetStatisticsResponse]:
     """Counts by tenant once the log holds `wanted` records, or what it holds when time is up."""
     while True:
-        counts = {
-            tenant: await answered(lambda tenant=tenant: corebank.statistics(tenant), done.until_s)  # type: ignore[misc]
-            for tenant in corebank.tenants
-        }
+        counts = {tenant: await answered(partial(gateway.get_statistics, tenant), done.until_s) for tenant in tenants}
         done.meter.audited = sum(counted.records for counted in counts.values())
         if done.meter.audited >= wanted or time.time() >= done.until_s:
             return counts
@@ -107,14 +106,17 @@ async def _letters(site: Site, done: Done) -> dict[str, int]:
         await asyncio.sleep(ASK_AGAIN_S)
 
 
-async def _prove(site: Site, corebank: CoreBank, decision: decision_pb2.TransactionDecided, report: Report) -> None:
+async def _prove(site: Site, gateway: GatewayClient, decision: decision_pb2.TransactionDecided, report: Report) -> None:
     """Fetch the inclusion proof of one decision's audit record, verify it here, and leave it in the folder for `finmesh verify`."""
     tenant = decision.tenant
     try:
-        leaf = await corebank.leaf_of(tenant, decision.decision_id)
+        leaves = await gateway.list_records(tenant, decision.decision_id)
+        if not leaves:
+            raise NotFound("no audit record of this decision", reason="AUDIT_RECORD_UNKNOWN")
+        leaf = leaves[0]
         record = audit_record_pb2.AuditRecord.FromString(leaf.body)
-        stated = await corebank.log_key(tenant)
-        proof = await corebank.inclusion(tenant, record.audit_record_id)
+        stated = (await gateway.get_checkpoint(tenant)).verifier_key
+        proof = await gateway.get_inclusion_proof(tenant, record.audit_record_id)
         proofs.check_agreement(decision, leaf)
         checkpoint = proofs.check_inclusion(leaf, proof, Verifier.parse(stated))
     except (MeshError, TranslogError, TamperError) as error:

@@ -11,10 +11,9 @@ import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from simbank.driver.corebank import Calls
 from simbank.driver.producer import Sent
 from simbank.driver.watcher import Seen
-
-from drills.bankday.corebank import Calls
 
 LINE_EVERY_S = 5.0
 _RENEW_EVERY_S = 0.25

@@ -2,19 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+from finmesh_client import GatewayClient
 from meshkit.errors import MeshError
+from simbank.driver.corebank import CoreBank
 from simbank.driver.producer import OpenLoopProducer
 from simbank.driver.watcher import DecisionWatcher
 from simbank.replay import Replay
 from simbank.schema import I64
 
 from drills.bankday import workload
-from drills.bankday.corebank import CoreBank
 from drills.bankday.live import Meter
 from drills.bankday.site import Site
 from drills.bankday.strays import Strays
@@ -45,7 +46,7 @@ async def replay(site: Site, bank: Bank, meter: Meter, rate_per_s: float, second
     async with (
         Strays(servers, bank.translator, bank.run) as strays,
         OpenLoopProducer(servers, bank.translator, run=bank.run) as producer,
-        CoreBank(site.gateway, site.places.certs, site.tokens, bank.run) as corebank,
+        site.client() as gateway,
         DecisionWatcher(servers, timed) as watcher,
     ):
         start_us = time.time_ns() // 1_000 + int(START_AFTER_S * 1e6)
@@ -56,10 +57,12 @@ async def replay(site: Site, bank: Bank, meter: Meter, rate_per_s: float, second
         timed |= {t: int(us) for t, us in zip(work.trace_of(work.stream), work.stream.intended_us, strict=True) if t not in called}
         meter.began_s, meter.seen, meter.phase = time.monotonic() + START_AFTER_S, watcher.seen, "replaying"
         async with asyncio.TaskGroup() as group:
-            calling = group.create_task(corebank.replay(work.calls, bank.translator, meter.calls, done.until_s, lambda: None))
+            calling = group.create_task(
+                CoreBank(gateway, bank.run).replay(work.calls, bank.translator, meter.calls, done.until_s, lambda: None)
+            )
             scattering = group.create_task(strays.scatter(work.plan, seconds))
             reporting = group.create_task(_report(producer, done))
-            counting = group.create_task(_count_audited(corebank, meter))
+            counting = group.create_task(_count_audited(gateway, site.tokens, meter))
             await producer.replay(work.stream, meter.sent, duplicate_share=workload.DUPLICATE_SHARE)
             await asyncio.gather(scattering, reporting)
             await strays.contradict(_only_streamed(work, called))
@@ -71,12 +74,12 @@ async def replay(site: Site, bank: Bank, meter: Meter, rate_per_s: float, second
     return done
 
 
-async def _count_audited(corebank: CoreBank, meter: Meter) -> None:
+async def _count_audited(gateway: GatewayClient, tenants: Iterable[str], meter: Meter) -> None:
     """For the screen alone, until cancelled; an audit service that is down now answers later."""
     while True:
         await asyncio.sleep(_REPORT_EVERY_S)
         with suppress(MeshError):
-            meter.audited = sum([(await corebank.statistics(tenant)).records for tenant in corebank.tenants])
+            meter.audited = sum([(await gateway.get_statistics(tenant)).records for tenant in tenants])
 
 
 def _only_streamed(work: Workload, called: set[bytes]) -> Replay:

@@ -4,9 +4,10 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
+from finmesh_client import GatewayClient, by_tenant
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
-from meshkit.config import KafkaSettings
+from meshkit.config import KafkaSettings, TlsSettings
 from provisioning.tokens import issuer_key, mint
 from simbank.population import TENANTS
 
@@ -27,6 +28,12 @@ class Site:
     @property
     def gateway(self) -> str:
         return f"{LOOPBACK}:{self.ports.grpc('gateway')}"
+
+    def client(self) -> GatewayClient:
+        """The bank at the gateway, with a token for each tenant. It repeats nothing by itself."""
+        certs = self.places.certs
+        tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "simbank.pem", key=certs / "simbank.key")
+        return GatewayClient(self.gateway, tls, by_tenant(self.tokens))
 
     @property
     def zipkin(self) -> str:

@@ -9,6 +9,7 @@ from localmesh.fetch.once import MissingToolError
 from localmesh.places import Places
 from localmesh.supervisor import StartError
 from meshkit.telemetry import logs
+from provisioning import preflight
 from rich.console import Console
 
 from drills.faults.campaign import Options
@@ -23,10 +24,11 @@ def run(
     count: Annotated[int, typer.Option(min=1, help="faults of each kind")] = 5,
     seed: Annotated[int, typer.Option(help="repeats a campaign")] = 1,
     only: Annotated[str, typer.Option(help="comma separated: kind (kill stop slow forget shuffle), target, or kind:target")] = "",
-    rate: Annotated[float, typer.Option(min=1, help="transactions a second")] = 300.0,
-    seconds: Annotated[float, typer.Option(min=0, help="end the load after this long; 0: long enough for all faults")] = 0.0,
+    rate: Annotated[float, typer.Option(help="transactions a second")] = 300.0,
+    seconds: Annotated[float, typer.Option(help="end the load after this long; 0: long enough for all faults")] = 0.0,
 ) -> None:
     """Kill, stop, slow down and restart parts of the mesh under load; compare replies, decisions and audit records byte by byte."""
+    preflight.check(rate=rate, seconds=seconds or preflight.MIN)
     console = Console()
     try:
         faults = sequence(count, seed, [word for word in only.split(",") if word])

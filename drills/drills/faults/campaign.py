@@ -19,10 +19,10 @@ from translog.entries import Kind as Leaf
 from translog.errors import TranslogError
 
 from drills.bankday import workload
-from drills.bankday.corebank import answered
 from drills.bankday.site import Site, bank_tokens
 from drills.checks import commitments, evidence
 from drills.checks.account import RECOVERY_LIMIT_S, Account, Known, Window, account, outside
+from drills.checks.answered import answered
 from drills.faults.inject import Cut, Hit, Injector, down
 from drills.faults.load import Load
 from drills.faults.plan import Fault

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from simbank.driver.corebank import Calls, CoreBank
 from simbank.driver.headers import trace_id_of
 from simbank.driver.producer import OpenLoopProducer, Sent
 from simbank.driver.watcher import DecisionWatcher
 from simbank.replay import Replay, plan_replay
 
-from drills.bankday.corebank import Calls, CoreBank
 from drills.bankday.site import Site
 from drills.bankday.strays import Strays
 from drills.bankday.workload import Bank
@@ -42,7 +42,8 @@ class Load:
         servers = site.kafka.bootstrap_servers
         self._strays = Strays(servers, bank.translator, bank.run)
         self._producer = OpenLoopProducer(servers, bank.translator, run=bank.run)
-        self._corebank = CoreBank(site.gateway, site.places.certs, site.tokens, bank.run)
+        self._gateway = site.client()
+        self._corebank = CoreBank(self._gateway, bank.run)
         self.watcher = DecisionWatcher(servers, {})
         now_us = time.time_ns() // 1_000
         self._plan = plan_replay(bank.day, rate_per_s=rate_per_s, seconds=seconds, start_us=now_us)
@@ -51,12 +52,12 @@ class Load:
         self._only_streamed: Replay | None = None
 
     async def __aenter__(self) -> Self:
-        for part in (self._strays, self._producer, self._corebank, self.watcher):
+        for part in (self._strays, self._producer, self._gateway, self.watcher):
             await part.__aenter__()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for part in (self.watcher, self._corebank, self._producer, self._strays):
+        for part in (self.watcher, self._gateway, self._producer, self._strays):
             await part.__aexit__(kind, error, trace)
 
     @property

@@ -37,7 +37,7 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificates of every identity, a key set and a token."""
     folder = tmp_path_factory.mktemp("certs")
     now = dt.datetime.now(dt.UTC)
-    certificates.ensure_certificates(folder, now, (*certificates.IDENTITIES, "stranger"))
+    certificates.ensure_certificates(folder, now, ["stranger"])
     tokens.ensure_token(folder, now)
     return folder
 

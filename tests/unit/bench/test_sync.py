@@ -1,6 +1,6 @@
 """Waits of a trace by what for."""
 
-from drills.bankday.corebank import Reply
+from simbank.driver.corebank import Reply
 
 from bench.sync import Measured, waits_ms
 

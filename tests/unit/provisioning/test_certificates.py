@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
-from provisioning.certificates import IDENTITIES, LEAF_LIFE, ensure_certificates
+from provisioning.certificates import LEAF_LIFE, ensure_certificates, identities
 
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 
@@ -18,7 +18,7 @@ def load(folder: Path, name: str) -> x509.Certificate:
 
 def test_each_identity_is_named_as_a_workload_and_as_a_host(tmp_path: Path) -> None:
     ensure_certificates(tmp_path, NOW)
-    for identity in IDENTITIES:
+    for identity in identities():
         names = load(tmp_path, identity).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         assert names.get_values_for_type(x509.UniformResourceIdentifier) == [f"spiffe://finmesh.local/{identity}"]
         assert names.get_values_for_type(x509.DNSName) == [identity, "localhost"]
@@ -74,5 +74,5 @@ def test_a_new_authority_replaces_every_certificate(tmp_path: Path) -> None:
     ensure_certificates(tmp_path, NOW)
     (tmp_path / "authority.key").unlink()
     ensure_certificates(tmp_path, NOW)
-    for identity in IDENTITIES:
+    for identity in identities():
         load(tmp_path, identity).verify_directly_issued_by(load(tmp_path, "authority"))

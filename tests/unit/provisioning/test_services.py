@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from localmesh.places import ROOT
+from meshkit.errors import InvalidDocument
 from provisioning import services
 
 
@@ -43,10 +44,10 @@ def test_the_shipped_table_is_read() -> None:
     ],
 )
 def test_what_does_not_hang_together_is_refused(tmp_path: Path, change: Any, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(InvalidDocument, match=words):
         services.load(written(tmp_path, change))
 
 
 def test_a_service_that_is_called_has_one_process_behind_its_rpcs(tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match="audit has 0 processes that are called"):
+    with pytest.raises(InvalidDocument, match="audit has 0 processes that are called"):
         services.load(written(tmp_path, lambda s: s[2]["processes"][0].update(called=False)))

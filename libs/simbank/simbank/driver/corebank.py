@@ -1,4 +1,4 @@
-"""A core banking system at the gateway: mutual TLS, a token for each tenant, and no giving up.
+"""A core banking system at the gateway: one call a transaction at its intended time, and no giving up.
 
 A call that fails with something a retry can help is repeated with the same identity until it is answered or the run is over; the answer
 of any attempt is THE answer. Latency runs from the intended time of the first attempt to the reply, retries included.
@@ -9,30 +9,22 @@ import hashlib
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
 
-from finmesh.audit.v1 import audit_service_pb2 as audit
-from finmesh.gateway.v1 import gateway_service_pb2 as pb
-from finmesh.gateway.v1 import gateway_service_pb2_grpc as pb_grpc
-from finmesh.risk.v1 import decision_pb2
+from finmesh.risk.v1 import decision_pb2, transaction_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
+from finmesh_client import GatewayClient
 from meshkit import errors
-from meshkit.config import TlsSettings
-from meshkit.rpc.channel import MeshChannel
 from meshkit.telemetry import spans
 from meshkit.telemetry.context import TraceContext, attached
+
 from simbank.driver.headers import is_sampled, trace_id_of
 from simbank.replay import Replay
 from simbank.translate import Translator
 
 CALL_TIMEOUT_S = 1.0
 IN_FLIGHT = 128
-ASK_AGAIN_S = 0.25
-_Answer = TypeVar("_Answer")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 _FINAL = (
     errors.InvalidArgument,
@@ -71,27 +63,13 @@ class Calls:
 
 
 class CoreBank:
-    """Use as an asynchronous context manager. `tokens` by tenant; `sampled_share` of the calls begin a recorded trace."""
+    """`gateway` repeats nothing by itself, so that every attempt counts; `sampled_share` of the calls begin a recorded trace."""
 
-    def __init__(self, target: str, certs: Path, tokens: Mapping[str, str], run: int, sampled_share: float = 1.0) -> None:
-        tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "simbank.pem", key=certs / "simbank.key")
-        self._channel = MeshChannel(target, tls, timeout_s=CALL_TIMEOUT_S)
-        self._stub: Any = pb_grpc.GatewayServiceStub(self._channel)  # type: ignore[no-untyped-call,unused-ignore]
-        self._headers = {tenant: (("authorization", f"Bearer {token}"),) for tenant, token in tokens.items()}
+    def __init__(self, gateway: GatewayClient, run: int, sampled_share: float = 1.0) -> None:
+        self._gateway = gateway
         self._run = run
         self._sampled_share = sampled_share
         self._slots = asyncio.Semaphore(IN_FLIGHT)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._channel.close()
-
-    @property
-    def tenants(self) -> list[str]:
-        """Whom it may speak for."""
-        return list(self._headers)
 
     async def replay(self, plan: Replay, translator: Translator, calls: Calls, until_s: float, changed: Callable[[], None]) -> None:
         """Call for every row at its intended time; returns when each is answered or `until_s` (epoch) has come."""
@@ -108,10 +86,9 @@ class CoreBank:
         trace = trace_id_of(self._run, int(plan.rows.transaction_id[row]))
         context = TraceContext(int.from_bytes(trace, "big"), random.getrandbits(64) or 1, is_sampled(trace, self._sampled_share))
         message = translator.request(plan.rows, row)
-        request = pb.ScoreTransactionRequest(request=risk.ScoreTransactionRequest(transaction=message))
         start_ns = time.time_ns()
         with attached(context):
-            answer = await self._until_answered(request, message.tenant, calls, until_s)
+            answer = await self._until_answered(message, calls, until_s)
         if answer is None:
             calls.unanswered.add(trace)
         else:
@@ -121,14 +98,13 @@ class CoreBank:
         changed()
 
     async def _until_answered(
-        self, request: pb.ScoreTransactionRequest, tenant: str, calls: Calls, until_s: float
+        self, transaction: transaction_pb2.TransactionAuthorizationRequested, calls: Calls, until_s: float
     ) -> risk.ScoreTransactionResponse | None:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 async with self._slots:
-                    answer: pb.ScoreTransactionResponse = await self._stub.ScoreTransaction(request, metadata=self._headers[tenant])
-                return answer.response
+                    return await self._gateway.score_transaction(transaction, CALL_TIMEOUT_S)
             except _FINAL as error:
                 calls.refused[error.reason] += 1
                 return None
@@ -148,40 +124,3 @@ class CoreBank:
         calls.replayed += response.replayed
         calls.degraded += bool(response.degradations)
         calls.outcomes[decision_pb2.Outcome.Name(response.outcome).removeprefix("OUTCOME_").lower()] += 1
-
-    async def statistics(self, tenant: str) -> audit.GetStatisticsResponse:
-        """Counts of the audit log. Raises the typed errors of `meshkit.errors`."""
-        asked = pb.GetStatisticsRequest(request=audit.GetStatisticsRequest(tenant=tenant))
-        answer: pb.GetStatisticsResponse = await self._stub.GetStatistics(asked, metadata=self._headers[tenant], timeout=5.0)
-        return answer.response
-
-    async def leaf_of(self, tenant: str, decision_id: str) -> audit.Leaf:
-        """The audit record of a decision. Raises NotFound and the other typed errors."""
-        asked = pb.ListRecordsRequest(request=audit.ListRecordsRequest(tenant=tenant, decision_id=decision_id))
-        answer: pb.ListRecordsResponse = await self._stub.ListRecords(asked, metadata=self._headers[tenant], timeout=5.0)
-        if not answer.response.leaves:
-            raise errors.NotFound("no audit record of this decision", reason="AUDIT_RECORD_UNKNOWN")
-        return answer.response.leaves[0]
-
-    async def inclusion(self, tenant: str, audit_record_id: str) -> audit.GetInclusionProofResponse:
-        """Proof that a record is in the log, not yet verified."""
-        asked = pb.GetInclusionProofRequest(request=audit.GetInclusionProofRequest(tenant=tenant, audit_record_id=audit_record_id))
-        answer: pb.GetInclusionProofResponse = await self._stub.GetInclusionProof(asked, metadata=self._headers[tenant], timeout=5.0)
-        return answer.response
-
-    async def log_key(self, tenant: str) -> str:
-        """Verifier key that the log states of itself."""
-        asked = pb.GetCheckpointRequest(request=audit.GetCheckpointRequest())
-        answer: pb.GetCheckpointResponse = await self._stub.GetCheckpoint(asked, metadata=self._headers[tenant], timeout=5.0)
-        return answer.response.verifier_key
-
-
-async def answered(ask: Callable[[], Awaitable[_Answer]], until_s: float) -> _Answer:
-    """Ask until there is an answer; what is restarting now is back in a moment. Raises the last error when time is up."""
-    while True:
-        try:
-            return await ask()
-        except errors.MeshError:
-            if time.time() >= until_s:
-                raise
-        await asyncio.sleep(ASK_AGAIN_S)
