@@ -171,7 +171,7 @@ async def test_offsets_before_retention_and_beyond_the_end(fresh) -> None:
     await producer.stop()
     reader = TopicReader(kafka, OUTPUT)
     try:
-        assert [next_offset async for _, next_offset in reader.read(0, 7)] == [7]
+        assert [next_offset async for _, next_offset in reader.read(0, 7)] == [2]  # of a topic that is shorter now all is read
         assert await reader.offset_at(0, 0) == 0
         with pytest.raises(Unavailable):
             await TopicReader(kafka, "no.such.topic").partitions()
