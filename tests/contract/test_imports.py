@@ -39,6 +39,8 @@ MUTANTS = [
         "services/gateway/gateway/adapters/mutant.py",
         "import simbank.day\n",
     ),
+    ("Services and the command reach Kafka through meshkit.events alone", "cli/finmesh_cli/mutant2.py", "import aiokafka\n"),
+    ("An adapter knows no use case", "services/audit/audit/adapters/mutant.py", "import audit.usecases.get_record\n"),
     ("Generated code stands alone", "libs/contracts/gen/finmesh/mutant.py", "import meshkit.errors\n"),
 ]
 

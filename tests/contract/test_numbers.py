@@ -5,8 +5,7 @@ import re
 from pathlib import Path
 
 from finmesh.risk.v1 import decision_pb2, list_entry_pb2, transaction_pb2
-from risk_scoring.domain import decision, features, lists, observation, outcome, transaction
-from risk_scoring.usecases import on_label_reported, on_transaction_lifecycle_reported
+from risk_scoring.domain import corrections, decision, features, lists, observation, outcome, transaction
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "services/risk-scoring/risk_scoring/adapters/scripts"
@@ -37,13 +36,13 @@ def test_degradations_have_the_numbers_of_the_wire():
 def test_every_type_of_label_says_fraud_or_genuine():
     types = wire(transaction_pb2.LabelType, "LABEL_TYPE_")
     fraud = {"CHARGEBACK", "CONFIRMED_FRAUD", "CHALLENGE_FAILED", "REVIEW_REJECTED"}
-    assert {types[name] for name in fraud} == on_label_reported.SAYS_FRAUD
-    assert set(types.values()) - on_label_reported.SAYS_FRAUD == on_label_reported.SAYS_GENUINE
+    assert {types[name] for name in fraud} == corrections.SAYS_FRAUD
+    assert set(types.values()) - corrections.SAYS_FRAUD == corrections.SAYS_GENUINE
 
 
 def test_types_of_lifecycle_reports_have_the_numbers_of_the_wire():
     types = wire(transaction_pb2.LifecycleType, "LIFECYCLE_TYPE_")
-    ours = on_transaction_lifecycle_reported
+    ours = corrections
     assert types == {
         "AUTHORIZATION_APPROVED": ours.APPROVED,
         "AUTHORIZATION_DECLINED": ours.DECLINED,

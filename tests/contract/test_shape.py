@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 from generate.settings import configs, settings
 from google.protobuf.descriptor import ServiceDescriptor
 from localmesh.places import Places
@@ -41,6 +43,38 @@ def test_an_rpc_is_a_use_case_of_its_name(module: str) -> None:
     folder = OWNERS[module] / "usecases"
     missing = [method.name for method in service(module).methods if not (folder / f"{snake(method.name)}.py").exists()]
     assert not missing
+
+
+READ = [
+    (service.package, topic["name"])
+    for topic in yaml.safe_load((ROOT / "deploy/topics.yaml").read_text())["topics"]
+    for service in services.load().services
+    if service.name in topic["readers"] and topic["writers"] != [service.name]  # what it alone writes is its own log: no news to it
+]
+
+
+@pytest.mark.parametrize(("package", "topic"), READ)
+def test_an_event_is_a_use_case_of_its_name(package: str, topic: str) -> None:
+    """Ours by the message, of others by the whole name of the topic."""
+    name = snake(re.sub(r"^finmesh\.\w+\.v\d+\.", "", topic).replace(".", "_"))
+    module = importlib.import_module(f"{package}.usecases.on_{name}")
+    assert callable(getattr(module, "".join(part.title() for part in f"on_{name}".split("_"))))
+
+
+def test_every_service_that_reads_has_an_event() -> None:
+    assert {package for package, _ in READ} == {"risk_scoring", "audit"}
+
+
+@pytest.mark.parametrize("process", services.load().processes, ids=lambda process: process.name)
+def test_a_process_is_composed_by_serve(process: services.Process) -> None:
+    """``main`` reads settings and enters the service; who has both, a test for instance, calls ``serve``."""
+    (service,) = (each for each in services.load().services if process in each.processes)
+    module = importlib.import_module(f"{service.package}.main" if process.module == service.package else process.module)
+    assert inspect.iscoroutinefunction(module.serve)
+    first, second, *rest = inspect.signature(module.serve).parameters.values()
+    assert (first.name, second.name) == ("config", "service")
+    assert all(each.default is not each.empty for each in rest)
+    assert "await serve(config, service)" in inspect.getsource(module.main)
 
 
 def test_the_gateway_forwards_only_what_somebody_owns() -> None:

@@ -19,20 +19,24 @@ from meshkit.testing.keys import batch_signer, commitment_ring, payload_sealer
 from risk_scoring import translate
 from risk_scoring.adapters.file_policies import FilePolicies
 from risk_scoring.adapters.model_files import ModelFiles, load_model_files
+from risk_scoring.consumers.corrections import Corrections
 from risk_scoring.consumers.transactions import StreamTopics, TransactionStream
 from risk_scoring.domain.combine import Combiner
 from risk_scoring.domain.decision import Request, Verdict
 from risk_scoring.domain.lists import ListSnapshot
+from risk_scoring.steps.correct import Corrector
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.outage import Outage
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.steps.score import Scorer
 from risk_scoring.translate.messages import account_partition
+from risk_scoring.usecases.on_label_reported import OnLabelReported
 from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
+from risk_scoring.usecases.on_transaction_lifecycle_reported import OnTransactionLifecycleReported
 from risk_scoring.usecases.score_transaction import ScoreTransaction
 
-from tests.protocol.makers import DAY, KEYS, TRACE
+from tests.protocol.makers import DAY, KEYS, TRACE, identifier
 from tests.protocol.stores import Shelf, opened
 from tests.stack import PrivateRedis
 
@@ -242,6 +246,13 @@ def channels(folder: Path, **changes: Any) -> Path:
     path = folder / "channels.yaml"
     path.write_text(yaml.safe_dump(document))
     return path
+
+
+def corrections(here: Desk, letters: Any) -> Corrections:
+    """The consumer of labels and lifecycle reports on a desk."""
+    ours, clock = identifier(), here.shelf.clock
+    on_label, on_report = OnLabelReported(ours, clock), OnTransactionLifecycleReported(ours, clock)
+    return Corrections(on_label, on_report, Corrector(here.shelf.store, here.restorer), letters)
 
 
 @asynccontextmanager

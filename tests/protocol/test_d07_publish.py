@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from finmesh.audit.v1.audit_record_pb2 import AuditBatch
 from meshkit.audit.emit import AuditEmitter
 from meshkit.config import KafkaSettings
-from meshkit.events import publisher as event_publisher
+from meshkit.events import clients
 from meshkit.events.publisher import Publisher
 from meshkit.testing.keys import batch_signer
 from risk_scoring.adapters.kafka_publisher import KafkaPublisher
@@ -73,7 +73,7 @@ async def turns() -> None:
 
 async def test_audit_then_decision_then_the_reply() -> None:
     async def check() -> None:
-        with swapped(event_publisher, "AIOKafkaProducer", Broker):
+        with swapped(clients, "AIOKafkaProducer", Broker):
             sending = publisher()
             told = asyncio.create_task(sending.publish([Verdict(request(payment(1)), b"decision", b"audit")]))
             await turns()
@@ -100,7 +100,7 @@ async def test_a_change_of_a_list_is_audited_before_it_is_written() -> None:
     change = ListChange(TENANT, 1, 2, "账户-1", "", 2e9, "fraud-desk")
 
     async def check() -> None:
-        with swapped(event_publisher, "AIOKafkaProducer", Broker):
+        with swapped(clients, "AIOKafkaProducer", Broker):
             told = asyncio.create_task(publisher().publish_list_change(change, b"payload", b"record"))
             await turns()
             (broker,) = Broker.made
@@ -121,7 +121,7 @@ async def test_a_change_of_a_list_is_audited_before_it_is_written() -> None:
 
 
 async def test_batches_that_overlap_leave_in_the_order_of_their_numbers() -> None:
-    with swapped(event_publisher, "AIOKafkaProducer", Broker):
+    with swapped(clients, "AIOKafkaProducer", Broker):
         sending = publisher()
         both = [asyncio.create_task(sending.publish([Verdict(request(payment(n)), b"d", b"audit %d" % n)])) for n in range(5)]
         await turns()
@@ -138,7 +138,7 @@ async def test_a_call_that_gave_up_begins_a_new_epoch() -> None:
     """What was sent of the old one is unknown: its numbers must not look like a hole."""
 
     async def check() -> None:
-        with swapped(event_publisher, "AIOKafkaProducer", Broker):
+        with swapped(clients, "AIOKafkaProducer", Broker):
             sending = publisher()
             given_up = asyncio.create_task(sending.publish([Verdict(request(payment(1)), b"d", b"audit 1")]))
             await turns()

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from meshkit.errors import Unavailable
-from meshkit.events import partition_worker
+from meshkit.events import backoff, partition_worker
 from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.message import Message
 from meshkit.events.partition_worker import PartitionWorker
@@ -28,7 +28,7 @@ def unique_ids():
 
 def goes_on():
     """The mutant: a worker whose CancelledError was lost does not notice."""
-    return swapped(partition_worker, "_end_if_cancelled", lambda: None)
+    return swapped(backoff, "end_if_cancelled", lambda: None)
 
 
 async def gives_up(loop: ExactlyOnce, kafka) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
-from meshkit.events import exactly_once, offsets_in_db, replay, transactional
+from meshkit.events import clients, transactional
 from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.message import Message
 from meshkit.events.offsets_in_db import OffsetsInDb
@@ -22,7 +22,6 @@ from tests.protocol.loops import INPUT, OUTPUT, Echo, until
 from tests.protocol.mutants import assert_fails_without, rewritten, swapped
 
 EXPLICIT = {"enable_auto_commit": False, "isolation_level": "read_committed"}
-MADE_IN = {"reader": (transactional, "start_reader"), "member": (ExactlyOnce, "_joined"), "replay": (TopicReader, "_connected")}
 
 
 class Spy:
@@ -41,10 +40,10 @@ class Spy:
         """Nothing to stop."""
 
 
-async def options_of(module, work) -> dict[str, object]:
-    """How the module makes its client."""
-    client = "AIOKafkaConsumer" if hasattr(module, "AIOKafkaConsumer") else "AIOKafkaProducer"
-    with swapped(module, client, Spy):
+async def options_of(work) -> dict[str, object]:
+    """How the work makes its client."""
+    Spy.options = {}
+    with swapped(clients, "AIOKafkaConsumer", Spy), swapped(clients, "AIOKafkaProducer", Spy):
         await asyncio.gather(asyncio.create_task(work()), return_exceptions=True)
     return Spy.options
 
@@ -62,16 +61,16 @@ async def test_consumers_are_explicit(kind) -> None:
 
     async def check() -> None:
         if kind == "reader":
-            options = await options_of(transactional, lambda: transactional.start_reader(kafka, TopicPartition(INPUT, 0), 0))
+            options = await options_of(lambda: transactional.start_reader(kafka, TopicPartition(INPUT, 0), 0))
         elif kind == "member":
-            options = await options_of(exactly_once, ExactlyOnce(kafka, INPUT, "g", Echo(kafka), Health(), payload_sealer())._joined)
+            options = await options_of(ExactlyOnce(kafka, INPUT, "g", Echo(kafka), Health(), payload_sealer())._joined)
         else:
             with swapped(TopicReader, "partitions", AsyncMock()):
-                options = await options_of(replay, TopicReader(kafka, OUTPUT)._connected)
+                options = await options_of(TopicReader(kafka, OUTPUT)._connected)
         assert options.items() >= {**EXPLICIT, "auto_offset_reset": "earliest"}.items()
 
-    lines = ("enable_auto_commit=False,", 'auto_offset_reset="earliest",', 'isolation_level="read_committed",')
-    await assert_fails_without("D13", check, *(rewritten(*MADE_IN[kind], line) for line in lines))
+    lines = ("enable_auto_commit=False,", "auto_offset_reset=auto_offset_reset,", "isolation_level=isolation_level,")
+    await assert_fails_without("D13", check, *(rewritten(clients, "consumer", line) for line in lines))
 
 
 async def test_a_consumer_with_offsets_of_its_own_is_never_reset() -> None:
@@ -79,15 +78,14 @@ async def test_a_consumer_with_offsets_of_its_own_is_never_reset() -> None:
         async with AsyncExitStack() as stack:
             await OffsetsInDb(KafkaSettings(), INPUT, Positions(), Health())._started(stack)
 
-    options = await options_of(offsets_in_db, work)
+    options = await options_of(work)
     assert options.items() >= {**EXPLICIT, "auto_offset_reset": "none"}.items()
 
 
 async def test_a_dead_process_pins_readers_for_ten_seconds_at_most() -> None:
-    with swapped(transactional, "AIOKafkaProducer", Spy):
-        await asyncio.gather(asyncio.create_task(start_transactional(KafkaSettings(), "id")), return_exceptions=True)
-    assert Spy.options["transaction_timeout_ms"] == 10_000
-    assert Spy.options["acks"] == "all"
+    options = await options_of(lambda: start_transactional(KafkaSettings(), "id"))
+    assert options["transaction_timeout_ms"] == 10_000
+    assert options["acks"] == "all"
 
 
 async def write(kafka, *values: bytes, transaction_id: str = "t"):

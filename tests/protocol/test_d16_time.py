@@ -12,14 +12,14 @@ from meshkit.clock import FakeClock
 from meshkit.errors import InvalidArgument
 from meshkit.events.offsets_in_db import Position
 from risk_scoring import translate
-from risk_scoring.consumers import corrections
-from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC, Corrections
+from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC
 from risk_scoring.consumers.transactions import TransactionStream
 from risk_scoring.domain import horizon
 from risk_scoring.main import history
 from risk_scoring.translate.messages import LABEL_TOPIC
+from risk_scoring.usecases import on_label_reported, on_transaction_lifecycle_reported
 
-from tests.protocol.desks import desk, record
+from tests.protocol.desks import corrections, desk, record
 from tests.protocol.makers import DAY, HOUR, NOW, feature, identifier, payment, request, seen
 from tests.protocol.mutants import assert_fails_without, lua, swapped
 from tests.protocol.stores import opened
@@ -138,7 +138,7 @@ async def corrected(here: Any, topic: str, value: bytes) -> list[str]:
         async def write(self, record: Any, error: Any) -> None:
             reasons.append(error.reason)
 
-    consumer = Corrections(here.shelf.store, here.restorer, identifier(), Letters(), here.shelf.clock)  # type: ignore[arg-type]
+    consumer = corrections(here, Letters())
     await consumer.store([record(value, topic=topic, offset=0)], (), [Position(0, "id", 1)])
     return reasons
 
@@ -160,7 +160,10 @@ async def test_what_a_report_embeds_does_not_lie_ahead(private_redis, kind, ahea
             after = await here.shelf.store.observe([request(payment(3, event_time_s=NOW + 60)).observation])
             assert feature(after.vectors, "p_count_24h") == feature(before.vectors, "p_count_24h") + 1
 
-    await assert_fails_without("D16", check, swapped(corrections, "check_not_ahead", lambda time_us, now_s: None))
+    mutants = (
+        swapped(each, "check_not_ahead", lambda time_us, now_s: None) for each in (on_label_reported, on_transaction_lifecycle_reported)
+    )
+    await assert_fails_without("D16", check, *mutants)
 
 
 async def test_reports_of_long_ago_are_taken(private_redis) -> None:

@@ -5,12 +5,12 @@ from finmesh.risk.v1.transaction_pb2 import LABEL_TYPE_CHARGEBACK, LABEL_TYPE_CO
 from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.errors import Unavailable
 from meshkit.events.offsets_in_db import Position
-from risk_scoring.consumers import corrections
 from risk_scoring.consumers.corrections import LABEL_TOPIC, Corrections
 from risk_scoring.domain.observation import Change
+from risk_scoring.usecases import on_label_reported
 
-from tests.protocol.desks import desk, record
-from tests.protocol.makers import DAY, HOUR, NOW, feature, identifier, label, payment, request, seen
+from tests.protocol.desks import corrections, desk, record
+from tests.protocol.makers import DAY, HOUR, NOW, feature, label, payment, request, seen
 from tests.protocol.mutants import assert_fails_without, lua, swapped
 from tests.protocol.stores import opened
 
@@ -37,7 +37,7 @@ async def frauds(shelf, number: int = 999, **changes) -> float:
 def correcting(here) -> tuple[Corrections, Letters]:
     """The consumer of labels on a desk."""
     letters = Letters()
-    return Corrections(here.shelf.store, here.restorer, identifier(), letters, here.shelf.clock), letters
+    return corrections(here, letters), letters
 
 
 def reported(number: int, label_id: str, kind: int = LABEL_TYPE_CHARGEBACK, *, known_s: float = NOW, **changes) -> bytes:
@@ -149,7 +149,7 @@ async def test_a_label_counts_from_the_time_it_is_known(private_redis) -> None:
             assert letters.reasons == ["IN_THE_FUTURE"]
             assert (feature(before.vectors, "c_fraud_30d"), feature(after.vectors, "c_fraud_30d")) == (0, 1)
 
-    await assert_fails_without("D17", check, swapped(corrections, "check_not_ahead", lambda time_us, now_s: None))
+    await assert_fails_without("D17", check, swapped(on_label_reported, "check_not_ahead", lambda time_us, now_s: None))
 
 
 async def test_effect_and_position_are_one_write(private_redis) -> None:

@@ -37,15 +37,16 @@ from meshkit.testing.keys import batch_signer, batch_verifier, commitment_ring, 
 from risk_scoring import translate
 from risk_scoring.adapters import kafka_decision_history, kafka_lists
 from risk_scoring.adapters.lxml_pacs008 import parse_document
-from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC, Corrections
+from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
 from risk_scoring.translate.messages import DECISION_TOPIC, LABEL_TOPIC
 from risk_scoring.translate.rule_backtests import past_decision
+from risk_scoring.usecases.on_iso20022_pacs_008 import OnIso20022Pacs008
 from translog.stores import store_at
 
-from tests.protocol.desks import ROOT, Health, desk
-from tests.protocol.makers import NOW, identifier, payment, request
+from tests.protocol.desks import ROOT, Health, corrections, desk
+from tests.protocol.makers import NOW, payment, request
 
 ODD_TEXT = st.text(max_size=20) | st.sampled_from(["ce_tenant", "traceparent", "ce_id", "\\xff", "甲银行", ""])
 HEADERS = st.lists(st.tuples(ODD_TEXT, st.none() | st.binary(max_size=40) | st.just(b"x" * 70_000)), max_size=6)
@@ -179,7 +180,7 @@ def test_transactions(private_redis, runner) -> None:
 
 
 def test_credit_transfers(runner) -> None:
-    stream = CreditTransferStream(KafkaSettings(), parse_document, payload_sealer())
+    stream = CreditTransferStream(KafkaSettings(), parse_document, OnIso20022Pacs008(SystemClock()), payload_sealer())
     stream._partitions = 4
     good = record(PACS008_TOPIC, 9, None, XML, (("ce_tenant", b"bank-a"),))
 
@@ -196,7 +197,7 @@ def test_credit_transfers(runner) -> None:
 def test_corrections(private_redis, runner, topic) -> None:
     context = desk(private_redis)
     here = runner.run(context.__aenter__())
-    consumer = Corrections(here.shelf.store, here.restorer, identifier(), Letters(), here.shelf.clock)  # type: ignore[arg-type]
+    consumer = corrections(here, Letters())
 
     async def handled(found: list[Any]) -> None:
         await consumer.store(found, (), [Position(0, "id", 9)])

@@ -11,11 +11,11 @@ from finmesh.common.v1.money_pb2 import Money
 from finmesh.risk.v1.transaction_pb2 import LIFECYCLE_TYPE_REVERSAL, TransactionLifecycleReported
 from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.events.offsets_in_db import Position
-from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC, Corrections
+from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC
 from risk_scoring.domain.observation import Change, RestoredRecord
 
-from tests.protocol.desks import desk, record
-from tests.protocol.makers import DAY, HOUR, NOW, feature, identifier, key, payment, request, seen
+from tests.protocol.desks import corrections, desk, record
+from tests.protocol.makers import DAY, HOUR, NOW, feature, key, payment, request, seen
 from tests.protocol.mutants import assert_fails_without, lua
 from tests.protocol.stores import opened
 
@@ -141,7 +141,7 @@ async def test_a_report_of_other_content_takes_nothing_back_and_is_a_dead_letter
                 letters.append(error.reason)
 
         async with desk(private_redis) as here:
-            consumer = Corrections(here.shelf.store, here.restorer, identifier(), Letters(), here.shelf.clock)
+            consumer = corrections(here, Letters())
             await here.shelf.store.observe([request(payment(1)).observation, request(payment(2)).observation])
             large = payment(1, amount=Money(currency_code="CNY", amount_minor=1_234_500))
             sent = [

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
 import typer
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from finmesh.risk.v1 import decision_pb2 as pb
 from google.protobuf.message import DecodeError
 from localmesh.ports import LOOPBACK, Ports
 from meshkit.config import KafkaSettings
-from meshkit.events.connection import connection
+from meshkit.errors import NotFound, Unavailable
+from meshkit.events.tail import tail
 from meshkit.service import load_kafka
 from rich import box
 from rich.live import Live
@@ -99,34 +97,16 @@ def watch(
     kafka = load_kafka(broker)
     try:
         asyncio.run(_follow(board, kafka, prefix + TOPIC, count, from_start))
-    except UnknownTopicOrPartitionError:
-        raise UnreachableError(f"no topic {prefix}{TOPIC} on {broker}") from None
-    except KafkaError as error:
-        raise UnreachableError(f"no decisions from {broker}: {error}") from None
+    except NotFound as error:
+        raise UnreachableError(f"{error.message} on {broker}") from None
+    except Unavailable as error:
+        raise UnreachableError(f"no decisions from {broker}: {error.message}") from None
 
 
 async def _follow(board: Board, kafka: KafkaSettings, topic: str, count: int, from_start: bool) -> None:
     with Live(board.table(), refresh_per_second=5, get_renderable=board.table):
-        async with aclosing(_records(kafka, topic, from_start)) as values:
-            async for value in values:
-                board.take(value)
+        async with aclosing(tail(kafka, topic, from_start)) as records:
+            async for record in records:
+                board.take(record.value or b"")
                 if count and board.decided >= count:
                     return
-
-
-async def _records(kafka: KafkaSettings, topic: str, from_start: bool) -> AsyncGenerator[bytes]:
-    """Values of every partition; belongs to no group, so that watching moves nobody's offsets."""
-    consumer = AIOKafkaConsumer(
-        topic,
-        **connection(kafka),
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest" if from_start else "latest",
-        request_timeout_ms=5_000,
-    )
-    try:
-        await consumer.start()
-        async for message in consumer:
-            yield message.value or b""
-    finally:
-        await consumer.stop()

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from aiokafka import ConsumerRecord
 from meshkit.audit.messages import AUDIT_TOPIC
+from meshkit.events.message import Record
 from meshkit.events.offsets_in_db import Loss, Position
 from meshkit.events.poison import NO_POISON, Poison, place_of
 from meshkit.telemetry import context as trace
@@ -28,12 +28,12 @@ class AuditBatches:
         offsets = await self._on_audit_batch.offsets(topic)
         return {offset.partition: Position(offset.partition, offset.topic_id, offset.offset) for offset in offsets.values()}
 
-    def read(self, record: ConsumerRecord) -> bool:
+    def read(self, record: Record) -> bool:
         """Say whether a record is what it claims to be; raises what our code raises on it."""
         return self._on_audit_batch.read(Message(self._topic, record.partition, "", record.offset, record.value or b""))
 
     async def store(
-        self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position], poison: Poison = NO_POISON
+        self, records: Sequence[Record], losses: Sequence[Loss], positions: Sequence[Position], poison: Poison = NO_POISON
     ) -> None:
         """Log them; a span below each request that the sender recorded."""
         start_ns = time.time_ns()
@@ -51,7 +51,7 @@ class AuditBatches:
             self._topic, due.partition, loss.reason.value, due.incarnation, due.next_offset, resumed.incarnation, resumed.next_offset
         )
 
-    def _spans(self, records: Sequence[ConsumerRecord], start_ns: int) -> None:
+    def _spans(self, records: Sequence[Record], start_ns: int) -> None:
         end_ns = time.time_ns()
         for record in records:
             attributes = {

@@ -13,21 +13,21 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from aiokafka.partitioner import murmur2
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 
 from meshkit.audit.batch import MAX_RECORD_BYTES, BatchSigner, BatchWriter
 from meshkit.audit.messages import AUDIT_TOPIC, AuditMessages
 from meshkit.errors import InvalidArgument, Unavailable
+from meshkit.events import backoff
+from meshkit.events.health import Health
+from meshkit.events.message import partition_of
 from meshkit.events.publisher import Publisher, recorded
-from meshkit.service import Service
 from meshkit.telemetry import metrics
 from meshkit.telemetry.context import TraceContext
 
 COMPONENT = "audit-emission"
 QUEUE_RECORDS = 4096
 _BATCH_RECORDS = 256
-_RETRY_S = 0.5
 _FLUSH_S = 3.0
 _logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class AuditEmitter:
     """Emits the records of one process. ``name`` is the producer's: service, then what tells this process from its like."""
 
     def __init__(
-        self, publisher: Publisher, name: str, signer: BatchSigner, topic_prefix: str, health: Service, capacity: int = QUEUE_RECORDS
+        self, publisher: Publisher, name: str, signer: BatchSigner, topic_prefix: str, health: Health, capacity: int = QUEUE_RECORDS
     ) -> None:
         self._publisher = publisher
         self._name = name
@@ -78,16 +78,18 @@ class AuditEmitter:
 
     async def run(self) -> None:
         """Send what is queued, for ever; what can't be sent waits."""
+        attempt = 0
         while True:
             await self._waiting.wait()
             self._waiting.clear()
             try:
                 await self._flush()
                 self._health.recovered(COMPONENT)
+                attempt = 0
             except Unavailable as error:
                 self._health.degraded(COMPONENT, error.reason)
                 self._waiting.set()
-                await asyncio.sleep(_RETRY_S)
+                attempt = await backoff.pause(attempt)
 
     async def aclose(self) -> None:
         """Send what is queued, for some seconds at most; called when nobody puts any more."""
@@ -110,7 +112,7 @@ class AuditEmitter:
 
     async def _epoch(self) -> AuditMessages:
         if self._batches is None:
-            partition = murmur2(self._name.encode()) % await self._publisher.partitions(self._topic)
+            partition = partition_of(self._name.encode(), await self._publisher.partitions(self._topic))
             self._batches = AuditMessages(self._topic, partition, BatchWriter(self._name, time.time_ns() // 1_000, self._signer))
         return self._batches
 

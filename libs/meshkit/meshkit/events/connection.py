@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import ssl
-from collections.abc import Awaitable
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from meshkit.config import KafkaSettings, TlsSettings
 from meshkit.events import header_keys
 from meshkit.rpc.tls import Material, checked, watched
-
-log = logging.getLogger(__name__)
-_STOP_S = 3.0
-
-
-class Client(Protocol):
-    """A producer or consumer of aiokafka."""
-
-    def stop(self) -> Awaitable[None]:
-        """Close its connections."""
-        ...
 
 
 class _NewestContext(ssl.SSLContext):
@@ -69,17 +55,3 @@ def connection(kafka: KafkaSettings) -> dict[str, Any]:
         options["sasl_plain_username"] = kafka.sasl_username
         options["sasl_plain_password"] = kafka.sasl_password.get_secret_value()
     return options
-
-
-async def stopped(client: Client) -> None:
-    """Stop a client within seconds, whatever state its broker is in; raises nothing but our own cancellation.
-
-    While the broker is away aiokafka's own cancelled fetches escape from ``stop`` as if the caller were cancelled.
-    """
-    stopping = asyncio.ensure_future(client.stop())
-    done, _ = await asyncio.wait({stopping}, timeout=_STOP_S)
-    if not done:
-        stopping.cancel()
-        log.warning("a client did not stop in time")
-    elif stopping.cancelled() or stopping.exception() is not None:
-        log.warning("a client did not stop cleanly")

@@ -5,14 +5,10 @@ The payload is sealed, the key is the topic's coordinates instead of the bank's 
 
 from __future__ import annotations
 
-from aiokafka import AIOKafkaProducer, ConsumerRecord
-from aiokafka.errors import KafkaError
-
-from meshkit.config import KafkaSettings
 from meshkit.crypto.seal import Sealer
 from meshkit.errors import MeshError, Unavailable
-from meshkit.events.connection import connection, stopped
-from meshkit.events.message import Message
+from meshkit.events.message import Message, Record
+from meshkit.events.publisher import Publisher
 from meshkit.telemetry.redactor import redact
 
 SUFFIX = ".dead-letter"
@@ -20,7 +16,7 @@ MAX_DETAIL_BYTES = 512
 MOST_SEALED_BYTES = 512 * 1024  # a poison message as large as the broker takes must not become a dead letter that it refuses
 
 
-def rejected(sealer: Sealer, record: ConsumerRecord, error: MeshError) -> Message:
+def rejected(sealer: Sealer, record: Record, error: MeshError) -> Message:
     """Return the message for the topic's dead-letter topic: reason, wrong fields (never values, and masked), coordinates, sealed payload.
 
     A payload above MOST_SEALED_BYTES is cut; the header ``payload_bytes`` tells its whole length.
@@ -46,27 +42,16 @@ def rejected(sealer: Sealer, record: ConsumerRecord, error: MeshError) -> Messag
 
 
 class DeadLetterWriter:
-    """Writes dead letters outside of a transaction, acknowledged by all in-sync replicas."""
+    """Writes dead letters outside of a transaction, by a publisher of its own: one that fails is made anew."""
 
-    def __init__(self, kafka: KafkaSettings, sealer: Sealer) -> None:
-        self._kafka = kafka
+    def __init__(self, publisher: Publisher, sealer: Sealer) -> None:
+        self._publisher = publisher
         self._sealer = sealer
-        self._producer: AIOKafkaProducer | None = None
 
-    async def aclose(self) -> None:
-        """Close the connection."""
-        if self._producer is not None:
-            producer, self._producer = self._producer, None
-            await stopped(producer)
-
-    async def write(self, record: ConsumerRecord, error: MeshError) -> None:
-        """Write a record's dead letter. Raises Unavailable."""
+    async def write(self, record: Record, error: MeshError) -> None:
+        """Write a record's dead letter, acknowledged by all in-sync replicas. Raises Unavailable."""
         try:
-            if self._producer is None:
-                self._producer = AIOKafkaProducer(**connection(self._kafka), acks="all", enable_idempotence=True)
-                await self._producer.start()
-            letter = rejected(self._sealer, record, error)
-            await self._producer.send_and_wait(letter.topic, letter.value, letter.key, letter.partition, headers=list(letter.headers))
-        except KafkaError as failure:
-            await self.aclose()
-            raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from failure
+            await self._publisher.write([rejected(self._sealer, record, error)])
+        except Unavailable:
+            await self._publisher.aclose()
+            raise

@@ -14,9 +14,10 @@ from aiokafka.errors import KafkaError
 
 from meshkit.config import KafkaSettings
 from meshkit.crypto.seal import Sealer
-from meshkit.events.connection import connection, stopped
+from meshkit.events import backoff, clients
+from meshkit.events.clients import stopped
 from meshkit.events.health import Health
-from meshkit.events.partition_worker import BatchHandler, PartitionWorker, Work, pause
+from meshkit.events.partition_worker import BatchHandler, PartitionWorker, Work
 from meshkit.events.poison import Isolation
 
 log = logging.getLogger(__name__)
@@ -70,25 +71,13 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _joined(self) -> AIOKafkaConsumer:
         attempt = 0
         while True:
-            consumer = AIOKafkaConsumer(
-                **connection(self._kafka),
-                group_id=self._group,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                isolation_level="read_committed",
-                session_timeout_ms=6_000,
-                heartbeat_interval_ms=1_500,
-            )
+            consumer = clients.consumer(self._kafka, group_id=self._group, session_timeout_ms=6_000, heartbeat_interval_ms=1_500)
             try:
-                await consumer.start()
+                await clients.started(consumer)
             except KafkaError as error:
-                await stopped(consumer)
                 self._health.degraded("kafka", str(error))
-                attempt = await pause(attempt)
+                attempt = await backoff.pause(attempt)
                 continue
-            except BaseException:
-                await stopped(consumer)
-                raise
             self._member = consumer
             consumer.subscribe([self._topic], listener=self)
             self._health.recovered("kafka")
@@ -103,7 +92,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
             except KafkaError as error:
                 log.warning("the group %s does not answer: %s", self._group_name, type(error).__name__)
                 self._health.degraded("kafka", type(error).__name__)
-                attempt = await pause(attempt)
+                attempt = await backoff.pause(attempt)
             else:
                 if attempt:
                     self._health.recovered("kafka")

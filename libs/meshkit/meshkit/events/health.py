@@ -1,4 +1,4 @@
-"""Where the consumers report what is missing."""
+"""Where it is reported what is missing: a port of the process (`meshkit.service.Service`)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import Protocol
 
 
 class Health(Protocol):
-    """The service, as its consumers see it."""
+    """The service, as whoever depends on something sees it."""
 
     def degraded(self, component: str, reason: str) -> None:
         """Say that a component is missing. ``reason`` holds no personal data."""
+        ...
+
+    def not_ready(self, component: str, reason: str) -> None:
+        """Say that a component is missing without which nothing can be served."""
         ...
 
     def recovered(self, component: str) -> None:

@@ -1,4 +1,4 @@
-"""One event to send, in the CloudEvents Kafka binding (binary mode): attributes in headers, protobuf in the value."""
+"""One event to send, in the CloudEvents Kafka binding (binary mode): attributes in headers, protobuf in the value; and one as read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TypeAlias
 
+from aiokafka import ConsumerRecord
+from aiokafka.partitioner import murmur2
+
+Record: TypeAlias = ConsumerRecord
 Headers = Sequence[tuple[str, bytes]]
 
 
@@ -19,6 +24,11 @@ class Message:
     key: bytes | None
     value: bytes
     headers: Headers
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition that Kafka's default partitioner gives a key."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
 _SPEC_VERSION = ("ce_specversion", b"1.0")

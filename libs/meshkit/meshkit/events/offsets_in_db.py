@@ -16,19 +16,20 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
-from meshkit.events.connection import connection, stopped
+from meshkit.events import backoff, clients
+from meshkit.events.clients import stopped
 from meshkit.events.health import Health, reason_of
+from meshkit.events.message import Record
 from meshkit.events.poison import INTERNAL_ERROR, NO_POISON, AllFailedError, Isolation, Place, Poison, place_of, waits
 from meshkit.events.topic_ids import TopicIdentity, TopicIds
 
 log = logging.getLogger(__name__)
 
-_BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 _IDLE_MS = 1_000
 _PARTITION_BYTES = 4 * 1024 * 1024  # a backlog comes in large transactions: they touch the pages of random ids' indexes less often
 _COMPONENT = "kafka"
@@ -76,11 +77,11 @@ class Sink(Protocol):
         """Return where each known partition goes on; called at the start and after every failure."""
         ...
 
-    async def store(self, records: Sequence[ConsumerRecord], losses: Sequence[Loss], positions: Sequence[Position], poison: Poison) -> None:
+    async def store(self, records: Sequence[Record], losses: Sequence[Loss], positions: Sequence[Position], poison: Poison) -> None:
         """Store records, losses and positions in one transaction. Of ``poison`` only what it was is kept, sealed, with INTERNAL_ERROR."""
         ...
 
-    def read(self, record: ConsumerRecord) -> bool:
+    def read(self, record: Record) -> bool:
         """Read one record as ``store`` does, and store nothing. Returns False when it is refused; raises what our code raises on it."""
         ...
 
@@ -161,8 +162,7 @@ class OffsetsInDb:
             except (KafkaError, Unavailable) as error:
                 log.warning("reading starts again from stored offsets: %s", type(error).__name__)
                 self._health.degraded(_COMPONENT, reason_of(error))
-                await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
-                attempt += 1
+                attempt = await backoff.pause(attempt)
 
     def lag(self) -> int:
         """Return how many offsets are readable and not yet stored, over all partitions; 0 while not connected."""
@@ -173,12 +173,9 @@ class OffsetsInDb:
         return sum(max(0, offset - self._stored.get(partition, offset)) for partition, offset in stable.items())
 
     async def _started(self, stack: AsyncExitStack) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(
-            **connection(self._kafka),
-            group_id=None,
-            enable_auto_commit=False,
+        consumer = clients.consumer(
+            self._kafka,
             auto_offset_reset="none",
-            isolation_level="read_committed",
             fetch_max_wait_ms=self._flush.delay_ms,
             fetch_min_bytes=self._flush.bytes,
             max_partition_fetch_bytes=_PARTITION_BYTES,
@@ -220,7 +217,7 @@ class OffsetsInDb:
                 await self._stored_in_the_end(records, positions)
                 self._stored.update({position.partition: position.next_offset for position in positions})
 
-    async def _stored_in_the_end(self, records: Sequence[ConsumerRecord], positions: Sequence[Position]) -> None:
+    async def _stored_in_the_end(self, records: Sequence[Record], positions: Sequence[Position]) -> None:
         """Store a batch; what our code fails on as what it was (`poison`). Raises Unavailable, and the sink's errors."""
         poison = NO_POISON
         try:
@@ -235,7 +232,7 @@ class OffsetsInDb:
             await self._sink.store(records, (), positions, poison)
         self._isolation.stored(poison, len(poison) < len(records))
 
-    def _poison(self, records: Sequence[ConsumerRecord]) -> Poison:
+    def _poison(self, records: Sequence[Record]) -> Poison:
         """Return which records can't be read. Raises Unavailable when that is no record's fault: what comes behind them will tell."""
         found: dict[Place, Exception] = {}
         answered = False
@@ -251,10 +248,10 @@ class OffsetsInDb:
             raise Unavailable("nothing can be read", reason=INTERNAL_ERROR) from failed
         return found
 
-    def _after(self, records: Sequence[ConsumerRecord]) -> list[Position]:
+    def _after(self, records: Sequence[Record]) -> list[Position]:
         last = {record.partition: record.offset + 1 for record in records}
         return [Position(partition, self._incarnations[partition], offset) for partition, offset in sorted(last.items())]
 
 
-def _flat(fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> list[ConsumerRecord]:
+def _flat(fetched: Mapping[TopicPartition, Sequence[Record]]) -> list[Record]:
     return [record for records in fetched.values() for record in records]

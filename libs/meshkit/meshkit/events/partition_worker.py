@@ -17,16 +17,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError
 
 from meshkit.config import KafkaSettings
 from meshkit.crypto.seal import Sealer
 from meshkit.errors import Unavailable
-from meshkit.events.connection import stopped
+from meshkit.events import backoff
+from meshkit.events.clients import stopped
 from meshkit.events.dead_letter import SUFFIX, rejected
 from meshkit.events.health import Health, reason_of
-from meshkit.events.message import Message
+from meshkit.events.message import Message, Record
 from meshkit.events.poison import (
     INTERNAL_ERROR,
     NO_POISON,
@@ -39,16 +40,13 @@ from meshkit.events.poison import (
     place_of,
     waits,
 )
-from meshkit.events.transactional import join, send_all, start_reader, start_transactional, transactional_id
+from meshkit.events.transactional import Written, join, send_all, start_reader, start_transactional, transactional_id
 
 log = logging.getLogger(__name__)
 
-_BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 _STAND_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # between looks at a batch of which all failed: each look handles every record of it alone
 _IDLE_MS = 1_000
 _CALM_S = 5.0  # a worker that ran for so long begins its next pauses from the shortest
-
-Written = dict[tuple[str, int], int]  # last offset by (topic, partition)
 
 
 class BatchHandler(Protocol):
@@ -61,7 +59,7 @@ class BatchHandler(Protocol):
         """
         ...
 
-    async def handle(self, partition: int, records: Sequence[ConsumerRecord]) -> Sequence[Message]:
+    async def handle(self, partition: int, records: Sequence[Record]) -> Sequence[Message]:
         """Return what the records' transaction shall hold. Raises Unavailable when a neighbour is down: the same records come again.
 
         Whatever else it raises is held against the records (`poison`): they come again one by one.
@@ -117,7 +115,7 @@ class PartitionWorker:
             except (KafkaError, IllegalOperation, Unavailable) as error:
                 log.warning("partition %s starts again from its committed offset: %s", self._tp.partition, type(error).__name__)
                 health.degraded(self._component, reason_of(error))
-                attempt = await pause(attempt if time.monotonic() - began_s < _CALM_S else 0)
+                attempt = await backoff.pause(attempt if time.monotonic() - began_s < _CALM_S else 0)
             finally:
                 if reader is not None:
                     await stopped(reader)
@@ -132,7 +130,7 @@ class PartitionWorker:
                 return await self._work.handler.assigned(self._tp.partition, time.time_ns() // 1_000)
             except Unavailable as error:
                 self._work.health.degraded(self._component, error.reason)
-                attempt = await pause(attempt)
+                attempt = await backoff.pause(attempt)
 
     async def _committed(self) -> int:
         """Return the offset behind the last answered record."""
@@ -148,21 +146,21 @@ class PartitionWorker:
             written = await self._answered_in_the_end(reader, producer, records, written)
             await self._work.handler.committed(self._tp.partition, written)
 
-    async def _fetched(self, reader: AIOKafkaConsumer) -> Sequence[ConsumerRecord]:
+    async def _fetched(self, reader: AIOKafkaConsumer) -> Sequence[Record]:
         """Return the next batch's records, at least one."""
         if reader.paused():
             await asyncio.sleep(self._work.linger_s)
             reader.resume(self._tp)
-        records: Sequence[ConsumerRecord] | None = None
+        records: Sequence[Record] | None = None
         while not records:
-            _end_if_cancelled()
+            backoff.end_if_cancelled()
             records = (await reader.getmany(timeout_ms=_IDLE_MS, max_records=self._work.max_batch)).get(self._tp)
         if records[-1].offset + 1 >= (reader.last_stable_offset(self._tp) or 0):
             reader.pause(self._tp)  # no backlog: what is fetched when this batch is done is fresher than what is fetched now
         return records
 
     async def _answered_in_the_end(
-        self, reader: AIOKafkaConsumer, producer: AIOKafkaProducer, records: Sequence[ConsumerRecord], likely: Iterable[tuple[str, int]]
+        self, reader: AIOKafkaConsumer, producer: AIOKafkaProducer, records: Sequence[Record], likely: Iterable[tuple[str, int]]
     ) -> Written:
         """Answer a batch; while all of it fails, stand, and look again together with what came behind it."""
         attempt = 0
@@ -172,13 +170,13 @@ class PartitionWorker:
             except AllFailedError as failed:
                 log.error("partition %s of %s stands: %s", self._tp.partition, self._tp.topic, failed)
                 self._work.health.degraded(self._component, INTERNAL_ERROR)
-            attempt = await pause(attempt, _STAND_S)
+            attempt = await backoff.pause(attempt, _STAND_S)
             if room := self._work.max_batch - len(records):
                 reader.resume(self._tp)
                 more = await reader.getmany(timeout_ms=_IDLE_MS, max_records=room)
                 records = [*records, *more.get(self._tp, ())]
 
-    async def _answered(self, producer: AIOKafkaProducer, records: Sequence[ConsumerRecord], likely: Iterable[tuple[str, int]]) -> Written:
+    async def _answered(self, producer: AIOKafkaProducer, records: Sequence[Record], likely: Iterable[tuple[str, int]]) -> Written:
         """Answer a batch, however long its handler's neighbours are away: the input waits, its lag says so. Raises AllFailedError."""
         attempt = 0
         poison = NO_POISON
@@ -195,23 +193,23 @@ class PartitionWorker:
                 faulty = True
             except _NeighbourDownError as down:
                 self._work.health.degraded(self._component, reason_of(down.error))
-                attempt = await pause(attempt)
+                attempt = await backoff.pause(attempt)
             else:
                 if attempt or faulty:
                     self._work.health.recovered(self._component)
                 self._work.isolation.stored(poison, answered)
                 return written
 
-    async def _in_halves(self, producer: AIOKafkaProducer, records: Sequence[ConsumerRecord], likely: Iterable[tuple[str, int]]) -> Written:
+    async def _in_halves(self, producer: AIOKafkaProducer, records: Sequence[Record], likely: Iterable[tuple[str, int]]) -> Written:
         """Answer records that fail together, and not alone."""
         middle = len(records) // 2
         written = await self._answered(producer, records[:middle], likely)
         return written | await self._answered(producer, records[middle:], likely)
 
-    async def _poison(self, records: Sequence[ConsumerRecord]) -> Poison:
+    async def _poison(self, records: Sequence[Record]) -> Poison:
         """Return which records the handler fails on alone. Raises AllFailedError, _NeighbourDownError."""
 
-        async def attempt(part: Sequence[ConsumerRecord]) -> bool:
+        async def attempt(part: Sequence[Record]) -> bool:
             return _answers(await self._handled(part))
 
         found, answered = await failing_alone(records, attempt)
@@ -220,7 +218,7 @@ class PartitionWorker:
         return found
 
     async def _transacted(
-        self, producer: AIOKafkaProducer, records: Sequence[ConsumerRecord], poison: Poison, likely: Iterable[tuple[str, int]]
+        self, producer: AIOKafkaProducer, records: Sequence[Record], poison: Poison, likely: Iterable[tuple[str, int]]
     ) -> tuple[Written, bool]:
         """Commit offsets and answers together; returns what was written, and whether there are answers and not dead letters alone.
 
@@ -243,7 +241,7 @@ class PartitionWorker:
             await self._work.handler.confirm(self._tp.partition)
             return written, _answers(messages)
 
-    async def _handled(self, records: Sequence[ConsumerRecord]) -> Sequence[Message]:
+    async def _handled(self, records: Sequence[Record]) -> Sequence[Message]:
         """Return the handler's answers. Raises FaultError when it failed on the records, _NeighbourDownError when it could not work."""
         try:
             return await self._work.handler.handle(self._tp.partition, records)
@@ -252,7 +250,7 @@ class PartitionWorker:
         except Exception as error:
             raise (_NeighbourDownError(error) if waits(error) else FaultError()) from error
 
-    async def _handled_without(self, records: Sequence[ConsumerRecord], poison: Poison) -> Sequence[Message]:
+    async def _handled_without(self, records: Sequence[Record], poison: Poison) -> Sequence[Message]:
         """Return the answers of the good records, and dead letters."""
         good = [record for record in records if place_of(record) not in poison]
         answers = await self._handled(good) if good else ()
@@ -270,22 +268,3 @@ class _NeighbourDownError(Exception):
     def __init__(self, error: Exception) -> None:
         super().__init__()
         self.error = error
-
-
-def _end_if_cancelled() -> None:
-    """Raise CancelledError when the worker is to end and its CancelledError was lost: going on, it would keep the group from rebalancing.
-
-    It gets lost in two ways. Inside a transaction it makes aiokafka abort, and when that fails (the producer was fenced meanwhile) a
-    KafkaError comes in its place. And Python 3.11's ``asyncio.wait_for``, in whatever client the handler uses, returns its result
-    when the cancellation comes right after it.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
-async def pause(attempt: int, backoff_s: Sequence[float] = _BACKOFF_S) -> int:
-    """Sleep before the next attempt; returns its number. Raises CancelledError when the worker is to end."""
-    _end_if_cancelled()
-    await asyncio.sleep(backoff_s[min(attempt, len(backoff_s) - 1)])
-    return attempt + 1

@@ -13,11 +13,11 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from aiokafka import ConsumerRecord
 from aiokafka.errors import IllegalOperation, KafkaError
 
 from meshkit.errors import DeadlineExceeded, MeshError, Overloaded, QuotaExceeded, Unavailable
 from meshkit.events.health import Health
+from meshkit.events.message import Record
 from meshkit.telemetry import metrics, names
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def waits(error: Exception) -> bool:
     return isinstance(error, _NO_FAULT_OF_A_RECORD)
 
 
-def place_of(record: ConsumerRecord) -> Place:
+def place_of(record: Record) -> Place:
     """Return a record's place in its topic."""
     return record.partition, record.offset
 
@@ -56,7 +56,7 @@ def internal_error(error: Exception) -> MeshError:
 
 
 async def failing_alone(
-    records: Sequence[ConsumerRecord], attempt: Callable[[Sequence[ConsumerRecord]], Awaitable[bool]]
+    records: Sequence[Record], attempt: Callable[[Sequence[Record]], Awaitable[bool]]
 ) -> tuple[dict[Place, Exception], bool]:
     """Return which records of a batch fail alone, by bisection, and whether any was answered.
 

@@ -14,7 +14,8 @@ from aiokafka.structs import RecordMetadata
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import FailedPrecondition, Unavailable
-from meshkit.events.connection import connection, stopped
+from meshkit.events import clients
+from meshkit.events.clients import event_log_down, stopped
 from meshkit.events.message import Message
 
 
@@ -38,7 +39,7 @@ class Publisher:
         try:
             return len(await producer.partitions_for(topic))
         except KafkaError as error:
-            raise _not_recorded() from error
+            raise not_recorded() from error
 
     async def send(self, messages: Iterable[Message]) -> list[asyncio.Future[RecordMetadata]]:
         """Hand messages over; they leave in this order. ``recorded`` waits for what is returned."""
@@ -46,7 +47,7 @@ class Publisher:
         try:
             return [await producer.send(m.topic, m.value, m.key, m.partition, headers=m.headers) for m in messages]
         except KafkaError as error:
-            raise _not_recorded() from error
+            raise not_recorded() from error
 
     async def write(self, messages: Iterable[Message]) -> None:
         """Send and wait."""
@@ -59,17 +60,10 @@ class Publisher:
             return self._producer
 
     async def _started(self) -> AIOKafkaProducer:
-        timeout_ms = self._kafka.request_timeout_ms
         try:
-            producer = AIOKafkaProducer(**connection(self._kafka), enable_idempotence=True, acks="all", request_timeout_ms=timeout_ms)
-        except FailedPrecondition as error:  # the authority's file can't be used, now
-            raise _down() from error
-        try:
-            await producer.start()
-        except (KafkaError, OSError) as error:
-            await stopped(producer)
-            raise _down() from error
-        return producer
+            return await clients.started(clients.producer(self._kafka))
+        except (KafkaError, OSError, FailedPrecondition) as error:  # the last: the authority's file can't be used, now
+            raise event_log_down() from error
 
 
 async def recorded(sent: Sequence[asyncio.Future[RecordMetadata]]) -> None:
@@ -77,12 +71,9 @@ async def recorded(sent: Sequence[asyncio.Future[RecordMetadata]]) -> None:
     try:
         await asyncio.gather(*sent)
     except KafkaError as error:
-        raise _not_recorded() from error
+        raise not_recorded() from error
 
 
-def _not_recorded() -> Unavailable:
+def not_recorded() -> Unavailable:
+    """Return the error of a write whose end is unknown."""
     return Unavailable("it could not be recorded", reason="NOT_RECORDED", retry_after_s=0.2)
-
-
-def _down() -> Unavailable:
-    return Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5)

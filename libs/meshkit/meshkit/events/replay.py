@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Sequence
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from meshkit.config import KafkaSettings
-from meshkit.errors import Unavailable
-from meshkit.events.connection import connection, stopped
+from meshkit.events import clients
+from meshkit.events.clients import event_log_down, stopped
+from meshkit.events.message import Record
 from meshkit.events.topic_ids import TopicIds
 
 log = logging.getLogger(__name__)
@@ -41,21 +42,11 @@ class TopicReader:
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             await self.partitions()  # of a topic that does not exist yet aiokafka would ask again and again, without a pause
-            consumer = AIOKafkaConsumer(
-                **connection(self._kafka),
-                group_id=None,
-                enable_auto_commit=False,
-                isolation_level="read_committed",
-                auto_offset_reset="earliest",
-                request_timeout_ms=self._kafka.request_timeout_ms,
-                fetch_max_wait_ms=20,
-            )
+            consumer = clients.consumer(self._kafka, request_timeout_ms=self._kafka.request_timeout_ms, fetch_max_wait_ms=20)
             try:
-                await consumer.start()
+                self._consumer = await clients.started(consumer)
             except KafkaError as error:
-                await stopped(consumer)
-                raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
-            self._consumer = consumer
+                raise event_log_down() from error
         return self._consumer
 
     async def partitions(self) -> list[int]:
@@ -64,7 +55,7 @@ class TopicReader:
             async with TopicIds(self._kafka) as topics:
                 return sorted((await topics.identity(self.topic)).partitions)
         except KafkaError as error:
-            raise Unavailable("the event log does not answer, or has no such topic", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
+            raise event_log_down(", or has no such topic") from error
 
     async def topic_id(self) -> str:
         """Return the topic's id, which tells it from another one of its name, over a connection that is kept. Raises Unavailable."""
@@ -73,11 +64,11 @@ class TopicReader:
                 self._ids = await TopicIds(self._kafka).__aenter__()
             return (await self._ids.identity(self.topic)).id
         except KafkaError as error:
-            raise Unavailable("the event log does not answer, or has no such topic", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
+            raise event_log_down(", or has no such topic") from error
 
     async def read(
         self, partition: int, first_offset: int, max_records: int = 1000, *, settled: bool = False
-    ) -> AsyncIterator[tuple[Sequence[ConsumerRecord], int]]:
+    ) -> AsyncIterator[tuple[Sequence[Record], int]]:
         """Yield (records, next offset) from ``first_offset`` to the last stable offset at the time of the call; at least one pair.
 
         ``settled``: to the high watermark instead. Transactions that are open now are waited for, as long as their timeout at most.
@@ -105,18 +96,11 @@ class TopicReader:
                     yield records, after
             consumer.pause(tp)  # nobody reads on before the next call
         except KafkaError as error:
-            raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
+            raise event_log_down() from error
 
     async def _written(self, tp: TopicPartition) -> int:
         """Return the high watermark: what is written, committed or not."""
-        reader = AIOKafkaConsumer(
-            **connection(self._kafka),
-            group_id=None,
-            enable_auto_commit=False,
-            isolation_level="read_uncommitted",
-            auto_offset_reset="earliest",
-            request_timeout_ms=self._kafka.request_timeout_ms,
-        )
+        reader = clients.consumer(self._kafka, isolation_level="read_uncommitted", request_timeout_ms=self._kafka.request_timeout_ms)
         try:
             await reader.start()
             return int((await reader.end_offsets([tp]))[tp])
@@ -132,4 +116,4 @@ class TopicReader:
             found = (await consumer.offsets_for_times({tp: int(time_s * 1000)}))[tp]
             return int(found.offset) if found else int((await consumer.end_offsets([tp]))[tp])
         except KafkaError as error:
-            raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN", retry_after_s=0.5) from error
+            raise event_log_down() from error

@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import IllegalOperation, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from meshkit.config import KafkaSettings
-from meshkit.events.connection import connection, stopped
+from meshkit.events import clients
 from meshkit.events.message import Message
+from meshkit.events.publisher import not_recorded
+
+Written = dict[tuple[str, int], int]  # last offset by (topic, partition)
 
 _PRODUCE_BYTES = 1_000_000
 _RETRY_MS = 5  # the broker refuses the next transaction until the last one's markers are written, a few milliseconds after its end
@@ -24,22 +28,16 @@ def transactional_id(kafka: KafkaSettings, group: str, partition: int) -> str:
 
 async def start_transactional(kafka: KafkaSettings, transaction_id: str) -> AIOKafkaProducer:
     """Return a started producer that has fenced every earlier holder of the id; raises KafkaError."""
-    producer = AIOKafkaProducer(
-        **connection(kafka),
-        transactional_id=transaction_id,
-        transaction_timeout_ms=kafka.transaction_timeout_ms,
-        request_timeout_ms=kafka.request_timeout_ms,
-        retry_backoff_ms=_RETRY_MS,
-        acks="all",
-        max_batch_size=_PRODUCE_BYTES,
-        max_request_size=4 * _PRODUCE_BYTES,
+    return await clients.started(
+        clients.producer(
+            kafka,
+            transactional_id=transaction_id,
+            transaction_timeout_ms=kafka.transaction_timeout_ms,
+            retry_backoff_ms=_RETRY_MS,
+            max_batch_size=_PRODUCE_BYTES,
+            max_request_size=4 * _PRODUCE_BYTES,
+        )
     )
-    try:
-        await producer.start()
-    except BaseException:
-        await stopped(producer)
-        raise
-    return producer
 
 
 async def start_reader(kafka: KafkaSettings, place: TopicPartition, offset: int) -> AIOKafkaConsumer:
@@ -48,20 +46,9 @@ async def start_reader(kafka: KafkaSettings, place: TopicPartition, offset: int)
     aiokafka has one fetch under way for each broker: a reader of several partitions would make those that are ready wait for a fetch of
     the others.
     """
-    reader = AIOKafkaConsumer(
-        **connection(kafka),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=_FETCH_BYTES,
-    )
-    try:
-        await reader.start()
-        reader.assign([place])
-        reader.seek(place, offset)
-    except BaseException:
-        await stopped(reader)
-        raise
+    reader = await clients.started(clients.consumer(kafka, max_partition_fetch_bytes=_FETCH_BYTES))
+    reader.assign([place])
+    reader.seek(place, offset)
     return reader
 
 
@@ -74,7 +61,7 @@ def join(producer: AIOKafkaProducer, places: Iterable[tuple[str, int]]) -> None:
         producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(topic, partition))
 
 
-async def send_all(producer: AIOKafkaProducer, messages: Sequence[Message]) -> dict[tuple[str, int], int]:
+async def send_all(producer: AIOKafkaProducer, messages: Sequence[Message]) -> Written:
     """Send inside the open transaction, a record batch for each partition; returns the last offset of each. Raises KafkaError."""
     by_partition: dict[tuple[str, int], list[Message]] = {}
     for message in messages:
@@ -96,3 +83,30 @@ async def send_all(producer: AIOKafkaProducer, messages: Sequence[Message]) -> d
         await flush(place, builder)
     acknowledged = await asyncio.gather(*(future for _, _, future in pending))
     return {place: metadata.offset + count - 1 for (place, count, _), metadata in zip(pending, acknowledged, strict=True)}
+
+
+class TransactionalPublisher:
+    """Holds a transactional id and writes under it, one transaction each time. Methods raise Unavailable, as `publisher` has it."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+
+    @classmethod
+    async def holding(cls, kafka: KafkaSettings, transaction_id: str) -> TransactionalPublisher:
+        """Take the id: whoever held it is fenced."""
+        try:
+            return cls(await start_transactional(kafka, transaction_id))
+        except KafkaError as error:
+            raise clients.event_log_down() from error
+
+    async def write(self, messages: Sequence[Message]) -> Written:
+        """Commit messages; returns the last offset of each partition. After a failure the id has to be taken anew."""
+        try:
+            async with self._producer.transaction():
+                return await send_all(self._producer, messages)
+        except (KafkaError, IllegalOperation) as error:
+            raise not_recorded() from error
+
+    async def aclose(self) -> None:
+        """Close the connection; the next holder of the id aborts what is left open."""
+        await clients.stopped(self._producer)

@@ -14,8 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from meshkit.audit.records import thresholds_sha256
+from meshkit.events.health import Health
 from meshkit.reload import Reloaded, read_file
-from meshkit.service import Service
 from meshkit.strict_yaml import parse_yaml
 from meshkit.threads import Look, on_thread
 
@@ -51,7 +51,7 @@ class FilePolicies:
         channels: Path,
         rates: Path,
         model: Thresholds,
-        health: Service,
+        health: Health,
         shadow_rules: Path | None = None,
         card_sha256: bytes = b"",
     ) -> None:

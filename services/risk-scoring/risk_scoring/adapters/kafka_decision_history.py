@@ -12,19 +12,17 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TypeVar
 
-from aiokafka import ConsumerRecord
-from finmesh.risk.v1.transaction_pb2 import LabelReported
 from meshkit.config import KafkaSettings
 from meshkit.errors import MeshError
+from meshkit.events.message import Record
 from meshkit.events.replay import TopicReader
 
-from risk_scoring import translate
+from risk_scoring.domain.corrections import label_change
 from risk_scoring.domain.history import PastDecision, PastLabel
-from risk_scoring.domain.horizon import time_us
 from risk_scoring.steps.identify import Identifier
+from risk_scoring.translate.corrections import label as to_label
 from risk_scoring.translate.messages import DECISION_TOPIC, LABEL_TOPIC
 from risk_scoring.translate.rule_backtests import past_decision
-from risk_scoring.usecases.on_label_reported import INVALID_LABEL, label_change
 
 _FEW = 100
 _Item = TypeVar("_Item")
@@ -66,14 +64,13 @@ class KafkaDecisionHistory:
 
     def _label(self, payload: bytes) -> PastLabel:
         """Translate as the consumer of labels does, so that both mean the same decision."""
-        label = translate.parse(LabelReported, payload)
-        t = translate.transaction(label.transaction)
+        label = to_label(payload)
+        t = label.transaction
         change = label_change(self._identifier.observation(t), t.tenant, label.label_id, label.type, label.retracted)
-        known_s = time_us(label.known_at, "known_at", INVALID_LABEL) / 1e6
-        return PastLabel(change.change_id, change.observation.decision_id, change.frauds, known_s)
+        return PastLabel(change.change_id, change.observation.decision_id, change.frauds, label.known_us / 1e6)
 
 
-def _readable(records: Sequence[ConsumerRecord], of: Callable[[bytes], _Item]) -> list[_Item]:
+def _readable(records: Sequence[Record], of: Callable[[bytes], _Item]) -> list[_Item]:
     """Translate. What is unreadable is left out, as by everybody who reads these topics."""
     items = []
     for record in records:

@@ -7,15 +7,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from aiokafka import ConsumerRecord
 from finmesh.risk.v1.list_entry_pb2 import ListEntryChanged
 from meshkit.config import KafkaSettings
 from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.errors import MeshError, Unavailable
-from meshkit.events.message import Message, cloud_event
+from meshkit.events.health import Health
+from meshkit.events.message import Message, Record, cloud_event
 from meshkit.events.poison import INTERNAL_ERROR, AllFailedError, Isolation, Place, place_of
 from meshkit.events.replay import TopicReader
-from meshkit.service import Service
 
 from risk_scoring import translate
 from risk_scoring.domain.lists import NOT_READ, ListChange, ListSnapshot, ListsNotRead
@@ -32,7 +31,7 @@ log = logging.getLogger(__name__)
 class KafkaLists:
     """Follows the topic. Until what stood in it at first was read, nobody is told anything, and nothing is decided (rule D28)."""
 
-    def __init__(self, kafka: KafkaSettings, health: Service) -> None:
+    def __init__(self, kafka: KafkaSettings, health: Health) -> None:
         self._reader = TopicReader(kafka, LIST_TOPIC)
         self._health = health
         self._isolation = Isolation(self._reader.topic, health)
@@ -76,7 +75,7 @@ class KafkaLists:
     def _begin_anew(self, topic_id: str) -> None:
         self._topic_id, self._offset, self._lists = topic_id, 0, NOT_READ
 
-    def _apply(self, records: Sequence[ConsumerRecord]) -> None:
+    def _apply(self, records: Sequence[Record]) -> None:
         """Apply what can be read, together. Raises AllFailedError when our code fails on all of it."""
         changes: list[ListChange] = []
         poison: dict[Place, Exception] = {}

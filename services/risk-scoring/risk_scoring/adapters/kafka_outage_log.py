@@ -8,16 +8,13 @@ import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IllegalOperation, KafkaError
 from meshkit.audit.batch import BatchSigner, BatchWriter
 from meshkit.audit.messages import AUDIT_TOPIC, AuditMessages
 from meshkit.clock import Clock
 from meshkit.config import KafkaSettings
 from meshkit.errors import MeshError, Unavailable
-from meshkit.events.connection import stopped
 from meshkit.events.replay import TopicReader
-from meshkit.events.transactional import send_all, start_transactional, transactional_id
+from meshkit.events.transactional import TransactionalPublisher, transactional_id
 from meshkit.telemetry.context import TraceContext
 
 from risk_scoring.domain.decision import Verdict
@@ -27,10 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class _Held:
-    """One partition that this process may answer: its producer, and the first decision of each id that was read."""
+    """One partition that this process may answer: its publisher, and the first decision of each id that was read."""
 
-    def __init__(self, producer: AIOKafkaProducer, audit: AuditMessages, reader: TopicReader, since_s: float, offset: int) -> None:
-        self.producer = producer
+    def __init__(self, answers: TransactionalPublisher, audit: AuditMessages, reader: TopicReader, since_s: float, offset: int) -> None:
+        self.answers = answers
         self.audit = audit
         self.reader = reader
         self.since_s = since_s
@@ -90,19 +87,16 @@ class KafkaOutageLog:
             return held
 
     async def _take(self, partition: int) -> _Held:
-        try:
-            producer = await start_transactional(self._kafka, transactional_id(self._kafka, self._group, partition))
-        except KafkaError as error:
-            raise Unavailable("the event log does not answer", reason="EVENT_LOG_DOWN") from error
+        answers = await TransactionalPublisher.holding(self._kafka, transactional_id(self._kafka, self._group, partition))
         writer = BatchWriter(f"risk-scoring/outage/{partition}", time.time_ns() // 1_000, self._signer)
         audit = AuditMessages(self._kafka.topic_prefix + AUDIT_TOPIC, 0, writer)
         reader = TopicReader(self._kafka, DECISION_TOPIC)
         since_s = self._clock.now_s() - self._lookback_s
         try:
-            return _Held(producer, audit, reader, since_s, await reader.offset_at(partition, since_s))
+            return _Held(answers, audit, reader, since_s, await reader.offset_at(partition, since_s))
         except BaseException:
             await reader.close()
-            await stopped(producer)
+            await answers.aclose()
             raise
 
     async def leave(self) -> None:
@@ -136,11 +130,10 @@ class KafkaOutageLog:
         messages += [decision_message(self._decisions, partition, *each) for each in zip(verdicts, contexts, strict=True)]
         async with held.lock:
             try:
-                async with held.producer.transaction():
-                    written = await send_all(held.producer, messages)
+                written = await held.answers.write(messages)
                 while held.offset <= written[self._decisions, partition]:
                     await self._catch_up(partition, held)
-            except (KafkaError, IllegalOperation, Unavailable, asyncio.CancelledError) as error:
+            except (Unavailable, asyncio.CancelledError) as error:
                 if self._held.get(partition) is held:
                     del self._held[partition]
                 await _closed(held)
@@ -171,4 +164,4 @@ class KafkaOutageLog:
 
 async def _closed(held: _Held) -> None:
     await held.reader.close()
-    await stopped(held.producer)
+    await held.answers.aclose()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from aiokafka import ConsumerRecord
+from meshkit.events.message import Record
 from meshkit.telemetry import metrics, names, spans
 from meshkit.telemetry.context import TraceContext
 from opentelemetry.trace import SpanKind
@@ -20,7 +20,7 @@ from risk_scoring.steps.timeline import Timeline
 
 def write_spans(
     partition: int,
-    contexts: Sequence[tuple[ConsumerRecord, TraceContext]],
+    contexts: Sequence[tuple[Record, TraceContext]],
     decided: Sequence[tuple[Verdict, TraceContext]],
     timeline: Timeline,
 ) -> None:
@@ -64,7 +64,7 @@ class Instruments:
         self._latency = metrics.histogram("finmesh.risk.stream.latency", unit="s", description="produced to decided, before the commit")
 
     def batch(
-        self, partition: int, decided: Sequence[tuple[Verdict, TraceContext]], records: Sequence[ConsumerRecord], dead: int, now_s: float
+        self, partition: int, decided: Sequence[tuple[Verdict, TraceContext]], records: Sequence[Record], dead: int, now_s: float
     ) -> None:
         """Count one batch."""
         attributes = {names.MESSAGING_PARTITION: str(partition)}

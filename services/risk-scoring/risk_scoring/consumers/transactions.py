@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiokafka import ConsumerRecord
 from finmesh.risk.v1.transaction_pb2 import TransactionAuthorizationRequested
 from meshkit.audit.batch import BatchSigner, BatchWriter
 from meshkit.audit.messages import AuditMessages
@@ -14,7 +13,7 @@ from meshkit.clock import Clock
 from meshkit.crypto.seal import Sealer
 from meshkit.errors import Conflict, MeshError
 from meshkit.events.dead_letter import rejected
-from meshkit.events.message import Message
+from meshkit.events.message import Message, Record
 from meshkit.telemetry import spans
 from meshkit.telemetry.context import TraceContext, from_headers
 
@@ -70,11 +69,11 @@ class TransactionStream:
         self._audit[partition] = AuditMessages(self._topics.audit, 0, writer)
         self._published.pop(partition, None)
 
-    async def handle(self, partition: int, records: Sequence[ConsumerRecord]) -> Sequence[Message]:
+    async def handle(self, partition: int, records: Sequence[Record]) -> Sequence[Message]:
         """Return decisions, audit batch and dead letters of one batch."""
         timeline = Timeline()
         requests: list[Request] = []
-        contexts: list[tuple[ConsumerRecord, TraceContext]] = []
+        contexts: list[tuple[Record, TraceContext]] = []
         messages: list[Message] = []
         with timeline.part("parse"):
             for record in records:
@@ -111,7 +110,7 @@ class TransactionStream:
         if last is not None:
             self._published[partition] = last
 
-    def _request(self, partition: int, record: ConsumerRecord, context: TraceContext) -> Request:
+    def _request(self, partition: int, record: Record, context: TraceContext) -> Request:
         """Return the request of a record. Raises InvalidArgument, TooOld."""
         transaction = translate.transaction(translate.parse(TransactionAuthorizationRequested, record.value))
         check_age(transaction.event_time_us, self._clock.now_s(), self._horizon_s)

@@ -33,12 +33,12 @@ from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
 from risk_scoring.adapters.redis_feature_store import RedisFeatureStore
 from risk_scoring.adapters.redis_link import RedisLink
 from risk_scoring.config import StoreConfig
+from risk_scoring.domain.corrections import INVALID_LABEL, label_change
 from risk_scoring.domain.horizon import check_not_ahead, time_us
 from risk_scoring.domain.observation import Change, Observation
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.usecases.import_history import ImportHistory
-from risk_scoring.usecases.on_label_reported import INVALID_LABEL, label_change
 
 
 async def main(transactions: Path, labels: Path | None) -> None:

@@ -31,32 +31,37 @@ DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/ScorePacs008": 20.0, f"/{_SERVICE
 
 
 async def main() -> None:
-    """Compose and run."""
+    """Run until SIGTERM. Exit codes: 0 stopped, 1 failed, 2 wrong configuration."""
     config = load_config(RpcConfig)
     async with Service(config, name="risk-scoring") as service:
-        parts = await assemble(config, service, "rpc")
-        server = MeshServer.of(config, config.callers, DEADLINES, refused=parts.denials.refused)
-        publisher = KafkaPublisher(parts.events, parts.trail.emitter, parts.keys, config.kafka.topic_prefix)
-        outage_log = KafkaOutageLog(config.kafka, STREAM_GROUP, parts.signer, translate.decision_id, parts.clock, config.outage_lookback_s)
-        policies, clock, after_s = parts.policies.current, parts.clock, config.outage_after_ms / 1000
-        without_store = Outage(outage_log, parts.restorer, parts.combiner, parts.codec, policies, clock, service, after_s)
-        outage = await service.add(aclosing(without_store))
-        store_timeout_s = config.sync_store_timeout_ms / 1000
-        score = ScoreTransaction(parts.decider, parts.store, parts.restorer, publisher, outage, config.coalesce_max, store_timeout_s)
-        servicer = RiskScoringServicer(
-            score,
-            ScorePacs008(score),
-            GetDecision(parts.store),
-            ChangeListEntry(publisher, ListChangeCodec(parts.trail.records, parts.keys, parts.commitments)),
-            BacktestRules(KafkaDecisionHistory(config.kafka, parts.identifier), policies, clock, config.dedupe_horizon_s),
-            parse_document,
-            parts.identifier,
-            clock,
-            config.dedupe_horizon_s,
-        )
-        risk_scoring_service_pb2_grpc.add_RiskScoringServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
-        service.task(until_restored(parts.link, parts.restorer, service), name="restore", endless=True)
-        await service.run(server)
+        await serve(config, service)
+
+
+async def serve(config: RpcConfig, service: Service) -> None:
+    """Build everything and serve."""
+    parts = await assemble(config, service, "rpc")
+    server = MeshServer.of(config, config.callers, DEADLINES, refused=parts.denials.refused)
+    publisher = KafkaPublisher(parts.events, parts.trail.emitter, parts.keys, config.kafka.topic_prefix)
+    outage_log = KafkaOutageLog(config.kafka, STREAM_GROUP, parts.signer, translate.decision_id, parts.clock, config.outage_lookback_s)
+    policies, clock, after_s = parts.policies.current, parts.clock, config.outage_after_ms / 1000
+    without_store = Outage(outage_log, parts.restorer, parts.combiner, parts.codec, policies, clock, service, after_s)
+    outage = await service.add(aclosing(without_store))
+    store_timeout_s = config.sync_store_timeout_ms / 1000
+    score = ScoreTransaction(parts.decider, parts.store, parts.restorer, publisher, outage, config.coalesce_max, store_timeout_s)
+    servicer = RiskScoringServicer(
+        score,
+        ScorePacs008(score),
+        GetDecision(parts.store),
+        ChangeListEntry(publisher, ListChangeCodec(parts.trail.records, parts.keys, parts.commitments)),
+        BacktestRules(KafkaDecisionHistory(config.kafka, parts.identifier), policies, clock, config.dedupe_horizon_s),
+        parse_document,
+        parts.identifier,
+        clock,
+        config.dedupe_horizon_s,
+    )
+    risk_scoring_service_pb2_grpc.add_RiskScoringServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
+    service.task(until_restored(parts.link, parts.restorer, service), name="restore", endless=True)
+    await service.run(server)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from meshkit.crypto.seal import Sealer, SealKey
 from meshkit.events.dead_letter import DeadLetterWriter
 from meshkit.events.exactly_once import ExactlyOnce
 from meshkit.events.offsets_in_db import OffsetsInDb
+from meshkit.events.publisher import Publisher
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config, run
 
@@ -21,40 +22,54 @@ from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC, Corrections
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC, StreamTopics, TransactionStream
 from risk_scoring.main.parts import STREAM_GROUP, assemble
+from risk_scoring.steps.correct import Corrector
 from risk_scoring.steps.startup import until_restored
 from risk_scoring.translate.messages import DECISION_TOPIC, LABEL_TOPIC
+from risk_scoring.usecases.on_iso20022_pacs_008 import OnIso20022Pacs008
+from risk_scoring.usecases.on_label_reported import OnLabelReported
 from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
+from risk_scoring.usecases.on_transaction_lifecycle_reported import OnTransactionLifecycleReported
 
 
 async def main() -> None:
-    """Compose and run."""
+    """Run until SIGTERM. Exit codes: 0 stopped, 1 failed, 2 wrong configuration."""
     config = load_config(StreamConfig)
     async with Service(config, name="risk-scoring") as service:
-        parts = await assemble(config, service, "stream")
-        server = MeshServer.of(config, config.callers, refused=parts.denials.refused)
-        kafka = config.kafka
-        seals = service.ring(config.keys.seal, SEAL, SealKey, config.keys.reload_s)
-        parts.trail.versions.follow(KEYS, lambda: seals.hash, seals.purpose)
-        sealer = Sealer(seals)
-        topics = StreamTopics(*(kafka.topic_prefix + topic for topic in (TRANSACTION_TOPIC, DECISION_TOPIC, AUDIT_TOPIC)))
-        usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer, parts.store)
-        transactions = TransactionStream(usecase, parts.identifier, topics, parts.signer, sealer, parts.clock, config.dedupe_horizon_s)
-        transfers = CreditTransferStream(kafka, parse_document, sealer)
-        letters = await service.add(aclosing(DeadLetterWriter(kafka, sealer)))
-        corrections = Corrections(parts.store, parts.restorer, parts.identifier, letters, parts.clock)
+        await serve(config, service)
 
-        async def work() -> None:
-            await until_restored(parts.link, parts.restorer, service)
-            linger_s = config.stream_linger_ms / 1000
-            await asyncio.gather(
-                ExactlyOnce(kafka, TRANSACTION_TOPIC, STREAM_GROUP, transactions, service, sealer, config.stream_max_batch, linger_s).run(),
-                ExactlyOnce(kafka, PACS008_TOPIC, "risk-scoring-pacs008", transfers, service, sealer).run(),
-                OffsetsInDb(kafka, LABEL_TOPIC, corrections, service).run(service.stopping),
-                OffsetsInDb(kafka, LIFECYCLE_TOPIC, corrections, service).run(service.stopping),
-            )
 
-        service.task(work(), name="stream", endless=True)
-        await service.run(server)
+async def serve(config: StreamConfig, service: Service) -> None:
+    """Build everything and serve."""
+    parts = await assemble(config, service, "stream")
+    server = MeshServer.of(config, config.callers, refused=parts.denials.refused)
+    kafka = config.kafka
+    seals = service.ring(config.keys.seal, SEAL, SealKey, config.keys.reload_s)
+    parts.trail.versions.follow(KEYS, lambda: seals.hash, seals.purpose)
+    sealer = Sealer(seals)
+    topics = StreamTopics(*(kafka.topic_prefix + topic for topic in (TRANSACTION_TOPIC, DECISION_TOPIC, AUDIT_TOPIC)))
+    usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer, parts.store)
+    transactions = TransactionStream(usecase, parts.identifier, topics, parts.signer, sealer, parts.clock, config.dedupe_horizon_s)
+    transfers = CreditTransferStream(kafka, parse_document, OnIso20022Pacs008(parts.clock), sealer)
+    letters = await service.add(aclosing(Publisher(kafka)))
+    corrections = Corrections(
+        OnLabelReported(parts.identifier, parts.clock),
+        OnTransactionLifecycleReported(parts.identifier, parts.clock),
+        Corrector(parts.store, parts.restorer),
+        DeadLetterWriter(letters, sealer),
+    )
+
+    async def work() -> None:
+        await until_restored(parts.link, parts.restorer, service)
+        linger_s = config.stream_linger_ms / 1000
+        await asyncio.gather(
+            ExactlyOnce(kafka, TRANSACTION_TOPIC, STREAM_GROUP, transactions, service, sealer, config.stream_max_batch, linger_s).run(),
+            ExactlyOnce(kafka, PACS008_TOPIC, "risk-scoring-pacs008", transfers, service, sealer).run(),
+            OffsetsInDb(kafka, LABEL_TOPIC, corrections, service).run(service.stopping),
+            OffsetsInDb(kafka, LIFECYCLE_TOPIC, corrections, service).run(service.stopping),
+        )
+
+    service.task(work(), name="stream", endless=True)
+    await service.run(server)
 
 
 if __name__ == "__main__":

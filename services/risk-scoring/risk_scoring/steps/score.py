@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 from meshkit.errors import DeadlineExceeded, MeshError, Unavailable
-from meshkit.service import Service
+from meshkit.events.health import Health
 from numpy.typing import NDArray
 
 from risk_scoring.domain.combine import Scores
@@ -22,7 +22,7 @@ _WARM_UP_S = 5.0
 class Scorer:
     """Asks the served model first."""
 
-    def __init__(self, served: Model, in_process: Model, health: Service, timeout_s: float) -> None:
+    def __init__(self, served: Model, in_process: Model, health: Health, timeout_s: float) -> None:
         self._served = served
         self._in_process = in_process
         self._health = health

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from aiokafka.partitioner import murmur2
 from meshkit.crypto.keyed_ids import uuid_text
-from meshkit.events.message import Message, cloud_event
+from meshkit.events.message import Message, cloud_event, partition_of
 from meshkit.telemetry.context import TraceContext
 
 from risk_scoring.domain.decision import Verdict
@@ -18,7 +17,7 @@ SOURCE = "/finmesh/risk-scoring"
 
 def account_partition(account_id: str, partitions: int) -> int:
     """Return the partition that Kafka's default partitioner gives an account's events."""
-    return int((murmur2(account_id.encode()) & 0x7FFFFFFF) % partitions)
+    return partition_of(account_id.encode(), partitions)
 
 
 def decision_message(topic: str, partition: int, verdict: Verdict, context: TraceContext) -> Message:

@@ -5,22 +5,24 @@ Counted from the time it is known, on the day of its transaction (rule D17).
 
 from __future__ import annotations
 
-from meshkit.errors import InvalidArgument
+from meshkit.clock import Clock
 
-from risk_scoring.domain.observation import Change, Observation
-
-# Values of finmesh.risk.v1.LabelType by what they say; tests/contract holds them together.
-INVALID_LABEL = "INVALID_LABEL"
-SAYS_FRAUD = frozenset({1, 2, 5, 7})  # chargeback, confirmed fraud, challenge failed, review rejected
-SAYS_GENUINE = frozenset({3, 4, 6})  # confirmed genuine, challenge passed, review released
+from risk_scoring.domain.corrections import Label, label_change
+from risk_scoring.domain.horizon import check_not_ahead
+from risk_scoring.domain.observation import Change
+from risk_scoring.steps.identify import Identifier
 
 
-def label_change(observation: Observation, tenant: str, label_id: str, label_type: int, retracted: bool) -> Change:
-    """Return the change. Ids are the tenant's own. Raises InvalidArgument (INVALID_LABEL)."""
-    if not 0 < len(label_id) <= 64:
-        raise InvalidArgument("a label needs an id of 1 to 64 characters", reason=INVALID_LABEL)
-    if label_type not in SAYS_FRAUD | SAYS_GENUINE:
-        raise InvalidArgument("unknown type of label", reason=INVALID_LABEL)
-    sign = -1 if retracted else 1
-    fraud = sign if label_type in SAYS_FRAUD else 0
-    return Change("label", observation, fraud, sign - fraud, 0, f"label:{tenant}|{label_id}", label_type)
+class OnLabelReported:
+    """Turns labels into changes; ``steps.correct`` applies them. Neither a label nor its transaction may lie ahead (rule D16)."""
+
+    def __init__(self, identifier: Identifier, clock: Clock) -> None:
+        self._identifier = identifier
+        self._clock = clock
+
+    def __call__(self, label: Label) -> Change:
+        """Return what it changes. Raises InvalidArgument (INVALID_LABEL, IN_THE_FUTURE)."""
+        t, now_s = label.transaction, self._clock.now_s()
+        check_not_ahead(label.known_us, now_s)
+        check_not_ahead(t.event_time_us, now_s)
+        return label_change(self._identifier.observation(t), t.tenant, label.label_id, label.type, label.retracted)

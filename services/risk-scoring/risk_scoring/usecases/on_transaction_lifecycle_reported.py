@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from meshkit.errors import InvalidArgument
+from meshkit.clock import Clock
 
-from risk_scoring.domain.observation import Change, Observation
+from risk_scoring.domain.corrections import Report, lifecycle_change
+from risk_scoring.domain.horizon import check_not_ahead
+from risk_scoring.domain.observation import Change
+from risk_scoring.steps.identify import Identifier
 
-# Values of finmesh.risk.v1.LifecycleType; tests/contract holds them together.
-INVALID_REPORT = "INVALID_REPORT"
-APPROVED, DECLINED, REVERSAL, REFUND, STAND_IN_ADVICE = 1, 2, 3, 4, 5
 
+class OnTransactionLifecycleReported:
+    """Turns reports into changes; ``steps.correct`` applies them. Neither a report nor its transaction may lie ahead (rule D16)."""
 
-def lifecycle_change(observation: Observation, tenant: str, report_id: str, kind: int, partial_minor: int | None) -> Change | None:
-    """Return the change, None when nothing changes. Ids are the tenant's own.
+    def __init__(self, identifier: Identifier, clock: Clock) -> None:
+        self._identifier = identifier
+        self._clock = clock
 
-    ``partial_minor``: in the reference currency. Raises InvalidArgument (INVALID_REPORT).
-    """
-    if not 0 < len(report_id) <= 64:
-        raise InvalidArgument("a report needs an id of 1 to 64 characters", reason=INVALID_REPORT)
-    if partial_minor is not None and not 0 < partial_minor <= observation.amount_minor:
-        raise InvalidArgument("a partial amount lies between 1 and the whole amount", reason=INVALID_REPORT)
-    whole = partial_minor is None or partial_minor == observation.amount_minor
-    taken = observation.amount_minor if partial_minor is None else partial_minor
-    if kind == APPROVED:
-        return None
-    if kind == DECLINED:
-        name, taken = "decline", observation.amount_minor
-    elif kind == REVERSAL:
-        name = "cancel" if whole else "reverse"
-    elif kind == REFUND:
-        name = "reverse"
-    elif kind == STAND_IN_ADVICE:
-        name = "advice"
-    else:
-        raise InvalidArgument("unknown type of report", reason=INVALID_REPORT)
-    return Change(name, observation, 0, 0, taken, f"report:{tenant}|{report_id}")
+    def __call__(self, report: Report) -> Change | None:
+        """Return what it changes, None for nothing. Raises InvalidArgument (INVALID_REPORT, IN_THE_FUTURE)."""
+        t, now_s = report.transaction, self._clock.now_s()
+        check_not_ahead(report.reported_us, now_s)
+        check_not_ahead(t.event_time_us, now_s)
+        partial_minor = self._identifier.to_reference(*report.partial) if report.partial else None
+        return lifecycle_change(self._identifier.observation(t), t.tenant, report.report_id, report.type, partial_minor)

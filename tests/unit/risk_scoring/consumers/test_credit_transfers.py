@@ -3,12 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
+from meshkit.clock import SystemClock
 from meshkit.config import KafkaSettings
 from meshkit.testing.keys import payload_sealer
 from risk_scoring.adapters.lxml_pacs008 import parse_document
 from risk_scoring.consumers import credit_transfers
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
+from risk_scoring.usecases.on_iso20022_pacs_008 import OnIso20022Pacs008
 
 TRANSFER = """<CdtTrfTxInf><PmtId><EndToEndId>E2E-1</EndToEndId></PmtId><IntrBkSttlmAmt Ccy="CNY">12.50</IntrBkSttlmAmt>
 <DbtrAcct><Id><Othr><Id>acct-1</Id></Othr></Id></DbtrAcct><CdtrAcct><Id><Othr><Id>acct-2</Id></Othr></Id></CdtrAcct></CdtTrfTxInf>"""
@@ -30,7 +32,7 @@ async def stream(monkeypatch: pytest.MonkeyPatch) -> CreditTransferStream:
         return None
 
     monkeypatch.setattr(credit_transfers, "TopicReader", lambda *_: SimpleNamespace(partitions=four, close=close))
-    made = CreditTransferStream(KafkaSettings(), parse_document, payload_sealer())
+    made = CreditTransferStream(KafkaSettings(), parse_document, OnIso20022Pacs008(SystemClock()), payload_sealer())
     await made.assigned(0, 1)
     return made
 

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 from meshkit.errors import FailedPrecondition, Unavailable
-from risk_scoring.steps import startup
 from risk_scoring.steps.startup import until_restored
 
 from tests.protocol.desks import Health
@@ -27,8 +26,7 @@ class Parts:
         self.ensured += 1
 
 
-async def test_it_waits_for_the_store(monkeypatch) -> None:
-    monkeypatch.setattr(startup, "_RETRY_S", 0.0)
+async def test_it_waits_for_the_store() -> None:
     health, parts = Health(), Parts(Unavailable("x", reason="FEATURE_STORE_DOWN"), None)
     task = asyncio.create_task(until_restored(parts, parts, health))
     await asyncio.sleep(0)

@@ -3,8 +3,7 @@
 import pytest
 from finmesh.risk.v1.transaction_pb2 import LabelType, LifecycleType
 from meshkit.errors import InvalidArgument
-from risk_scoring.usecases.on_label_reported import SAYS_FRAUD, SAYS_GENUINE, label_change
-from risk_scoring.usecases.on_transaction_lifecycle_reported import lifecycle_change
+from risk_scoring.domain.corrections import SAYS_FRAUD, SAYS_GENUINE, label_change, lifecycle_change
 
 from tests.protocol.makers import seen
 
