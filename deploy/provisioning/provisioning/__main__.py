@@ -21,8 +21,7 @@ DEFAULT_BROKER = "127.0.0.1:19092"  # that of a local mesh
 
 @app.callback()
 def commands() -> None:
-    """Looks at the table of services first: topics are written and read by what stands there."""
-    preflight.check()
+    """Keeps a command of its own a command."""
 
 
 @app.command()
@@ -31,6 +30,8 @@ def topics(
     most_partitions: Annotated[int | None, typer.Option(min=1, help="give a new topic no more partitions than so many")] = None,
 ) -> None:
     """Make the topics of the table on the broker, and bring the settings of existing ones up to date."""
+    if file == FILE:  # of this checkout; an image holds topics alone
+        preflight.check()
     kafka = load_kafka(os.environ.get("FINMESH_KAFKA__BOOTSTRAP_SERVERS") or DEFAULT_BROKER)
     try:
         wanted = load(file)

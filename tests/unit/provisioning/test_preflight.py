@@ -47,6 +47,11 @@ def test_whatever_is_wrong_with_the_table_is_one_line(tmp_path: Path, content: b
     is_one_line(*said(tmp_path, content, *TOPICS), "services.yaml")
 
 
+def test_topics_of_an_image_need_no_table_of_services(tmp_path: Path) -> None:
+    status, text = said(tmp_path, None, *TOPICS, "--file", str(tmp_path / "主题.yaml"))
+    assert (status, "services.yaml" in text) == (2, False), text
+
+
 @pytest.mark.parametrize(
     "command",
     [
