@@ -34,7 +34,7 @@ from bench.site import Site
 
 TOPIC = "finmesh.audit.v1.AuditBatch"
 BATCH = 256  # records in a message, as the stream sends them under load
-TARGETS = {"events_per_s": Target(least=5_000), "ratio": Target(least=0.1), "fsck_entries_per_s": Target(least=1_000_000 / 60)}
+TARGETS = {"events_per_s": Target(min=5_000), "ratio": Target(min=0.1), "fsck_entries_per_s": Target(min=1_000_000 / 60)}
 WORDS = {
     "events_per_s": "records from topic to committed checkpoint, 1/s",
     "bare_events_per_s": "bare SQLite inserts of the same bytes, 1/s",
@@ -43,7 +43,7 @@ WORDS = {
     "records": "records logged",
     "findings": "what fsck found",
 }
-_MOST_S = 600.0
+_MAX_S = 600.0
 
 
 async def measure(var: Path | None, records: int, say: Callable[[str], None]) -> Figures:
@@ -135,7 +135,7 @@ async def _logged(at: Site, records: int) -> float:
         return _size(at)
 
     starting = asyncio.create_task(at.mesh.start("audit"))
-    samples = await rate.watched(size, records, _MOST_S, SystemClock(), every_s=0.05)
+    samples = await rate.watched(size, records, _MAX_S, SystemClock(), every_s=0.05)
     await starting
     return rate.sustained(samples, records)
 

@@ -38,7 +38,7 @@ from bench.workload import Bank, build_bank
 ORDER = "ABBA"
 STREAM = ("risk-stream", "redis", "triton", "kafka", "audit")
 SYNC = ("gateway", "risk-rpc", "redis", "triton", "kafka", "audit")
-TARGETS = {"stream_ratio": Target(most=1.03), "sync_ratio": Target(most=1.03)}
+TARGETS = {"stream_ratio": Target(max=1.03), "sync_ratio": Target(max=1.03)}
 WORDS = {
     "stream_cpu_us_per_tx": "processor time of a streamed transaction, this checkout, µs",
     "base_stream_cpu_us_per_tx": "the same, base, µs",
@@ -47,7 +47,7 @@ WORDS = {
     "base_sync_cpu_us_per_call": "the same, base, µs",
     "sync_ratio": "this : base",
 }
-_READY_S, _SETTLE_S, _POLL_S = 120.0, 1.0, 0.2
+_READY_S, _PAUSE_S, _POLL_S = 120.0, 1.0, 0.2
 Say = Callable[[str], None]
 
 
@@ -82,7 +82,7 @@ class Side:
         """Microseconds of processor time by process for each unit of work, idling taken off."""
         before, began_s = self.usage(), time.monotonic()
         units = await work()
-        await asyncio.sleep(_SETTLE_S)  # the audit log and the tracing UI take what is under way
+        await asyncio.sleep(_PAUSE_S)  # the audit log and the tracing UI take what is under way
         after, wall_s = self.usage(), time.monotonic() - began_s
         return {
             name: (after[name].cpu_s - before[name].cpu_s - self.idle.get(name, 0.0) * wall_s) / units * 1e6
@@ -172,7 +172,7 @@ async def _measured(sides: Mapping[str, tuple[Side, Bank]], plan: Plan, say: Say
 
 
 async def _idle(sides: list[Side], seconds: float) -> None:
-    await asyncio.sleep(_SETTLE_S)
+    await asyncio.sleep(_PAUSE_S)
     before, began_s = [side.usage() for side in sides], time.monotonic()
     await asyncio.sleep(seconds)
     for side, earlier in zip(sides, before, strict=True):

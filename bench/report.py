@@ -13,15 +13,15 @@ from rich.table import Table
 class Target:
     """What a figure should be: at least `least`, at most `most`."""
 
-    least: float | None = None
-    most: float | None = None
+    min: float | None = None
+    max: float | None = None
 
     def met(self, value: float) -> bool:
         """Whether a value reaches it; NaN does not."""
-        return not math.isnan(value) and (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+        return not math.isnan(value) and (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
 
     def __str__(self) -> str:
-        return f"≥ {self.least:,g}" if self.least is not None else f"≤ {self.most:,g}"
+        return f"≥ {self.min:,g}" if self.min is not None else f"≤ {self.max:,g}"
 
 
 @dataclass

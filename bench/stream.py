@@ -40,14 +40,14 @@ from bench.state import state
 from bench.workload import Bank, build_bank
 
 DUPLICATE_SHARE = 0.01
-WARM_UP_S, MOST_RATE, GUESS_RATE = 4.0, 12_000, 3_000
+WARM_UP_S, MAX_RATE, GUESS_RATE = 4.0, 12_000, 3_000
 STREAM = "risk-stream"
 TARGETS = {
-    "tx_per_s": Target(least=5_000),
-    "ratio": Target(least=0.15),
-    "p99_ms_at_500": Target(most=50),
-    "degraded": Target(most=0),
-    "rss_mib": Target(most=4_096),
+    "tx_per_s": Target(min=5_000),
+    "ratio": Target(min=0.15),
+    "p99_ms_at_500": Target(max=50),
+    "degraded": Target(max=0),
+    "rss_mib": Target(max=4_096),
 }
 WORDS = {
     "tx_per_s": "distinct transactions decided, committed and published, 1/s",
@@ -77,8 +77,8 @@ class Plan:
 async def measure(var: Path | None, plan: Plan, say: Say) -> Figures:
     """Run it. Raises StartError, LookupError."""
     seconds = plan.seconds
-    most = int(MOST_RATE * seconds + plan.rate_per_s * (seconds + WARM_UP_S)) + GUESS_RATE * int(WARM_UP_S)
-    bank = await asyncio.to_thread(build_bank, plan.customers, most, time.time_ns() // 1_000)
+    max_rows = int(MAX_RATE * seconds + plan.rate_per_s * (seconds + WARM_UP_S)) + GUESS_RATE * int(WARM_UP_S)
+    bank = await asyncio.to_thread(build_bank, plan.customers, max_rows, time.time_ns() // 1_000)
     say(f"a bank of {plan.customers:,} customers")
     async with site.opened(var) as at:
         run = _Run(at, bank, plan, say)
@@ -106,7 +106,7 @@ class _Run:
         values, notes = self._figures.values, self._figures.notes
         per_s = await self._warm_up()
         await self._at.mesh.stop(STREAM)
-        await self._load(round(max(min(per_s * 1.1, MOST_RATE), 100) * self._plan.seconds))
+        await self._load(round(max(min(per_s * 1.1, MAX_RATE), 100) * self._plan.seconds))
         settings = await self._bare_settings()
         bare_before = await bare.measure(settings("before"), self._at.places.var)
         self._say(f"bare loop: {bare_before:,.0f}/s")
@@ -240,14 +240,14 @@ class _Run:
         async with DecisionWatcher(self._at.kafka.bootstrap_servers, timed) as watcher, self._producer() as producer:
             first = self._bank.take(round(plan.rate_per_s * 2), rate_per_s=plan.rate_per_s, start_us=time.time_ns() // 1_000)
             await producer.replay(first, warm)
-            await watcher.settled(len(first), 10.0)
+            await watcher.all_decided(len(first), 10.0)
             part = self._bank.take(
                 round(plan.rate_per_s * plan.seconds), rate_per_s=plan.rate_per_s, start_us=time.time_ns() // 1_000 + 200_000
             )
             before = set(self._sent.intended_us)
             sent = Sent(intended_us=timed)
             await producer.replay(part, sent, duplicate_share=DUPLICATE_SHARE)
-            await watcher.settled(len(first) + len(part), 10.0)
+            await watcher.all_decided(len(first) + len(part), 10.0)
             self._sent.intended_us.update(warm.intended_us)
             self._sent.intended_us.update(timed)
             self._figures.notes["latest send after its intended time, ms"] = f"{sent.late_max_s * 1e3:.1f}"

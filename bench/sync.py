@@ -28,7 +28,7 @@ from bench.workload import Bank, build_bank
 ROUNDS = 4
 WARM_UP_S = 2.0
 WAITS = {"observe": "Redis", "finalise": "Redis", "confirm": "Redis", "infer fraud": "Triton", "publish": "Kafka", "coalesce": "coalescing"}
-TARGETS = {"p99_ms": Target(most=25), "overhead_echoes": Target(most=3)}
+TARGETS = {"p99_ms": Target(max=25), "overhead_echoes": Target(max=3)}
 WORDS = {
     "p50_ms": "p50 from intended call to answer, ms",
     "p99_ms": "p99, ms",
@@ -40,7 +40,7 @@ WORDS = {
 }
 _ASKED_AT_ONCE = 16
 _SPANS_WAIT_S = 2.0
-_MOST_TRACES = 2_000
+_MAX_TRACES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ async def _figures(at: Site, measured: Measured, plan: Plan) -> Figures:
     if not took_ms:
         raise LookupError("no call was answered")
     sampled = [trace for trace in took_ms if is_sampled(trace, plan.sampled_share)]
-    chosen = sampled[:: max(len(sampled) // _MOST_TRACES, 1)]
+    chosen = sampled[:: max(len(sampled) // _MAX_TRACES, 1)]
     waits = await _waits(Zipkin(at.zipkin), chosen)
     if not waits:
         raise LookupError("no trace arrived")

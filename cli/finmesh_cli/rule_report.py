@@ -12,7 +12,7 @@ from rich.text import Text
 from finmesh_cli import show, words
 from finmesh_cli.settings import Language
 
-_MOST_RULES = 10
+_MAX_RULES = 10
 _BETTER, _WORSE = "green", "red"
 
 
@@ -108,7 +108,7 @@ def _changed_rules(report: risk.BacktestRulesResponse) -> list[tuple[str, risk.R
     none = risk.RuleHits()
     pairs = [(rule, now.get(rule, none), then.get(rule, none)) for rule in dict.fromkeys((*now, *then))]
     changed = [(rule, before, after) for rule, before, after in pairs if before.hits != after.hits]
-    return sorted(changed, key=lambda each: -abs(each[2].hits - each[1].hits))[:_MOST_RULES]
+    return sorted(changed, key=lambda each: -abs(each[2].hits - each[1].hits))[:_MAX_RULES]
 
 
 def _rules(changed: list[tuple[str, risk.RuleHits, risk.RuleHits]], language: Language) -> Table:

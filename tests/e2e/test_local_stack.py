@@ -124,11 +124,11 @@ async def test_a_small_machine_makes_topics_of_fewer_partitions(stack: Stack, to
     other = DECIDED.model_copy(update={"name": "other"})
     await provision(stack.kafka, [DECIDED], topic_prefix)
     for _ in range(2):
-        await provision(stack.kafka, [DECIDED, other], topic_prefix, most_partitions=2)
+        await provision(stack.kafka, [DECIDED, other], topic_prefix, max_partitions=2)
     with pytest.raises(ProvisionError, match="other has 2 partitions, not 3"):
         await provision(stack.kafka, [DECIDED, other], topic_prefix)
     with pytest.raises(ProvisionError, match="other has 2 partitions, not 1"):
-        await provision(stack.kafka, [DECIDED, other], topic_prefix, most_partitions=1)
+        await provision(stack.kafka, [DECIDED, other], topic_prefix, max_partitions=1)
 
 
 async def test_topics_are_never_made_by_accident(stack: Stack, topic_prefix: str) -> None:

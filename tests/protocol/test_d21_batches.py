@@ -55,7 +55,7 @@ async def test_calls_share_a_batch_only_while_all_places_are_busy() -> None:
         assert sizes == [1, 1, 8], "a busy one shares"
 
     genuine = Coalescer.__init__
-    alone = swapped(Coalescer, "__init__", lambda self, work, most: genuine(self, work, 1))
+    alone = swapped(Coalescer, "__init__", lambda self, work, max_batch: genuine(self, work, 1))
     await assert_fails_without("D21", check, alone)
 
 

@@ -20,8 +20,8 @@ from finmesh_cli.gateway import connect
 
 _UNITS_S = {"m": 60, "h": 3_600, "d": 86_400}
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([mhd])")
-_MOST_BYTES = 256 * 1024
-_LEAST_TIMEOUT_S = 60.0  # the gateway's own bound: reading a history takes longer than deciding
+_MAX_BYTES = 256 * 1024
+_MIN_TIMEOUT_S = 60.0  # the gateway's own bound: reading a history takes longer than deciding
 app = typer.Typer(no_args_is_help=True, help="Decision tables.")
 
 
@@ -35,21 +35,21 @@ def backtest_rules(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="the changed decision model (JDM)", exists=True, dir_okay=False, readable=True)],
     since: Annotated[str, typer.Option(help="24h, 7d, 30m, or a date or time (ISO 8601, UTC unless it says otherwise)")] = "24h",
-    most: Annotated[int, typer.Option(min=0, max=200_000, help="decisions at most; 0: as many as may be")] = 0,
+    max_decisions: Annotated[int, typer.Option(min=0, max=200_000, help="decisions at most; 0: as many as may be")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="the report as JSON")] = False,
 ) -> None:
     """Run a decision table over recorded decisions beside the rules in force. Changes nothing."""
     chosen = settings.of(context)
-    content = files.read(file, _MOST_BYTES)
+    content = files.read(file, _MAX_BYTES)
     if not content:
-        raise UsageError(f"{file}: a decision table has 1 to {_MOST_BYTES} bytes")
+        raise UsageError(f"{file}: a decision table has 1 to {_MAX_BYTES} bytes")
     request = risk.BacktestRulesRequest(
-        tenant=chosen.tenant(), rule_set=content, since=Timestamp(seconds=moment(since, time.time())), max_decisions=most
+        tenant=chosen.tenant(), rule_set=content, since=Timestamp(seconds=moment(since, time.time())), max_decisions=max_decisions
     )
 
     async def run() -> risk.BacktestRulesResponse:
         async with connect(chosen) as gateway:
-            return await gateway.backtest_rules(request, max(chosen.timeout_s, _LEAST_TIMEOUT_S))
+            return await gateway.backtest_rules(request, max(chosen.timeout_s, _MIN_TIMEOUT_S))
 
     report = asyncio.run(run())
     if as_json:

@@ -38,7 +38,7 @@ def table(places: Places, ports: Ports, external: External = NOTHING_EXTERNAL, t
         Row(
             name="provision",
             command=(
-                sys.executable, "-m", "provisioning", "topics", "--file", str(places.topics), "--most-partitions", str(PARTITIONS),
+                sys.executable, "-m", "provisioning", "topics", "--file", str(places.topics), "--max-partitions", str(PARTITIONS),
             ),
             env=at.kafka,
             reads=frozenset({"FINMESH_KAFKA__*", "FINMESH_ALLOW_CLEAR_TEXT"}),

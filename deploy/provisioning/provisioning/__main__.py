@@ -27,7 +27,7 @@ def commands() -> None:
 @app.command()
 def topics(
     file: Annotated[Path, typer.Option(help="the table of topics")] = FILE,
-    most_partitions: Annotated[int | None, typer.Option(min=1, help="give a new topic no more partitions than so many")] = None,
+    max_partitions: Annotated[int | None, typer.Option(min=1, help="give a new topic no more partitions than so many")] = None,
 ) -> None:
     """Make the topics of the table on the broker, and bring the settings of existing ones up to date."""
     if file == FILE:  # of this checkout; an image holds topics alone
@@ -40,7 +40,7 @@ def topics(
         raise typer.Exit(2) from None
     try:
         prefix = os.environ.get("FINMESH_KAFKA__TOPIC_PREFIX", "")
-        names = asyncio.run(provision(kafka.bootstrap_servers, wanted, prefix, most_partitions, kafka))
+        names = asyncio.run(provision(kafka.bootstrap_servers, wanted, prefix, max_partitions, kafka))
     except (ProvisionError, OSError, ValueError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None

@@ -24,15 +24,15 @@ class ProvisionError(Exception):
 
 
 async def provision(
-    bootstrap: str, topics: Sequence[Topic], prefix: str = "", most_partitions: int | None = None, kafka: KafkaSettings | None = None
+    bootstrap: str, topics: Sequence[Topic], prefix: str = "", max_partitions: int | None = None, kafka: KafkaSettings | None = None
 ) -> list[str]:
     """Names of the topics that exist afterwards. ProvisionError when one cannot be had.
 
-    `kafka`: TLS and SASL of the brokers. `most_partitions`: a topic that is made now gets no more; one that has all of the
+    `kafka`: TLS and SASL of the brokers. `max_partitions`: a topic that is made now gets no more; one that has all of the
     file's already may keep them.
     """
     plan = wanted(topics, prefix)
-    made_with = {w.name: min(w.partitions, most_partitions or w.partitions) for w in plan}
+    made_with = {w.name: min(w.partitions, max_partitions or w.partitions) for w in plan}
     admin = AIOKafkaAdminClient(**connection((kafka or KafkaSettings()).model_copy(update={"bootstrap_servers": bootstrap})))
     await admin.start()
     try:

@@ -8,7 +8,7 @@ from meshkit.strict_yaml import parse_yaml
 from pydantic import BaseModel, ValidationError
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_MOST_TOLD = 5
+_MAX_TOLD = 5
 
 
 def read(file: Path, kind: type[_Model]) -> _Model:
@@ -16,7 +16,7 @@ def read(file: Path, kind: type[_Model]) -> _Model:
     try:
         return kind.model_validate(parse_yaml(file.read_bytes()))
     except ValidationError as error:
-        raise InvalidDocument(f"{file}: {'; '.join(_told(item) for item in error.errors()[:_MOST_TOLD])}") from None
+        raise InvalidDocument(f"{file}: {'; '.join(_told(item) for item in error.errors()[:_MAX_TOLD])}") from None
     except OSError as error:
         raise InvalidDocument(f"{file}: {error.strerror}") from None
     except InvalidDocument as error:

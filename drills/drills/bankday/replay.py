@@ -21,7 +21,7 @@ from drills.bankday.site import Site
 from drills.bankday.strays import Strays
 from drills.bankday.workload import Bank, Workload
 
-SETTLE_S = 60.0
+DRAIN_S = 60.0
 START_AFTER_S = 0.5
 _REPORT_EVERY_S = 1.0
 
@@ -40,7 +40,7 @@ class Done:
 
 
 async def replay(site: Site, bank: Bank, meter: Meter, rate_per_s: float, seconds: float) -> Done:
-    """Send everything and wait, SETTLE_S at most after the input ended, until it is decided."""
+    """Send everything and wait, DRAIN_S at most after the input ended, until it is decided."""
     servers = site.kafka.bootstrap_servers
     timed: dict[bytes, int] = {}
     async with (
@@ -51,7 +51,7 @@ async def replay(site: Site, bank: Bank, meter: Meter, rate_per_s: float, second
     ):
         start_us = time.time_ns() // 1_000 + int(START_AFTER_S * 1e6)
         work = workload.plan(bank, rate_per_s=rate_per_s, seconds=seconds, start_us=start_us)
-        done = Done(work, meter, strays.expected, start_us / 1e6 + seconds + SETTLE_S)
+        done = Done(work, meter, strays.expected, start_us / 1e6 + seconds + DRAIN_S)
         called, streamed = set(work.trace_of(work.calls)), set(work.trace_of(work.stream))
         meter.both_ways = frozenset(called & streamed)
         timed |= {t: int(us) for t, us in zip(work.trace_of(work.stream), work.stream.intended_us, strict=True) if t not in called}
@@ -88,7 +88,7 @@ def _only_streamed(work: Workload, called: set[bytes]) -> Replay:
 
 async def _decided(watcher: DecisionWatcher, distinct: int, until_s: float) -> None:
     """Returns when so many distinct decisions were seen, or time is up: the verdict then says what is missing."""
-    while not await watcher.settled(distinct, 1.0) and time.time() < until_s:
+    while not await watcher.all_decided(distinct, 1.0) and time.time() < until_s:
         pass
 
 

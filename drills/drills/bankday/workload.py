@@ -28,7 +28,7 @@ APART_US = 300_000
 EVENT_SPAN_S = 20 * 3600.0
 DUPLICATE_SHARE = 0.01
 _ROWS_PER_CUSTOMER = 2.2
-_LEAST_CUSTOMERS = 2_000
+_MIN_CUSTOMERS = 2_000
 _PAST_ROWS, _PAST_DAYS = 40_000, 20
 
 
@@ -61,7 +61,7 @@ class Workload:
 
 def build_bank(wanted: int, run: int) -> Bank:
     """A bank whose day has at least `wanted` transactions, and as long a past as can be imported in some ten seconds."""
-    customers = max(_LEAST_CUSTOMERS, int(wanted / _ROWS_PER_CUSTOMER) + 1)
+    customers = max(_MIN_CUSTOMERS, int(wanted / _ROWS_PER_CUSTOMER) + 1)
     population = build_population(customers, seed=SEED)
     yesterday = int(datetime.now(UTC).timestamp() * 1e6) // DAY_US - 1
     before = min(max(int(_PAST_ROWS / (customers * _ROWS_PER_CUSTOMER)), 1), _PAST_DAYS)

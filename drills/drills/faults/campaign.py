@@ -30,7 +30,7 @@ from drills.faults.pulse import WINDOW_S, Pulse
 from drills.faults.table import table_of
 
 GIVE_UP_S = 2 * RECOVERY_LIMIT_S
-SETTLE_S = 60.0
+DRAIN_S = 60.0
 _BEAT_S = 0.1
 
 
@@ -146,7 +146,7 @@ class Campaign:
 
     async def _conclude(self, planned: int) -> Account:
         """Wait until everything is decided and audited, or time is up, and read it back."""
-        load, until_s = self._load, time.time() + SETTLE_S
+        load, until_s = self._load, time.time() + DRAIN_S
         wanted = len(set(load.sent.intended_us) | set(load.calls.replies))
         while time.time() < until_s and not (load.watcher.seen.decided >= wanted and self._audited >= load.watcher.seen.decided):
             await self._beaten.wait()

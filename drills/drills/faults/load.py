@@ -27,7 +27,7 @@ SEGMENT_S = 5.0
 BOTH_SHARE, CALL_SHARE = 0.15, 0.05  # both ways at once; called only
 DUPLICATE_SHARE = 0.02
 _APART_US = 20_000  # of both ways, at most
-_SETTLE_S = 60.0
+_DRAIN_S = 60.0
 
 
 class Load:
@@ -99,7 +99,7 @@ class Load:
                 calling.append(asyncio.create_task(self._corebank.replay(calls, self._bank.translator, self.calls, np.inf, _nothing)))
                 begin_us += int(SEGMENT_S * 1e6)
                 await asyncio.sleep(max(begin_us / 1e6 - time.time(), 0.0))
-        _, late = await asyncio.wait(calling, timeout=_SETTLE_S)
+        _, late = await asyncio.wait(calling, timeout=_DRAIN_S)
         for task in late:
             task.cancel()
         await asyncio.gather(*calling, return_exceptions=bool(late))

@@ -19,26 +19,26 @@ from typing import Generic, TypeVar
 
 from meshkit.errors import FailedPrecondition, MeshError, is_failure
 
-MOST_BYTES = 1 << 20
-_LEAST_PAUSE_S, _MOST_PAUSE_S = 1.0, 60.0
-_MOST_TEXT = 400
+MAX_BYTES = 1 << 20
+_MIN_PAUSE_S, _MAX_PAUSE_S = 1.0, 60.0
+_MAX_TEXT = 400
 _logger = logging.getLogger(__name__)
 Content = TypeVar("Content")
 Value = TypeVar("Value")
 
 
-def read_file(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
-    """Return the content of a regular file. Raises OSError, and FailedPrecondition for a folder, a pipe, or more than ``most_bytes``."""
+def read_file(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the content of a regular file. Raises OSError, and FailedPrecondition for a folder, a pipe, or more than ``max_bytes``."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe does not block, and is refused
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise FailedPrecondition("is not a regular file", reason="FILE_UNREADABLE")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(most_bytes + 1)
+            content = file.read(max_bytes + 1)
     finally:
         os.close(descriptor)  # fdopen keeps that of a folder open
-    if len(content) > most_bytes:
-        raise FailedPrecondition(f"is larger than {most_bytes} bytes", reason="FILE_TOO_LARGE")
+    if len(content) > max_bytes:
+        raise FailedPrecondition(f"is larger than {max_bytes} bytes", reason="FILE_TOO_LARGE")
     return content
 
 
@@ -69,7 +69,7 @@ class Reloaded(Generic[Content, Value]):
         self._monotonic_s = monotonic_s
         self._one_at_a_time = threading.Lock()
         self._refused: tuple[Content] | None = None
-        self._pause_s = _LEAST_PAUSE_S
+        self._pause_s = _MIN_PAUSE_S
         self._again_s = 0.0
         self._content: tuple[Content] | None = None
         if otherwise is not None:
@@ -120,7 +120,7 @@ class Reloaded(Generic[Content, Value]):
         except BaseException as error:
             if not is_failure(error):
                 raise
-            self._pause_s = min(2 * self._pause_s, _MOST_PAUSE_S) if again else _LEAST_PAUSE_S
+            self._pause_s = min(2 * self._pause_s, _MAX_PAUSE_S) if again else _MIN_PAUSE_S
             self._again_s = self._monotonic_s() + self._pause_s
             self._refused = (content,)
             self._keep(error)
@@ -143,4 +143,4 @@ class Reloaded(Generic[Content, Value]):
         else:
             said = error.strerror if isinstance(error, OSError) else None
             text, reason, violations = said or type(error).__name__, self._reason, ()
-        return FailedPrecondition(f"{self.name}: {' '.join(text.split())[:_MOST_TEXT]}", reason=reason, violations=violations)
+        return FailedPrecondition(f"{self.name}: {' '.join(text.split())[:_MAX_TEXT]}", reason=reason, violations=violations)

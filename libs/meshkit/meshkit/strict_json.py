@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from meshkit.errors import InvalidDocument
 
-MOST_DEPTH = 40
+MAX_DEPTH = 40
 
 
 def parse_json(content: bytes) -> Any:
@@ -38,7 +38,7 @@ def check_plain(value: Any) -> None:
     waiting: list[tuple[Any, str, int]] = [(value, "", 1)]
     while waiting:
         item, place, depth = waiting.pop()
-        if depth > MOST_DEPTH:
+        if depth > MAX_DEPTH:
             raise InvalidDocument(f"{place[:100]} is nested too deeply")
         if isinstance(item, dict):
             for key, inner in item.items():

@@ -13,17 +13,17 @@ import yaml
 from yaml import AliasEvent, MappingNode, Node, SafeLoader, ScalarNode
 
 from meshkit.errors import InvalidDocument
-from meshkit.strict_json import MOST_DEPTH, check_plain
+from meshkit.strict_json import MAX_DEPTH, check_plain
 
-_MOST_BYTES = 64 * 1024  # two seconds of reading at the worst
+_MAX_BYTES = 64 * 1024  # two seconds of reading at the worst
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 def parse_yaml(content: bytes) -> Any:
     """Return the value of a YAML document in UTF-8, made of what JSON has. Raises InvalidDocument."""
-    if len(content) > _MOST_BYTES:
-        raise InvalidDocument(f"is larger than {_MOST_BYTES} bytes")
+    if len(content) > _MAX_BYTES:
+        raise InvalidDocument(f"is larger than {_MAX_BYTES} bytes")
     try:
         value = yaml.load(content.decode("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     except InvalidDocument:
@@ -47,7 +47,7 @@ class _Loader(SafeLoader):
         if self.check_event(AliasEvent):
             raise InvalidDocument(f"aliases are not allowed{_line(self.peek_event())}")  # type: ignore[no-untyped-call]
         self._depth += 1
-        if self._depth > MOST_DEPTH:
+        if self._depth > MAX_DEPTH:
             raise InvalidDocument("is nested too deeply")
         node = super().compose_node(parent, index)
         self._depth -= 1

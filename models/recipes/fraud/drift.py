@@ -18,7 +18,7 @@ from fraud.load import DAY_US, I64
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 BINS = 10
-_LEAST_SHARE = 1e-4  # an empty bin counts as this share, so that one new value does not make the index infinite
+_MIN_SHARE = 1e-4  # an empty bin counts as this share, so that one new value does not make the index infinite
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def stability_index(expected: npt.NDArray[np.floating], actual: npt.NDArray[np.f
     places = 2 * len(edges) + 1  # on an edge or between two
     shares = [np.bincount(_places(edges, values), minlength=places) / len(values) for values in (expected, actual)]
     used = (shares[0] > 0) | (shares[1] > 0)
-    before, after = (np.maximum(share[used], _LEAST_SHARE) for share in shares)
+    before, after = (np.maximum(share[used], _MIN_SHARE) for share in shares)
     return float(np.sum((after - before) * np.log(after / before)))
 
 

@@ -20,7 +20,7 @@ from scipy.stats import rankdata
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 TOP_FEATURES = 4  # as in risk-scoring's combine: features that may become reasons,
-LEAST = 0.05  # and the log-odds below which a feature is none; a test compares them
+MIN_CONTRIBUTION = 0.05  # and the log-odds below which a feature is none; a test compares them
 SUM_ERROR = 1e-6
 CHUNK = 250
 
@@ -95,7 +95,7 @@ def reason_codes(moves: F64) -> list[list[str]]:
         found: dict[str, float] = {}
         for position in np.argsort(-values)[:TOP_FEATURES]:
             code, weight = FEATURES[position].reason, float(values[position])
-            if code and weight >= LEAST:
+            if code and weight >= MIN_CONTRIBUTION:
                 found[code] = max(found.get(code, 0.0), weight)
         rows.append(sorted(found, key=lambda code: -found[code]))
     return rows

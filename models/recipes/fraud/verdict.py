@@ -39,7 +39,7 @@ def judge(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "gain_mean": round(mean, 4),
         "gain_deviation": round(deviation, 4),
         "gain_less_two_deviations": round(mean - 2 * deviation, 4),
-        "gain_least": round(float(gains.min()), 4),
+        "gain_min": round(float(gains.min()), 4),
         **{f"{name}_auc": round(value, 4) for name, value in auc.items()},
         **{f"{name}_lift": round(value, 3) for name, value in lift.items()},
         "fraud_rate": round(float(rate.mean()), 5),
@@ -115,7 +115,7 @@ the test weeks.
 ## Graph and label features pay
 
 Difference of average precision over {verdict[weeks]} pairs: mean {verdict[gain_mean]:.4f}, deviation {verdict[gain_deviation]:.4f}, mean
-less two deviations {verdict[gain_less_two_deviations]:.4f}, smallest {verdict[gain_least]:.4f}. The condition, mean less two deviations
+less two deviations {verdict[gain_less_two_deviations]:.4f}, smallest {verdict[gain_min]:.4f}. The condition, mean less two deviations
 above zero, {pays}.
 
 {pairs}

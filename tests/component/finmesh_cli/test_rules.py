@@ -60,7 +60,7 @@ def table(tmp_path: Path) -> str:
 
 async def test_everything_is_told(cli: Cli, gateway: FakeGateway, report: risk.BacktestRulesResponse, table: str) -> None:
     before = int(time.time())
-    result = await cli("rules", "test", table, "--since", "7d", "--most", "5000")
+    result = await cli("rules", "test", table, "--since", "7d", "--max-decisions", "5000")
     assert result.exit_code == 0, result.output + result.stderr
     (asked,) = gateway.asked
     assert (asked.tenant, asked.rule_set, asked.max_decisions) == (TENANT, b'{"nodes": []}', 5000)

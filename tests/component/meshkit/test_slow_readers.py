@@ -12,7 +12,7 @@ from meshkit.testing.serving import serving
 
 STREAM = "/finmesh.test.v1.Stream/Pour"
 PIECE = bytes(50_000)
-MOST = 10_000
+MAX_MESSAGES = 10_000
 
 
 class Pouring:
@@ -25,7 +25,7 @@ class Pouring:
     async def pour(self, request: bytes, context: object) -> AsyncIterator[bytes]:
         """Send."""
         try:
-            for _ in range(MOST):
+            for _ in range(MAX_MESSAGES):
                 yield PIECE
                 self.sent += 1
         finally:
@@ -41,7 +41,7 @@ async def test_a_reader_that_stops_ends_its_stream() -> None:
         call = channel.unary_stream(STREAM)(b"")
         assert await call.read() == PIECE
         await pouring.ended.wait()
-        assert pouring.sent < MOST, "what nobody reads is not made"
+        assert pouring.sent < MAX_MESSAGES, "what nobody reads is not made"
         code = None
         try:
             while await call.read() is not aio.EOF:  # it reads again, too late

@@ -66,7 +66,7 @@ async def test_the_watcher_counts_committed_decisions_alone(stack: Stack, provis
         async with DecisionWatcher(stack.kafka, intended, topic_prefix=provisioned) as earlier:
             async with decider.transaction():
                 await decider.send(provisioned + DECIDED, record("an older run"), key=b"k")
-            assert await earlier.settled(1, timeout_s=10.0)
+            assert await earlier.all_decided(1, timeout_s=10.0)
         async with DecisionWatcher(stack.kafka, intended, topic_prefix=provisioned) as watcher:
             await decider.begin_transaction()
             await decider.send_and_wait(provisioned + DECIDED, record("aborted"), key=b"k")
@@ -74,7 +74,7 @@ async def test_the_watcher_counts_committed_decisions_alone(stack: Stack, provis
             async with decider.transaction():
                 for name in ("a", "b", "a"):
                     await decider.send(provisioned + DECIDED, record(name), key=b"k")
-            assert await watcher.settled(2, timeout_s=10.0)
+            assert await watcher.all_decided(2, timeout_s=10.0)
             assert set(watcher.seen.digests) == {"a", "b"}
             assert watcher.seen.contradictory == 0
             assert np.max(watcher.seen.latencies_s) < 10.0

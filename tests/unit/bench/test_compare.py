@@ -29,7 +29,7 @@ def test_ratios_are_those_of_neighbouring_turns_and_leave_out_who_does_not_belon
 
 
 async def test_a_turn_costs_what_was_used_beyond_idling(monkeypatch) -> None:
-    monkeypatch.setattr(compare, "_SETTLE_S", 0)
+    monkeypatch.setattr(compare, "_PAUSE_S", 0)
     clock = iter([0.0, 2.0])
     monkeypatch.setattr(compare, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     looks = iter([{"redis": Usage(0, 1.0), "gone": Usage(0, 1.0)}, {"redis": Usage(0, 2.5), "new": Usage(0, 9.0)}])

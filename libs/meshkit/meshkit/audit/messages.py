@@ -12,7 +12,7 @@ from meshkit.events.message import Message, cloud_event
 from meshkit.telemetry.context import TraceContext, to_header
 
 AUDIT_TOPIC = "finmesh.audit.v1.AuditBatch"
-_MOST_TRACES = 64
+_MAX_TRACES = 64
 
 
 class AuditMessages:
@@ -29,7 +29,7 @@ class AuditMessages:
         messages = []
         for envelope in self._writer.envelopes(records):
             headers = cloud_event(uuid_text(_envelope_id(self._writer.producer, envelope)), AUDIT_TOPIC, self._source, time.time())
-            headers += [to_header(context) for context in recorded[:_MOST_TRACES]]
+            headers += [to_header(context) for context in recorded[:_MAX_TRACES]]
             messages.append(Message(self._topic, self._partition, self._writer.producer.encode(), envelope, headers))
         return messages
 

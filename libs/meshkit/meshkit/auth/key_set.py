@@ -28,7 +28,7 @@ _CURVES = {"ES256": "secp256r1", "ES384": "secp384r1"}
 _NUMBERS = {"RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",)}
 _SECRET = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
-_LEAST_RSA_BITS = 2048
+_MIN_RSA_BITS = 2048
 _NAME_CHARACTERS = 64
 
 
@@ -99,8 +99,8 @@ def _built(item: dict[str, Any]) -> jwt.PyJWK:
         raise _UnusableError(f"not accepted ({type(error).__name__})") from None
     if key.algorithm_name not in ALGORITHMS:
         raise _UnusableError("for an algorithm that is not allowed")
-    if isinstance(key.key, RSAPublicKey) and key.key.key_size < _LEAST_RSA_BITS:
-        raise _UnusableError(f"below {_LEAST_RSA_BITS} bits")
+    if isinstance(key.key, RSAPublicKey) and key.key.key_size < _MIN_RSA_BITS:
+        raise _UnusableError(f"below {_MIN_RSA_BITS} bits")
     if isinstance(key.key, EllipticCurvePublicKey) and key.key.curve.name != _CURVES.get(key.algorithm_name):
         raise _UnusableError("its curve is not that of its algorithm")
     return key

@@ -23,8 +23,8 @@ from meshkit.reload import Reloaded, read_file
 
 SCHEMA = "schema.cedarschema"
 POLICIES_INVALID = "POLICIES_INVALID"
-_MOST_DEPTH = 50
-_MOST_FILES = 100
+_MAX_DEPTH = 50
+_MAX_FILES = 100
 _NESTING = re.compile(r"""//[^\n]*|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|(?P<open>[(\[{]|\bif\b)|(?P<close>[)\]}])""", re.DOTALL)
 _REMEMBER_S = 1.0
 _REMEMBERED = 8192
@@ -60,8 +60,8 @@ _Files = tuple[tuple[str, bytes], ...]
 def _read(folder: Path) -> _Files:
     """Return names and contents: the schema, then the policies by name."""
     files = [folder / SCHEMA, *sorted(folder.glob("*.cedar"))]
-    if len(files) > _MOST_FILES:
-        raise InvalidDocument(f"there are more than {_MOST_FILES} files")
+    if len(files) > _MAX_FILES:
+        raise InvalidDocument(f"there are more than {_MAX_FILES} files")
     return tuple((file.name, read_file(file)) for file in files)
 
 
@@ -94,7 +94,7 @@ def _text(name: str, content: bytes) -> str:
     depth = 0  # an `if` has no end of its own: it counts until the file's end
     for match in _NESTING.finditer(text):
         depth += 1 if match["open"] else -1 if match["close"] else 0
-        if depth > _MOST_DEPTH:
+        if depth > _MAX_DEPTH:
             raise InvalidDocument(f"{name} is nested too deeply")
     return text
 

@@ -148,7 +148,7 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
     def _outgoing(self, method: str, arguments: dict[str, Any]) -> Iterator[_Connected]:
         """One call, on the channel that is yielded."""
         limit_s = arguments.get("timeout")
-        arguments["timeout"] = deadline.budget_s(self._timeout_s if limit_s is None else limit_s, margin_s=MARGIN_S, least_s=0.001)
+        arguments["timeout"] = deadline.budget_s(self._timeout_s if limit_s is None else limit_s, margin_s=MARGIN_S, min_s=0.001)
         if self._files is not None and time.monotonic() >= self._look_again_s:
             self._renew()
         connected = self._live

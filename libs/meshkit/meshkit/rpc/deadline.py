@@ -25,14 +25,14 @@ def remaining_s() -> float | None:
     return None if at is None else at - time.monotonic()
 
 
-def budget_s(limit_s: float, *, margin_s: float = 0.0, least_s: float = 0.0) -> float:
+def budget_s(limit_s: float, *, margin_s: float = 0.0, min_s: float = 0.0) -> float:
     """Return how long one piece of work may take: ``limit_s`` or what is left of the deadline less ``margin_s``.
 
-    Raises DeadlineExceeded when less than ``least_s`` (or nothing) would be left.
+    Raises DeadlineExceeded when less than ``min_s`` (or nothing) would be left.
     """
     left = remaining_s()
     budget = limit_s if left is None else min(limit_s, left - margin_s)
-    if budget <= least_s:
+    if budget <= min_s:
         raise DeadlineExceeded("too little time is left to finish", reason="DEADLINE_TOO_NEAR")
     return budget
 
@@ -43,7 +43,7 @@ class Deadlines:
 
     default_maximum_s: float = 10.0
     margin_s: float = 0.005
-    least_s: float = 0.002
+    min_s: float = 0.002
     maximum_s: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -57,7 +57,7 @@ class Deadlines:
         if callers_s is None or not callers_s <= maximum:
             return maximum
         left = callers_s - self.margin_s
-        if left < self.least_s:
+        if left < self.min_s:
             raise DeadlineExceeded("too little time is left to finish", reason="DEADLINE_TOO_NEAR")
         return left
 

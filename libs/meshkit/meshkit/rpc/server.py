@@ -37,7 +37,7 @@ class Limits:
     streams_per_connection: int = 1000
     concurrent_calls: int | None = None
     keepalive_ms: int = 30_000
-    least_ping_interval_ms: int = 10_000
+    min_ping_interval_ms: int = 10_000
     connection_idle_ms: int = 600_000
     slow_reader_s: float = 30.0  # one message of a stream may wait so long for its reader
 
@@ -55,7 +55,7 @@ class Limits:
             ("grpc.max_concurrent_streams", self.streams_per_connection),
             ("grpc.keepalive_time_ms", self.keepalive_ms),
             ("grpc.keepalive_timeout_ms", 10_000),
-            ("grpc.http2.min_ping_interval_without_data_ms", self.least_ping_interval_ms),
+            ("grpc.http2.min_ping_interval_without_data_ms", self.min_ping_interval_ms),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.max_connection_idle_ms", self.connection_idle_ms),
             ("grpc.max_connection_age_ms", round(age_s * 1000)),

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pii import find, mask
 
 LIMIT_CHARACTERS = 16_384
-_LEAST_NUMBER = 10**9  # ten digits: nothing shorter is an identifier without words around it
+_MIN_NUMBER = 10**9  # ten digits: nothing shorter is an identifier without words around it
 _SHORT = 128
-_MOST_KNOWN = 4_096
+_MAX_KNOWN = 4_096
 _harmless: set[str] = set()
 
 
@@ -24,7 +24,7 @@ def redact(text: str) -> str:
         return mask(text, LIMIT_CHARACTERS) + "…"
     clean = mask(text)
     if len(text) <= _SHORT and clean == text:
-        if len(_harmless) >= _MOST_KNOWN:
+        if len(_harmless) >= _MAX_KNOWN:
             _harmless.clear()
         _harmless.add(text)
     return clean
@@ -47,7 +47,7 @@ def redacted(value: object) -> object:
 
 def _number(value: int | float) -> object:
     whole = int(value) if isinstance(value, int) or value.is_integer() else 0
-    if abs(whole) < _LEAST_NUMBER or abs(whole) >= 10**40:  # no identifier is so long, and its digits would cost time
+    if abs(whole) < _MIN_NUMBER or abs(whole) >= 10**40:  # no identifier is so long, and its digits would cost time
         return value
     text = str(abs(whole))
     return value if not find(text) else mask(text)

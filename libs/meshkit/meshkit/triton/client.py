@@ -57,7 +57,7 @@ class TritonClient:
             request.inputs.add(name=name, datatype=_datatype(array), shape=array.shape)
             request.raw_input_contents.append(array.tobytes())
         with self.breaker.guard():
-            budget_s = deadline.budget_s(timeout_s, margin_s=0.001, least_s=0.001)
+            budget_s = deadline.budget_s(timeout_s, margin_s=0.001, min_s=0.001)
             metadata = tuple((headers or {}).items())
             call = asyncio.ensure_future(self._stub.ModelInfer(request, timeout=timeout_s + _LINGER_S, metadata=metadata))
             self._calls.add(call)

@@ -104,7 +104,7 @@ class DecisionWatcher:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._consumer.stop()
 
-    async def settled(self, distinct: int, timeout_s: float) -> bool:
+    async def all_decided(self, distinct: int, timeout_s: float) -> bool:
         """Wait until `distinct` decisions were seen; False when `timeout_s` passed without any new record before that.
 
         Raises what ended the watching, if something did.

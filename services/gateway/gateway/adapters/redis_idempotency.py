@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from gateway.domain.bodies import SeenBodies
 from gateway.domain.standby import Standby
 
-_MOST_LOCAL = 100_000
+_MAX_LOCAL = 100_000
 _logger = logging.getLogger(__name__)
 
 
@@ -30,7 +30,7 @@ class RedisIdempotencyKeys:
         self._life_s = life_s
         self._clock = clock
         self._standby = Standby()
-        self._local = SeenBodies(life_s=life_s, most=_MOST_LOCAL)
+        self._local = SeenBodies(life_s=life_s, max_bodies=_MAX_LOCAL)
 
     async def claim(self, tenant: str, method: str, key: str, digest: bytes) -> bool:
         """Claim a key for a body; see ``ports.IdempotencyKeys``."""

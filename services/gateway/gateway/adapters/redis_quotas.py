@@ -23,7 +23,7 @@ from gateway.domain.token_bucket import Rate, TokenBucket
 
 _LEASE_S = 1.0
 _PORTION_S = 0.1
-_MOST_TENANTS = 10_000
+_MAX_TENANTS = 10_000
 _logger = logging.getLogger(__name__)
 
 # KEYS[1] bucket; ARGV: rate per second, burst, now in seconds, tokens wanted. Returns {granted, milliseconds until one is there}.
@@ -72,7 +72,7 @@ class RedisQuotas:
         key = (tenant, scenario, quota_class)
         lease = self._leases.get(key)
         if lease is None:
-            if len(self._leases) >= _MOST_TENANTS:
+            if len(self._leases) >= _MAX_TENANTS:
                 self._leases.clear()
             lease = self._leases[key] = _Lease()
         if lease.spend(self._clock.monotonic_s()):
@@ -112,7 +112,7 @@ class RedisQuotas:
     def _take_locally(self, key: tuple[str, str, str], rate: Rate, now_s: float) -> float:
         bucket = self._local.get(key)
         if bucket is None:
-            if len(self._local) >= _MOST_TENANTS:
+            if len(self._local) >= _MAX_TENANTS:
                 self._local.clear()
             bucket = self._local[key] = TokenBucket(rate, now_s)
         return bucket.take(now_s)

@@ -94,13 +94,13 @@ class ChannelPolicies:
 def _cap(fields: Any) -> CapPolicy:
     if not isinstance(fields, Mapping) or set(fields) != _CAP_FIELDS:
         raise _invalid("decline_cap: needs exactly interval_s, highest_rate and least_decisions")
-    interval_s, least = fields["interval_s"], fields["least_decisions"]
-    for name, most in (("interval_s", 86_400), ("least_decisions", 1_000_000_000)):
-        if not _is_number(fields[name], int) or not 1 <= fields[name] <= most:
-            raise _invalid(f"decline_cap.{name}: must be a whole number from 1 to {most}")
+    interval_s, least_decisions = fields["interval_s"], fields["least_decisions"]
+    for name, maximum in (("interval_s", 86_400), ("least_decisions", 1_000_000_000)):
+        if not _is_number(fields[name], int) or not 1 <= fields[name] <= maximum:
+            raise _invalid(f"decline_cap.{name}: must be a whole number from 1 to {maximum}")
     if not _is_number(fields["highest_rate"]) or not 0.0 < fields["highest_rate"] <= 1.0:
         raise _invalid("decline_cap.highest_rate: must be a number above 0, at most 1")
-    return CapPolicy(interval_s, float(fields["highest_rate"]), least)
+    return CapPolicy(interval_s, float(fields["highest_rate"]), least_decisions)
 
 
 def _policy(name: str, fields: Any, model: Thresholds) -> ChannelPolicy:

@@ -20,7 +20,7 @@ from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.domain.tree_paths import TreePaths
 
 _TOP_REASONS = 4
-_LEAST_CONTRIBUTION = 0.05  # log-odds below which a feature is no reason
+_MIN_CONTRIBUTION = 0.05  # log-odds below which a feature is no reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,6 @@ class Combiner:
             for row, values in zip(rows, moves, strict=True):
                 for position in np.argsort(-values)[:_TOP_REASONS]:
                     code, weight = FEATURES[position].reason, float(values[position])
-                    if code and weight >= _LEAST_CONTRIBUTION:
+                    if code and weight >= _MIN_CONTRIBUTION:
                         found[row][code] = max(found[row].get(code, 0.0), weight)
         return [tuple(sorted(each.items(), key=lambda item: -item[1])) for each in found]

@@ -67,9 +67,9 @@ def text_output(row: Row, field: str) -> str:
     return value
 
 
-def whole_output(row: Row, field: str, least: int) -> int:
-    """The whole number of an output cell, ``least`` to ``MAX_WEIGHT``; whole, so that sums in float32 are exact. Raises InvalidArgument."""
+def whole_output(row: Row, field: str, minimum: int) -> int:
+    """The whole number of an output cell, ``minimum`` to ``MAX_WEIGHT``; whole: sums in float32 stay exact. Raises InvalidArgument."""
     value = row.outputs.get(field)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_WEIGHT:
-        raise invalid(f"{row.place}.{field}", f"must be a whole number from {least} to {MAX_WEIGHT}")
+    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_WEIGHT:
+        raise invalid(f"{row.place}.{field}", f"must be a whole number from {minimum} to {MAX_WEIGHT}")
     return value

@@ -20,7 +20,7 @@ from risk_scoring.domain.decision import Request, Verdict
 from risk_scoring.steps.timeline import record_wait
 
 _PLACES = 2
-_MOST_WAITING = 2_000
+_MAX_WAITING = 2_000
 _HURRIED_S = 0.1
 
 Work = Callable[[Sequence[Request], float], Awaitable[list[Verdict]]]
@@ -37,15 +37,15 @@ class _Waiting:
 class Coalescer:
     """``work`` decides and publishes a batch within the seconds it is given. Raises Overloaded when too many calls wait."""
 
-    def __init__(self, work: Work, most: int) -> None:
+    def __init__(self, work: Work, max_batch: int) -> None:
         self._work = work
-        self._most = most
+        self._max_batch = max_batch
         self._waiting: deque[_Waiting] = deque()
         self._running: set[asyncio.Task[None]] = set()
 
     async def submit(self, request: Request, remaining_s: float) -> Verdict:
         """Return the verdict; errors are those of ``work``."""
-        if len(self._waiting) >= _MOST_WAITING:
+        if len(self._waiting) >= _MAX_WAITING:
             raise Overloaded("too many calls wait", retry_after_s=0.1)
         loop = asyncio.get_running_loop()
         waiting = _Waiting(request, loop.time() + remaining_s, loop.create_future(), time.time_ns())
@@ -68,7 +68,7 @@ class Coalescer:
         taken: set[bytes] = set()
         later: list[_Waiting] = []
         hurried_s = asyncio.get_running_loop().time() + _HURRIED_S
-        while self._waiting and len(batch) < self._most:
+        while self._waiting and len(batch) < self._max_batch:
             waiting = self._waiting.popleft()
             if waiting.answer.done():
                 continue

@@ -33,14 +33,14 @@ class Restorer:
         self._decisions = decisions
         self._translate = translate
         self._running = asyncio.Lock()
-        self._settled: str | None = None  # the generation that knows all that this process published before
+        self._restored: str | None = None  # the generation that knows all that this process published before
 
     async def ensure(self) -> None:
         """Return when the store can be trusted. Raises Unavailable when store or log can't be reached."""
         async with self._running:
-            while not (await self._link.adopt() and self._link.generation == self._settled):
+            while not (await self._link.adopt() and self._link.generation == self._restored):
                 async with self._locked() as token:
-                    await self._settle(token)
+                    await self._restore(token)
 
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[str]:
@@ -76,7 +76,7 @@ class Restorer:
             return False
         return True
 
-    async def _settle(self, token: str) -> None:
+    async def _restore(self, token: str) -> None:
         """Restore the store, or look for what was published after somebody else's restore: a decision of ours, perhaps."""
         restored = await self._link.adopt()
         if not restored:
@@ -85,7 +85,7 @@ class Restorer:
             await self._partition(token, partition)
         if not restored:
             await self._link.publish_generation()
-        self._settled = self._link.generation
+        self._restored = self._link.generation
 
     async def take_over(self, partition: int) -> None:
         """Put back what was published to one partition since the store last knew. Raises Unavailable."""

@@ -15,7 +15,7 @@ from risk_scoring.domain.outcome import rounded_scores
 from risk_scoring.ports import Model
 
 log = logging.getLogger(__name__)
-_LEAST_MODEL_TIME_S = 0.002
+_MIN_MODEL_TIME_S = 0.002
 _WARM_UP_S = 5.0
 
 
@@ -39,7 +39,7 @@ class Scorer:
 
     async def score(self, vectors: NDArray[np.float32], remaining_s: float | None = None) -> Scores:
         """Return scores for (n, features) vectors. ``remaining_s``: what is left of the caller's deadline."""
-        if remaining_s is not None and remaining_s < _LEAST_MODEL_TIME_S:
+        if remaining_s is not None and remaining_s < _MIN_MODEL_TIME_S:
             return self._nobody(len(vectors), DEADLINE)
         budget_s = self._timeout_s if remaining_s is None else min(self._timeout_s, remaining_s / 2)
         for model, degradations in ((self._served, ()), (self._in_process, (MODEL_IN_PROCESS,))):

@@ -1,6 +1,6 @@
 """RPC BacktestRules: what a rule set would have decided, beside the one in force, over recorded decisions.
 
-One test at a time, in slices, numpy in a thread: synchronous decisions share the process. Memory is bounded by the most decisions. The time
+One test at a time, in slices, numpy in a thread: synchronous decisions share the process. Memory is bounded by ``max_decisions``. The time
 to read is bounded too, so that a long history gives an incomplete answer, declared as such, rather than none.
 """
 
@@ -23,8 +23,8 @@ from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.ports import DecisionHistory
 
 INVALID_RULE_TEST = "INVALID_RULE_TEST"
-MOST_DECISIONS = 200_000
-MOST_BYTES = 256 * 1024
+MAX_DECISIONS = 200_000
+MAX_BYTES = 256 * 1024
 _ROWS = 250  # decided together: a few milliseconds at most on the event loop
 _SHARE_TO_READ = 0.5  # of the caller's time, for decisions; labels and rules take the rest
 
@@ -39,19 +39,19 @@ class BacktestRules:
         self._horizon_s = horizon_s
         self._running = asyncio.Lock()
 
-    async def __call__(self, tenant: str, document: bytes, since_s: float, most: int, remaining_s: float) -> RuleBacktest:
-        """Test the rule set of a JDM document on a tenant's decisions since then, at most ``most`` (0: as many as may be).
+    async def __call__(self, tenant: str, document: bytes, since_s: float, max_decisions: int, remaining_s: float) -> RuleBacktest:
+        """Test the rule set of a JDM document on a tenant's decisions since then, at most ``max_decisions`` (0: as many as may be).
 
         Raises InvalidArgument (INVALID_RULE_SET, INVALID_RULE_TEST), Overloaded (RULE_TEST_RUNNING), Unavailable (RULES_FAILED).
         """
         until_s = self._clock.monotonic_s() + remaining_s * _SHARE_TO_READ
-        _check(document, since_s, most, self._clock.now_s())
+        _check(document, since_s, max_decisions, self._clock.now_s())
         if self._running.locked():
             raise Overloaded("another test of rules runs", reason="RULE_TEST_RUNNING", retry_after_s=5.0)
         async with self._running:
             snapshot = self._snapshot()
             candidate = await on_thread(partial(load_for_service, document))
-            past = await self._past(_Past(tenant, since_s, snapshot), most or MOST_DECISIONS, until_s)
+            past = await self._past(_Past(tenant, since_s, snapshot), max_decisions or MAX_DECISIONS, until_s)
             frauds = await self._frauds(past)
             whole = await on_thread(partial(_compared, snapshot.rules, candidate, Slice.of((), snapshot.rates, ""), frauds))
             for each in past.slices:
@@ -59,11 +59,11 @@ class BacktestRules:
         decisions = len(past.seen) - past.left_out
         return RuleBacktest(whole, snapshot.rates.reference, decisions, past.left_out, past.first_s, past.last_s, past.complete)
 
-    async def _past(self, past: _Past, most: int, until_s: float) -> _Past:
+    async def _past(self, past: _Past, max_decisions: int, until_s: float) -> _Past:
         """Read an equal share from every partition: accounts are spread over them by hash."""
         partitions = await self._history.partitions()
         for number, partition in enumerate(partitions):
-            past.room = -(-(most - len(past.seen)) // (len(partitions) - number))
+            past.room = -(-(max_decisions - len(past.seen)) // (len(partitions) - number))
             async with aclosing(self._history.decisions(partition, past.since_s)) as batches:
                 async for batch in batches:
                     if not past.take(batch) or self._clock.monotonic_s() > until_s:
@@ -133,13 +133,13 @@ def _compared(present: RuleSet, candidate: RuleSet, past: Slice, frauds: frozens
         raise RulesFailed("the rules failed on recorded decisions") from error
 
 
-def _check(document: bytes, since_s: float, most: int, now_s: float) -> None:
+def _check(document: bytes, since_s: float, max_decisions: int, now_s: float) -> None:
     wrong = []
-    if not 0 < len(document) <= MOST_BYTES:
-        wrong.append(FieldViolation("rule_set", f"needs 1 to {MOST_BYTES} bytes"))
+    if not 0 < len(document) <= MAX_BYTES:
+        wrong.append(FieldViolation("rule_set", f"needs 1 to {MAX_BYTES} bytes"))
     if not 0 < since_s <= now_s:
         wrong.append(FieldViolation("since", "is required and lies in the past"))
-    if not 0 <= most <= MOST_DECISIONS:
-        wrong.append(FieldViolation("max_decisions", f"is at most {MOST_DECISIONS}"))
+    if not 0 <= max_decisions <= MAX_DECISIONS:
+        wrong.append(FieldViolation("max_decisions", f"is at most {MAX_DECISIONS}"))
     if wrong:
         raise InvalidArgument("the test of rules cannot run", reason=INVALID_RULE_TEST, violations=tuple(wrong))

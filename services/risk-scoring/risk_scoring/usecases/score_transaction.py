@@ -22,7 +22,7 @@ from risk_scoring.steps.restore import Restorer
 from risk_scoring.steps.timeline import Timeline
 
 _PUBLISH_RESERVE_S = 0.01
-_LEAST_S = 0.005
+_MIN_S = 0.005
 
 
 class ScoreTransaction:
@@ -35,7 +35,7 @@ class ScoreTransaction:
         restorer: Restorer,
         publisher: DecisionPublisher,
         outage: Outage,
-        most: int,
+        max_batch: int,
         store_timeout_s: float,
     ) -> None:
         self._decider = decider
@@ -44,7 +44,7 @@ class ScoreTransaction:
         self._publisher = publisher
         self._outage = outage
         self._store_timeout_s = store_timeout_s
-        self._coalescer = Coalescer(self._batch, most)
+        self._coalescer = Coalescer(self._batch, max_batch)
 
     async def __call__(self, request: Request, remaining_s: float) -> Verdict:
         """Return the verdict that holds for this transaction."""
@@ -55,7 +55,7 @@ class ScoreTransaction:
 
     async def _batch(self, requests: Sequence[Request], remaining_s: float) -> list[Verdict]:
         try:
-            async with asyncio.timeout(max(remaining_s, _LEAST_S)):
+            async with asyncio.timeout(max(remaining_s, _MIN_S)):
                 if self._outage.active:
                     return await self._outage.decide(requests)
                 return await self._recorded(requests, remaining_s)
@@ -84,7 +84,7 @@ class ScoreTransaction:
             return verdicts
 
     async def _decided(self, requests: Sequence[Request], remaining_s: float, timeline: Timeline) -> list[Verdict]:
-        budget_s = max(min(remaining_s - _PUBLISH_RESERVE_S, self._store_timeout_s), _LEAST_S)
+        budget_s = max(min(remaining_s - _PUBLISH_RESERVE_S, self._store_timeout_s), _MIN_S)
         try:
             verdicts = await self._decider.decide(requests, remaining_s=budget_s, timeline=timeline)
         except ListsNotRead:

@@ -5,7 +5,7 @@ from gateway.domain.standby import Standby
 
 
 def test_same_body_passes_other_body_does_not() -> None:
-    seen = SeenBodies(life_s=10, most=5)
+    seen = SeenBodies(life_s=10, max_bodies=5)
     assert seen.claim("k", b"1", 0)
     assert seen.claim("k", b"1", 9)
     assert not seen.claim("k", b"2", 9.9)
@@ -13,7 +13,7 @@ def test_same_body_passes_other_body_does_not() -> None:
 
 
 def test_the_oldest_are_forgotten_first() -> None:
-    seen = SeenBodies(life_s=10, most=2)
+    seen = SeenBodies(life_s=10, max_bodies=2)
     for key in ("a", "b", "c"):
         assert seen.claim(key, b"1", 0)
     assert not seen.claim("c", b"2", 1)

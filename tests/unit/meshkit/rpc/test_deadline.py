@@ -10,7 +10,7 @@ from meshkit.rpc import deadline
 from meshkit.rpc.chain import Call
 from meshkit.rpc.deadline import Deadlines
 
-DEADLINES = Deadlines(default_maximum_s=10.0, margin_s=0.005, least_s=0.002, maximum_s={"/finmesh.x.Y/Slow": 60.0})
+DEADLINES = Deadlines(default_maximum_s=10.0, margin_s=0.005, min_s=0.002, maximum_s={"/finmesh.x.Y/Slow": 60.0})
 
 
 def call(time_remaining: float | None) -> Call:
@@ -44,7 +44,7 @@ async def test_the_handler_sees_what_is_left_and_outgoing_work_is_bounded_by_it(
         assert deadline.budget_s(60.0, margin_s=0.1) < 0.9
         assert deadline.budget_s(0.2) == 0.2
         with pytest.raises(DeadlineExceeded):
-            deadline.budget_s(60.0, least_s=2.0)
+            deadline.budget_s(60.0, min_s=2.0)
     assert deadline.remaining_s() is None
     assert deadline.budget_s(60.0) == 60.0
 

@@ -81,7 +81,7 @@ def test_only_harmless_short_texts_are_remembered_and_not_for_ever() -> None:
     assert not redactor._harmless
     for number in range(10_000):
         redact(f"name-{number}")
-    assert 0 < len(redactor._harmless) <= redactor._MOST_KNOWN
+    assert 0 < len(redactor._harmless) <= redactor._MAX_KNOWN
     assert sys.getsizeof(redactor._harmless) < 1_000_000
 
 

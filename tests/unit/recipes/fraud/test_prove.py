@@ -113,7 +113,7 @@ def _results(*weeks: dict[str, Any]) -> list[dict[str, Any]]:
 def test_the_verdict_asks_for_two_deviations_between_gain_and_zero() -> None:
     steady = judge(_results(_week(0.80, 0.60), _week(0.75, 0.60), _week(0.78, 0.60)))
     assert steady["holds"]
-    assert (steady["gain_mean"], steady["gain_least"]) == (pytest.approx(0.1767, abs=1e-4), 0.15)
+    assert (steady["gain_mean"], steady["gain_min"]) == (pytest.approx(0.1767, abs=1e-4), 0.15)
     assert steady["gain_deviation"] == pytest.approx(np.std([0.2, 0.15, 0.18], ddof=1), abs=1e-4)
     erratic = judge(_results(_week(0.80, 0.60), _week(0.62, 0.60), _week(0.65, 0.60)))
     assert erratic["gain_mean"] > 0

@@ -88,7 +88,7 @@ def test_contributions_that_miss_the_score_are_refused(tiny: tuple[lgb.Booster, 
 
 
 def test_the_limits_are_those_that_serve() -> None:
-    assert (shapley.TOP_FEATURES, shapley.LEAST) == (combine._TOP_REASONS, combine._LEAST_CONTRIBUTION)
+    assert (shapley.TOP_FEATURES, shapley.MIN_CONTRIBUTION) == (combine._TOP_REASONS, combine._MIN_CONTRIBUTION)
 
 
 def test_reason_codes_merge_features_and_leave_out_weak_and_silent_ones() -> None:

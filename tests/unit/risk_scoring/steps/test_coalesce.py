@@ -110,7 +110,7 @@ async def test_an_error_reaches_everybody_in_the_batch_and_nobody_else() -> None
 async def test_too_many_calls() -> None:
     work = Work()
     coalescer = Coalescer(work, 1)
-    waiting = [call(coalescer, n) for n in range(coalesce._PLACES + coalesce._MOST_WAITING)]
+    waiting = [call(coalescer, n) for n in range(coalesce._PLACES + coalesce._MAX_WAITING)]
     await turns()
     with pytest.raises(Overloaded) as refused:
         await coalescer.submit(request(payment(1)), 1.0)

@@ -65,9 +65,11 @@ class Past:
         self.asked.append(("labels", partition, since_s))
         yield self.known if partition == 0 else []
 
-    async def test(self, document: bytes = TRIAL, since_s: float = 1_000.0, most: int = 0, remaining_s: float = 60.0) -> RuleBacktest:
+    async def test(
+        self, document: bytes = TRIAL, since_s: float = 1_000.0, max_decisions: int = 0, remaining_s: float = 60.0
+    ) -> RuleBacktest:
         """Call the use case for bank-a."""
-        return await self.usecase()("bank-a", document, since_s, most, remaining_s)
+        return await self.usecase()("bank-a", document, since_s, max_decisions, remaining_s)
 
     def usecase(self) -> Any:
         """The use case under the shipped rules."""
@@ -162,11 +164,11 @@ async def test_nothing_recorded() -> None:
 
 async def test_the_limit_of_decisions_is_shared_by_partitions() -> None:
     history = Past([[past(n) for n in range(1, 11)], [past(n) for n in range(11, 13)], [past(n) for n in range(21, 31)]])
-    test = await history.test(most=9)
+    test = await history.test(max_decisions=9)
     assert (test.decisions, test.complete) == (9, False)
     assert history.read == 2 + 1 + 2, "no more is read than there is room for"
     assert history.closed == 3
-    exactly = await Past([[past(n) for n in range(1, 10)]]).test(most=9)
+    exactly = await Past([[past(n) for n in range(1, 10)]]).test(max_decisions=9)
     assert (exactly.decisions, exactly.complete) == (9, True)
 
 
@@ -204,7 +206,7 @@ async def test_one_test_at_a_time() -> None:
     [
         ({"since_s": 0.0}, "since"),
         ({"since_s": NOW + 1}, "since"),
-        ({"most": 200_001}, "max_decisions"),
+        ({"max_decisions": 200_001}, "max_decisions"),
         ({"document": b""}, "rule_set"),
         ({"document": b" " * (256 * 1024 + 1)}, "rule_set"),
     ],

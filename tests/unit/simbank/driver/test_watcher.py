@@ -61,7 +61,7 @@ class FakeConsumer:
         return {"p": [SimpleNamespace(value=await self.arrivals.get())]}
 
 
-async def test_the_watcher_settles_when_all_decisions_came(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_watcher_returns_when_all_decisions_came(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AIOKafkaConsumer", FakeConsumer)
     async with DecisionWatcher("nowhere:1", {}) as watcher:
         consumer = watcher._consumer
@@ -70,8 +70,8 @@ async def test_the_watcher_settles_when_all_decisions_came(monkeypatch: pytest.M
         assert consumer.positioned, "must start at the end: an older run's decisions are not this run's"
         for name in ("a", "b", "a"):
             consumer.arrivals.put_nowait(_record(name))
-        assert await watcher.settled(2, timeout_s=5.0)
-        assert not await watcher.settled(3, timeout_s=0.05), "a decision that never comes must be noticed"
+        assert await watcher.all_decided(2, timeout_s=5.0)
+        assert not await watcher.all_decided(3, timeout_s=0.05), "a decision that never comes must be noticed"
 
 
 async def test_a_missing_topic_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,9 +81,9 @@ async def test_a_missing_topic_is_a_clear_error(monkeypatch: pytest.MonkeyPatch)
             pass
 
 
-async def test_an_unreadable_decision_surfaces_in_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreadable_decision_surfaces_in_all_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AIOKafkaConsumer", FakeConsumer)
     async with DecisionWatcher("nowhere:1", {}) as watcher:
         watcher._consumer.arrivals.put_nowait(b"\xff\xff\xff")
         with pytest.raises(Exception, match=r"[Pp]ars"):
-            await watcher.settled(1, timeout_s=0.2)
+            await watcher.all_decided(1, timeout_s=0.2)
