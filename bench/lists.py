@@ -33,7 +33,7 @@ async def measure(entries: int, say: Callable[[str], None]) -> Figures:
     """Apply the entries in the pieces that the follower fetches, then single changes on top of them."""
     say(f"making {entries} entries")
     records = [_record(number) for number in range(entries)]
-    lists = kafka_lists.KafkaLists(KafkaSettings(), _Health())  # type: ignore[arg-type]
+    lists = kafka_lists.KafkaLists(KafkaSettings(), _Health())
     say("applying them")
     began_s = time.process_time()
     for first in range(0, entries, kafka_lists._TOGETHER):

@@ -201,7 +201,7 @@ class _Run:
         try:
             return len(await reader.partitions())
         finally:
-            await reader.close()
+            await reader.aclose()
 
     async def _samples(self, wanted: int = 256) -> list[Message]:
         """Decision messages as they were published."""
@@ -214,7 +214,7 @@ class _Run:
                     if len(found) >= wanted:
                         return found[:wanted]
         finally:
-            await reader.close()
+            await reader.aclose()
         if not found:
             raise LookupError("nothing was decided")
         return found
@@ -229,7 +229,7 @@ class _Run:
                     size += sum(len(record.value) for record in records)
                     count += sum(len(AuditBatch.FromString(record.value).records) for record in records)
         finally:
-            await reader.close()
+            await reader.aclose()
         return size // max(count, 1)
 
     async def _latency(self) -> tuple[float, float]:

@@ -26,6 +26,7 @@ OWNERS = {
     for service in services.load().services
     if service.name != "gateway"
 }
+KIT = {("libs", "meshkit"), ("cli", "finmesh_cli"), *(("services", each.name) for each in services.load().services)}
 GATEWAY = "finmesh.gateway.v1.gateway_service_pb2"
 
 
@@ -63,6 +64,13 @@ def test_an_event_is_a_use_case_of_its_name(package: str, topic: str) -> None:
 
 def test_every_service_that_reads_has_an_event() -> None:
     assert {package for package, _ in READ} == {"risk_scoring", "audit"}
+
+
+def test_clients_of_kafka_are_made_in_one_place() -> None:
+    """Else settings that belong together (idempotence, acknowledgements, isolation) drift apart."""
+    sources = [path for path in tracked_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[:2] in KIT]
+    making = {path.name for path in sources if re.search(r"AIOKafka(?:Producer|Consumer)\(", path.read_text())}
+    assert making == {"clients.py"}
 
 
 @pytest.mark.parametrize("process", services.load().processes, ids=lambda process: process.name)

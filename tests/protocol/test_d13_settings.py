@@ -103,7 +103,7 @@ async def values(kafka, found: list[bytes] | None = None, *, settled: bool = Fal
         async for records, _ in reader.read(0, 0, settled=settled):
             found += [record.value for record in records]
     finally:
-        await reader.close()
+        await reader.aclose()
     return found
 
 
@@ -174,4 +174,4 @@ async def test_offsets_before_retention_and_beyond_the_end(fresh) -> None:
         with pytest.raises(Unavailable):
             await TopicReader(kafka, "no.such.topic").partitions()
     finally:
-        await reader.close()
+        await reader.aclose()

@@ -56,7 +56,7 @@ async def decisions(kafka: KafkaSettings, keys: Path) -> Decided:
                 for record in records:
                     found.take(record.value or b"", key)
     finally:
-        await reader.close()
+        await reader.aclose()
     return found
 
 

@@ -82,7 +82,7 @@ async def _records(kafka: KafkaSettings, topic: str) -> AsyncIterator[ConsumerRe
                 for record in records:
                     yield record
     finally:
-        await reader.close()
+        await reader.aclose()
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ async def test_mutual_tls(stack: Stack, broker: int, certs: Path) -> None:
         found = [record.value async for records, _ in reader.read(0, 0) for record in records]
     finally:
         await publisher.aclose()
-        await reader.close()
+        await reader.aclose()
     assert found == ["你好".encode()]
     nobody = kafka.model_copy(update={"certificate": None, "key": None})
     async with asyncio.timeout(30):

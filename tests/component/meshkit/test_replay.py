@@ -25,4 +25,4 @@ async def test_a_topic_that_does_not_exist_yet_is_refused_at_once(stack: Stack, 
         await provision(stack.kafka, [topic], topic_prefix)
         assert [next_offset async for _, next_offset in reader.read(0, 0)] == [0]
     finally:
-        await reader.close()
+        await reader.aclose()

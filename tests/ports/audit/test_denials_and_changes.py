@@ -76,5 +76,5 @@ async def test_a_change_of_a_list_is_a_leaf(bench: Bench) -> None:
         assert [(message.key, message.value) for message in written] == [(record.change.list_entry.entry_key, b"payload")]
         assert record.change.list_entry.list == "LIST_KIND_BLOCK"
     finally:
-        await reader.close()
+        await reader.aclose()
         await events.aclose()

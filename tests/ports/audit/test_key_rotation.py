@@ -143,5 +143,5 @@ async def _signed_with(bench: Bench) -> Counter[str]:
             async for records, _ in reader.read(partition, 0):
                 found.update(AuditBatch.FromString(each.value or b"").key_id for each in records)
     finally:
-        await reader.close()
+        await reader.aclose()
     return found

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class TopicReader:
-    """Reads one topic. Methods raise Unavailable when the broker does not answer. Use as an async context manager."""
+    """Reads one topic. Methods raise Unavailable when the broker does not answer. ``aclose`` it."""
 
     def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         self.topic = kafka.topic_prefix + topic
@@ -30,7 +30,7 @@ class TopicReader:
         self._consumer: AIOKafkaConsumer | None = None
         self._ids: TopicIds | None = None
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the connection."""
         if self._ids is not None:
             ids, self._ids = self._ids, None

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import TypeVar
 
 from meshkit.config import KafkaSettings
@@ -51,16 +52,13 @@ class KafkaDecisionHistory:
     async def _read(
         self, topic: str, partition: int, since_s: float, of: Callable[[bytes], _Item]
     ) -> AsyncGenerator[Sequence[_Item], None]:
-        reader = TopicReader(self._kafka, topic)
-        try:
+        async with aclosing(TopicReader(self._kafka, topic)) as reader:
             first = await reader.offset_at(partition, max(since_s, 0.0))
             async for records, _ in reader.read(partition, first, max_records=_FEW):
                 started = time.perf_counter()
                 items = _readable(records, of)
                 await asyncio.sleep(time.perf_counter() - started)
                 yield items
-        finally:
-            await reader.close()
 
     def _label(self, payload: bytes) -> PastLabel:
         """Translate as the consumer of labels does, so that both mean the same decision."""

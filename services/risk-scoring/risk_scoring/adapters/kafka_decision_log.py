@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 from meshkit.config import KafkaSettings
 from meshkit.events.replay import TopicReader
@@ -18,17 +19,10 @@ class KafkaDecisionLog:
 
     async def partitions(self) -> Sequence[int]:
         """Return the partitions' numbers."""
-        reader = TopicReader(self._kafka, DECISION_TOPIC)
-        try:
-            return await reader.partitions()
-        finally:
-            await reader.close()
+        return await TopicReader(self._kafka, DECISION_TOPIC).partitions()
 
     async def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[bytes], int]]:
         """Yield (decision records, next offset) up to what is written at the time of the call; open transactions are waited for."""
-        reader = TopicReader(self._kafka, DECISION_TOPIC)
-        try:
+        async with aclosing(TopicReader(self._kafka, DECISION_TOPIC)) as reader:
             async for records, next_offset in reader.read(partition, first_offset, settled=True):
                 yield [record.value for record in records if record.value], next_offset
-        finally:
-            await reader.close()

@@ -49,7 +49,7 @@ class KafkaLists:
             except (Unavailable, AllFailedError) as error:
                 missing = self._health.degraded if self._lists.read else self._health.not_ready
                 missing(_COMPONENT, INTERNAL_ERROR if isinstance(error, AllFailedError) else error.reason)
-                await self._reader.close()
+                await self._reader.aclose()
             await asyncio.sleep(_POLL_S)
 
     async def _read(self, changed: Callable[[ListSnapshot], None]) -> None:
@@ -94,7 +94,7 @@ class KafkaLists:
 
     async def aclose(self) -> None:
         """Close the connection."""
-        await self._reader.close()
+        await self._reader.aclose()
 
 
 def list_message(topic: str, keys: KeyedIds, change: ListChange, payload: bytes, event_id: str, now_s: float) -> Message:

@@ -58,12 +58,7 @@ class KafkaOutageLog:
 
     async def partitions(self) -> Sequence[int]:
         """Return the partitions of the decision topic."""
-        reader = TopicReader(self._kafka, DECISION_TOPIC)
-        try:
-            found = await reader.partitions()
-        finally:
-            await reader.close()
-        return found
+        return await TopicReader(self._kafka, DECISION_TOPIC).partitions()
 
     async def enter(self) -> None:
         """Take every partition. Raises Unavailable; what was taken until then stays taken."""
@@ -95,7 +90,7 @@ class KafkaOutageLog:
         try:
             return _Held(answers, audit, reader, since_s, await reader.offset_at(partition, since_s))
         except BaseException:
-            await reader.close()
+            await reader.aclose()
             await answers.aclose()
             raise
 
@@ -163,5 +158,5 @@ class KafkaOutageLog:
 
 
 async def _closed(held: _Held) -> None:
-    await held.reader.close()
+    await held.reader.aclose()
     await held.answers.aclose()

@@ -45,11 +45,7 @@ class CreditTransferStream:
 
     async def assigned(self, partition: int, epoch: int) -> None:
         """Learn how many partitions the transactions have. Raises Unavailable."""
-        reader = TopicReader(self._kafka, TRANSACTION_TOPIC)
-        try:
-            self._partitions = len(await reader.partitions())
-        finally:
-            await reader.close()
+        self._partitions = len(await TopicReader(self._kafka, TRANSACTION_TOPIC).partitions())
 
     async def confirm(self, partition: int) -> None:
         """Nothing can have changed: the messages depend on the records alone."""

@@ -28,10 +28,7 @@ async def stream(monkeypatch: pytest.MonkeyPatch) -> CreditTransferStream:
     async def four() -> list[int]:
         return [0, 1, 2, 3]
 
-    async def close() -> None:
-        return None
-
-    monkeypatch.setattr(credit_transfers, "TopicReader", lambda *_: SimpleNamespace(partitions=four, close=close))
+    monkeypatch.setattr(credit_transfers, "TopicReader", lambda *_: SimpleNamespace(partitions=four))
     made = CreditTransferStream(KafkaSettings(), parse_document, OnIso20022Pacs008(SystemClock()), payload_sealer())
     await made.assigned(0, 1)
     return made
