@@ -12,6 +12,11 @@ async def main() -> None:
     """Run until SIGTERM."""
     config = load_config(ToyConfig)
     async with Service(config, "toy") as service:
-        server = MeshServer(config.listen, config.tls, callers=config.callers)
-        rpc.add_ToyServiceServicer_to_server(ToyServicer(), server)
-        await service.run(server)
+        await serve(config, service)
+
+
+async def serve(config: ToyConfig, service: Service) -> None:
+    """Build everything and serve."""
+    server = MeshServer(config.listen, config.tls, callers=config.callers)
+    rpc.add_ToyServiceServicer_to_server(ToyServicer(), server)
+    await service.run(server)
