@@ -13,7 +13,7 @@ from translog.checkpoint import Checkpoint, open_checkpoint
 from translog.errors import MalformedError, NotFoundError, RewrittenError
 from translog.merkle import leaf_hash, verify_consistency, verify_inclusion
 from translog.note import Verifier, decode_base64
-from translog.reader import ConsistencyProof, InclusionProof
+from translog.reader import InclusionProof
 
 INCLUSION = "finmesh.translog/inclusion/v1"
 CONSISTENCY = "finmesh.translog/consistency/v1"
@@ -28,18 +28,6 @@ def inclusion_bundle(*, leaf: bytes, index: int, hashes: Iterable[bytes], note: 
 def consistency_bundle(*, old_note: str, new_note: str, hashes: Iterable[bytes]) -> str:
     """JSON text of a consistency proof between two signed checkpoints."""
     return _dump({"format": CONSISTENCY, "old_checkpoint": old_note, "new_checkpoint": new_note, "proof": [_b64(h) for h in hashes]})
-
-
-def export_inclusion(proof: InclusionProof) -> str:
-    """Bundle of a proof that a LogReader made."""
-    return inclusion_bundle(leaf=proof.leaf.body, index=proof.leaf.index, hashes=proof.hashes, note=proof.note)
-
-
-def export_consistency(proof: ConsistencyProof, old_note: str = "") -> str:
-    """Bundle of a proof that a LogReader made; `old_note` is a checkpoint that was kept elsewhere. Raises NotFoundError without one."""
-    if not (old_note or proof.old_note):
-        raise NotFoundError(f"no checkpoint of size {proof.old_size} was signed")
-    return consistency_bundle(old_note=old_note or proof.old_note, new_note=proof.new_note, hashes=proof.hashes)
 
 
 def tlog_proof(proof: InclusionProof) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from finmesh_cli.__main__ import app
-from translog.bundle import export_inclusion
+from translog.bundle import inclusion_bundle
 from translog.note import Signer
 from typer.testing import CliRunner
 
@@ -126,7 +126,8 @@ def test_a_terminal_that_lacks_the_characters_gets_their_escapes(
 ) -> None:
     audit_log.write(AuditRecord(audit_record_id="a-1", producer="risk-scoring", tenant="bank-a", build="构建-7"))
     bundle, key = audit_log.path.with_name("proof.json"), audit_log.path.with_name("log.key")
-    bundle.write_text(export_inclusion(audit_log.log.reader.inclusion("a-1", 0)))
+    proof = audit_log.log.reader.inclusion("a-1", 0)
+    bundle.write_text(inclusion_bundle(leaf=proof.leaf.body, index=proof.leaf.index, hashes=proof.hashes, note=proof.note))
     key.write_text(str(signer.verifier))
     done = finmesh("--language", "zh", "verify", "inclusion", str(bundle), "--log-key", str(key), **terminal)
     assert (done.returncode, done.stderr) == (0, "")
