@@ -3,6 +3,7 @@
 import pytest
 from finmesh.common.v1.money_pb2 import Money
 from meshkit.errors import Conflict
+from risk_scoring.domain import observation
 
 from tests.protocol.desks import desk
 from tests.protocol.makers import NO_CAP, TENANT, candidate, payment, request, seen
@@ -44,7 +45,7 @@ async def test_a_conflict_shows_also_while_nothing_is_decided(private_redis) -> 
     async def check() -> None:
         async with opened(private_redis) as shelf:
             observed = await shelf.store.observe([seen(1), seen(1, fingerprint=b"g" * 16)])
-            assert observed.status == "nc"
+            assert observed.rows == [observation.New(), observation.Conflict()]
 
     await assert_fails_without("D2", check, lua(*RULE))
 
@@ -54,7 +55,7 @@ async def test_finalise_keeps_the_first_fingerprint(private_redis) -> None:
         async with opened(private_redis) as shelf:
             mine, other = seen(1), seen(1, fingerprint=b"g" * 16)
             final = await shelf.store.finalise([candidate(mine, b"mine"), candidate(other, b"other")], {TENANT: NO_CAP})
-            assert final.status == "wc"
+            assert final == [observation.Won(), observation.Conflict()]
             assert await shelf.store.stored_decision(mine.decision_id) == b"mine"
 
     await assert_fails_without("D2", check, lua("finalise", "if entry and entry[2] ~= candidate[2] then", "if false then"))

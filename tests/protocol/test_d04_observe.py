@@ -3,6 +3,7 @@
 import pytest
 from meshkit.errors import InvalidArgument
 from risk_scoring.domain.features import COUNT
+from risk_scoring.domain.observation import Decided, New, StoredVector
 
 from tests.protocol.makers import NO_CAP, NOW, TENANT, candidate, feature, seen
 from tests.protocol.mutants import assert_fails_without, lua
@@ -15,7 +16,7 @@ async def test_a_repeated_transaction_gets_the_stored_vector_and_counts_once(pri
             first = await shelf.store.observe([seen(1)])
             between = await shelf.store.observe([seen(2, time_s=NOW + 5)])
             again = await shelf.store.observe([seen(1)])
-            assert (first.status, again.status, again.stored_schemas) == ("n", "v", [1])
+            assert (first.rows, again.rows) == ([New()], [StoredVector(1)])
             assert again.vectors.tobytes() == first.vectors.tobytes()
             last = await shelf.store.observe([seen(3, time_s=NOW + 9)])
             assert feature(between.vectors, "c_count_1h") == 1
@@ -35,8 +36,7 @@ async def test_a_stored_decision_comes_first(private_redis) -> None:
             await shelf.store.observe([seen(1)])
             await shelf.store.finalise([candidate(seen(1), b"decision")], {TENANT: NO_CAP})
             observed = await shelf.store.observe([seen(2), seen(1), seen(3)])
-            assert observed.status == "ndn"
-            assert observed.decisions == [(b"decision", b"audit of decision")]
+            assert observed.rows == [New(), Decided(b"decision", b"audit of decision"), New()]
             assert observed.vectors.shape == (2, COUNT)
 
     await assert_fails_without("D4", check, lua("observe", "  if stored then\n    local entry", "  if false then\n    local entry"))
@@ -46,7 +46,7 @@ async def test_within_one_batch_too(private_redis) -> None:
     async def check() -> None:
         async with opened(private_redis) as shelf:
             observed = await shelf.store.observe([seen(1), seen(1), seen(2)])
-            assert observed.status == "nvn"
+            assert observed.rows == [New(), StoredVector(1), New()]
             assert observed.vectors[0].tobytes() == observed.vectors[1].tobytes()
             assert feature(observed.vectors, "c_count_1h") == 1
 

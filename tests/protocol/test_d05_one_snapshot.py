@@ -12,6 +12,7 @@ from meshkit.errors import Unavailable
 from risk_scoring.adapters import redis_feature_store
 from risk_scoring.adapters.triton_model import TritonModel
 from risk_scoring.domain.features import COUNT, SCHEMA_VERSION
+from risk_scoring.domain.observation import New, StoredVector
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.steps.decide import Decider
 
@@ -110,7 +111,7 @@ async def test_a_vector_of_an_older_schema_is_decided_by_rules_alone(private_red
                 assert len(other.features) == 4 * COUNT
 
     def everything_fits(observed):
-        return np.ones(sum(letter in "nv" for letter in observed.status), dtype=np.bool_)
+        return np.ones(sum(isinstance(row, New | StoredVector) for row in observed.rows), dtype=np.bool_)
 
     await assert_fails_without("D5", check, swapped(Decider, "_current_schema", staticmethod(everything_fits)))
 

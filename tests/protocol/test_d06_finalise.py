@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from finmesh.risk.v1.decision_pb2 import DEGRADATION_RULES_ONLY, TransactionDecided
 from meshkit.errors import DeadlineExceeded
+from risk_scoring.domain.observation import Capped, Decided, Won
 
 from tests.protocol.desks import desk
 from tests.protocol.makers import NO_CAP, TENANT, candidate, payment, request, seen
@@ -19,8 +20,8 @@ async def test_the_second_candidate_loses_and_learns_the_winner(private_redis) -
         async with opened(private_redis) as shelf:
             first = await shelf.store.finalise([candidate(seen(1), b"one"), candidate(seen(2), b"two")], {TENANT: NO_CAP})
             second = await shelf.store.finalise([candidate(seen(2), b"TWO"), candidate(seen(3), b"three")], {TENANT: NO_CAP})
-            assert (first.status, second.status) == ("ww", "lw")
-            assert second.winners == [(b"two", b"audit of two")]
+            assert first == [Won(), Won()]
+            assert second == [Decided(b"two", b"audit of two"), Won()]
             assert await shelf.store.stored_decision(seen(2).decision_id) == b"two"
 
     await assert_fails_without("D6", check, lua(*RULE))
@@ -80,8 +81,8 @@ async def test_the_capped_form_is_what_is_stored_and_published(private_redis) ->
             cap = {TENANT: NO_CAP._replace(highest_rate=0.01)}
             final = await shelf.store.finalise([candidate(seen(1), b"declined", capped=b"milder")], cap)
             again = await shelf.store.finalise([candidate(seen(1), b"declined", capped=b"milder")], cap)
-            assert (final.status, again.status) == ("k", "l")
-            assert again.winners == [(b"milder", b"audit of milder")]
+            assert final == [Capped()]
+            assert again == [Decided(b"milder", b"audit of milder")]
 
     await assert_fails_without(
         "D6", check, lua("finalise", "pack({ 2, candidate[2], decision, audit })", "pack({ 2, candidate[2], candidate[4], candidate[5] })")

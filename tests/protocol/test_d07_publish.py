@@ -16,7 +16,7 @@ from meshkit.testing.keys import batch_signer
 from risk_scoring.adapters.kafka_publisher import KafkaPublisher
 from risk_scoring.domain.decision import Verdict
 from risk_scoring.domain.lists import ListChange
-from risk_scoring.steps.decide import Decider
+from risk_scoring.steps import decide
 from risk_scoring.usecases.score_transaction import ScoreTransaction
 
 from tests.protocol.desks import Health, desk
@@ -198,11 +198,7 @@ async def test_a_stored_decision_is_emitted_again(private_redis) -> None:
             assert messages[0].value == lost.decision
             assert list(AuditBatch.FromString(messages[1].value).records) == [lost.audit]
 
-    genuine = Decider._settled
+    def forgets_the_bytes(request, row):
+        return Verdict(request, row.decision[:-2], row.audit, replayed=True)
 
-    def forgets_the_bytes(self, requests, observed, verdicts):
-        rows = genuine(self, requests, observed, verdicts)
-        verdicts[:] = [each and Verdict(each.request, each.decision[:-2], each.audit, replayed=True) for each in verdicts]
-        return rows
-
-    await assert_fails_without("D7", check, swapped(Decider, "_settled", forgets_the_bytes))
+    await assert_fails_without("D7", check, swapped(decide, "_known", forgets_the_bytes))

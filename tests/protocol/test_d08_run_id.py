@@ -6,6 +6,7 @@ from unittest.mock import AsyncMock
 import pytest
 from meshkit.errors import FailedPrecondition, Unavailable
 from risk_scoring.adapters.redis_link import RedisLink
+from risk_scoring.domain.observation import New, StoredVector
 from risk_scoring.ports import StoreForgotten
 
 from tests.protocol.makers import NO_CAP, TENANT, candidate, seen
@@ -114,7 +115,7 @@ async def test_a_script_cache_that_was_emptied_is_no_restart(private_redis) -> N
     async with opened(private_redis) as shelf:
         await shelf.store.observe([seen(1)])
         await shelf.link.command("SCRIPT", "FLUSH")
-        assert (await shelf.store.observe([seen(1)])).status == "v"
+        assert (await shelf.store.observe([seen(1)])).rows == [StoredVector(1)]
 
 
 async def durable(shelf: Shelf) -> None:
@@ -150,4 +151,4 @@ async def test_a_call_that_ran_out_of_time_leaves_no_answer_behind(private_redis
         with pytest.raises(Unavailable):
             await shelf.store.observe([seen(n) for n in range(20)], timeout_s=0.02)
         again = await shelf.store.observe([seen(100)])
-        assert again.status == "n" and len(again.vectors) == 1
+        assert again.rows == [New()] and len(again.vectors) == 1

@@ -8,7 +8,7 @@ import uuid
 from meshkit.clock import FakeClock
 from risk_scoring import translate
 from risk_scoring.adapters.redis_link import RedisLink
-from risk_scoring.domain.observation import RestoredRecord
+from risk_scoring.domain.observation import Decided, Effect, RestoredRecord
 from risk_scoring.steps.restore import Restorer
 
 from tests.protocol.desks import EventLog, desk
@@ -39,7 +39,7 @@ async def test_twice_is_once(private_redis) -> None:
             assert await shelf.restore(batch, next_offset=3) == (3, 3)
             assert await shelf.restore(batch, next_offset=3) == (0, 0)
             assert await shelf.store.published_offset(0) == 2
-            assert (await shelf.store.observe([seen(2)])).decisions == [(b"decision 2", b"")]
+            assert (await shelf.store.observe([seen(2)])).rows == [Decided(b"decision 2", b"")]
             assert await count(shelf) == 3
 
     await assert_fails_without("D9", check, lua(*ENTRY), lua("restore", "not (entry and entry[1] == 2 and entry[3] == decision)", "true"))
@@ -276,7 +276,7 @@ async def test_what_was_reported_before_counts_on_restore_too(private_redis) -> 
 
     async def check() -> None:
         async with opened(private_redis) as shelf:
-            assert await shelf.store.amend([label(seen(1), "L1")], "labels:0", "t@1") == "p"
+            assert await shelf.store.amend([label(seen(1), "L1")], "labels:0", "t@1") == [Effect.WAITS]
             await shelf.restore([published(1, 0)])
             observed = await shelf.store.observe([seen(2, time_s=NOW + 60)])
             assert feature(observed.vectors, "c_fraud_30d") == 1

@@ -15,6 +15,7 @@ from risk_scoring import translate
 from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC
 from risk_scoring.consumers.transactions import TransactionStream
 from risk_scoring.domain import horizon
+from risk_scoring.domain.observation import New
 from risk_scoring.main import history
 from risk_scoring.translate.messages import LABEL_TOPIC
 from risk_scoring.usecases import on_label_reported, on_transaction_lifecycle_reported
@@ -81,7 +82,7 @@ async def test_expired_tiles_stay_as_they_are(private_redis) -> None:
             script = "local e = cmsgpack.unpack(redis.call('GET', ARGV[1])) return {e[3], e[4], e[7], e[8]}"
             before = await shelf.link.command("EVAL", script, 0, customer)
             late = await shelf.store.observe([seen(2, time_s=NOW - 46 * DAY)])
-            assert late.status == "n"
+            assert late.rows == [New()]
             assert await shelf.link.command("EVAL", script, 0, customer) == before
             await shelf.store.observe([seen(3, time_s=NOW - 10 * DAY)])
             last = await shelf.store.observe([seen(4, time_s=NOW + 1)])

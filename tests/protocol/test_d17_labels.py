@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.errors import Unavailable
 from meshkit.events.offsets_in_db import Position
 from risk_scoring.consumers.corrections import LABEL_TOPIC, Corrections
-from risk_scoring.domain.observation import Change
+from risk_scoring.domain.observation import Change, Effect, New
 from risk_scoring.usecases import on_label_reported
 
 from tests.protocol.desks import corrections, desk, record
@@ -50,8 +50,11 @@ async def test_a_repeated_label_counts_once(private_redis) -> None:
     async def check() -> None:
         async with opened(private_redis) as shelf:
             await shelf.store.observe([seen(1)])
-            assert await shelf.store.amend([label(seen(1), "L1"), label(seen(1), "L1")], "labels:0", "t@2") == "ar"
-            assert await shelf.store.amend([label(seen(1), "L1")], "labels:0", "t@2") == "r"
+            assert await shelf.store.amend([label(seen(1), "L1"), label(seen(1), "L1")], "labels:0", "t@2") == [
+                Effect.APPLIED,
+                Effect.REPEATED,
+            ]
+            assert await shelf.store.amend([label(seen(1), "L1")], "labels:0", "t@2") == [Effect.REPEATED]
             assert await frauds(shelf) == 1
 
     await assert_fails_without("D17", check, lua("amend", "repeated(change[CHANGE]) and 'r' or amended(change)", "amended(change)"))
@@ -91,14 +94,14 @@ async def test_a_label_before_its_transaction_waits_durably(private_redis) -> No
         async with opened(private_redis, prefix="") as shelf:
             await shelf.link.command("FLUSHALL")
             await shelf.link.publish_generation()
-            assert await shelf.store.amend([label(seen(1), "L1")], "labels:0", "t@1") == "p"
+            assert await shelf.store.amend([label(seen(1), "L1")], "labels:0", "t@1") == [Effect.WAITS]
             private_redis.kill(15)
             private_redis.start()
             assert await shelf.link.adopt() is False
             await shelf.link.publish_generation()
-            assert (await shelf.store.observe([seen(1)])).status == "n"
+            assert (await shelf.store.observe([seen(1)])).rows == [New()]
             assert await frauds(shelf) == 1
-            assert (await shelf.store.amend([label(seen(1), "L1")], "labels:0", "t@1")) == "r"
+            assert (await shelf.store.amend([label(seen(1), "L1")], "labels:0", "t@1")) == [Effect.REPEATED]
 
     await assert_fails_without(
         "D17",
@@ -113,7 +116,11 @@ async def test_a_chargeback_of_day_60_counts_nowhere_and_one_of_day_20_on_its_ow
         async with opened(private_redis) as shelf:
             await shelf.store.observe([seen(1)])
             old = [seen(60, time_s=NOW - 60 * DAY), seen(20, time_s=NOW - 20 * DAY), seen(35, time_s=NOW - 35 * DAY)]
-            assert await shelf.store.amend([label(each, f"L{n}") for n, each in enumerate(old)], "labels:0", "t@1") == "aaa"
+            assert await shelf.store.amend([label(each, f"L{n}") for n, each in enumerate(old)], "labels:0", "t@1") == [
+                Effect.APPLIED,
+                Effect.APPLIED,
+                Effect.APPLIED,
+            ]
             assert await frauds(shelf) == 1
 
     await assert_fails_without("D17", check, lua("observe", "if labels[i] > today - 30 then fraud", "if true then fraud"))
@@ -179,7 +186,7 @@ async def test_corrections_take_spend_back(private_redis, kind, counts) -> None:
         async with opened(private_redis) as shelf:
             await shelf.store.observe([seen(1)])
             change = Change(kind, seen(1), 0, 0, 10_000, "report:1")
-            assert await shelf.store.amend([change, change], "reports:0", "t@2") == "ar"
+            assert await shelf.store.amend([change, change], "reports:0", "t@2") == [Effect.APPLIED, Effect.REPEATED]
             vectors = (await shelf.store.observe([seen(2, time_s=NOW + 60)])).vectors
             assert feature(vectors, "c_sum_24h") == 0
             assert feature(vectors, "c_count_24h") == counts
@@ -193,9 +200,9 @@ async def test_a_stand_in_advice_counts_once_whoever_comes_first(private_redis) 
         advice = Change("advice", seen(1), 0, 0, 10_000, "report:1")
         second = advice._replace(change_id="report:2")
         async with opened(private_redis) as shelf:
-            assert await shelf.store.amend([advice, second], "reports:0", "t@2") == "pr"
+            assert await shelf.store.amend([advice, second], "reports:0", "t@2") == [Effect.WAITS, Effect.REPEATED]
             await shelf.store.observe([seen(1)])
-            assert await shelf.store.amend([advice._replace(change_id="report:3")], "reports:0", "t@3") == "r"
+            assert await shelf.store.amend([advice._replace(change_id="report:3")], "reports:0", "t@3") == [Effect.REPEATED]
             vectors = (await shelf.store.observe([seen(2, time_s=NOW + 60)])).vectors
             assert feature(vectors, "c_count_24h") == 1
 

@@ -8,7 +8,7 @@ from finmesh.risk.v1.decision_pb2 import OUTCOME_CHALLENGE, OUTCOME_DECLINE, Tra
 from risk_scoring.domain import channel_policy, combine
 from risk_scoring.domain.channel_policy import ChannelPolicies
 from risk_scoring.domain.lists import ListSnapshot
-from risk_scoring.domain.observation import CapPolicy
+from risk_scoring.domain.observation import Capped, CapPolicy, Won
 from risk_scoring.domain.outcome import Outcome, Thresholds
 
 from tests.protocol.desks import channels, desk
@@ -38,7 +38,7 @@ async def test_replicas_count_together(private_redis) -> None:
             first = await one.store.finalise(declines(20, 1), cap)  # 1 of 9: below the least number
             second = await two.store.finalise(declines(30, 1), cap)  # 2 of 10
             third = await one.store.finalise(declines(40, 1), cap)  # 3 of 11: above
-            assert first.status + second.status + third.status == "wwk"
+            assert first + second + third == [Won(), Won(), Capped()]
 
     alone = lua("finalise", "local key = prefix .. 'cap:'", "local key = prefix .. batch[1][1] .. 'cap:'")
     await assert_fails_without("D18", check, lua(*COUNT), alone)
@@ -48,7 +48,7 @@ async def test_few_decisions_are_no_ground(private_redis) -> None:
     async def check() -> None:
         async with opened(private_redis) as shelf:
             final = await shelf.store.finalise(declines(0, 12), {TENANT: CapPolicy(300, 0.01, 10)})
-            assert final.status == "w" * 9 + "k" * 3
+            assert final == [Won()] * 9 + [Capped()] * 3
 
     await assert_fails_without("D18", check, lua("finalise", "cap.total >= cap.least and", ""))
 
@@ -58,9 +58,9 @@ async def test_the_interval_is_of_processing_time(private_redis) -> None:
         cap = {TENANT: CapPolicy(300, 0.000001, 10)}
         async with opened(private_redis) as shelf:
             await shelf.store.finalise(approvals(0, 20), cap)
-            assert (await shelf.store.finalise(declines(100, 1), cap)).status == "k"
+            assert await shelf.store.finalise(declines(100, 1), cap) == [Capped()]
             shelf.clock.advance(300)
-            assert (await shelf.store.finalise(declines(200, 1), cap)).status == "w", "a new interval, and few decisions in it"
+            assert await shelf.store.finalise(declines(200, 1), cap) == [Won()], "a new interval, and few decisions in it"
 
     await assert_fails_without("D18", check, lua("finalise", "'cap:' .. policy[1] .. ':'", "'cap:' .. '0' .. ':'"))
 
@@ -70,8 +70,8 @@ async def test_tenants_do_not_share_a_cap(private_redis) -> None:
         caps = {TENANT: CapPolicy(300, 0.01, 1), "bank-b": CapPolicy(300, 1.0, 1)}
         async with opened(private_redis) as shelf:
             final = await shelf.store.finalise([*declines(0, 1, "bank-b"), *declines(9, 1)], caps)
-            assert final.status == "wk"
-            assert (await shelf.store.finalise(declines(20, 1, "bank-b"), caps)).status == "w"
+            assert final == [Won(), Capped()]
+            assert await shelf.store.finalise(declines(20, 1, "bank-b"), caps) == [Won()]
 
     shared = lua("finalise", "local policy = policies[scope]", "scope = 'bank-a' local policy = policies[scope]")
     await assert_fails_without("D18", check, shared)

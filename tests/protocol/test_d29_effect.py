@@ -12,7 +12,7 @@ from finmesh.risk.v1.transaction_pb2 import LIFECYCLE_TYPE_REVERSAL, Transaction
 from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.events.offsets_in_db import Position
 from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC
-from risk_scoring.domain.observation import Change, RestoredRecord
+from risk_scoring.domain.observation import Change, Effect, RestoredRecord
 
 from tests.protocol.desks import corrections, desk, record
 from tests.protocol.makers import DAY, HOUR, NOW, feature, key, payment, request, seen
@@ -56,7 +56,7 @@ async def test_one_payment_reversed_under_three_ids_is_taken_back_once(private_r
         async with opened(private_redis) as shelf:
             await shelf.store.observe([seen(1), seen(2)])
             for number in range(3):
-                assert await shelf.store.amend([report("cancel", 1, f"冲正-{number}")], "reports:0", f"t@{number}") == "a"
+                assert await shelf.store.amend([report("cancel", 1, f"冲正-{number}")], "reports:0", f"t@{number}") == [Effect.APPLIED]
             assert await tiles(shelf, "c:c") == await tiles(shelf, "p:p") == (1, 10_000, 1e8)
 
     await assert_fails_without("D29", check, lua(*ONCE))
@@ -91,9 +91,9 @@ async def test_whatever_is_reported_and_whenever(private_redis, kinds, expected,
 async def test_the_same_id_of_two_tenants_is_two_reports(private_redis) -> None:
     async with opened(private_redis) as shelf:
         await shelf.store.observe([seen(1), seen(2)])
-        assert await shelf.store.amend([report("cancel", 1, "R")], "reports:0", "t@1") == "a"
+        assert await shelf.store.amend([report("cancel", 1, "R")], "reports:0", "t@1") == [Effect.APPLIED]
         other = report("cancel", 2, "R")._replace(change_id="report:bank-b|R")
-        assert await shelf.store.amend([other, other], "reports:0", "t@2") == "ar"
+        assert await shelf.store.amend([other, other], "reports:0", "t@2") == [Effect.APPLIED, Effect.REPEATED]
 
 
 async def test_ids_of_before_are_remembered(private_redis) -> None:
@@ -103,7 +103,7 @@ async def test_ids_of_before_are_remembered(private_redis) -> None:
         async with opened(private_redis) as shelf:
             await shelf.store.observe([seen(1)])
             await shelf.link.command("SET", shelf.link.prefix + "l:report:R|1", "1")
-            assert await shelf.store.amend([report("cancel", 1, "R|1")], "reports:0", "t@1") == "r"
+            assert await shelf.store.amend([report("cancel", 1, "R|1")], "reports:0", "t@1") == [Effect.REPEATED]
 
     old = "id:gsub('^(%a+:)[a-z0-9-]+|', '%1')"
     await assert_fails_without("D29", check, lua("amend", old, "id"))

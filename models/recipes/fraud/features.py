@@ -17,7 +17,7 @@ from meshkit.config import RedisSettings
 from risk_scoring.adapters.redis_feature_store import RedisFeatureStore
 from risk_scoring.adapters.redis_link import RedisLink
 from risk_scoring.domain.features import COUNT
-from risk_scoring.domain.observation import Change, Observation
+from risk_scoring.domain.observation import Change, New, Observation
 
 from fraud.load import Transactions
 
@@ -63,7 +63,7 @@ async def compute_features(rows: Transactions, wanted: npt.NDArray[np.bool_], re
 
 async def _observe(store: RedisFeatureStore, batch: list[Observation]) -> F32:
     observed = await store.observe(batch)
-    if observed.status.strip("n"):
+    if not all(isinstance(row, New) for row in observed.rows):
         raise RuntimeError("the private store knew a transaction already: it was not empty")
     return observed.vectors
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from risk_scoring.domain.decision import Asker, Draft, Verdict
 from risk_scoring.domain.history import PastDecision, PastLabel
 from risk_scoring.domain.lists import ListChange
-from risk_scoring.domain.observation import Candidate, CapPolicy, Change, Finalised, Observation, Observed, RestoredRecord
+from risk_scoring.domain.observation import Candidate, CapPolicy, Change, Effect, Finalised, Observation, Observed, RestoredRecord
 
 
 class StoreForgotten(Unavailable):
@@ -36,7 +36,7 @@ class FeatureStore(Protocol):
         caps: Mapping[str, CapPolicy],
         published: Mapping[int, int] | None = None,
         timeout_s: float | None = None,
-    ) -> Finalised:
+    ) -> list[Finalised]:
         """Store decisions where none is stored yet, and say who won (rules D6, D18)."""
         ...
 
@@ -49,8 +49,8 @@ class FeatureStore(Protocol):
         """Raise StoreForgotten unless the store is still of this generation."""
         ...
 
-    async def amend(self, changes: Sequence[Change], source: str, position: str) -> str:
-        """Apply corrections together with the next position of their input; a status letter each (rules D17, D29).
+    async def amend(self, changes: Sequence[Change], source: str, position: str) -> list[Effect]:
+        """Apply corrections together with the next position of their input (rules D17, D29).
 
         While any is REFUSED the position stays.
         """

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from meshkit.errors import InvalidArgument, Unavailable
 from risk_scoring.domain.features import COUNT
+from risk_scoring.domain.observation import Decided, New, StoredVector, Won
 from risk_scoring.ports import FeatureStore, StoreForgotten
 
 from tests.protocol.makers import NO_CAP, TENANT, candidate, label, seen
@@ -21,7 +22,7 @@ async def shelf(private_redis):
 async def test_observe_answers_in_order_with_vectors_of_the_schema(shelf: Shelf) -> None:
     store: FeatureStore = shelf.store
     observed = await store.observe([seen(1), seen(2), seen(1)], 0, 2)
-    assert observed.status == "nnv"
+    assert observed.rows == [New(), New(), StoredVector(1)]
     assert observed.vectors.shape == (3, COUNT) and observed.vectors.dtype == np.float32
     assert np.isfinite(observed.vectors).all()
 
@@ -29,7 +30,7 @@ async def test_observe_answers_in_order_with_vectors_of_the_schema(shelf: Shelf)
 async def test_finalise_answers_in_order(shelf: Shelf) -> None:
     await shelf.store.finalise([candidate(seen(2), b"two")], {TENANT: NO_CAP})
     final = await shelf.store.finalise([candidate(seen(n), b"new %d" % n) for n in (1, 2, 3)], {TENANT: NO_CAP}, {0: 5})
-    assert (final.status, final.winners) == ("wlw", [(b"two", b"audit of two")])
+    assert final == [Won(), Decided(b"two", b"audit of two"), Won()]
     assert await shelf.store.published_offset(0) == 5
     await shelf.store.finalise([], {}, {0: 3})
     assert await shelf.store.published_offset(0) == 5, "a mark never goes back"

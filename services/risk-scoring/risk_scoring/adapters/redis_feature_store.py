@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 import msgpack
@@ -12,21 +12,25 @@ from meshkit.clock import Clock
 from risk_scoring.adapters.redis_link import RedisLink
 from risk_scoring.domain.features import COUNT, SCHEMA_VERSION
 from risk_scoring.domain.observation import (
-    DECIDED,
-    LOST,
-    STORED_VECTOR,
     Candidate,
+    Capped,
     CapPolicy,
     Change,
+    Conflict,
+    Decided,
+    Effect,
     Finalised,
+    New,
     Observation,
     Observed,
     RestoredRecord,
-    StoredDecision,
+    StoredVector,
+    Won,
 )
 
 _pack = msgpack.Packer(use_bin_type=False).pack
 _ID_MEMORY_S = 120 * 86_400  # labels repeat for months
+_EFFECTS = {"a": Effect.APPLIED, "p": Effect.WAITS, "r": Effect.REPEATED, "c": Effect.REFUSED}
 
 
 class RedisFeatureStore:
@@ -43,17 +47,8 @@ class RedisFeatureStore:
         """Rule D4, one call. ``partition`` and ``offset`` are the source of the batch's last record, -1 for synchronous requests."""
         header = _pack([self._horizon_s, partition, offset, SCHEMA_VERSION, int(self._clock.now_s())])
         status, blob, extras = await self.link.call("observe", header, _pack(batch), timeout_s=timeout_s)
-        letters = status.decode()
-        schemas: list[int] = []
-        decisions: list[StoredDecision] = []
         rest = iter(extras)
-        for letter in letters:
-            if letter == STORED_VECTOR:
-                schemas.append(int(next(rest)))
-            elif letter == DECIDED:
-                decisions.append(StoredDecision(next(rest), next(rest)))
-        vectors = np.frombuffer(blob, dtype="<f4").reshape(-1, COUNT)
-        return Observed(letters, vectors, schemas, decisions)
+        return Observed([_seen(letter, rest) for letter in status.decode()], np.frombuffer(blob, dtype="<f4").reshape(-1, COUNT))
 
     async def finalise(
         self,
@@ -61,16 +56,15 @@ class RedisFeatureStore:
         caps: Mapping[str, CapPolicy],
         published: Mapping[int, int] | None = None,
         timeout_s: float | None = None,
-    ) -> Finalised:
+    ) -> list[Finalised]:
         """Rules D6 and D18, one call. ``published`` tells up to which offset each decision partition is known to be written."""
         now_s = int(self._clock.now_s())
         policies = {scope: [now_s // cap.interval_s, *cap] for scope, cap in caps.items()}
         marks = [number for pair in (published or {}).items() for number in pair]
         header = _pack([self._horizon_s, policies, marks])
         status, extras = await self.link.call("finalise", header, _pack(candidates), timeout_s=timeout_s)
-        letters = status.decode()
-        winners = [StoredDecision(extras[2 * i], extras[2 * i + 1]) for i in range(letters.count(LOST))]
-        return Finalised(letters, winners)
+        rest = iter(extras)
+        return [_finalised(letter, rest) for letter in status.decode()]
 
     @property
     def generation(self) -> str:
@@ -81,10 +75,11 @@ class RedisFeatureStore:
         """Raise StoreForgotten unless the store is still of this generation."""
         await self.link.confirm(generation)
 
-    async def amend(self, changes: Sequence[Change], source: str, position: str) -> str:
-        """Apply labels and lifecycle corrections together with their input position; a status letter each."""
+    async def amend(self, changes: Sequence[Change], source: str, position: str) -> list[Effect]:
+        """Apply labels and lifecycle corrections together with their input position."""
         header = _pack([int(self._clock.now_s()), self._horizon_s, _ID_MEMORY_S, source, position])
-        return cast(bytes, await self.link.call("amend", header, _pack(changes))).decode()
+        letters = cast(bytes, await self.link.call("amend", header, _pack(changes))).decode()
+        return [_EFFECTS[letter] for letter in letters]
 
     async def amended(self) -> dict[str, str]:
         """Return the next position of every input of corrections, as they were given to ``amend``."""
@@ -124,3 +119,31 @@ class RedisFeatureStore:
             return None
         entry = msgpack.unpackb(packed, raw=True)
         return cast(bytes, entry[2]) if entry[0] == 2 else None
+
+
+def _seen(letter: str, extras: Iterator[bytes]) -> New | StoredVector | Decided | Conflict:
+    """Read one row of observe.lua's answer."""
+    match letter:
+        case "n":
+            return New()
+        case "v":
+            return StoredVector(int(next(extras)))
+        case "d":
+            return Decided(next(extras), next(extras))
+        case "c":
+            return Conflict()
+    raise ValueError(f"observe.lua answers {letter!r}")
+
+
+def _finalised(letter: str, extras: Iterator[bytes]) -> Finalised:
+    """Read one row of finalise.lua's answer."""
+    match letter:
+        case "w":
+            return Won()
+        case "k":
+            return Capped()
+        case "l":
+            return Decided(next(extras), next(extras))
+        case "c":
+            return Conflict()
+    raise ValueError(f"finalise.lua answers {letter!r}")

@@ -6,6 +6,7 @@ The order of ``Observation``'s fields is the order that `adapters/scripts/state.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -14,10 +15,7 @@ from numpy.typing import NDArray
 
 from risk_scoring.domain.transaction import MAX_AMOUNT_MINOR, MAX_EVENT_TIME_US
 
-NEW, STORED_VECTOR, DECIDED, CONFLICT = "n", "v", "d", "c"
-APPLIED, WAITS, REPEATED, REFUSED = "a", "p", "r", "c"
 _KEY_BYTES = 4  # at least: scripts read so many
-WON, WON_CAPPED, LOST = "w", "k", "l"
 
 
 class Observation(NamedTuple):
@@ -40,21 +38,37 @@ class Observation(NamedTuple):
     place: int  # first four bytes of the place's keyed hash, 0 when unknown
 
 
-class StoredDecision(NamedTuple):
-    """Exact bytes of a decision and of its audit record (empty after a restore: audited before it was published)."""
+@dataclass(frozen=True, slots=True)
+class New:
+    """Never seen before: counted, and its vector is of the current schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """Seen before, not decided. ``schema``: of the vector that was stored then."""
+
+    schema: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Decided before. Exact bytes of the decision and of its audit record (empty after a restore: audited before it was published)."""
 
     decision: bytes
     audit: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """Answer of Observe, one status letter for each transaction."""
+class Conflict:
+    """The same id came with another fingerprint before."""
 
-    status: str
-    vectors: NDArray[np.float32]  # (rows with status NEW or STORED_VECTOR, features) float32, in input order
-    stored_schemas: list[int]  # one for each STORED_VECTOR
-    decisions: list[StoredDecision]  # one for each DECIDED
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Answer of Observe. ``rows``: one for each transaction."""
+
+    rows: list[New | StoredVector | Decided | Conflict]
+    vectors: NDArray[np.float32]  # (rows that are New or StoredVector, features) float32, in input order
 
 
 class Candidate(NamedTuple):
@@ -73,11 +87,17 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Finalised:
-    """Answer of Finalise, one status letter for each candidate; ``winners`` holds one entry for each LOST."""
+class Won:
+    """The candidate is the decision."""
 
-    status: str
-    winners: list[StoredDecision]
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """The candidate's capped form is the decision."""
+
+
+Finalised = Won | Capped | Decided | Conflict
+"""What became of a candidate."""
 
 
 class CapPolicy(NamedTuple):
@@ -98,6 +118,15 @@ class Change(NamedTuple):
     amount_minor: int
     change_id: str
     label_type: int = 0
+
+
+class Effect(Enum):
+    """What became of a change."""
+
+    APPLIED = auto()
+    WAITS = auto()  # for its transaction
+    REPEATED = auto()
+    REFUSED = auto()  # its transaction came with other content
 
 
 class RestoredRecord(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from risk_scoring.domain.observation import REFUSED, Change
+from risk_scoring.domain.observation import Change, Effect
 from risk_scoring.ports import FeatureStore, StoreForgotten
 from risk_scoring.steps.restore import Restorer
 
@@ -24,8 +24,8 @@ class Corrector:
     async def apply(self, changes: Sequence[Change], source: str, position: str) -> list[int]:
         """Apply changes; returns which of them the store refuses. While there are any, the position stays: a call without them moves it."""
         try:
-            letters = await self._store.amend(changes, source, position)
+            effects = await self._store.amend(changes, source, position)
         except StoreForgotten:
             await self._restorer.ensure()
             raise
-        return [index for index, letter in enumerate(letters) if letter == REFUSED]
+        return [index for index, effect in enumerate(effects) if effect is Effect.REFUSED]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from risk_scoring.domain.combine import Combiner, Scores
 from risk_scoring.domain.decision import OLD_SCHEMA, Draft, Request, Verdict
 from risk_scoring.domain.features import COUNT, SCHEMA_VERSION
-from risk_scoring.domain.observation import CONFLICT, DECIDED, LOST, NEW, STORED_VECTOR, WON_CAPPED, Candidate, Finalised, Observed
+from risk_scoring.domain.observation import Candidate, Capped, Conflict, Decided, Finalised, New, Observed, StoredVector, Won
 from risk_scoring.domain.outcome import ChannelMode, Outcome
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.ports import Codec, FeatureStore
@@ -56,31 +56,20 @@ class Decider:
         last = requests[-1]
         with timeline.part("observe"):
             observed = await self._store.observe([r.observation for r in requests], last.partition, last.offset, remaining_s)
-        verdicts: list[Verdict | None] = [None] * len(requests)
-        open_rows = self._settled(requests, observed, verdicts)
-        if open_rows:
-            drafts, capped = await self._drafts([requests[row] for row in open_rows], observed, snapshot, remaining_s, timeline)
+        verdicts = [
+            None if isinstance(row, (New, StoredVector)) else _known(request, row)
+            for request, row in zip(requests, observed.rows, strict=True)
+        ]
+        undecided = [place for place, verdict in enumerate(verdicts) if verdict is None]
+        if undecided:
+            drafts, capped = await self._drafts([requests[place] for place in undecided], observed, snapshot, remaining_s, timeline)
             candidates = [self._candidate(draft, milder) for draft, milder in zip(drafts, capped, strict=True)]
             caps = {draft.request.transaction.tenant: snapshot.channels.cap for draft in drafts}
             with timeline.part("finalise"):
                 final = await self._store.finalise(candidates, caps, published, remaining_s)
-            for row, verdict in zip(open_rows, _verdicts(drafts, candidates, final), strict=True):
-                verdicts[row] = verdict
+            for place, draft, candidate, row in zip(undecided, drafts, candidates, final, strict=True):
+                verdicts[place] = _verdict(draft, candidate, row)
         return [verdict for verdict in verdicts if verdict is not None]
-
-    def _settled(self, requests: Sequence[Request], observed: Observed, verdicts: list[Verdict | None]) -> list[int]:
-        """Fill in what is decided already; returns the rows that are not."""
-        stored = iter(observed.decisions)
-        open_rows = []
-        for row, (request, letter) in enumerate(zip(requests, observed.status, strict=True)):
-            if letter == DECIDED:
-                decision, audit = next(stored)
-                verdicts[row] = Verdict(request, decision, audit, replayed=True)
-            elif letter == CONFLICT:
-                verdicts[row] = Verdict(request, b"", b"", conflict=True)
-            else:
-                open_rows.append(row)
-        return open_rows
 
     async def _drafts(
         self, requests: Sequence[Request], observed: Observed, snapshot: Snapshot, remaining_s: float | None, timeline: Timeline
@@ -102,9 +91,8 @@ class Decider:
 
     @staticmethod
     def _current_schema(observed: Observed) -> NDArray[np.bool_]:
-        schemas = iter(observed.stored_schemas)
-        letters = [letter for letter in observed.status if letter in (NEW, STORED_VECTOR)]
-        return np.array([letter == NEW or next(schemas) == SCHEMA_VERSION for letter in letters], dtype=np.bool_)
+        undecided = (row for row in observed.rows if isinstance(row, (New, StoredVector)))
+        return np.array([isinstance(row, New) or row.schema == SCHEMA_VERSION for row in undecided], dtype=np.bool_)
 
     def _candidate(self, draft: Draft, milder: Draft | None) -> Candidate:
         """Encode a draft and the milder one that the cap would put in its place."""
@@ -123,20 +111,21 @@ class Decider:
         )
 
 
-def _verdicts(drafts: Sequence[Draft], candidates: Sequence[Candidate], final: Finalised) -> list[Verdict]:
-    winners = iter(final.winners)
-    verdicts = []
-    for draft, candidate, letter in zip(drafts, candidates, final.status, strict=True):
-        friction = draft.outcome != _APPROVE
-        if letter == LOST:
-            verdicts.append(Verdict(draft.request, *next(winners), replayed=True))
-        elif letter == CONFLICT:
-            verdicts.append(Verdict(draft.request, b"", b"", conflict=True))
-        elif letter == WON_CAPPED:
-            verdicts.append(Verdict(draft.request, candidate.capped_decision, candidate.capped_audit, friction=friction))
-        else:
-            verdicts.append(Verdict(draft.request, candidate.decision, candidate.audit, friction=friction))
-    return verdicts
+def _known(request: Request, row: Decided | Conflict) -> Verdict:
+    if isinstance(row, Conflict):
+        return Verdict(request, b"", b"", conflict=True)
+    return Verdict(request, row.decision, row.audit, replayed=True)
+
+
+def _verdict(draft: Draft, candidate: Candidate, row: Finalised) -> Verdict:
+    friction = draft.outcome != _APPROVE
+    match row:
+        case Won():
+            return Verdict(draft.request, candidate.decision, candidate.audit, friction=friction)
+        case Capped():
+            return Verdict(draft.request, candidate.capped_decision, candidate.capped_audit, friction=friction)
+        case _:
+            return _known(draft.request, row)
 
 
 def no_features(n: int) -> NDArray[np.float32]:
