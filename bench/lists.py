@@ -43,7 +43,17 @@ async def measure(entries: int, say: Callable[[str], None]) -> Figures:
     snapshot = lists._lists
     began_s = time.process_time()
     for number in range(_CHANGES):
-        snapshot = snapshot.apply(ListChange("bank-a", ListKind.BLOCK, ListedEntity.ACCOUNT, f"new-{number}", "", 4e9, "bench"))
+        snapshot = snapshot.apply(
+            ListChange(
+                tenant="bank-a",
+                kind=ListKind.BLOCK,
+                entity=ListedEntity.ACCOUNT,
+                entity_id=f"new-{number}",
+                customer_id="",
+                expires_at_s=4e9,
+                author="bench",
+            )
+        )
     each_ms = (time.process_time() - began_s) / _CHANGES * 1000
     words = {"whole_list_s": "processor time to read and apply all of them", "single_change_ms": "processor time of one more change"}
     return Figures(f"a list of {entries:,} entries", {"whole_list_s": whole_s, "single_change_ms": each_ms}, words=words)

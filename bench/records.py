@@ -61,16 +61,47 @@ def _draft(rng: random.Random, versions: Versions, policy: bytes) -> Draft:
     time_us = int((1_700_000_000 + rng.random() * 1e8) * 1e6)
     amount = rng.randint(1, 10**12)
     transaction = Transaction(
-        rng.choice(TENANTS), Uetr(str(uuid.UUID(bytes=rng.randbytes(16), version=4))), 3, time_us, amount, "CNY", "c", "a"
+        tenant=rng.choice(TENANTS),
+        identity=Uetr(str(uuid.UUID(bytes=rng.randbytes(16), version=4))),
+        channel=3,
+        event_time_us=time_us,
+        amount_minor=amount,
+        currency="CNY",
+        customer_id="c",
+        account_id="a",
     )
     ids, key = (rng.randbytes(16), rng.randbytes(16)), rng.randbytes(16)
-    seen = Observation(*ids, key, key, key, key, time_us // 1_000_000, amount, 3, rng.randrange(24), rng.randrange(9), rng.randrange(2**31))
+    seen = Observation(
+        decision_id=ids[0],
+        fingerprint=ids[1],
+        customer_key=key,
+        counterparty_key=key,
+        device_key=key,
+        account_key=key,
+        time_s=time_us // 1_000_000,
+        amount_minor=amount,
+        channel=3,
+        local_hour=rng.randrange(24),
+        local_weekday=rng.randrange(9),
+        place=rng.randrange(2**31),
+    )
     reasons = tuple((code, rng.random()) for code in rng.sample(sorted(REASONS), rng.randrange(5)))
     request = Request(transaction, seen, (rng.getrandbits(128), rng.getrandbits(64), True), asker)
     degradations = rng.choice(((), (), (1,), (2, 3)))
     return Draft(
-        request, 1, rng.randint(1, 4), 1, 0.5, reasons, (), (0.1, 0.2, 0.3), versions, degradations, rng.randbytes(188), time_us / 1e6
-    )  # fmt: skip
+        request=request,
+        mode=1,
+        outcome=rng.randint(1, 4),
+        recommended=1,
+        score=0.5,
+        reasons=reasons,
+        rule_hits=(),
+        thresholds=(0.1, 0.2, 0.3),
+        versions=versions,
+        degradations=degradations,
+        features=rng.randbytes(188),
+        decided_time_s=time_us / 1e6,
+    )
 
 
 def _other(rng: random.Random, records: AuditRecords) -> bytes:

@@ -189,10 +189,17 @@ class _Run:
 
         def settings(name: str) -> bare.Settings:
             return bare.Settings(
-                self._at.kafka.bootstrap_servers, f"bench-{name}", TRANSACTION_TOPIC, topics["decisions"], topics["audit"], partitions,
-                int(StreamConfig.model_fields["stream_max_batch"].default), max(self._plan.seconds / 3, 1.0), records,
-                [bare.sample(message) for message in decisions],
-            )  # fmt: skip
+                bootstrap=self._at.kafka.bootstrap_servers,
+                name=f"bench-{name}",
+                input_topic=TRANSACTION_TOPIC,
+                decision_topic=topics["decisions"],
+                audit_topic=topics["audit"],
+                partitions=partitions,
+                batch=int(StreamConfig.model_fields["stream_max_batch"].default),
+                seconds=max(self._plan.seconds / 3, 1.0),
+                audit_bytes=records,
+                decisions=[bare.sample(message) for message in decisions],
+            )
 
         return settings
 

@@ -47,7 +47,15 @@ def shared(
 
     Exit status: 0 all is well, 1 something was tampered with, 2 wrong use or bad input, 3 something cannot be reached.
     """
-    context.obj = Settings(gateway, certs, token or certs / "token.jwt", tenant, purpose, timeout_s, language)
+    context.obj = Settings(
+        gateway=gateway,
+        certs=certs,
+        token=token or certs / "token.jwt",
+        named_tenant=tenant,
+        purpose=purpose,
+        timeout_s=timeout_s,
+        language=language,
+    )
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from risk_scoring.consumers.transactions import TransactionStream
 from risk_scoring.domain import horizon
 from risk_scoring.domain.observation import New
 from risk_scoring.main import history
+from risk_scoring.translate.list_changes import list_change
 from risk_scoring.translate.messages import LABEL_TOPIC
 from risk_scoring.usecases import on_label_reported, on_transaction_lifecycle_reported
 
@@ -187,7 +188,7 @@ async def test_what_is_no_time_is_refused_wherever_it_comes_in(private_redis, ba
             assert await corrected(here, *report(3, bad, now)) == ["INVALID_REPORT"]
             assert await corrected(here, *report(5, now, bad)) == ["INVALID_TRANSACTION"]
         with pytest.raises(InvalidArgument) as refused:
-            translate.list_change(ListEntryChanged(tenant="bank-a", kind=1, entity=2, entity_id="a", author="b", expires_at=bad))
+            list_change(ListEntryChanged(tenant="bank-a", kind=1, entity=2, entity_id="a", author="b", expires_at=bad))
         assert refused.value.reason == "INVALID_LIST_ENTRY"
 
     def loose(timestamp: Any, field: str, reason: str) -> int:

@@ -12,11 +12,11 @@ from localmesh.ports import free_ports
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
 from meshkit.events.replay import TopicReader
-from risk_scoring import translate
 from risk_scoring.adapters import kafka_lists
 from risk_scoring.adapters.kafka_lists import LIST_TOPIC, KafkaLists
 from risk_scoring.domain.lists import NOT_READ, ListSnapshot
 from risk_scoring.domain.snapshot import Snapshot
+from risk_scoring.translate.list_changes import list_change
 
 from tests.protocol.desks import Health, desk
 from tests.protocol.loops import send, until
@@ -66,7 +66,7 @@ async def test_nothing_is_decided_before_the_lists_are_read(private_redis, path)
 
 
 def blocking(account: str):
-    return translate.list_change(ListEntryChanged.FromString(entry(0, account)))
+    return list_change(ListEntryChanged.FromString(entry(0, account)))
 
 
 @asynccontextmanager

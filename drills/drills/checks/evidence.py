@@ -49,8 +49,8 @@ class Decided:
             self.contradictory += known.digest != digest
             return
         self.first[record.decision_id] = Decision(
-            record.trace_id, digest, record.tenant, pb.Outcome.Name(record.outcome),
-            tuple(reason.code for reason in record.reasons), bool(record.degradations),
+            trace=record.trace_id, digest=digest, tenant=record.tenant, outcome=pb.Outcome.Name(record.outcome),
+            reasons=tuple(reason.code for reason in record.reasons), degraded=bool(record.degradations),
         )  # fmt: skip
         shown = self.telling.get(record.outcome)
         if shown is None or len(record.reasons) >= len(shown.reasons):  # of equals the newest: its trace is still there

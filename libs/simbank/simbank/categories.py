@@ -24,20 +24,20 @@ class Category:
 
 
 CATEGORIES: tuple[Category, ...] = (
-    Category(5411, "grocery", 85.0, 0.70, 0.15, 20.0),
-    Category(5812, "restaurant", 70.0, 0.65, 0.10, 18.0),
-    Category(4111, "transport", 9.0, 0.60, 0.20, 12.0),
-    Category(5541, "fuel", 320.0, 0.35, 0.00, 6.0),
-    Category(5912, "pharmacy", 60.0, 0.70, 0.20, 6.0),
-    Category(5651, "clothing", 260.0, 0.80, 0.45, 7.0),
-    Category(5732, "electronics", 900.0, 1.00, 0.50, 4.0),
-    Category(5816, "digital goods", 22.0, 0.90, 1.00, 9.0),
-    Category(5999, "general goods", 120.0, 0.90, 0.70, 10.0),
-    Category(4722, "travel agency", 1500.0, 0.90, 0.80, 2.0),
-    Category(7011, "hotel", 620.0, 0.60, 0.30, 2.0),
-    Category(5944, "jewellery", 1800.0, 1.10, 0.20, 1.0),
-    Category(4900, "utilities", 180.0, 0.50, 0.80, 3.0),
-    Category(6011, "cash machine", 800.0, 0.70, 0.00, 5.0),
+    Category(5411, "grocery", median_cny=85.0, sigma=0.70, online=0.15, weight=20.0),
+    Category(5812, "restaurant", median_cny=70.0, sigma=0.65, online=0.10, weight=18.0),
+    Category(4111, "transport", median_cny=9.0, sigma=0.60, online=0.20, weight=12.0),
+    Category(5541, "fuel", median_cny=320.0, sigma=0.35, online=0.00, weight=6.0),
+    Category(5912, "pharmacy", median_cny=60.0, sigma=0.70, online=0.20, weight=6.0),
+    Category(5651, "clothing", median_cny=260.0, sigma=0.80, online=0.45, weight=7.0),
+    Category(5732, "electronics", median_cny=900.0, sigma=1.00, online=0.50, weight=4.0),
+    Category(5816, "digital goods", median_cny=22.0, sigma=0.90, online=1.00, weight=9.0),
+    Category(5999, "general goods", median_cny=120.0, sigma=0.90, online=0.70, weight=10.0),
+    Category(4722, "travel agency", median_cny=1500.0, sigma=0.90, online=0.80, weight=2.0),
+    Category(7011, "hotel", median_cny=620.0, sigma=0.60, online=0.30, weight=2.0),
+    Category(5944, "jewellery", median_cny=1800.0, sigma=1.10, online=0.20, weight=1.0),
+    Category(4900, "utilities", median_cny=180.0, sigma=0.50, online=0.80, weight=3.0),
+    Category(6011, "cash machine", median_cny=800.0, sigma=0.70, online=0.00, weight=5.0),
 )
 
 CASH_MACHINE = next(i for i, category in enumerate(CATEGORIES) if category.mcc == 6011)

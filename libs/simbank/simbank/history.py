@@ -49,7 +49,14 @@ def build_history(population: Population, *, start_day: int, days: int, fraud_ra
     rows = rows.take(np.argsort(rows.event_time_us, kind="stable"))
     rows = rows.replace(transaction_id=np.arange(len(rows)) + 1)
     rng = np.random.default_rng([population.seed, 5, start_day, days])
-    return History(population, start_day, days, rows, report_labels(rows, rng), report_lifecycle(rows, rng))
+    return History(
+        population=population,
+        start_day=start_day,
+        days=days,
+        transactions=rows,
+        labels=report_labels(rows, rng),
+        reports=report_lifecycle(rows, rng),
+    )
 
 
 def _within(rows: Transactions, start_day: int, days: int) -> Transactions:

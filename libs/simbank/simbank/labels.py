@@ -65,9 +65,15 @@ def report_labels(transactions: Transactions, rng: np.random.Generator) -> Label
     order = np.argsort(known, kind="stable")
     row = row[order]
     return Labels(
-        np.arange(len(row)) + 1, row, transactions.transaction_id[row], transactions.event_time_us[row], known[order],
-        kinds[order].astype(np.int8), verdict[order].astype(np.int8), retracted[order].astype(np.int8),
-    )  # fmt: skip
+        label_id=np.arange(len(row)) + 1,
+        row=row,
+        transaction_id=transactions.transaction_id[row],
+        event_time_us=transactions.event_time_us[row],
+        known_at_us=known[order],
+        source=kinds[order].astype(np.int8),
+        fraud=verdict[order].astype(np.int8),
+        retracted=retracted[order].astype(np.int8),
+    )
 
 
 def _delay_us(source: I64, rng: np.random.Generator) -> I64:

@@ -122,7 +122,14 @@ def build_population(customers: int = 10_000, *, seed: int = 0) -> Population:
         mule=rng.random(count) < 0.01,
     )
     people.mule[3:6] = True  # even the smallest population has some
-    return Population(seed, people, merchants, accounts, 3 * count + max(count // 20, 10), 3 * count)
+    return Population(
+        seed=seed,
+        customers=people,
+        merchants=merchants,
+        accounts=accounts,
+        devices=3 * count + max(count // 20, 10),
+        first_shared_device=3 * count,
+    )
 
 
 def _payees(count: int, accounts: int, hubs: I32, rng: np.random.Generator) -> I32:

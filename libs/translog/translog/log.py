@@ -183,7 +183,14 @@ class Log:
     def _store(self, leaves: list[LeafRow], changed: Sequence[TableRow], received_ms: int) -> None:
         """Leaves with their position, tallies, tiles, checkpoint."""
         digest = leaves_digest(leaf.source_columns for leaf in leaves)
-        position = Position(received_ms, self._epoch, (), (), self._rows.digest(), digest)
+        position = Position(
+            received_ms=received_ms,
+            writer_epoch=self._epoch,
+            sources=(),
+            producers=(),
+            rows_sha256=self._rows.digest(),
+            leaves_sha256=digest,
+        )
         first = self.size + len(leaves)
         leaves = leaves + [LeafRow.of_position(first + n, body, received_ms) for n, body in enumerate(bodies(position, changed))]
         columns = ", ".join(LeafRow._fields)

@@ -47,7 +47,7 @@ class LeafRow(NamedTuple):
     @classmethod
     def of_position(cls, index: int, body: bytes, received_ms: int) -> "LeafRow":
         """The row of a position leaf."""
-        return cls(index, _NAMES[Kind.POSITION], body, leaf_hash(body), *NO_KEYS, *_NO_SOURCE, received_ms)
+        return cls(index, _NAMES[Kind.POSITION], body, leaf_hash(body), *NO_KEYS, *_NO_SOURCE, received_ms=received_ms)
 
     @property
     def source_columns(self) -> _SourceColumns:
@@ -141,7 +141,7 @@ class Planner:
         of_source = _NO_SOURCE
         if source:
             of_source = (self._source_id(source.topic, source.partition, source.topic_id), source.offset, source.position)
-        self._leaves.append(LeafRow(index, _NAMES[kind], body, hashed or leaf_hash(body), *keys, *of_source, self._received_ms))
+        self._leaves.append(LeafRow(index, _NAMES[kind], body, hashed or leaf_hash(body), *keys, *of_source, received_ms=self._received_ms))
         return index
 
     def _known_records(self, event_ids: Iterable[str]) -> dict[str, tuple[int, bytes]]:

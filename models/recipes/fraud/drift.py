@@ -63,7 +63,16 @@ def alert_rates(score: F64, time_us: I64, thresholds: dict[str, float], wanted: 
     for name, threshold in thresholds.items():
         alerts = np.bincount(day, weights=score >= threshold, minlength=len(total))
         rates = alerts / total
-        results.append(AlertRate(name, wanted[name], float(rates.mean()), float(rates.min()), float(rates.max()), float(alerts.mean())))
+        results.append(
+            AlertRate(
+                name=name,
+                wanted=wanted[name],
+                mean=float(rates.mean()),
+                least=float(rates.min()),
+                most=float(rates.max()),
+                alerts_a_day=float(alerts.mean()),
+            )
+        )
     return results
 
 

@@ -111,7 +111,16 @@ class _Corrections:
             row = int(self._row[index])
             (observation,) = _observations(self._rows, slice(row, row + 1), row)
             if self._is_label[index]:
-                changes.append(Change("label", observation, 1, 0, 0, f"label-{row}"))
+                changes.append(Change(kind="label", observation=observation, frauds=1, genuine=0, amount_minor=0, change_id=f"label-{row}"))
             else:
-                changes.append(Change("decline", observation, 0, 0, observation.amount_minor, f"decline-{row}"))
+                changes.append(
+                    Change(
+                        kind="decline",
+                        observation=observation,
+                        frauds=0,
+                        genuine=0,
+                        amount_minor=observation.amount_minor,
+                        change_id=f"decline-{row}",
+                    )
+                )
         return changes

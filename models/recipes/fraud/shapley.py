@@ -55,7 +55,7 @@ def choose_sample(score: F64, alert_from: float, size: int, seed: int = 1) -> di
 def compare(booster: lgb.Booster, vectors: F32) -> Agreement:
     """Explain each row both ways. Raises ContributionError when either side misses the raw score."""
     if not len(vectors):
-        return Agreement(0, 0, 0.0, 0.0, 0.0, 0.0)
+        return Agreement(rows=0, with_reason=0, same_top_code=0.0, top_3_overlap=0.0, rank_correlation=0.0, sum_error=0.0)
     paths = path_contributions(booster, vectors)
     exact = np.asarray(booster.predict(vectors, pred_contrib=True), dtype=np.float64)
     raw = np.asarray(booster.predict(vectors, raw_score=True), dtype=np.float64)

@@ -39,7 +39,15 @@ class AuditBatches:
         start_ns = time.time_ns()
         incarnations = {position.partition: position.incarnation for position in positions}
         messages = [
-            Message(self._topic, r.partition, incarnations[r.partition], r.offset, r.value or b"", place_of(r) in poison) for r in records
+            Message(
+                topic=self._topic,
+                partition=r.partition,
+                incarnation=incarnations[r.partition],
+                offset=r.offset,
+                value=r.value or b"",
+                poison=place_of(r) in poison,
+            )
+            for r in records
         ]
         offsets = [NextOffset(self._topic, p.partition, p.incarnation, p.next_offset) for p in positions]
         await self._on_audit_batch.store(messages, [self._lost(loss) for loss in losses], offsets)
@@ -48,7 +56,13 @@ class AuditBatches:
     def _lost(self, loss: Loss) -> Lost:
         due, resumed = loss.due, loss.resumed
         return Lost(
-            self._topic, due.partition, loss.reason.value, due.incarnation, due.next_offset, resumed.incarnation, resumed.next_offset
+            topic=self._topic,
+            partition=due.partition,
+            reason=loss.reason.value,
+            due_incarnation=due.incarnation,
+            due=due.next_offset,
+            incarnation=resumed.incarnation,
+            resumed=resumed.next_offset,
         )
 
     def _spans(self, records: Sequence[Record], start_ns: int) -> None:

@@ -96,7 +96,11 @@ async def serve(config: Config, service: Service, topic: Callable[..., OffsetsIn
     signer = signer_of(settings)
     refuse_development_key(config, signer)
     commit = commit_under(service.ring(config.keys.commitment, COMMITMENT, CommitmentKey, config.keys.reload_s))
-    log = await service.add(TranslogAuditLog(store, signer, partial(sealer.seal, place=QUARANTINE), commit, anchors, clock))
+    log = await service.add(
+        TranslogAuditLog(
+            store=store, signer=signer, seal=partial(sealer.seal, place=QUARANTINE), commit=commit, anchors=anchors, clock=clock
+        )
+    )
     reader = await service.add(TranslogAuditReader(store))
     alarms = TelemetryAlarms()
     codec = ProtobufBatchCodec(verifier_of(config, service) if settings.require_signature else None)

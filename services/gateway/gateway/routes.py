@@ -6,18 +6,23 @@ from gateway.domain.route import MIB, Route
 
 _RISK = "finmesh.risk.v1.RiskScoringService"
 _AUDIT = "finmesh.audit.v1.AuditService"
+# Where a request says whose it is.
+_TENANT = ("request", "tenant")
+_TRANSACTION_TENANT = ("request", "transaction", "tenant")
+_ENTRY_TENANT = ("request", "entry", "tenant")
 
 # fmt: off
 ROUTES: tuple[Route, ...] = (
-    Route("ScoreTransaction", "risk-scoring", _RISK, 2.0, "decide", "anti-fraud", 3, ("request", "transaction", "tenant")),
-    Route("ScorePacs008", "risk-scoring", _RISK, 20.0, "decide", "anti-fraud", 3, ("request", "tenant"), request_bytes=2 * MIB),
-    Route("GetDecision", "risk-scoring", _RISK, 2.0, "read", "anti-fraud", 3, ("request", "tenant")),
-    Route("ChangeListEntry", "risk-scoring", _RISK, 5.0, "change", "anti-fraud", 3, ("request", "entry", "tenant")),
-    Route("BacktestRules", "risk-scoring", _RISK, 60.0, "change", "anti-fraud", 3, ("request", "tenant")),
-    Route("ListRecords", "audit", _AUDIT, 10.0, "read", "audit", 2, ("request", "tenant")),
-    Route("GetInclusionProof", "audit", _AUDIT, 5.0, "read", "audit", 2, ("request", "tenant")),
-    Route("GetConsistencyProof", "audit", _AUDIT, 5.0, "read", "audit", 1, ()),
-    Route("GetCheckpoint", "audit", _AUDIT, 5.0, "read", "audit", 1, ()),
-    Route("GetStatistics", "audit", _AUDIT, 5.0, "read", "audit", 1, ("request", "tenant")),
+    Route("ScoreTransaction", "risk-scoring", _RISK, 2.0, "decide", scenario="anti-fraud", grade=3, tenant_path=_TRANSACTION_TENANT),
+    Route("ScorePacs008", "risk-scoring", _RISK, 20.0, "decide", scenario="anti-fraud", grade=3, tenant_path=_TENANT,
+          request_bytes=2 * MIB),
+    Route("GetDecision", "risk-scoring", _RISK, 2.0, "read", scenario="anti-fraud", grade=3, tenant_path=_TENANT),
+    Route("ChangeListEntry", "risk-scoring", _RISK, 5.0, "change", scenario="anti-fraud", grade=3, tenant_path=_ENTRY_TENANT),
+    Route("BacktestRules", "risk-scoring", _RISK, 60.0, "change", scenario="anti-fraud", grade=3, tenant_path=_TENANT),
+    Route("ListRecords", "audit", _AUDIT, 10.0, "read", scenario="audit", grade=2, tenant_path=_TENANT),
+    Route("GetInclusionProof", "audit", _AUDIT, 5.0, "read", scenario="audit", grade=2, tenant_path=_TENANT),
+    Route("GetConsistencyProof", "audit", _AUDIT, 5.0, "read", scenario="audit", grade=1, tenant_path=()),
+    Route("GetCheckpoint", "audit", _AUDIT, 5.0, "read", scenario="audit", grade=1, tenant_path=()),
+    Route("GetStatistics", "audit", _AUDIT, 5.0, "read", scenario="audit", grade=1, tenant_path=_TENANT),
 )
 # fmt: on

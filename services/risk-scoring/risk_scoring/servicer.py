@@ -23,6 +23,7 @@ from risk_scoring.domain.identity import checked_identity, decision_key
 from risk_scoring.domain.pacs008 import CreditTransfer
 from risk_scoring.domain.transaction import Transaction
 from risk_scoring.steps.identify import DECISION_KIND, Identifier
+from risk_scoring.translate.list_changes import list_change
 from risk_scoring.translate.rule_backtests import rule_backtest_response
 from risk_scoring.usecases.backtest_rules import INVALID_RULE_TEST, BacktestRules
 from risk_scoring.usecases.change_list_entry import ChangeListEntry
@@ -97,7 +98,7 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
         """Set or remove a list entry."""
         facts = caller_facts(current_call())
         _check_tenant(facts, request.entry.tenant)
-        await self._change_list_entry(translate.list_change(request.entry), request.entry.SerializeToString(), _asker(facts))
+        await self._change_list_entry(list_change(request.entry), request.entry.SerializeToString(), _asker(facts))
         return pb.ChangeListEntryResponse()
 
     async def BacktestRules(self, request: pb.BacktestRulesRequest, context: object) -> pb.BacktestRulesResponse:  # noqa: N802

@@ -72,7 +72,7 @@ EDITS = (
     ("proto/finmesh/gateway/v1/gateway_service.proto", "",
      _WRAPPERS),
     ("services/gateway/gateway/routes.py", '    Route("ListRecords"',
-     '    Route("SayHello", "toy", "finmesh.toy.v1.ToyService", 1.0, "read", "anti-fraud", 1, ("request", "tenant")),\n'),
+     '    Route("SayHello", "toy", "finmesh.toy.v1.ToyService", 1.0, "read", scenario="anti-fraud", grade=1, tenant_path=_TENANT),\n'),
     ("services/gateway/gateway/policies/gateway.cedar", '@id("change-lists")',
      _PERMIT),
     ("deploy/services.yaml", "", """  - name: toy

@@ -107,15 +107,15 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         assert self._member is not None
         self._member.pause(*assigned)  # the workers read
         work = Work(
-            self._kafka,
-            self._group_name,
-            self._handler,
-            self._health,
-            self._sealer,
-            self._isolation,
-            self._max_batch,
-            self._linger_s,
-            self._member,
+            kafka=self._kafka,
+            group=self._group_name,
+            handler=self._handler,
+            health=self._health,
+            sealer=self._sealer,
+            isolation=self._isolation,
+            max_batch=self._max_batch,
+            linger_s=self._linger_s,
+            member=self._member,
         )
         for tp in assigned:
             if tp.partition not in self._workers:

@@ -83,7 +83,15 @@ class Admit:
             if not await self._keys.claim(tenant, route.method, request.idempotency_key, digest):
                 raise Conflict("this idempotency key came with another body before")
         policy = self._policy.hash.hex()
-        return Admitted(caller.request_id, principal.subject, tenant, route.scenario, purpose, policy, request.body)
+        return Admitted(
+            request_id=caller.request_id,
+            principal=principal.subject,
+            tenant=tenant,
+            scenario=route.scenario,
+            purpose=purpose,
+            policy_hash=policy,
+            body=request.body,
+        )
 
     def _verified(self, caller: Caller) -> Principal:
         scheme, _, token = caller.authorization.partition(" ")

@@ -18,7 +18,7 @@ from meshkit.events.replay import TopicReader
 
 from risk_scoring import translate
 from risk_scoring.domain.lists import NOT_READ, ListChange, ListSnapshot, ListsNotRead
-from risk_scoring.translate.list_changes import entry_key
+from risk_scoring.translate.list_changes import entry_key, list_change
 from risk_scoring.translate.messages import SOURCE
 
 LIST_TOPIC = "finmesh.risk.v1.ListEntryChanged"
@@ -83,7 +83,7 @@ class KafkaLists:
             if record.value is None:
                 continue
             try:
-                changes.append(translate.list_change(translate.parse(ListEntryChanged, record.value)))
+                changes.append(list_change(translate.parse(ListEntryChanged, record.value)))
             except MeshError as error:
                 log.error("list entry at offset %s is refused: %s", record.offset, error.reason)
             except Exception as error:  # a bug: the entry stays in the topic, and the others must not wait for it

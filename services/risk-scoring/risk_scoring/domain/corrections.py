@@ -46,7 +46,15 @@ def label_change(observation: Observation, tenant: str, label_id: str, label_typ
         raise InvalidArgument("unknown type of label", reason=INVALID_LABEL)
     sign = -1 if retracted else 1
     fraud = sign if label_type in SAYS_FRAUD else 0
-    return Change("label", observation, fraud, sign - fraud, 0, f"label:{tenant}|{label_id}", label_type)
+    return Change(
+        kind="label",
+        observation=observation,
+        frauds=fraud,
+        genuine=sign - fraud,
+        amount_minor=0,
+        change_id=f"label:{tenant}|{label_id}",
+        label_type=label_type,
+    )
 
 
 # Values of finmesh.risk.v1.LifecycleType; tests/contract holds them together.
@@ -77,4 +85,4 @@ def lifecycle_change(observation: Observation, tenant: str, report_id: str, kind
         name = "advice"
     else:
         raise InvalidArgument("unknown type of report", reason=INVALID_REPORT)
-    return Change(name, observation, 0, 0, taken, f"report:{tenant}|{report_id}")
+    return Change(kind=name, observation=observation, frauds=0, genuine=0, amount_minor=taken, change_id=f"report:{tenant}|{report_id}")

@@ -146,7 +146,7 @@ class RuleSet:
         digest = hashlib.sha256(document)
         kinds = {name: kind for name, kind in COLUMN_KINDS.items() if name in (known_columns or ())}
         version, typologies = f"{model.version}+{digest.hexdigest()[:12]}", build_typologies(model.tables, seen)
-        return cls(version, digest.digest(), tables, typologies, kinds, look)
+        return cls(version=version, sha256=digest.digest(), tables=tables, typologies=typologies, kinds=kinds, look=look)
 
     def evaluate(self, columns: Mapping[str, Array], n: int) -> RuleResult:
         """Evaluate ``n`` rows given as columns of shape (n,): float or integer numbers (NaN is missing), numpy texts, bools.

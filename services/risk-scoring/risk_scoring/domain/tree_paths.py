@@ -37,12 +37,12 @@ class TreePaths:
         size = max(len(tree[4]) for tree in trees)
         columns = [np.stack([np.pad(tree[i], (0, size - len(tree[i]))) for tree in trees]) for i in range(5)]
         return cls(
-            columns[0].astype(np.int32),
-            columns[1].astype(np.float64),
-            columns[2].astype(np.int32),
-            columns[3].astype(np.int32),
-            columns[4].astype(np.float64),
-            max(_depth(tree[2], tree[3]) for tree in trees),
+            feature=columns[0].astype(np.int32),
+            threshold=columns[1].astype(np.float64),
+            left=columns[2].astype(np.int32),
+            right=columns[3].astype(np.int32),
+            value=columns[4].astype(np.float64),
+            depth=max(_depth(tree[2], tree[3]) for tree in trees),
         )
 
     def contributions(self, rows: NDArray[np.float32], features: int) -> NDArray[np.float64]:

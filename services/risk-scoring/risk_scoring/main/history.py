@@ -61,7 +61,7 @@ def changes(identifier: Identifier, clock: Clock, transactions: Path, labels: Pa
     """Yield what the files hold as changes. Raises InvalidArgument for a message that is wrong."""
     for message in _messages(transactions, TransactionAuthorizationRequested):
         seen = _seen(identifier, clock, message)
-        yield Change("advice", seen, 0, 0, seen.amount_minor, "")
+        yield Change(kind="advice", observation=seen, frauds=0, genuine=0, amount_minor=seen.amount_minor, change_id="")
     if labels is not None:
         for message in _messages(labels, LabelReported):
             seen = _seen(identifier, clock, message.transaction)

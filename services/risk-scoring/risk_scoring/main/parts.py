@@ -74,7 +74,15 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     denials = await service.add(aclosing(Denials(trail.records, trail.emitter.put, None, clock)))
     service.task(denials.run(), name="denials", endless=True)
     files = load_model_files(config.model_repository, config.model_version)
-    policies = FilePolicies(config.rules, config.channels, config.rates, files.thresholds, service, config.shadow_rules, files.card_sha256)
+    policies = FilePolicies(
+        rules=config.rules,
+        channels=config.channels,
+        rates=config.rates,
+        model=files.thresholds,
+        health=service,
+        shadow_rules=config.shadow_rules,
+        card_sha256=files.card_sha256,
+    )
     follow_versions(trail.versions, policies, commitments)
     triton = await service.add(TritonClient(config.triton.url, of_triton(config.triton)))
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
@@ -84,26 +92,26 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     codec = translate.RecordCodec(keys, commitments, config.build)
     scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000)
     await scorer.warm(COUNT)
-    decider = Decider(store, scorer, combiner, codec, policies.current, clock)
+    decider = Decider(store=store, scorer=scorer, combiner=combiner, codec=codec, snapshot=policies.current, clock=clock)
     lists = await service.add(aclosing(KafkaLists(config.kafka, service)))
     service.task(lists.follow(policies.lists_changed), name="lists", endless=True)
     service.task(policies.watch(), name="policies", endless=True)
     return Parts(
-        clock,
-        keys,
-        commitments,
-        BatchSigner(ring),
-        events,
-        trail,
-        denials,
-        policies,
-        link,
-        store,
-        restorer,
-        Identifier(keys, policies.rates.to_reference_minor),
-        codec,
-        combiner,
-        decider,
+        clock=clock,
+        keys=keys,
+        commitments=commitments,
+        signer=BatchSigner(ring),
+        events=events,
+        trail=trail,
+        denials=denials,
+        policies=policies,
+        link=link,
+        store=store,
+        restorer=restorer,
+        identifier=Identifier(keys, policies.rates.to_reference_minor),
+        codec=codec,
+        combiner=combiner,
+        decider=decider,
     )
 
 

@@ -42,22 +42,46 @@ async def serve(config: RpcConfig, service: Service) -> None:
     parts = await assemble(config, service, "rpc")
     server = MeshServer.of(config, config.callers, DEADLINES, refused=parts.denials.refused)
     publisher = KafkaPublisher(parts.events, parts.trail.emitter, parts.keys, config.kafka.topic_prefix)
-    outage_log = KafkaOutageLog(config.kafka, STREAM_GROUP, parts.signer, translate.decision_id, parts.clock, config.outage_lookback_s)
+    outage_log = KafkaOutageLog(
+        kafka=config.kafka,
+        group=STREAM_GROUP,
+        signer=parts.signer,
+        identify=translate.decision_id,
+        clock=parts.clock,
+        lookback_s=config.outage_lookback_s,
+    )
     policies, clock, after_s = parts.policies.current, parts.clock, config.outage_after_ms / 1000
-    without_store = Outage(outage_log, parts.restorer, parts.combiner, parts.codec, policies, clock, service, after_s)
+    without_store = Outage(
+        outage_log=outage_log,
+        restorer=parts.restorer,
+        combiner=parts.combiner,
+        codec=parts.codec,
+        snapshot=policies,
+        clock=clock,
+        health=service,
+        after_s=after_s,
+    )
     outage = await service.add(aclosing(without_store))
     store_timeout_s = config.sync_store_timeout_ms / 1000
-    score = ScoreTransaction(parts.decider, parts.store, parts.restorer, publisher, outage, config.coalesce_max, store_timeout_s)
+    score = ScoreTransaction(
+        decider=parts.decider,
+        store=parts.store,
+        restorer=parts.restorer,
+        publisher=publisher,
+        outage=outage,
+        most=config.coalesce_max,
+        store_timeout_s=store_timeout_s,
+    )
     servicer = RiskScoringServicer(
-        score,
-        ScorePacs008(score),
-        GetDecision(parts.store),
-        ChangeListEntry(publisher, ListChangeCodec(parts.trail.records, parts.keys, parts.commitments)),
-        BacktestRules(KafkaDecisionHistory(config.kafka, parts.identifier), policies, clock, config.dedupe_horizon_s),
-        parse_document,
-        parts.identifier,
-        clock,
-        config.dedupe_horizon_s,
+        score=score,
+        score_pacs008=ScorePacs008(score),
+        get_decision=GetDecision(parts.store),
+        change_list_entry=ChangeListEntry(publisher, ListChangeCodec(parts.trail.records, parts.keys, parts.commitments)),
+        backtest_rules=BacktestRules(KafkaDecisionHistory(config.kafka, parts.identifier), policies, clock, config.dedupe_horizon_s),
+        parse_pacs008=parse_document,
+        identifier=parts.identifier,
+        clock=clock,
+        dedupe_horizon_s=config.dedupe_horizon_s,
     )
     risk_scoring_service_pb2_grpc.add_RiskScoringServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
     service.task(until_restored(parts.link, parts.restorer, service), name="restore", endless=True)

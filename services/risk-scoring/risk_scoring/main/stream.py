@@ -48,7 +48,15 @@ async def serve(config: StreamConfig, service: Service) -> None:
     sealer = Sealer(seals)
     topics = StreamTopics(*(kafka.topic_prefix + topic for topic in (TRANSACTION_TOPIC, DECISION_TOPIC, AUDIT_TOPIC)))
     usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer, parts.store)
-    transactions = TransactionStream(usecase, parts.identifier, topics, parts.signer, sealer, parts.clock, config.dedupe_horizon_s)
+    transactions = TransactionStream(
+        usecase=usecase,
+        identifier=parts.identifier,
+        topics=topics,
+        signer=parts.signer,
+        sealer=sealer,
+        clock=parts.clock,
+        dedupe_horizon_s=config.dedupe_horizon_s,
+    )
     transfers = CreditTransferStream(kafka, parse_document, OnIso20022Pacs008(parts.clock), sealer)
     letters = await service.add(aclosing(Publisher(kafka)))
     corrections = Corrections(
@@ -62,8 +70,19 @@ async def serve(config: StreamConfig, service: Service) -> None:
         await until_restored(parts.link, parts.restorer, service)
         linger_s = config.stream_linger_ms / 1000
         await asyncio.gather(
-            ExactlyOnce(kafka, TRANSACTION_TOPIC, STREAM_GROUP, transactions, service, sealer, config.stream_max_batch, linger_s).run(),
-            ExactlyOnce(kafka, PACS008_TOPIC, "risk-scoring-pacs008", transfers, service, sealer).run(),
+            ExactlyOnce(
+                kafka=kafka,
+                topic=TRANSACTION_TOPIC,
+                group=STREAM_GROUP,
+                handler=transactions,
+                health=service,
+                sealer=sealer,
+                max_batch=config.stream_max_batch,
+                linger_s=linger_s,
+            ).run(),
+            ExactlyOnce(
+                kafka=kafka, topic=PACS008_TOPIC, group="risk-scoring-pacs008", handler=transfers, health=service, sealer=sealer
+            ).run(),
             OffsetsInDb(kafka, LABEL_TOPIC, corrections, service).run(service.stopping),
             OffsetsInDb(kafka, LIFECYCLE_TOPIC, corrections, service).run(service.stopping),
         )

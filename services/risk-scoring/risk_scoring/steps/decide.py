@@ -101,13 +101,13 @@ class Decider:
         decision = self._codec.decision(draft)
         milder_decision = self._codec.decision(milder) if milder else b""
         return Candidate(
-            seen.decision_id,
-            seen.fingerprint,
-            t.tenant if counts else "",
-            decision,
-            self._codec.audit(draft, decision),
-            milder_decision,
-            self._codec.audit(milder, milder_decision) if milder else b"",
+            decision_id=seen.decision_id,
+            fingerprint=seen.fingerprint,
+            cap_scope=t.tenant if counts else "",
+            decision=decision,
+            audit=self._codec.audit(draft, decision),
+            capped_decision=milder_decision,
+            capped_audit=self._codec.audit(milder, milder_decision) if milder else b"",
         )
 
 

@@ -32,16 +32,16 @@ class Identifier:
         if t.country_code:
             place = int.from_bytes(entity(tenant, f"place|{t.country_code}|{t.region_code}")[:4], "little")
         return Observation(
-            self.keys.derived_id(DECISION_KIND, decision_key(tenant, t.identity)),
-            self.keys.fingerprint(fingerprint_bytes(t)),
-            entity(tenant, t.customer_id),
-            entity(tenant, t.counterparty_id),
-            entity(tenant, t.device_id),
-            entity(tenant, t.account_id),
-            time_s,
-            self.to_reference(t.amount_minor, t.currency),
-            t.channel,
-            local_s // 3600 % 24,
-            (local_s // 86_400 + 3) % 7,
-            place,
+            decision_id=self.keys.derived_id(DECISION_KIND, decision_key(tenant, t.identity)),
+            fingerprint=self.keys.fingerprint(fingerprint_bytes(t)),
+            customer_key=entity(tenant, t.customer_id),
+            counterparty_key=entity(tenant, t.counterparty_id),
+            device_key=entity(tenant, t.device_id),
+            account_key=entity(tenant, t.account_id),
+            time_s=time_s,
+            amount_minor=self.to_reference(t.amount_minor, t.currency),
+            channel=t.channel,
+            local_hour=local_s // 3600 % 24,
+            local_weekday=(local_s // 86_400 + 3) % 7,
+            place=place,
         )

@@ -7,7 +7,7 @@ from typing import Any
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from finmesh.common.v1.grade_pb2 import DATA_GRADE_L3
 from finmesh.common.v1.money_pb2 import Money
-from finmesh.risk.v1 import decision_pb2, list_entry_pb2, risk_scoring_service_pb2, transaction_pb2
+from finmesh.risk.v1 import decision_pb2, risk_scoring_service_pb2, transaction_pb2
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.crypto.commitment import CommitmentKey
@@ -18,7 +18,6 @@ from meshkit.errors import FieldViolation, InvalidArgument
 from risk_scoring.domain.decision import Draft, Versions
 from risk_scoring.domain.horizon import time_us
 from risk_scoring.domain.identity import INVALID_TRANSACTION, CardIdentity, CreditTransferIdentity, Identity, Uetr
-from risk_scoring.domain.lists import INVALID_LIST_ENTRY, ListChange
 from risk_scoring.domain.observation import Observation, RestoredRecord
 from risk_scoring.domain.transaction import Transaction
 
@@ -56,23 +55,23 @@ def transaction(message: transaction_pb2.TransactionAuthorizationRequested) -> T
     """Return the validated transaction. Raises InvalidArgument naming every wrong field."""
     amount, geo, time = message.amount, message.geo, message.event_time
     return Transaction(
-        message.tenant,
-        identity(message.identity),
-        message.channel,
-        time_us(time, "event_time", INVALID_TRANSACTION),
-        amount.amount_minor,
-        amount.currency_code,
-        message.customer_id,
-        message.account_id,
-        message.instrument_token,
-        message.counterparty_account_id,
-        message.merchant_id,
-        message.terminal_id,
-        message.merchant_category_code,
-        message.device_id,
-        geo.country_code,
-        geo.region_code,
-        message.utc_offset_minutes,
+        tenant=message.tenant,
+        identity=identity(message.identity),
+        channel=message.channel,
+        event_time_us=time_us(time, "event_time", INVALID_TRANSACTION),
+        amount_minor=amount.amount_minor,
+        currency=amount.currency_code,
+        customer_id=message.customer_id,
+        account_id=message.account_id,
+        instrument_token=message.instrument_token,
+        counterparty_account_id=message.counterparty_account_id,
+        merchant_id=message.merchant_id,
+        terminal_id=message.terminal_id,
+        mcc=message.merchant_category_code,
+        device_id=message.device_id,
+        country_code=geo.country_code,
+        region_code=geo.region_code,
+        utc_offset_minutes=message.utc_offset_minutes,
     ).validated()
 
 
@@ -248,18 +247,18 @@ def restored_record(decision: bytes) -> RestoredRecord:
     record = decision_record(decision)
     delta = record.delta
     seen = Observation(
-        uuid_bytes(record.decision_id),
-        record.fingerprint,
-        delta.customer_key,
-        delta.counterparty_key,
-        delta.device_key,
-        delta.account_key,
-        delta.event_time_s,
-        delta.reference_amount_minor,
-        record.channel,
-        delta.local_hour,
-        0,
-        delta.geo_key,
+        decision_id=uuid_bytes(record.decision_id),
+        fingerprint=record.fingerprint,
+        customer_key=delta.customer_key,
+        counterparty_key=delta.counterparty_key,
+        device_key=delta.device_key,
+        account_key=delta.account_key,
+        time_s=delta.event_time_s,
+        amount_minor=delta.reference_amount_minor,
+        channel=record.channel,
+        local_hour=delta.local_hour,
+        local_weekday=0,
+        place=delta.geo_key,
     )
     position = record.input_position
     partition, offset = (position.partition, position.offset) if record.HasField("input_position") else (-1, -1)
@@ -278,14 +277,6 @@ def score_response(decision: bytes, *, replayed: bool) -> risk_scoring_service_p
         degradations=record.degradations,
         replayed=replayed,
     )
-
-
-def list_change(entry: list_entry_pb2.ListEntryChanged) -> ListChange:
-    """Return the validated change. Raises InvalidArgument naming every wrong field."""
-    expires_s = time_us(entry.expires_at, "expires_at", INVALID_LIST_ENTRY) / 1e6
-    return ListChange(
-        entry.tenant, entry.kind, entry.entity, entry.entity_id, entry.customer_id, expires_s, entry.author, entry.comment, entry.removed
-    ).validated()
 
 
 def _set_us(timestamp: Timestamp, time_us: int) -> None:

@@ -1,18 +1,35 @@
-"""The evidence of a change of a list: what was changed as keyed hashes, by whom, until when."""
+"""Changes of lists, and their evidence: what was changed as keyed hashes, by whom, until when."""
 
 from __future__ import annotations
 
 from finmesh.audit.v1.audit_record_pb2 import LIST_ACTION_REMOVE, LIST_ACTION_SET
 from finmesh.common.v1.grade_pb2 import DATA_GRADE_L3
-from finmesh.risk.v1.list_entry_pb2 import ListedEntity, ListKind
+from finmesh.risk.v1.list_entry_pb2 import ListedEntity, ListEntryChanged, ListKind
 from meshkit.audit.records import AuditRecords
 from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.crypto.ring import Ring
 
 from risk_scoring.domain.decision import Asker
-from risk_scoring.domain.lists import ListChange
+from risk_scoring.domain.horizon import time_us
+from risk_scoring.domain.lists import INVALID_LIST_ENTRY, ListChange
 from risk_scoring.translate import SCENARIO
+
+
+def list_change(entry: ListEntryChanged) -> ListChange:
+    """Return the validated change. Raises InvalidArgument naming every wrong field."""
+    expires_s = time_us(entry.expires_at, "expires_at", INVALID_LIST_ENTRY) / 1e6
+    return ListChange(
+        tenant=entry.tenant,
+        kind=entry.kind,
+        entity=entry.entity,
+        entity_id=entry.entity_id,
+        customer_id=entry.customer_id,
+        expires_at_s=expires_s,
+        author=entry.author,
+        comment=entry.comment,
+        removed=entry.removed,
+    ).validated()
 
 
 class ListChangeCodec:

@@ -57,7 +57,15 @@ class BacktestRules:
             for each in past.slices:
                 whole += await on_thread(partial(_compared, snapshot.rules, candidate, each, frauds))
         decisions = len(past.seen) - past.left_out
-        return RuleBacktest(whole, snapshot.rates.reference, decisions, past.left_out, past.first_s, past.last_s, past.complete)
+        return RuleBacktest(
+            comparison=whole,
+            currency=snapshot.rates.reference,
+            decisions=decisions,
+            left_out=past.left_out,
+            first_s=past.first_s,
+            last_s=past.last_s,
+            complete=past.complete,
+        )
 
     async def _past(self, past: _Past, max_decisions: int, until_s: float) -> _Past:
         """Read an equal share from every partition: accounts are spread over them by hash."""
