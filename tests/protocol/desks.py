@@ -26,6 +26,7 @@ from risk_scoring.domain.decision import Request, Verdict
 from risk_scoring.domain.lists import ListSnapshot
 from risk_scoring.steps.correct import Corrector
 from risk_scoring.steps.decide import Decider
+from risk_scoring.steps.decide_on_log import LogDecider
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.outage import Outage
 from risk_scoring.steps.restore import Restorer
@@ -281,7 +282,8 @@ async def desk(
         restorer = Restorer(held.link, held.store, log, translate.restored_record)
         decider = Decider(held.store, scorer, combiner, codec, lambda: policies.current(), held.clock)
         outage_log = OutageLog(log)
-        outage = Outage(outage_log, restorer, combiner, codec, policies.current, held.clock, health, after_s)  # type: ignore[arg-type]
+        log_decider = LogDecider(outage_log, combiner, codec, policies.current, held.clock)
+        outage = Outage(outage_log, restorer, log_decider, held.clock, health, after_s)  # type: ignore[arg-type]
         sealer = payload_sealer()
         identifier = Identifier(KEYS, policies.rates.to_reference_minor)
         usecase = OnTransactionAuthorizationRequested(decider, restorer, held.store)

@@ -67,3 +67,16 @@ async def test_what_is_no_business_field_is_no_conflict(private_redis, change) -
         first = await here.score(request(payment(1)), 1.0)
         again = await here.score(request(payment(1, **change)), 1.0)
         assert again.replayed and again.decision == first.decision
+
+
+async def test_in_a_mixed_batch_each_request_gets_its_own_answer(private_redis) -> None:
+    async with desk(private_redis) as here:
+        (first,) = await here.decide(request(payment(1)))
+        batch = [request(payment(n, **changes)) for n, changes in ((2, {}), (1, {}), (1, DEARER), (3, {}), (1, {}))]
+        verdicts = await here.decide(*batch)
+        assert [verdict.request for verdict in verdicts] == batch
+        assert [(verdict.replayed, verdict.conflict) for verdict in verdicts] == [
+            (False, False), (True, False), (False, True), (False, False), (True, False),
+        ]  # fmt: skip
+        assert [verdict.decision for verdict in verdicts if verdict.replayed] == [first.decision] * 2
+        assert len({verdict.decision for verdict in verdicts}) == 4

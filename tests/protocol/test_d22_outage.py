@@ -18,8 +18,9 @@ from finmesh.risk.v1.decision_pb2 import (
 )
 from meshkit.errors import Conflict, DeadlineExceeded, MeshError, Unavailable
 from risk_scoring.domain.decision import Verdict
-from risk_scoring.steps import outage
-from risk_scoring.steps.outage import Outage
+from risk_scoring.steps import decide_on_log
+from risk_scoring.steps.decide_on_log import LogDecider
+from risk_scoring.steps.outage import Outage, State
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.steps.score import Scorer
 from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
@@ -97,7 +98,7 @@ async def test_an_earlier_decision_holds(private_redis) -> None:
             assert during.decision == before.decision and during.replayed
             assert len(here.log.all()) == 1
 
-    never_looks = rewritten(Outage, "_decide_in", "if request.decision_id not in first]", "]")
+    never_looks = rewritten(LogDecider, "_decide_in", "if request.decision_id not in first]", "]")
     await assert_fails_without("D22", check, never_looks)
 
 
@@ -123,7 +124,7 @@ async def test_two_processes_in_the_outage_agree(private_redis) -> None:
             assert outer.decision == inner[0].decision == log.all()[0]
             assert len(log.all()) == 2
 
-    own_record = rewritten(Outage, "_verdict", "draft.decision == first", "draft.decision")
+    own_record = rewritten(LogDecider, "_verdict", "draft.decision == first", "draft.decision")
     await assert_fails_without("D22", check, own_record)
 
 
@@ -151,7 +152,7 @@ async def test_nothing_recordable_is_unavailable(private_redis) -> None:
     async def tell_anyway(self, requests):
         return [Verdict(request, *self._by_rules(request)) for request in requests]
 
-    await assert_fails_without("D22", check, swapped(Outage, "decide", tell_anyway))
+    await assert_fails_without("D22", check, swapped(LogDecider, "decide", tell_anyway))
 
 
 async def test_the_log_does_not_answer_in_time(private_redis) -> None:
@@ -196,7 +197,7 @@ async def test_what_may_have_been_decided_before_the_lookback_is_not_decided_aga
                 refused = error.reason
             assert refused == "OUTAGE_LOOKBACK"
 
-    await assert_fails_without("D22", check, swapped(outage, "FUTURE_S", -10_000))
+    await assert_fails_without("D22", check, swapped(decide_on_log, "FUTURE_S", -10_000))
 
 
 async def test_nothing_is_decided_on_the_log_behind_the_take_over(private_redis) -> None:
@@ -218,7 +219,7 @@ async def test_nothing_is_decided_on_the_log_behind_the_take_over(private_redis)
             await running.wait()
             here.log.before_publish = None
             private_redis.start()
-            await until(lambda: here.outage._closing or not here.outage.active, "the way back to begin")
+            await until(lambda: here.outage.state is State.CLOSING or not here.outage.active, "the way back to begin")
             go_on.set()
             told = await call
             await end(here)
@@ -227,8 +228,7 @@ async def test_nothing_is_decided_on_the_log_behind_the_take_over(private_redis)
             assert again.decision == told.decision
 
     async def at_once(self) -> None:
-        for _ in range(3):
-            await asyncio.sleep(0)
+        return None
 
     await assert_fails_without("D22", check, swapped(Outage, "_closed", at_once))
 

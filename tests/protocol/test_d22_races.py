@@ -8,7 +8,7 @@ from typing import Any
 
 from meshkit.errors import Unavailable
 from risk_scoring.domain.decision import Verdict
-from risk_scoring.steps import outage
+from risk_scoring.steps import decide_on_log, outage
 from risk_scoring.steps.outage import Outage
 from risk_scoring.steps.restore import Restorer
 
@@ -48,7 +48,7 @@ async def test_two_calls_of_one_transaction_write_one_record(private_redis: Priv
             assert len(at.log.all()) == len(at.log.audits) == 1
             assert first[0].decision == second[0].decision == at.log.all()[0]
 
-    await assert_fails_without("D22", check, swapped(outage, "defaultdict", NobodyWaits))
+    await assert_fails_without("D22", check, swapped(decide_on_log, "defaultdict", NobodyWaits))
 
 
 async def test_the_outage_begins_when_what_the_store_decided_has_arrived(private_redis: PrivateRedis) -> None:

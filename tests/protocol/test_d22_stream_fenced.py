@@ -9,6 +9,7 @@ from risk_scoring import translate
 from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
 from risk_scoring.adapters.kafka_outage_log import KafkaOutageLog
 from risk_scoring.consumers.transactions import StreamTopics, TransactionStream
+from risk_scoring.steps.decide_on_log import LogDecider
 from risk_scoring.steps.outage import Outage
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.translate.messages import account_partition
@@ -33,8 +34,8 @@ async def mesh(redis, kafka):
         topics = StreamTopics(prefix + INPUT, prefix + OUTPUT, prefix + AUDIT)
         stream = TransactionStream(usecase, identifier(), topics, signer, at.sealer, at.shelf.clock, DAY)
         log = KafkaOutageLog(kafka, GROUP, signer, translate.decision_id, at.shelf.clock, 900)
-        combiner = at.decider._combiner
-        outage = Outage(log, at.restorer, combiner, at.codec, at.policies.current, at.shelf.clock, Health(), 0.0)
+        log_decider = LogDecider(log, at.decider._combiner, at.codec, at.policies.current, at.shelf.clock)
+        outage = Outage(log, at.restorer, log_decider, at.shelf.clock, Health(), 0.0)
         await at.restorer.ensure()
         at.served.scores = [0.999]
         async with working(kafka, stream):

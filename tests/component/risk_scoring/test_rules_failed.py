@@ -95,7 +95,7 @@ async def test_without_a_set_before_nothing_is_decided_and_the_store_is_not_blam
             assert not at.outage.active
             assert at.health.missing == {"rules": "RULES_FAILED"}
             with pytest.raises(RulesFailed):
-                at.outage._by_rules(request(payment(9)))
+                at.outage._log_decider._by_rules(request(payment(9)))
         reloaded(at, tmp_path, "mended")
         messages = await at.streamed(payment(1))
         assert messages

@@ -17,6 +17,7 @@ from risk_scoring.adapters.lxml_pacs008 import parse_document
 from risk_scoring.config import RpcConfig
 from risk_scoring.main.parts import STREAM_GROUP, assemble
 from risk_scoring.servicer import RiskScoringServicer
+from risk_scoring.steps.decide_on_log import LogDecider
 from risk_scoring.steps.outage import Outage
 from risk_scoring.steps.startup import until_restored
 from risk_scoring.translate.list_changes import ListChangeCodec
@@ -51,15 +52,9 @@ async def serve(config: RpcConfig, service: Service) -> None:
         lookback_s=config.outage_lookback_s,
     )
     policies, clock, after_s = parts.policies.current, parts.clock, config.outage_after_ms / 1000
+    log_decider = LogDecider(outage_log, parts.combiner, parts.codec, policies, clock)
     without_store = Outage(
-        outage_log=outage_log,
-        restorer=parts.restorer,
-        combiner=parts.combiner,
-        codec=parts.codec,
-        snapshot=policies,
-        clock=clock,
-        health=service,
-        after_s=after_s,
+        outage_log=outage_log, restorer=parts.restorer, log_decider=log_decider, clock=clock, health=service, after_s=after_s
     )
     outage = await service.add(aclosing(without_store))
     store_timeout_s = config.sync_store_timeout_ms / 1000

@@ -1,30 +1,44 @@
-"""Rule D22: decisions while the feature store is down.
+"""Rule D22: whether the feature store is down, and the way back.
 
-The event log is the arbiter then. This process takes the right to answer each partition from the stream (it initialises the partition's
-transactional id, which fences whoever held it), looks for an earlier decision of the same id, decides by rules on the request alone,
-publishes decision and audit record in one transaction, reads the partition back and returns the first record of the id. The stream,
-fenced, has to take the partition over again before it goes on, and so learns what was decided here. The way back is the same for this
-process: restore first, then use the store.
+While it is, the event log is the arbiter. This process takes the right to answer each partition from the stream (it initialises the
+partition's transactional id, which fences whoever held it) and decides on the log (`steps.decide_on_log`). The stream, fenced, has to
+take the partition over again before it goes on, and so learns what was decided here. The way back is the same for this process: restore
+first, then use the store.
+
+    WORKING ------- calls fail ------> DOUBTING
+     ^  ^ |                              |  |
+     |  | |   a question is answered     |  | it is not, or late for too long
+     |  '-|------------------------------'  |
+     |    |                                 v
+     |    '---- late for too long ------> TAKING
+     |                                      | the partitions are held
+     |                                      v
+     |                                     OUT <------------.
+     |                                      | restored      |
+     |                                      v               |
+     |                                   CLOSING            | gone again
+     |                                      | none decides  |
+     |   the store knows everything         v               |
+     '---------------------------------- RETURNING ---------'
+
+The store is used in WORKING and DOUBTING. Calls are decided on the log in TAKING (refused by it until the partitions are read) and OUT,
+and refused in CLOSING and RETURNING. What fails in TAKING or OUT is tried again there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
+from enum import Enum, auto
 
-import numpy as np
 from meshkit.clock import Clock
 from meshkit.errors import MeshError, Unavailable
 from meshkit.service import Service
 
-from risk_scoring.domain.combine import Combiner, Scores
-from risk_scoring.domain.decision import NO_FEATURES, RULES_ONLY, Request, Verdict
-from risk_scoring.domain.horizon import FUTURE_S
-from risk_scoring.domain.snapshot import Snapshot
-from risk_scoring.ports import Codec, OutageLog
-from risk_scoring.steps.decide import no_features
+from risk_scoring.domain.decision import Request, Verdict
+from risk_scoring.ports import OutageLog
+from risk_scoring.steps.decide_on_log import LogDecider
 from risk_scoring.steps.restore import Restorer
 
 log = logging.getLogger(__name__)
@@ -33,43 +47,58 @@ _ANSWER_S = 0.2  # within which a store that is up answers
 _TOO_SLOW_S = 2.0  # of nothing but late answers: for calls that is as good as down
 
 
+class State(Enum):
+    """As drawn above."""
+
+    WORKING = auto()
+    DOUBTING = auto()
+    TAKING = auto()
+    OUT = auto()
+    CLOSING = auto()
+    RETURNING = auto()
+
+
+_MOVES = {
+    State.WORKING: (State.DOUBTING, State.TAKING),
+    State.DOUBTING: (State.WORKING, State.TAKING),
+    State.TAKING: (State.OUT,),
+    State.OUT: (State.CLOSING,),
+    State.CLOSING: (State.RETURNING,),
+    State.RETURNING: (State.WORKING, State.OUT),
+}
+
+
 class Outage:
-    """Knows whether the store is down, decides without it meanwhile, and finds the way back."""
+    """Knows whether the store is down, lets ``log_decider`` decide meanwhile, and finds the way back."""
 
     def __init__(
-        self,
-        outage_log: OutageLog,
-        restorer: Restorer,
-        combiner: Combiner,
-        codec: Codec,
-        snapshot: Callable[[], Snapshot],
-        clock: Clock,
-        health: Service,
-        after_s: float,
+        self, outage_log: OutageLog, restorer: Restorer, log_decider: LogDecider, clock: Clock, health: Service, after_s: float
     ) -> None:
         self._log = outage_log
         self._restorer = restorer
-        self._combiner = combiner
-        self._codec = codec
-        self._snapshot = snapshot
+        self._log_decider = log_decider
         self._clock = clock
         self._health = health
         self._after_s = after_s
+        self.state = State.WORKING
         self._failing_since_s: float | None = None
         self._failed_last_s = 0.0
         self._doubting: asyncio.Task[None] | None = None
         self._way_back: asyncio.Task[None] | None = None
         self._restoring: asyncio.Task[None] | None = None
         self._deciding = 0
-        self._closing = False
         self._nobody = asyncio.Event()
         self._publishing: set[asyncio.Task[None]] = set()
-        self._one_at_a_time: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)  # by partition
 
     @property
     def active(self) -> bool:
         """Whether the store must not be used now."""
-        return self._way_back is not None
+        return self.state not in (State.WORKING, State.DOUBTING)
+
+    def _go(self, state: State) -> None:
+        if state not in _MOVES[self.state]:
+            raise RuntimeError(f"no way from {self.state.name} to {state.name}")
+        self.state = state
 
     def store_answered(self) -> None:
         """Note that the store works."""
@@ -89,14 +118,23 @@ class Outage:
             return
         if failing_s >= _TOO_SLOW_S:
             self._begin(error.reason)
-        elif self._doubting is None or self._doubting.done():
+        elif self.state is State.WORKING:
+            self._go(State.DOUBTING)
             self._doubting = asyncio.create_task(self._doubt(error.reason), name="doubt")
 
     async def _doubt(self, reason: str) -> None:
-        if not await self._restorer.answers(_ANSWER_S) and not self.active:
-            self._begin(reason)
+        answers = True
+        try:
+            answers = await self._restorer.answers(_ANSWER_S)
+        finally:
+            if self.state is State.DOUBTING:
+                if answers:
+                    self._go(State.WORKING)
+                else:
+                    self._begin(reason)
 
     def _begin(self, reason: str) -> None:
+        self._go(State.TAKING)
         self._health.degraded("redis", reason)
         self._way_back = asyncio.create_task(self._return(), name="way back from the outage")
 
@@ -114,26 +152,34 @@ class Outage:
 
     async def _return(self) -> None:
         """Take the partitions, then try until the store is restored and knows everything decided meanwhile."""
-        taken = False
-        while True:
+        while self.active:
             try:
-                if not taken:
-                    await self._settled()
-                    await self._log.enter()
-                    taken = True
-                await self._restorer.ensure()
-                await self._closed()
-                await self._restorer.take_over_all()
-                break
+                await self._next()
             except MeshError as error:
-                self._closing = False
+                if self.state is State.RETURNING:
+                    self._go(State.OUT)
                 log.info("the feature store is still down: %s", error.reason)
                 await asyncio.sleep(_PROBE_S)
         self._failing_since_s = None
         self._way_back = None
-        self._closing = False
         await self._log.leave()
         self._health.recovered("redis")
+
+    async def _next(self) -> None:
+        match self.state:
+            case State.TAKING:
+                await self._settled()
+                await self._log.enter()
+                self._go(State.OUT)
+            case State.OUT:
+                await self._restorer.ensure()
+                self._go(State.CLOSING)
+            case State.CLOSING:
+                await self._closed()
+                self._go(State.RETURNING)
+            case State.RETURNING:
+                await self._restorer.take_over_all()
+                self._go(State.WORKING)
 
     async def publish(self, work: Coroutine[None, None, None]) -> None:
         """Run what writes the store's decisions, unless the store may not be used any more. Raises Unavailable then, and its errors.
@@ -159,8 +205,7 @@ class Outage:
             await asyncio.wait(self._publishing)
 
     async def _closed(self) -> None:
-        """Let no more decisions begin and wait for those that run: after the take-over nothing may be decided that the store misses."""
-        self._closing = True
+        """Wait for the decisions that run: after the take-over nothing may be decided that the store misses."""
         while self._deciding:
             self._nobody.clear()
             await self._nobody.wait()
@@ -175,55 +220,12 @@ class Outage:
 
     async def decide(self, requests: Sequence[Request]) -> list[Verdict]:
         """Decide without the store. Raises Unavailable when nothing can be recorded; then nothing is answered."""
-        if self._closing or not self.active:
+        if self.state not in (State.TAKING, State.OUT):
             raise Unavailable("the feature store is coming back", reason="STORE_NOT_RESTORED", retry_after_s=0.1)
         self._deciding += 1
         try:
-            places: dict[int, list[Request]] = defaultdict(list)
-            for request in requests:
-                places[await self._log.partition_of(request.transaction.account_id)].append(request)
-            parts = await asyncio.gather(*(self._decide_in(*place) for place in places.items()), return_exceptions=True)
+            return await self._log_decider.decide(requests)
         finally:
             self._deciding -= 1
             if not self._deciding:
                 self._nobody.set()
-        found: dict[bytes, Verdict] = {}
-        for part in parts:
-            if isinstance(part, BaseException):
-                raise part
-            found |= part
-        return [found[request.decision_id] for request in requests]
-
-    async def _decide_in(self, partition: int, requests: Sequence[Request]) -> dict[bytes, Verdict]:
-        """Decide what no record of the partition decides. One batch at a time: between looking and writing nobody else may write."""
-        ids = [request.decision_id for request in requests]
-        async with self._one_at_a_time[partition]:
-            first = await self._log.first(partition, ids)
-            since_s = self._log.since_s(partition) + FUTURE_S  # an event may be this much younger than its decision
-            missing = [request for request in requests if request.decision_id not in first]
-            if any(request.observation.time_s < since_s for request in missing):
-                raise Unavailable("it may have been decided before the log was read", reason="OUTAGE_LOOKBACK", retry_after_s=1.0)
-            drafts = [Verdict(request, *self._by_rules(request)) for request in missing]
-            if drafts:
-                await self._log.publish(partition, drafts)
-                first = await self._log.first(partition, ids)
-        own = {draft.request.decision_id: draft for draft in drafts}
-        return {request.decision_id: self._verdict(request, first.get(request.decision_id), own) for request in requests}
-
-    def _verdict(self, request: Request, first: bytes | None, own: Mapping[bytes, Verdict]) -> Verdict:
-        """Return what the log says of a request, whoever wrote it."""
-        if first is None:
-            raise Unavailable("the decision could not be read back", reason="NOT_RECORDED")
-        draft = own.get(request.decision_id)
-        if draft is not None and draft.decision == first:
-            return draft
-        if self._codec.fingerprint(first) != request.observation.fingerprint:
-            return Verdict(request, b"", b"", conflict=True)
-        return Verdict(request, first, b"", replayed=True)
-
-    def _by_rules(self, request: Request) -> tuple[bytes, bytes]:
-        scores = Scores(np.array([np.nan]), (NO_FEATURES, RULES_ONLY))
-        drafts, capped = self._combiner.combine([request], no_features(1), scores, self._snapshot().complete(), self._clock.now_s(), [()])
-        draft = capped[0] or drafts[0]  # the cap can't be counted now: the milder form holds
-        decision = self._codec.decision(draft)
-        return decision, self._codec.audit(draft, decision)
