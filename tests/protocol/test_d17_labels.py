@@ -107,7 +107,7 @@ async def test_a_label_before_its_transaction_waits_durably(private_redis) -> No
         "D17",
         check,
         lua("amend", "save_ledgers(memory_s)\nfor id, how", "for id, how"),
-        lua("observe", "  settle(tx, ledger, tx[AMOUNT], 0, 0, ledger[L_VERDICT])", ""),
+        lua("observe", "  adjust(tx, ledger, tx[AMOUNT], 0, 0, ledger[L_VERDICT])", ""),
     )
 
 

@@ -16,7 +16,7 @@ from tests.protocol.makers import TENANT, candidate, payment, request, seen
 from tests.protocol.mutants import assert_fails_without, lua, swapped
 from tests.protocol.stores import opened
 
-COUNT = ("finalise", "cap.total >= cap.least and cap.declined + 1 > cap.highest * cap.total", "false")
+COUNT = ("finalise", "cap.total >= cap.min and cap.declined + 1 > cap.max * cap.total", "false")
 
 
 def declines(first: int, n: int, scope: str = TENANT):
@@ -50,7 +50,7 @@ async def test_few_decisions_are_no_ground(private_redis) -> None:
             final = await shelf.store.finalise(declines(0, 12), {TENANT: CapPolicy(300, 0.01, 10)})
             assert final == [Won()] * 9 + [Capped()] * 3
 
-    await assert_fails_without("D18", check, lua("finalise", "cap.total >= cap.least and", ""))
+    await assert_fails_without("D18", check, lua("finalise", "cap.total >= cap.min and", ""))
 
 
 async def test_the_interval_is_of_processing_time(private_redis) -> None:

@@ -53,7 +53,7 @@ local function changed(tx, ledger, change)
     ledger[L_BACK], ledger[L_GONE] = tx[AMOUNT], 1
     if kind == 'decline' then ledger[L_DECLINED] = 1 end
   end
-  if ledger[L_COUNTED] == 1 then settle(tx, ledger, left, gone, declined, verdict) end
+  if ledger[L_COUNTED] == 1 then adjust(tx, ledger, left, gone, declined, verdict) end
 end
 
 local function amended(change)

@@ -1,7 +1,7 @@
 -- D6, D18. One call per batch, before any send or reply: set-if-absent of the exact decision bytes, and the count for the decline cap.
 --
--- ARGV[1] prefix, ARGV[2] expected generation, ARGV[3] MessagePack {dedupe horizon s, caps by scope {interval number, interval s, highest decline
--- rate, least denominator}, watermarks [partition, offset, ...]}, ARGV[4] MessagePack array of candidates {id, fingerprint, cap scope, decision,
+-- ARGV[1] prefix, ARGV[2] expected generation, ARGV[3] MessagePack {dedupe horizon s, caps by scope {interval number, interval s, maximum decline
+-- rate, minimum denominator}, watermarks [partition, offset, ...]}, ARGV[4] MessagePack array of candidates {id, fingerprint, cap scope, decision,
 -- audit, capped decision or '', capped audit or ''}. A candidate with a capped form is a decline that the cap may turn into something milder; an empty
 -- scope is counted nowhere.
 -- Returns {status letters, extras}: w this candidate won, k its capped form won, l another decision was stored before (extras: decision, audit),
@@ -24,7 +24,7 @@ local function cap_of(scope)
     local policy = policies[scope]
     local key = prefix .. 'cap:' .. policy[1] .. ':' .. scope
     local values = redis.call('HMGET', key, 'total', 'declined')
-    cap = { key = key, ttl = policy[2] * 2, highest = policy[3], least = policy[4], total = tonumber(values[1] or 0), declined = tonumber(values[2] or 0) }
+    cap = { key = key, ttl = policy[2] * 2, max = policy[3], min = policy[4], total = tonumber(values[1] or 0), declined = tonumber(values[2] or 0) }
     caps[scope] = cap
   end
   return cap
@@ -46,7 +46,7 @@ for i, candidate in ipairs(batch) do
     local cap = candidate[3] ~= '' and cap_of(candidate[3])
     if cap then cap.total = cap.total + 1 end
     if cap and candidate[6] ~= '' then
-      if cap.total >= cap.least and cap.declined + 1 > cap.highest * cap.total then
+      if cap.total >= cap.min and cap.declined + 1 > cap.max * cap.total then
         decision, audit, letter = candidate[6], candidate[7], 'k'
       else
         cap.declined = cap.declined + 1

@@ -341,7 +341,7 @@ local function save_ledgers(memory_s)
 end
 
 -- Brings the entities from `left` (what the transaction still counted for) to what the ledger leaves of it.
-local function settle(tx, ledger, left, gone, declined, verdict)
+local function adjust(tx, ledger, left, gone, declined, verdict)
   local t, rest = tx[TIME], tx[AMOUNT] - ledger[L_BACK]
   local count, sum, decline = ledger[L_GONE] - gone, left - rest, ledger[L_DECLINED] - declined
   if count > 0 or sum > 0 or decline > 0 then
@@ -366,7 +366,7 @@ end
 local function arrived(tx, ledger)
   local back = ledger[L_GONE] == 1 and tx[AMOUNT] or math.min(ledger[L_BACK], tx[AMOUNT])
   ledger[L_PRINT], ledger[L_COUNTED], ledger[L_BACK] = tx[PRINT], 1, back
-  settle(tx, ledger, tx[AMOUNT], 0, 0, ledger[L_VERDICT])
+  adjust(tx, ledger, tx[AMOUNT], 0, 0, ledger[L_VERDICT])
 end
 
 -- Of layout 1.
