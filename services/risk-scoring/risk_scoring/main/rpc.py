@@ -64,7 +64,7 @@ async def serve(config: RpcConfig, service: Service) -> None:
         restorer=parts.restorer,
         publisher=publisher,
         outage=outage,
-        most=config.coalesce_max,
+        max_batch=config.coalesce_max,
         store_timeout_s=store_timeout_s,
     )
     servicer = RiskScoringServicer(
