@@ -10,7 +10,7 @@ import pytest
 
 from .repository import relative, tracked_files
 
-MOST = 5
+MAX_POSITIONAL = 5
 LEFT_OUT = ("tests/", "libs/contracts/gen/")
 
 
@@ -37,7 +37,7 @@ def unnamed(tree: ast.AST, classes: set[str]) -> list[str]:
     return [
         f"{call.lineno}: {name}"
         for name, call in calls(tree)
-        if name in classes and sum(not isinstance(each, ast.Starred) for each in call.args) > MOST
+        if name in classes and sum(not isinstance(each, ast.Starred) for each in call.args) > MAX_POSITIONAL
     ]
 
 

@@ -96,11 +96,11 @@ async def write(kafka, *values: bytes, transaction_id: str = "t"):
     return producer
 
 
-async def values(kafka, found: list[bytes] | None = None, *, settled: bool = False) -> list[bytes]:
+async def values(kafka, found: list[bytes] | None = None, *, wait_for_open: bool = False) -> list[bytes]:
     """Read the topic once to its end, filling ``found`` meanwhile."""
     reader, found = TopicReader(kafka, OUTPUT), [] if found is None else found
     try:
-        async for records, _ in reader.read(0, 0, settled=settled):
+        async for records, _ in reader.read(0, 0, wait_for_open=wait_for_open):
             found += [record.value for record in records]
     finally:
         await reader.aclose()
@@ -125,7 +125,7 @@ async def test_a_marker_at_the_end_does_not_hold_the_reader(fresh) -> None:
         await producer.stop()
         assert await reading == [b"1", b"2"]
 
-    async def until_the_last_record(self, partition, first_offset, max_records=1000, *, settled=False):
+    async def until_the_last_record(self, partition, first_offset, max_records=1000, *, wait_for_open=False):
         consumer = await self._connected()
         tp = TopicPartition(self.topic, partition)
         consumer.assign([tp])
@@ -147,7 +147,7 @@ async def test_an_open_transaction_holds_a_restore_and_nobody_else(fresh) -> Non
         producer = await write(kafka, b"1")
         try:
             assert await values(kafka) == []
-            restoring = asyncio.create_task(values(kafka, settled=True))
+            restoring = asyncio.create_task(values(kafka, wait_for_open=True))
             await asyncio.sleep(0.5)
             waits = not restoring.done()
             await producer.commit_transaction()
@@ -157,7 +157,7 @@ async def test_an_open_transaction_holds_a_restore_and_nobody_else(fresh) -> Non
             await producer.stop()
 
     genuine = TopicReader.read
-    impatient = swapped(TopicReader, "read", lambda self, *args, settled=False: genuine(self, *args))
+    impatient = swapped(TopicReader, "read", lambda self, *args, wait_for_open=False: genuine(self, *args))
     await assert_fails_without("D9", check, impatient)
 
 

@@ -59,9 +59,9 @@ async def test_a_dead_letter_fits_whatever_its_payload_was() -> None:
         letter = rejected(sealer, record(payload), TooOld("too old"))
         assert len(letter.value) + sum(len(name) + len(value) for name, value in letter.headers) < 900_000
         assert dict(letter.headers)["payload_bytes"] == b"1048576"
-        assert sealer.open(letter.value, "in/0/0") == payload[: dead_letter.MOST_SEALED_BYTES]
+        assert sealer.open(letter.value, "in/0/0") == payload[: dead_letter.MAX_SEALED_BYTES]
 
-    await assert_fails_without("D15", check, swapped(dead_letter, "MOST_SEALED_BYTES", 10**9))
+    await assert_fails_without("D15", check, swapped(dead_letter, "MAX_SEALED_BYTES", 10**9))
 
 
 async def test_a_second_writer_on_the_store_is_refused(tmp_path) -> None:

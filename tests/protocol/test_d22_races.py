@@ -79,7 +79,7 @@ async def test_the_outage_begins_when_what_the_store_decided_has_arrived(private
     async def at_once(self: Outage) -> None:
         return None
 
-    await assert_fails_without("D22", check, swapped(Outage, "_settled", at_once))
+    await assert_fails_without("D22", check, swapped(Outage, "_drained", at_once))
 
 
 async def test_what_the_store_decided_is_not_sent_after_the_outage_began(private_redis: PrivateRedis) -> None:

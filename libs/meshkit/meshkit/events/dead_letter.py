@@ -13,13 +13,13 @@ from meshkit.telemetry.redactor import redact
 
 SUFFIX = ".dead-letter"
 MAX_DETAIL_BYTES = 512
-MOST_SEALED_BYTES = 512 * 1024  # a poison message as large as the broker takes must not become a dead letter that it refuses
+MAX_SEALED_BYTES = 512 * 1024  # a poison message as large as the broker takes must not become a dead letter that it refuses
 
 
 def rejected(sealer: Sealer, record: Record, error: MeshError) -> Message:
     """Return the message for the topic's dead-letter topic: reason, wrong fields (never values, and masked), coordinates, sealed payload.
 
-    A payload above MOST_SEALED_BYTES is cut; the header ``payload_bytes`` tells its whole length.
+    A payload above MAX_SEALED_BYTES is cut; the header ``payload_bytes`` tells its whole length.
     """
     place = f"{record.topic}/{record.partition}/{record.offset}"
     payload, key = record.value or b"", sealer.primary
@@ -28,7 +28,7 @@ def rejected(sealer: Sealer, record: Record, error: MeshError) -> Message:
         topic=record.topic + SUFFIX,
         partition=0,
         key=place.encode(),
-        value=key.seal(payload[:MOST_SEALED_BYTES], place),
+        value=key.seal(payload[:MAX_SEALED_BYTES], place),
         headers=[
             ("reason", error.reason.encode()),
             ("detail", redact(detail).encode()[:MAX_DETAIL_BYTES]),

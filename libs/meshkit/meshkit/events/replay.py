@@ -67,18 +67,18 @@ class TopicReader:
             raise event_log_down(", or has no such topic") from error
 
     async def read(
-        self, partition: int, first_offset: int, max_records: int = 1000, *, settled: bool = False
+        self, partition: int, first_offset: int, max_records: int = 1000, *, wait_for_open: bool = False
     ) -> AsyncIterator[tuple[Sequence[Record], int]]:
         """Yield (records, next offset) from ``first_offset`` to the last stable offset at the time of the call; at least one pair.
 
-        ``settled``: to the high watermark instead. Transactions that are open now are waited for, as long as their timeout at most.
+        ``wait_for_open``: to the high watermark instead. Transactions that are open now are waited for, as long as their timeout at most.
         """
         consumer = await self._connected()
         tp = TopicPartition(self.topic, partition)
         try:
             consumer.assign([tp])
             start = (await consumer.beginning_offsets([tp]))[tp]
-            end = await self._written(tp) if settled else (await consumer.end_offsets([tp]))[tp]
+            end = await self._written(tp) if wait_for_open else (await consumer.end_offsets([tp]))[tp]
             first = max(first_offset, start)
             if first_offset > end:
                 log.warning("%s ends at %s, before offset %s: it is read from its beginning", self.topic, end, first_offset)

@@ -25,7 +25,7 @@ from simbank.translate import Translator
 
 CALL_TIMEOUT_S = 1.0
 IN_FLIGHT = 128
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 0.05, 1.0
 _FINAL = (
     errors.InvalidArgument,
     errors.FailedPrecondition,
@@ -115,7 +115,7 @@ class CoreBank:
                     calls.refused[error.reason] += type(error) is errors.MeshError
                     return None
             await asyncio.sleep(wait_s)
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            pause_s = min(pause_s * 2, _MAX_PAUSE_S)
 
     @staticmethod
     def _note(response: risk.ScoreTransactionResponse, trace: bytes, intended_s: float, calls: Calls) -> None:

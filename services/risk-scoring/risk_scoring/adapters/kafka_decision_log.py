@@ -24,5 +24,5 @@ class KafkaDecisionLog:
     async def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[bytes], int]]:
         """Yield (decision records, next offset) up to what is written at the time of the call; open transactions are waited for."""
         async with aclosing(TopicReader(self._kafka, DECISION_TOPIC)) as reader:
-            async for records, next_offset in reader.read(partition, first_offset, settled=True):
+            async for records, next_offset in reader.read(partition, first_offset, wait_for_open=True):
                 yield [record.value for record in records if record.value], next_offset

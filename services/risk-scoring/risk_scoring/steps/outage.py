@@ -168,7 +168,7 @@ class Outage:
     async def _next(self) -> None:
         match self.state:
             case State.TAKING:
-                await self._settled()
+                await self._drained()
                 await self._log.enter()
                 self._go(State.OUT)
             case State.OUT:
@@ -199,7 +199,7 @@ class Outage:
         if not task.cancelled():
             task.exception()  # whoever waited for it was told; nobody may wait any more
 
-    async def _settled(self) -> None:
+    async def _drained(self) -> None:
         """Wait until nothing that the store decided is on its way to the log: it could come after what is decided without the store."""
         if self._publishing:
             await asyncio.wait(self._publishing)
