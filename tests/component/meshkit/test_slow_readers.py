@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 from grpc import aio
@@ -32,14 +34,21 @@ class Pouring:
             self.ended.set()
 
 
-async def test_a_reader_that_stops_ends_its_stream() -> None:
-    pouring = Pouring()
-    server = MeshServer("127.0.0.1:0", limits=Limits(slow_reader_s=0.2))
+@asynccontextmanager
+async def called(pouring: Pouring, slow_reader_s: float) -> AsyncIterator[Any]:
+    """A call of its stream, of which the first piece was read."""
+    server = MeshServer("127.0.0.1:0", limits=Limits(slow_reader_s=slow_reader_s))
     handler = grpc.unary_stream_rpc_method_handler(pouring.pour)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("finmesh.test.v1.Stream", {"Pour": handler}),))
     async with serving(server), aio.insecure_channel(server.address) as channel:
         call = channel.unary_stream(STREAM)(b"")
         assert await call.read() == PIECE
+        yield call
+
+
+async def test_a_reader_that_stops_ends_its_stream() -> None:
+    pouring = Pouring()
+    async with called(pouring, 0.2) as call:
         await pouring.ended.wait()
         assert pouring.sent < MAX_MESSAGES, "what nobody reads is not made"
         code = None
@@ -53,11 +62,7 @@ async def test_a_reader_that_stops_ends_its_stream() -> None:
 
 async def test_a_reader_that_reads_slowly_and_goes_on_gets_everything() -> None:
     pouring = Pouring()
-    server = MeshServer("127.0.0.1:0", limits=Limits(slow_reader_s=5))
-    handler = grpc.unary_stream_rpc_method_handler(pouring.pour)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("finmesh.test.v1.Stream", {"Pour": handler}),))
-    async with serving(server), aio.insecure_channel(server.address) as channel:
-        call = channel.unary_stream(STREAM)(b"")
+    async with called(pouring, 5) as call:
         for _ in range(400):
             assert await call.read() == PIECE
             await asyncio.sleep(0)
