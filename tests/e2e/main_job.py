@@ -1,4 +1,4 @@
-"""`python -m localmesh run` as a process of its own, on free ports and in a folder of its own."""
+"""`python -m drills.bankday` as a process of its own, on free ports and in a folder of its own."""
 
 import json
 import os
