@@ -9,8 +9,9 @@ from types import SimpleNamespace
 from finmesh.risk.v1.list_entry_pb2 import LIST_KIND_BLOCK, LISTED_ENTITY_ACCOUNT, ListEntryChanged
 from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.config import KafkaSettings
-from risk_scoring.adapters import kafka_lists
+from risk_scoring.consumers import list_entries
 from risk_scoring.domain.lists import ListChange, ListedEntity, ListKind
+from risk_scoring.usecases.on_list_entry_changed import OnListEntryChanged
 
 from bench.report import Figures
 
@@ -33,14 +34,15 @@ async def measure(entries: int, say: Callable[[str], None]) -> Figures:
     """Apply the entries in the pieces that the follower fetches, then single changes on top of them."""
     say(f"making {entries} entries")
     records = [_record(number) for number in range(entries)]
-    lists = kafka_lists.KafkaLists(KafkaSettings(), _Health())
+    usecase = OnListEntryChanged(lambda snapshot: None)
+    lists = list_entries.ListEntries(KafkaSettings(), usecase, _Health())
     say("applying them")
     began_s = time.process_time()
-    for first in range(0, entries, kafka_lists._TOGETHER):
-        lists._apply(records[first : first + kafka_lists._TOGETHER])
+    for first in range(0, entries, list_entries._TOGETHER):
+        lists.apply(records[first : first + list_entries._TOGETHER])
     whole_s = time.process_time() - began_s
-    assert lists._lists.size == entries
-    snapshot = lists._lists
+    assert usecase.lists.size == entries
+    snapshot = usecase.lists
     began_s = time.process_time()
     for number in range(_CHANGES):
         snapshot = snapshot.apply(

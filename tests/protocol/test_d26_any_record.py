@@ -35,14 +35,17 @@ from meshkit.events.dead_letter import SUFFIX
 from meshkit.events.offsets_in_db import Position
 from meshkit.testing.keys import batch_signer, batch_verifier, commitment_ring, payload_sealer
 from risk_scoring import translate
-from risk_scoring.adapters import kafka_decision_history, kafka_lists
+from risk_scoring.adapters import kafka_decision_history
 from risk_scoring.adapters.lxml_pacs008 import parse_document
 from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
+from risk_scoring.consumers.list_entries import ListEntries
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC
+from risk_scoring.translate.list_changes import LIST_TOPIC
 from risk_scoring.translate.messages import DECISION_TOPIC, LABEL_TOPIC
 from risk_scoring.translate.rule_backtests import past_decision
 from risk_scoring.usecases.on_iso20022_pacs_008 import OnIso20022Pacs008
+from risk_scoring.usecases.on_list_entry_changed import OnListEntryChanged
 from translog.stores import store_at
 
 from tests.protocol.desks import ROOT, Health, corrections, desk
@@ -125,7 +128,7 @@ VALID = {
     PACS008_TOPIC: XML,
     LABEL_TOPIC: LABEL,
     LIFECYCLE_TOPIC: REPORT,
-    kafka_lists.LIST_TOPIC: ENTRY,
+    LIST_TOPIC: ENTRY,
     DECISION_TOPIC: DECIDED,
     AUDIT_TOPIC: AUDITED,
 }
@@ -230,14 +233,15 @@ def test_decisions(private_redis, runner) -> None:
 
 
 def test_lists(runner) -> None:
-    lists = kafka_lists.KafkaLists(KafkaSettings(), Health())
-    good = record(kafka_lists.LIST_TOPIC, 9, None, ENTRY)
+    usecase = OnListEntryChanged(lambda lists: None)
+    lists = ListEntries(KafkaSettings(), usecase, Health())
+    good = record(LIST_TOPIC, 9, None, ENTRY)
 
     async def handled(found: list[Any]) -> None:
-        lists._apply([*found, good])
-        assert lists._lists.size >= 1
+        lists.apply([*found, good])
+        assert usecase.lists.size >= 1
 
-    drive(runner, kafka_lists.LIST_TOPIC, handled)
+    drive(runner, LIST_TOPIC, handled)
 
 
 def test_audit_batches(runner, tmp_path) -> None:

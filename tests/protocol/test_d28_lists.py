@@ -12,11 +12,12 @@ from localmesh.ports import free_ports
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
 from meshkit.events.replay import TopicReader
-from risk_scoring.adapters import kafka_lists
-from risk_scoring.adapters.kafka_lists import LIST_TOPIC, KafkaLists
+from risk_scoring.consumers import list_entries
+from risk_scoring.consumers.list_entries import ListEntries
 from risk_scoring.domain.lists import NOT_READ, ListSnapshot
 from risk_scoring.domain.snapshot import Snapshot
-from risk_scoring.translate.list_changes import list_change
+from risk_scoring.translate.list_changes import LIST_TOPIC, list_change
+from risk_scoring.usecases.on_list_entry_changed import OnListEntryChanged
 
 from tests.protocol.desks import Health, desk
 from tests.protocol.loops import send, until
@@ -72,8 +73,9 @@ def blocking(account: str):
 @asynccontextmanager
 async def following(kafka, health=None):
     """The snapshots that were put in force."""
-    lists, seen = KafkaLists(kafka, health or Health()), []
-    work = asyncio.create_task(lists.follow(seen.append))
+    seen = []
+    lists = ListEntries(kafka, OnListEntryChanged(seen.append), health or Health())
+    work = asyncio.create_task(lists.follow())
     try:
         yield seen
     finally:
@@ -87,7 +89,7 @@ async def test_the_first_snapshot_is_the_whole_topic(fresh) -> None:
     async def check() -> None:
         kafka, health = await fresh(), Health()
         await send(kafka, *(entry(n) for n in range(25)), b"\xff", topic=LIST_TOPIC)
-        with swapped(kafka_lists, "_TOGETHER", 4):
+        with swapped(list_entries, "_TOGETHER", 4):
             async with following(kafka, health) as seen:
                 assert not seen
                 await until(lambda: seen, "the first snapshot")
@@ -96,14 +98,11 @@ async def test_the_first_snapshot_is_the_whole_topic(fresh) -> None:
                 await send(kafka, entry(99), topic=LIST_TOPIC)
                 await until(lambda: seen[-1].size == 26, "a change")
 
-    genuine = KafkaLists._begin_anew
-
-    def half_read(self, topic_id) -> None:
+    def half_read(self) -> None:
         """The mutant: what was read so far is in force."""
-        genuine(self, topic_id)
-        self._lists = ListSnapshot()
+        self.lists = ListSnapshot()
 
-    await assert_fails_without("D28", check, swapped(KafkaLists, "_begin_anew", half_read))
+    await assert_fails_without("D28", check, swapped(OnListEntryChanged, "begin_anew", half_read))
 
 
 @pytest.mark.stack
@@ -113,13 +112,14 @@ async def test_a_topic_made_anew_takes_the_place_of_the_old_one(fresh) -> None:
     async def check() -> None:
         kafka = await fresh()
         await send(kafka, entry(1), entry(2), topic=LIST_TOPIC)
-        lists, seen = KafkaLists(kafka, Health()), []
+        seen = []
+        lists = ListEntries(kafka, OnListEntryChanged(seen.append), Health())
         try:
-            await lists._read(seen.append)
+            await lists.read()
             await recreated(kafka)
             await send(kafka, *(entry(n) for n in range(10, 15)), topic=LIST_TOPIC)
-            with swapped(kafka_lists, "_TOGETHER", 2):
-                await lists._read(seen.append)
+            with swapped(list_entries, "_TOGETHER", 2):
+                await lists.read()
         finally:
             await lists.aclose()
         assert [snapshot.size for snapshot in seen] == [2, 5], "the new lists take the place of the old ones whole"

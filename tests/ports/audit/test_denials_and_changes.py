@@ -14,11 +14,10 @@ from meshkit.config import KafkaSettings
 from meshkit.events.publisher import Publisher
 from meshkit.events.replay import TopicReader
 from meshkit.testing.keys import batch_signer, commitment_ring
-from risk_scoring.adapters.kafka_lists import LIST_TOPIC
 from risk_scoring.adapters.kafka_publisher import KafkaPublisher
 from risk_scoring.domain.decision import Asker
 from risk_scoring.domain.lists import ListChange
-from risk_scoring.translate.list_changes import ListChangeCodec
+from risk_scoring.translate.list_changes import LIST_TOPIC, ListChangeCodec
 from risk_scoring.usecases.change_list_entry import ChangeListEntry
 
 from tests.component.gateway.conftest import OpenDoor, certs, open_door

@@ -14,9 +14,9 @@ from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.events.publisher import Publisher
 from meshkit.telemetry.context import TraceContext
 
-from risk_scoring.adapters.kafka_lists import LIST_TOPIC, list_message
 from risk_scoring.domain.decision import Verdict
 from risk_scoring.domain.lists import ListChange
+from risk_scoring.translate.list_changes import LIST_TOPIC, list_message
 from risk_scoring.translate.messages import DECISION_TOPIC, account_partition, decision_message
 
 

@@ -22,7 +22,6 @@ from meshkit.triton.client import TritonClient
 from risk_scoring import translate
 from risk_scoring.adapters.file_policies import FilePolicies
 from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
-from risk_scoring.adapters.kafka_lists import KafkaLists
 from risk_scoring.adapters.model_files import load_model_files
 from risk_scoring.adapters.onnx_model import OnnxModel
 from risk_scoring.adapters.otel_shadow_observer import OtelShadowObserver
@@ -30,12 +29,14 @@ from risk_scoring.adapters.redis_feature_store import RedisFeatureStore
 from risk_scoring.adapters.redis_link import RedisLink
 from risk_scoring.adapters.triton_model import TritonModel
 from risk_scoring.config import RiskScoringConfig
+from risk_scoring.consumers.list_entries import ListEntries
 from risk_scoring.domain.combine import Combiner
 from risk_scoring.domain.features import COUNT
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.steps.score import Scorer
+from risk_scoring.usecases.on_list_entry_changed import OnListEntryChanged
 
 STREAM_GROUP = "risk-scoring-stream"
 
@@ -93,8 +94,8 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000)
     await scorer.warm(COUNT)
     decider = Decider(store=store, scorer=scorer, combiner=combiner, codec=codec, snapshot=policies.current, clock=clock)
-    lists = await service.add(aclosing(KafkaLists(config.kafka, service)))
-    service.task(lists.follow(policies.lists_changed), name="lists", endless=True)
+    lists = await service.add(aclosing(ListEntries(config.kafka, OnListEntryChanged(policies.lists_changed), service)))
+    service.task(lists.follow(), name="lists", endless=True)
     service.task(policies.watch(), name="policies", endless=True)
     return Parts(
         clock=clock,

@@ -9,11 +9,20 @@ from meshkit.audit.records import AuditRecords
 from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.keyed_ids import KeyedIds
 from meshkit.crypto.ring import Ring
+from meshkit.events.message import Message, cloud_event
 
 from risk_scoring.domain.decision import Asker
 from risk_scoring.domain.horizon import time_us
 from risk_scoring.domain.lists import INVALID_LIST_ENTRY, ListChange
 from risk_scoring.translate import SCENARIO
+from risk_scoring.translate.messages import SOURCE
+
+LIST_TOPIC = "finmesh.risk.v1.ListEntryChanged"
+
+
+def list_message(topic: str, keys: KeyedIds, change: ListChange, payload: bytes, event_id: str, now_s: float) -> Message:
+    """Return the event of a change."""
+    return Message(topic, 0, entry_key(keys, change), payload, cloud_event(event_id, LIST_TOPIC, SOURCE, now_s))
 
 
 def list_change(entry: ListEntryChanged) -> ListChange:
