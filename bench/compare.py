@@ -31,7 +31,7 @@ from simbank.driver.corebank import Calls, CoreBank
 from simbank.driver.producer import OpenLoopProducer, Sent
 
 from bench import rate
-from bench.processes import Usage, usage
+from bench.processes import Usage, cores, usage
 from bench.report import Figures, Target
 from bench.workload import Bank, build_bank
 
@@ -84,11 +84,8 @@ class Side:
         units = await work()
         await asyncio.sleep(_PAUSE_S)  # the audit log and the tracing UI take what is under way
         after, wall_s = self.usage(), time.monotonic() - began_s
-        return {
-            name: (after[name].cpu_s - before[name].cpu_s - self.idle.get(name, 0.0) * wall_s) / units * 1e6
-            for name in after
-            if name in before
-        }
+        used = cores(before, after, wall_s)
+        return {name: (value - self.idle.get(name, 0.0)) * wall_s / units * 1e6 for name, value in used.items()}
 
 
 async def measure(var: Path | None, plan: Plan, say: Say) -> Figures:
@@ -176,8 +173,7 @@ async def _idle(sides: list[Side], seconds: float) -> None:
     before, began_s = [side.usage() for side in sides], time.monotonic()
     await asyncio.sleep(seconds)
     for side, earlier in zip(sides, before, strict=True):
-        later, wall_s = side.usage(), time.monotonic() - began_s
-        side.idle = {name: (later[name].cpu_s - earlier[name].cpu_s) / wall_s for name in later if name in earlier}
+        side.idle = cores(earlier, side.usage(), time.monotonic() - began_s)
 
 
 async def _burst(site: Site, bank: Bank, plan: Plan) -> int:
