@@ -1,7 +1,8 @@
 """Key files of a mesh, one a purpose: made once from a root secret, later rotated by add, promote and retire.
 
-A folder holds `ids.json`, `seal.json`, `commitment.json`, `principals.json`, `audit-batch.<workload>.json`, `audit-batch.json` (the key
-that all producers shared once) and `audit-log.key`. Each process is handed the files of its own purposes; the root is handed to nobody.
+A folder holds `ids.json`, `seal.json`, `commitment.json`, `principals.json`, `namespaces.json`, `tickets.json`,
+`audit-batch.<workload>.json`, `audit-batch.json` (the key that all producers shared once) and `audit-log.key`. Each process is handed the
+files of its own purposes; the root is handed to nobody.
 Files are replaced whole, private from their first byte; processes read them again while they run.
 """
 
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from meshkit.crypto.derive import AUDIT_BATCH, COMMITMENT, IDS, PRINCIPALS, SEAL, derive_key, derive_ring, signing
+from meshkit.crypto.derive import AUDIT_BATCH, COMMITMENT, IDS, NAMESPACES, PRINCIPALS, SEAL, TICKETS, derive_key, derive_ring, signing
 from meshkit.crypto.ring import KEY_BYTES, RingKeys, read_ring
 from meshkit.errors import FailedPrecondition
 from translog.note import Signer
@@ -22,6 +23,7 @@ from provisioning.certificates import write_private
 
 LOG_KEY = "audit-log.key"
 ORIGIN = "finmesh.local/audit"
+_PURPOSES = (IDS, COMMITMENT, SEAL, PRINCIPALS, NAMESPACES, TICKETS, AUDIT_BATCH)
 
 
 def path_of(folder: Path, purpose: str) -> Path:
@@ -33,7 +35,7 @@ def ensure_keys(folder: Path, root: bytes, key_id: str, workloads: Iterable[str]
     """Makes what is missing in `folder`; what is there stays. `shared`: accept the key that producers of this root once shared."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(folder):
-        for purpose in (IDS, COMMITMENT, SEAL, PRINCIPALS, AUDIT_BATCH, *map(signing, sorted(set(workloads)))):
+        for purpose in (*_PURPOSES, *map(signing, sorted(set(workloads)))):
             path = path_of(folder, purpose)
             if not path.exists():
                 keys = derive_ring(root, key_id, purpose)

@@ -89,7 +89,7 @@ EDITS = (
 """),
     ("deploy/services.yaml", ", audit]\n    producers: [gateway/]", ", toy"),
     (".importlinter", "include_external_packages", "    toy\n"),
-    (".importlinter", "gateway | risk_scoring | audit\n", "toy | "),
+    (".importlinter", "gateway | risk_scoring | audit", "toy | "),
     ("pyproject.toml", '"services/audit", ', '"services/toy", '),
     ("deploy/k8s/base/gateway.yaml", "            - {name: FINMESH_AUTH__JWKS",
      '            - {name: FINMESH_UPSTREAM__TOY, value: "toy:50091"}\n'),

@@ -15,8 +15,10 @@ from meshkit.crypto.ring import RingKeys, read_ring
 DEVELOPMENT_ROOT = b"finmesh-development-secret-not-for-production"
 DEVELOPMENT_ID = "dev-1"
 IDS, COMMITMENT, SEAL, AUDIT_BATCH, PRINCIPALS = "ids", "commitment", "seal", "audit-batch", "principals"
+NAMESPACES, TICKETS = "namespaces", "tickets"
 """Purposes. "ids" holds the three labels that never rotate; "principals" keys the names of those who were refused at the door;
-"audit-batch" alone is the key that all producers once shared."""
+"audit-batch" alone is the key that all producers once shared; "namespaces" keeps tenants apart in the memory of engines, and "tickets"
+signs what one engine hands to another."""
 ID_LABELS = ("entity", "id", "fingerprint")
 
 

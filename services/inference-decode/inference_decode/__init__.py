@@ -1,0 +1,1 @@
+"""Fronts decode engines: admission, queues, leases, cancellation, health, usage and events."""

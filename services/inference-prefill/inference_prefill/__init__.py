@@ -1,0 +1,1 @@
+"""Fronts prefill engines: admission, queues, leases, cancellation, health, usage and events."""

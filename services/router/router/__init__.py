@@ -1,0 +1,1 @@
+"""Routes generations: which decode worker, whether and where to prefill, retries, records."""

@@ -1,0 +1,39 @@
+"""Settings of the router."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from meshkit.config import KafkaSettings, ProducerKeys, RedisSettings, ServiceConfig
+from pydantic import Field, field_validator
+
+SERVICE = "router"
+
+
+class RouterKeys(ProducerKeys):
+    """What it signs records with, what keeps text out of them, and what keeps tenants apart in the engines' memory."""
+
+    commitment: Path | None = Field(default=None, description="key ring of commitments to prompts and answers")
+    namespaces: Path | None = Field(default=None, description="key ring of the namespaces of key-value blocks")
+
+
+class Config(ServiceConfig):
+    """All settings."""
+
+    callers: frozenset[str] = Field(default=frozenset({"gateway"}), description="workloads that may call, a JSON list")
+    upstream: dict[str, str] = Field(
+        default={},
+        description="gRPC target of inference-prefill and inference-decode, each address of which is an instance: "
+        "`FINMESH_UPSTREAM__INFERENCE_DECODE=host:port`, or a list `ipv4:a:1,b:2`",
+    )
+    models: tuple[Path, ...] = Field(
+        default=(), description="folders of the models that are served: manifest, tokenizer and chat template, a JSON list"
+    )
+    redis: RedisSettings = RedisSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    keys: RouterKeys = RouterKeys()
+
+    @field_validator("upstream")
+    @classmethod
+    def _named_as_services(cls, targets: dict[str, str]) -> dict[str, str]:
+        return {name.lower().replace("_", "-"): target for name, target in targets.items()}
