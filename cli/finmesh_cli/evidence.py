@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from finmesh.audit.v1.audit_record_pb2 import VERSIONED_CHANNELS, VERSIONED_RULES, VERSIONED_SHADOW_RULES, AuditRecord
 from meshkit.audit.records import thresholds_sha256
+from meshkit.errors import InvalidDocument
+from meshkit.strict_json import parse_json
 
 from finmesh_cli.failures import UsageError
 
-MODEL, RULES, THRESHOLDS = "model", "rules", "thresholds"
+MODEL, RULES, THRESHOLDS, TOKENIZER = "model", "rules", "thresholds", "tokenizer"
 _TABLES = {".yaml", ".yml"}
+_MANIFEST = "manifest.json"  # of a language model: its identity is a digest of the manifest in canonical form, which names all files
 _CHANGES = {VERSIONED_RULES: RULES, VERSIONED_SHADOW_RULES: RULES, VERSIONED_CHANNELS: THRESHOLDS}
 
 
@@ -36,6 +41,7 @@ class Known:
             except OSError as error:
                 raise UsageError(f"{place} cannot be read: {error.strerror}") from None
             known.files |= {digest.hex(): str(path) for path, digest in digests}
+            known.files |= {_identity(path): str(path) for path in paths if path.name == _MANIFEST}
             tables += [each for each in digests if each[0].suffix in _TABLES]
             cards += [each for each in digests if each[0].suffix == ".json"]
         for table, channels in tables:
@@ -65,5 +71,16 @@ class Used:
             self.counts[MODEL, record.model_sha256.hex() or record.model_digest] += 1
             self.counts[RULES, record.rules_sha256.hex()] += 1
             self.counts[THRESHOLDS, record.thresholds_sha256.hex()] += 1
+        elif detail == "generation" and record.generation.HasField("started"):
+            self.counts[MODEL, record.model_sha256.hex()] += 1
+            self.counts[TOKENIZER, record.generation.started.tokenizer_sha256.hex()] += 1
         elif detail == "change" and (kind := _CHANGES.get(record.change.version.of)) is not None:
             self.counts[kind, record.change.version.after_sha256.hex()] += 1
+
+
+def _identity(manifest: Path) -> str:
+    """Return the digest by which records name a language model; that of the bytes when they are no JSON."""
+    content = manifest.read_bytes()
+    with suppress(InvalidDocument):
+        content = json.dumps(parse_json(content), sort_keys=True, separators=(",", ":")).encode("ascii")
+    return sha256(content).hexdigest()

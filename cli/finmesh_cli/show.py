@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.cells import cell_len
 from rich.console import Console
 
-from finmesh_cli import words
+from finmesh_cli import generation, words
 from finmesh_cli.money import exponent
 from finmesh_cli.settings import Language
 
@@ -93,7 +93,7 @@ def evidence(out: Console, decision: decision_pb2.TransactionDecided, language: 
 
 
 def audited(out: Console, record: AuditRecord, language: Language) -> None:
-    """Print what an audit record says by itself: which files decided, what was refused, what was changed."""
+    """Print what an audit record says by itself: which files decided, what was refused, changed or generated."""
     line(out, "build", record.build or "-", language)
     for label, digest in (
         ("model file", record.model_sha256),
@@ -119,5 +119,9 @@ def audited(out: Console, record: AuditRecord, language: Language) -> None:
         what = " ".join(part for part in (Versioned.Name(version.of), version.name, version.after_sha256.hex() or "-") if part)
         line(out, "in force", what, language)
         line(out, "before", version.before_sha256.hex() or "-", language)
+    for label, value in generation.lines(record.generation) if record.HasField("generation") else ():
+        line(out, label, value, language)
+    if record.degradations:
+        line(out, "degraded", ", ".join(record.degradations), language, "yellow")
     if record.lost_before:
         line(out, "lost before", str(record.lost_before), language, "red")

@@ -46,12 +46,29 @@ def events(
     context: typer.Context, log: Log, tenant: Annotated[str, typer.Option(help="of one tenant alone; finmesh: the operator's")] = ""
 ) -> None:
     """Show denied calls and changes (of lists, and of what is in force), oldest first."""
-    out, language = show.console(), settings.of(context).language
     for record in _records(log):
-        if record.WhichOneof("detail") and tenant in ("", record.tenant):
-            show.line(out, "audit record", f"{record.audit_record_id}  {record.tenant}  {record.producer}", language)
-            show.line(out, "happened", f"{show.moment(record.event_time)} - {show.moment(record.decided_time)}", language)
-            show.audited(out, record, language)
+        if record.WhichOneof("detail") in ("denial", "change") and tenant in ("", record.tenant):
+            _show(context, record)
+
+
+@app.command()
+def generations(
+    context: typer.Context,
+    log: Log,
+    tenant: Annotated[str, typer.Option(help="of one tenant alone")] = "",
+    generation: Annotated[str, typer.Option("--id", help="one generation alone")] = "",
+) -> None:
+    """Show what models generated, oldest first: a record of the start and one of the end each, with commitments in place of text."""
+    for record in _records(log):
+        if record.HasField("generation") and tenant in ("", record.tenant) and generation in ("", record.generation.generation_id):
+            _show(context, record)
+
+
+def _show(context: typer.Context, record: AuditRecord) -> None:
+    out, language = show.console(), settings.of(context).language
+    show.line(out, "audit record", f"{record.audit_record_id}  {record.tenant}  {record.producer}", language)
+    show.line(out, "happened", f"{show.moment(record.event_time)} - {show.moment(record.decided_time)}", language)
+    show.audited(out, record, language)
 
 
 def _records(log: str) -> Iterator[AuditRecord]:

@@ -14,10 +14,14 @@ from finmesh.audit.v1.audit_record_pb2 import (
     AuditRecord,
     Change,
     Denial,
+    Generation,
+    GenerationEnded,
+    GenerationStarted,
     ListEntryChange,
     RefusedCalls,
     VersionChange,
 )
+from finmesh.inference.v1.generation_pb2 import FINISH_REASON_STOP, UsageFacts
 from finmesh_cli import show
 from finmesh_cli.__main__ import app
 from finmesh_cli.settings import Language
@@ -93,6 +97,73 @@ def test_files_that_are_not_there_are_a_wrong_use(audit_log: AuditLog, tmp_path:
     result = evidence(audit_log, tmp_path / "不存在")
     assert result.exit_code == 2
     assert "不存在 cannot be read" in result.stderr
+
+
+GENERATION = "0198c1d2-7a3b-7c4d-8e5f-60718293a4b5"
+MANIFEST = b'{\n  "version": 1,\n  "name": "tiny"\n}\n'
+
+
+def generated(**fields: bytes) -> tuple[AuditRecord, AuditRecord]:
+    """The two records of one generation."""
+    model = sha256(b'{"name":"tiny","version":1}').digest()
+    started = GenerationStarted(
+        model="tiny-llama", tokenizer_sha256=sha256(b"tokenizer").digest(), prompt_tokens=7, max_output_tokens=64, stops=1
+    )
+    started.sampling.seed, started.sampling.choices, started.sampling.temperature_milli = (42).to_bytes(8, "big"), 1, 700
+    started.routing.decode_worker, started.routing.decode_reason = "decode-0/0", "CHEAPEST"
+    started.routing.prefill_worker, started.routing.disaggregated, started.routing.reason = "prefill-0/0", True, "ALWAYS"
+    started.routing.scores.add(worker="decode-1/0", cost_milli=2_500)
+    ended = GenerationEnded(usage=UsageFacts(prompt_tokens=7, output_tokens=5, busy_ms=12.5, energy_j=1.5), failovers=1, disaggregated=True)
+    ended.answers.add(finish_reason=FINISH_REASON_STOP, output_tokens=5, output_commitment=b"\x0c" * 32)
+    ended.kv_integrity, ended.reason = 1, "ALWAYS"
+    ended.continued.append("DECODE_DIED")
+    first = AuditRecord(audit_record_id="g-1", tenant="bank-a", model_sha256=fields.get("model", model))
+    first.generation.CopyFrom(Generation(generation_id=GENERATION, started=started))
+    second = AuditRecord(audit_record_id="g-2", tenant="bank-a", degradations=["PREFILL_DOWN"])
+    second.generation.CopyFrom(Generation(generation_id=GENERATION, ended=ended))
+    return first, second
+
+
+def test_a_language_model_is_known_by_its_manifest(audit_log: AuditLog, known: Path) -> None:
+    (known / "manifest.json").write_bytes(MANIFEST)
+    (known / "tokenizer.json").write_bytes(b"tokenizer")
+    audit_log.write(*generated())
+    result = evidence(audit_log, known)
+    assert result.exit_code == 0, result.output
+    assert "manifest.json" in result.output and "tokenizer.json" in result.output and "none stated" not in result.output
+
+
+@pytest.mark.parametrize("missing", ["manifest.json", "tokenizer.json"])
+def test_a_language_model_that_nobody_vouches_for_is_found(audit_log: AuditLog, known: Path, missing: str) -> None:
+    (known / "manifest.json").write_bytes(MANIFEST)
+    (known / "tokenizer.json").write_bytes(b"tokenizer")
+    (known / missing).write_bytes(b'{"another": 1}')
+    audit_log.write(*generated())
+    assert evidence(audit_log, known).exit_code == 1
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_generations_are_told(language: Language) -> None:
+    out = Console(record=True, width=200)
+    for record in generated():
+        show.audited(out, record, language)
+    told = out.export_text()
+    for fact in (GENERATION, "tiny-llama", "seed 42 (drawn)", "temperature 0.7", "prefill-0/0", "cost 2.5", "CHEAPEST", "ALWAYS CHECKSUM"):
+        assert fact in told
+    for fact in ("STOP  5 tokens, " + "0c" * 32, "7 prompt (0 cached), 5 output", "12.5 ms, 1.5 J", "1  DECODE_DIED", "PREFILL_DOWN"):
+        assert fact in told
+    assert ("采样" in told) == (language is Language.ZH)
+
+
+def test_generations_are_listed_apart(audit_log: AuditLog) -> None:
+    denial = Denial(refused=[RefusedCalls(reason="TOKEN_MISSING", count=3)])
+    audit_log.write(decided(1), *generated(), AuditRecord(audit_record_id="n-1", tenant="finmesh", denial=denial))
+    events = CliRunner().invoke(app, ["audit", "events", str(audit_log.path)]).output
+    assert "n-1" in events and "g-1" not in events
+    for arguments in ([], ["--id", GENERATION], ["--tenant", "bank-a"]):
+        listed = CliRunner().invoke(app, ["audit", "generations", str(audit_log.path), *arguments]).output
+        assert [word for word in ("g-1", "g-2", "n-1", "a-1") if word in listed] == ["g-1", "g-2"]
+    assert not CliRunner().invoke(app, ["audit", "generations", str(audit_log.path), "--tenant", "bank-b"]).output
 
 
 @pytest.mark.parametrize("language", list(Language))

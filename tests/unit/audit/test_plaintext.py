@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from audit.domain.alphabets import ALPHABETS, is_code, is_digest, is_hex, is_moment, is_number, is_uuid
+from audit.domain.alphabets import ALPHABETS, is_code, is_digest, is_hex, is_measure, is_moment, is_number, is_seed, is_uuid
 from audit.domain.message import UnusableError
 from audit.translate import ProtobufBatchCodec
 from audit.translate import plaintext as plaintext_module
 from audit.translate.plaintext import Plaintext
-from finmesh.audit.v1.audit_record_pb2 import AuditRecord
+from finmesh.audit.v1.audit_record_pb2 import AuditRecord, Generation, GenerationStarted
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
@@ -77,6 +77,15 @@ NESTED: dict[str, Callable[[AuditRecord], object]] = {
     "denial's count": lambda r: r.denial.refused.add(reason="POLICY_DENIED", count=int(CARD)),
     "list's key": lambda r: setattr(r.change.list_entry, "entry_key", b"4111111111111111"),
     "version's name": lambda r: setattr(r.change.version, "name", "张三 zhang.san@example.com"),
+    "model's name": lambda r: setattr(r.generation.started, "model", f"qwen-{MOBILE}"),
+    "generation's id": lambda r: setattr(r.generation, "generation_id", MOBILE),
+    "prompt in place of its commitment": lambda r: setattr(r.generation.started, "prompt_commitment", f"我的卡号是{CARD}".encode()),
+    "worker's name": lambda r: r.generation.started.routing.scores.add(worker=f"decode of {RESIDENT}"),
+    "reason of a failure": lambda r: setattr(r.generation.ended, "error", f"E_{MOBILE}"),
+    "seed that is none": lambda r: setattr(r.generation.started.sampling, "seed", MOBILE.encode()),
+    "accelerator": lambda r: setattr(r.generation.ended.usage, "accelerator", f"gpu {CARD}"),
+    "busy time": lambda r: setattr(r.generation.ended.usage, "busy_ms", float(MOBILE)),
+    "unknown in a usage": lambda r: r.generation.ended.usage.MergeFromString(unknown(CARD.encode(), 50)),
     "event time": lambda r: setattr(r.event_time, "seconds", int(MOBILE)),
     "lost before": lambda r: setattr(r, "lost_before", int(CARD)),
     "unknown in a time": lambda r: r.event_time.MergeFromString(unknown(MOBILE.encode(), 9)),
@@ -154,6 +163,14 @@ def test_what_differs_between_records_is_not_walked_again(monkeypatch: pytest.Mo
     assert len(walked) < 200 < len(records)
 
 
+def test_generations_push_nothing_out_of_what_is_remembered() -> None:
+    looked = Plaintext()
+    for number in range(100):
+        record = AuditRecord(generation=Generation(started=GenerationStarted(prompt_tokens=number, prompt_commitment=bytes([200]) * 32)))
+        assert not looked.in_record(record, record.SerializeToString())
+    assert not looked._remains
+
+
 def test_what_is_remembered_has_a_bound() -> None:
     looked = Plaintext()
     for number in range(plaintext_module._MAX_KNOWN + 100):
@@ -186,6 +203,13 @@ def test_messages_in_messages_are_followed_to_a_depth() -> None:
         (is_number, 999_999_999, True),
         (is_number, -1, False),
         (is_number, int(MOBILE), False),
+        (is_seed, (13_812_345_678).to_bytes(8, "big"), True),
+        (is_seed, MOBILE.encode(), False),
+        (is_seed, 13_812_345_678, False),
+        (is_measure, 1234.567890123, True),
+        (is_measure, float(MOBILE), False),
+        (is_measure, float("nan"), False),
+        (is_measure, -0.5, False),
         (is_moment, 1_795_312_800, True),
         (is_moment, int(MOBILE), False),
     ],

@@ -39,6 +39,16 @@ def is_digest(value: object) -> bool:
     return isinstance(value, bytes) and len(value) in (16, 32) and _TEXT.fullmatch(value) is None
 
 
+def is_seed(value: object) -> bool:
+    """The eight bytes of a seed: too few for an identifier, whatever they spell."""
+    return isinstance(value, bytes) and len(value) == 8
+
+
+def is_measure(value: object) -> bool:
+    """A measured quantity with fractions: milliseconds, joules."""
+    return isinstance(value, float) and 0 <= value <= MAX_PLAIN_NUMBER
+
+
 def is_number(value: object) -> bool:
     """A count, a version, an enum's value."""
     return isinstance(value, int) and 0 <= value <= MAX_PLAIN_NUMBER
@@ -82,8 +92,60 @@ _RECORD: Mapping[str, Alphabet] = {
     "thresholds_sha256": is_digest,
     "lost_before": is_number,
 }
+_GENERATION: Mapping[str, Alphabet] = {
+    "Generation.generation_id": is_uuid,
+    "GenerationStarted.model": free,
+    "GenerationStarted.tokenizer_sha256": is_digest,
+    "GenerationStarted.release": is_hex,
+    "GenerationStarted.prompt_tokens": is_number,
+    "GenerationStarted.prompt_commitment": is_digest,
+    "GenerationStarted.max_output_tokens": is_number,
+    "GenerationStarted.grammar_commitment": is_digest,
+    "GenerationStarted.stops": is_number,
+    "SamplingParameters.temperature_milli": is_number,
+    "SamplingParameters.top_p_milli": is_number,
+    "SamplingParameters.top_k": is_number,
+    "SamplingParameters.seed": is_seed,
+    "SamplingParameters.seed_given": is_number,
+    "SamplingParameters.choices": is_number,
+    "Routing.decode_worker": free,
+    "Routing.decode_reason": is_code,
+    "Routing.prefill_worker": free,
+    "Routing.prefill_reason": is_code,
+    "Routing.disaggregated": is_number,
+    "Routing.reason": is_code,
+    "RoutingScore.worker": free,
+    "RoutingScore.cost_milli": is_number,
+    "RoutingScore.cached_blocks": is_number,
+    "RoutingScore.load_milli": is_number,
+    "RoutingScore.queue_milli": is_number,
+    "GenerationEnded.prefill_worker": free,
+    "GenerationEnded.decode_worker": free,
+    "GenerationEnded.disaggregated": is_number,
+    "GenerationEnded.reason": is_code,
+    "GenerationEnded.kv_integrity": is_number,
+    "GenerationEnded.failovers": is_number,
+    "GenerationEnded.continued": is_code,
+    "GenerationEnded.error": is_code,
+    "GenerationEnded.interrupted": is_number,
+    "AnswerEnded.finish_reason": is_number,
+    "AnswerEnded.output_tokens": is_number,
+    "AnswerEnded.output_commitment": is_digest,
+}
+_USAGE: Mapping[str, Alphabet] = {
+    "prompt_tokens": is_number,
+    "cached_tokens": is_number,
+    "output_tokens": is_number,
+    "shadow_tokens": is_number,
+    "accelerator": free,
+    "busy_ms": is_measure,
+    "energy_j": is_measure,
+    "energy_measured": is_number,
+}
 _AUDIT = "finmesh.audit.v1."
 ALPHABETS: Mapping[str, Alphabet] = {f"{_AUDIT}AuditRecord.{name}": alphabet for name, alphabet in _RECORD.items()} | {
+    **{f"{_AUDIT}{name}": alphabet for name, alphabet in _GENERATION.items()},
+    **{f"finmesh.inference.v1.UsageFacts.{name}": alphabet for name, alphabet in _USAGE.items()},
     f"{_AUDIT}RefusedCalls.reason": is_code,
     f"{_AUDIT}RefusedCalls.method": free,
     f"{_AUDIT}RefusedCalls.workload": free,
@@ -106,6 +168,8 @@ def holds_identifier(value: object) -> bool:
     """Whether a value that is of no alphabet holds an identifier of a person or a company, or a secret."""
     if isinstance(value, bytes):
         return bool(find(value.decode("utf-8", "replace")))
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int):
         return abs(value) > MAX_PLAIN_NUMBER and bool(find(str(abs(value))))
     return bool(find(str(value)))

@@ -28,7 +28,12 @@ class Plaintext:
         self._codes: set[str] = set()
 
     def in_record(self, record: AuditRecord, content: bytes) -> bool:
-        """Whether a record, whose bytes are ``content``, holds an identifier in the clear."""
+        """Whether a record, whose bytes are ``content``, holds an identifier in the clear.
+
+        Records of generations are like no other and are walked each.
+        """
+        if record.HasField("generation"):
+            return _in_message(record)
         remains = self._without_what_differs(record)
         if remains in self._remains:
             return False

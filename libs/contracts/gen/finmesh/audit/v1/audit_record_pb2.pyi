@@ -1,6 +1,7 @@
 import datetime
 
 from finmesh.common.v1 import grade_pb2 as _grade_pb2
+from finmesh.inference.v1 import generation_pb2 as _generation_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -26,6 +27,12 @@ class Versioned(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VERSIONED_POLICIES: _ClassVar[Versioned]
     VERSIONED_TOKEN_KEYS: _ClassVar[Versioned]
     VERSIONED_KEYS: _ClassVar[Versioned]
+
+class KvIntegrity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    KV_INTEGRITY_UNSPECIFIED: _ClassVar[KvIntegrity]
+    KV_INTEGRITY_CHECKSUM: _ClassVar[KvIntegrity]
+    KV_INTEGRITY_ENGINE: _ClassVar[KvIntegrity]
 LIST_ACTION_UNSPECIFIED: ListAction
 LIST_ACTION_SET: ListAction
 LIST_ACTION_REMOVE: ListAction
@@ -36,9 +43,12 @@ VERSIONED_CHANNELS: Versioned
 VERSIONED_POLICIES: Versioned
 VERSIONED_TOKEN_KEYS: Versioned
 VERSIONED_KEYS: Versioned
+KV_INTEGRITY_UNSPECIFIED: KvIntegrity
+KV_INTEGRITY_CHECKSUM: KvIntegrity
+KV_INTEGRITY_ENGINE: KvIntegrity
 
 class AuditRecord(_message.Message):
-    __slots__ = ("audit_record_id", "producer", "tenant", "scenario", "purpose", "principal_key", "request_id", "decision_id", "decision_commitment", "commitment_key_id", "feature_commitment", "outcome", "reason_codes", "model_digest", "model_version", "rule_set_version", "feature_schema_version", "degradations", "grade", "trace_id", "event_time", "decided_time", "policy_hash", "build", "model_sha256", "rules_sha256", "thresholds_sha256", "lost_before", "denial", "change")
+    __slots__ = ("audit_record_id", "producer", "tenant", "scenario", "purpose", "principal_key", "request_id", "decision_id", "decision_commitment", "commitment_key_id", "feature_commitment", "outcome", "reason_codes", "model_digest", "model_version", "rule_set_version", "feature_schema_version", "degradations", "grade", "trace_id", "event_time", "decided_time", "policy_hash", "build", "model_sha256", "rules_sha256", "thresholds_sha256", "lost_before", "denial", "change", "generation")
     AUDIT_RECORD_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCER_FIELD_NUMBER: _ClassVar[int]
     TENANT_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +79,7 @@ class AuditRecord(_message.Message):
     LOST_BEFORE_FIELD_NUMBER: _ClassVar[int]
     DENIAL_FIELD_NUMBER: _ClassVar[int]
     CHANGE_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
     audit_record_id: str
     producer: str
     tenant: str
@@ -99,7 +110,8 @@ class AuditRecord(_message.Message):
     lost_before: int
     denial: Denial
     change: Change
-    def __init__(self, audit_record_id: _Optional[str] = ..., producer: _Optional[str] = ..., tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., purpose: _Optional[str] = ..., principal_key: _Optional[bytes] = ..., request_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., decision_commitment: _Optional[bytes] = ..., commitment_key_id: _Optional[str] = ..., feature_commitment: _Optional[bytes] = ..., outcome: _Optional[str] = ..., reason_codes: _Optional[_Iterable[str]] = ..., model_digest: _Optional[str] = ..., model_version: _Optional[str] = ..., rule_set_version: _Optional[str] = ..., feature_schema_version: _Optional[int] = ..., degradations: _Optional[_Iterable[str]] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., trace_id: _Optional[bytes] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decided_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_hash: _Optional[bytes] = ..., build: _Optional[str] = ..., model_sha256: _Optional[bytes] = ..., rules_sha256: _Optional[bytes] = ..., thresholds_sha256: _Optional[bytes] = ..., lost_before: _Optional[int] = ..., denial: _Optional[_Union[Denial, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
+    generation: Generation
+    def __init__(self, audit_record_id: _Optional[str] = ..., producer: _Optional[str] = ..., tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., purpose: _Optional[str] = ..., principal_key: _Optional[bytes] = ..., request_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., decision_commitment: _Optional[bytes] = ..., commitment_key_id: _Optional[str] = ..., feature_commitment: _Optional[bytes] = ..., outcome: _Optional[str] = ..., reason_codes: _Optional[_Iterable[str]] = ..., model_digest: _Optional[str] = ..., model_version: _Optional[str] = ..., rule_set_version: _Optional[str] = ..., feature_schema_version: _Optional[int] = ..., degradations: _Optional[_Iterable[str]] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., trace_id: _Optional[bytes] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decided_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_hash: _Optional[bytes] = ..., build: _Optional[str] = ..., model_sha256: _Optional[bytes] = ..., rules_sha256: _Optional[bytes] = ..., thresholds_sha256: _Optional[bytes] = ..., lost_before: _Optional[int] = ..., denial: _Optional[_Union[Denial, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ...) -> None: ...
 
 class Denial(_message.Message):
     __slots__ = ("refused",)
@@ -154,6 +166,124 @@ class VersionChange(_message.Message):
     after_sha256: bytes
     name: str
     def __init__(self, of: _Optional[_Union[Versioned, str]] = ..., before_sha256: _Optional[bytes] = ..., after_sha256: _Optional[bytes] = ..., name: _Optional[str] = ...) -> None: ...
+
+class Generation(_message.Message):
+    __slots__ = ("generation_id", "started", "ended")
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    generation_id: str
+    started: GenerationStarted
+    ended: GenerationEnded
+    def __init__(self, generation_id: _Optional[str] = ..., started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., ended: _Optional[_Union[GenerationEnded, _Mapping]] = ...) -> None: ...
+
+class GenerationStarted(_message.Message):
+    __slots__ = ("model", "tokenizer_sha256", "release", "prompt_tokens", "prompt_commitment", "max_output_tokens", "sampling", "grammar_commitment", "stops", "routing")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TOKENIZER_SHA256_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    MAX_OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLING_FIELD_NUMBER: _ClassVar[int]
+    GRAMMAR_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    STOPS_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    tokenizer_sha256: bytes
+    release: str
+    prompt_tokens: int
+    prompt_commitment: bytes
+    max_output_tokens: int
+    sampling: SamplingParameters
+    grammar_commitment: bytes
+    stops: int
+    routing: Routing
+    def __init__(self, model: _Optional[str] = ..., tokenizer_sha256: _Optional[bytes] = ..., release: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., prompt_commitment: _Optional[bytes] = ..., max_output_tokens: _Optional[int] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grammar_commitment: _Optional[bytes] = ..., stops: _Optional[int] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ...) -> None: ...
+
+class SamplingParameters(_message.Message):
+    __slots__ = ("temperature_milli", "top_p_milli", "top_k", "seed", "seed_given", "choices")
+    TEMPERATURE_MILLI_FIELD_NUMBER: _ClassVar[int]
+    TOP_P_MILLI_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    SEED_GIVEN_FIELD_NUMBER: _ClassVar[int]
+    CHOICES_FIELD_NUMBER: _ClassVar[int]
+    temperature_milli: int
+    top_p_milli: int
+    top_k: int
+    seed: bytes
+    seed_given: bool
+    choices: int
+    def __init__(self, temperature_milli: _Optional[int] = ..., top_p_milli: _Optional[int] = ..., top_k: _Optional[int] = ..., seed: _Optional[bytes] = ..., seed_given: _Optional[bool] = ..., choices: _Optional[int] = ...) -> None: ...
+
+class Routing(_message.Message):
+    __slots__ = ("decode_worker", "decode_reason", "prefill_worker", "prefill_reason", "disaggregated", "reason", "scores")
+    DECODE_WORKER_FIELD_NUMBER: _ClassVar[int]
+    DECODE_REASON_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_WORKER_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_REASON_FIELD_NUMBER: _ClassVar[int]
+    DISAGGREGATED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    decode_worker: str
+    decode_reason: str
+    prefill_worker: str
+    prefill_reason: str
+    disaggregated: bool
+    reason: str
+    scores: _containers.RepeatedCompositeFieldContainer[RoutingScore]
+    def __init__(self, decode_worker: _Optional[str] = ..., decode_reason: _Optional[str] = ..., prefill_worker: _Optional[str] = ..., prefill_reason: _Optional[str] = ..., disaggregated: _Optional[bool] = ..., reason: _Optional[str] = ..., scores: _Optional[_Iterable[_Union[RoutingScore, _Mapping]]] = ...) -> None: ...
+
+class RoutingScore(_message.Message):
+    __slots__ = ("worker", "cost_milli", "cached_blocks", "load_milli", "queue_milli")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    COST_MILLI_FIELD_NUMBER: _ClassVar[int]
+    CACHED_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    LOAD_MILLI_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_MILLI_FIELD_NUMBER: _ClassVar[int]
+    worker: str
+    cost_milli: int
+    cached_blocks: int
+    load_milli: int
+    queue_milli: int
+    def __init__(self, worker: _Optional[str] = ..., cost_milli: _Optional[int] = ..., cached_blocks: _Optional[int] = ..., load_milli: _Optional[int] = ..., queue_milli: _Optional[int] = ...) -> None: ...
+
+class GenerationEnded(_message.Message):
+    __slots__ = ("answers", "usage", "prefill_worker", "decode_worker", "disaggregated", "reason", "kv_integrity", "failovers", "continued", "error", "interrupted")
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_WORKER_FIELD_NUMBER: _ClassVar[int]
+    DECODE_WORKER_FIELD_NUMBER: _ClassVar[int]
+    DISAGGREGATED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    KV_INTEGRITY_FIELD_NUMBER: _ClassVar[int]
+    FAILOVERS_FIELD_NUMBER: _ClassVar[int]
+    CONTINUED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    answers: _containers.RepeatedCompositeFieldContainer[AnswerEnded]
+    usage: _generation_pb2.UsageFacts
+    prefill_worker: str
+    decode_worker: str
+    disaggregated: bool
+    reason: str
+    kv_integrity: KvIntegrity
+    failovers: int
+    continued: _containers.RepeatedScalarFieldContainer[str]
+    error: str
+    interrupted: bool
+    def __init__(self, answers: _Optional[_Iterable[_Union[AnswerEnded, _Mapping]]] = ..., usage: _Optional[_Union[_generation_pb2.UsageFacts, _Mapping]] = ..., prefill_worker: _Optional[str] = ..., decode_worker: _Optional[str] = ..., disaggregated: _Optional[bool] = ..., reason: _Optional[str] = ..., kv_integrity: _Optional[_Union[KvIntegrity, str]] = ..., failovers: _Optional[int] = ..., continued: _Optional[_Iterable[str]] = ..., error: _Optional[str] = ..., interrupted: _Optional[bool] = ...) -> None: ...
+
+class AnswerEnded(_message.Message):
+    __slots__ = ("finish_reason", "output_tokens", "output_commitment")
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    finish_reason: _generation_pb2.FinishReason
+    output_tokens: int
+    output_commitment: bytes
+    def __init__(self, finish_reason: _Optional[_Union[_generation_pb2.FinishReason, str]] = ..., output_tokens: _Optional[int] = ..., output_commitment: _Optional[bytes] = ...) -> None: ...
 
 class AuditBatch(_message.Message):
     __slots__ = ("producer", "epoch", "sequence", "records", "key_id", "signature")
