@@ -1,7 +1,7 @@
 # The entry points of this repository. `make` alone prints them.
 #
-# Two environments: .venv (services; tests and tools on top of it) and .venv-triton, which Triton's Python stub runs in. Each
-# step leaves a stamp, so that a second `make run` sets nothing up. Our own packages go in second and without dependencies,
+# Three environments: .venv (services; tests and tools on top of it), .venv-triton, which Triton's Python stub runs in, and
+# .venv-models, which converts models. Each step leaves a stamp, so that a second `make run` sets nothing up. Our own packages go in second and without dependencies,
 # because pip refuses editable installs together with hashes.
 
 PYTHON ?= python3
@@ -29,7 +29,7 @@ help: ## print this
 
 .PHONY: setup
 setup: $(VENV)/.uv ## environments and software for `make up`, nothing started
-	@$(MAKE) -s -j3 $(VENV)/.own .venv-triton/.installed $(STACK)
+	@$(MAKE) -s -j3 $(VENV)/.own .venv-triton/.installed .venv-models/.installed $(STACK)
 
 .PHONY: dev
 dev: setup ## setup, and what tests and checks need
@@ -138,9 +138,10 @@ locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fi
 	@$(BIN)/uv pip compile $(LOCK) --all-extras requirements/dev.in $(OWN:%=%/pyproject.toml) -o requirements/dev.txt
 	@$(foreach name,$(LOCKED),$(BIN)/uv pip compile $(LOCK) $(filter %/$(name) $(name),$(OWN))/pyproject.toml \
 	  -c requirements/dev.txt -o requirements/$(name).txt &&) true
-	@grep '^onnxruntime==' requirements/dev.txt | sed 's/ .*//' > requirements/.triton.constraint
+	@grep -E '^(llguidance|onnxruntime|protobuf|xxhash)==' requirements/dev.txt | sed 's/ .*//' > requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/triton.in -c requirements/.triton.constraint -o requirements/triton.txt
 	@rm requirements/.triton.constraint
+	@$(BIN)/uv pip compile $(LOCK) requirements/models.in -c requirements/dev.txt -o requirements/models.txt
 	@$(BIN)/uv pip compile $(LOCK) --no-deps requirements/stack.in -o requirements/stack.txt
 
 $(VENV)/.uv: requirements/bootstrap.txt
@@ -166,12 +167,19 @@ $(VENV)/.dev: $(VENV)/.own requirements/dev.txt
 	@$(PIP) --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-# libs/engine as a link: Triton's Python takes the paths in .pth files for ASCII, whatever the locale.
+# libs/engine and the generated contracts as links: Triton's Python takes the paths in .pth files for ASCII, whatever the locale.
 .venv-triton/.installed: $(VENV)/.uv requirements/triton.txt deploy/local/localmesh/fetch/interpreter.py
 	@echo "setup: Python for Triton"
 	@test -x .venv-triton/bin/python || { python=$$($(FOR_TRITON)) && "$$python" -m venv --without-pip .venv-triton; }
 	@$(PIP) --python .venv-triton/bin/python --require-hashes -r requirements/triton.txt
-	@for site in .venv-triton/lib/python*/site-packages; do ln -sfn ../../../../libs/engine/engine $$site/engine; done
+	@for site in .venv-triton/lib/python*/site-packages; do \
+	  ln -sfn ../../../../libs/engine/engine $$site/engine && ln -sfn ../../../../libs/contracts/gen/finmesh $$site/finmesh; done
+	@touch $@
+
+.venv-models/.installed: $(VENV)/.uv requirements/models.txt
+	@echo "setup: packages that convert models"
+	@test -x .venv-models/bin/python || "$(PYTHON)" -m venv --without-pip .venv-models
+	@$(PIP) --python .venv-models/bin/python --require-hashes -r requirements/models.txt
 	@touch $@
 
 $(STACK): $(VENV)/.uv requirements/stack.txt $(wildcard deploy/local/localmesh/fetch/*.py)

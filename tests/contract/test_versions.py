@@ -33,7 +33,13 @@ def test_the_same_model_runs_on_the_same_runtime() -> None:
     assert lock("risk-scoring")["onnxruntime"] == lock("triton")["onnxruntime"] == lock("dev")["onnxruntime"]
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("package", ["llguidance", "onnxruntime", "protobuf", "xxhash"])
+def test_triton_runs_what_tests_ran(package: str) -> None:
+    """The stub speaks the services' protobuf and computes the digests and masks that tests compare."""
+    assert lock("triton")[package] == lock("dev")[package]
+
+
+@pytest.mark.parametrize("name", [*LOCKS, "models"])
 def test_tests_run_on_what_services_run_on(name: str) -> None:
     own, dev = lock(name), lock("dev")
     assert own
@@ -72,7 +78,7 @@ def test_generated_code_fits_grpc() -> None:
     assert all(stamp <= runtime for stamp in stamps), f"generated {stamps}, runtime {runtime}"
 
 
-@pytest.mark.parametrize("name", ["bootstrap", *LOCKS, "dev", "triton", "stack"])
+@pytest.mark.parametrize("name", ["bootstrap", *LOCKS, "dev", "triton", "models", "stack"])
 def test_locks_carry_hashes(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     entries = re.findall(r"^[A-Za-z0-9].*?==(?:.*\\\n)(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
