@@ -120,6 +120,10 @@ bench-pii: setup ## identifiers found in a generated corpus, speed on ordinary a
 bench-records: setup ## audit records of our own that are taken for plaintext, and what that look costs: COUNT=1000000 SEED=1
 	@$(BIN)/python -m bench records $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: bench-routing
+bench-routing: setup ## one routing decision of 1,000 workers and 100,000 cached prefixes, beside a naive loop
+	@$(BIN)/python -m bench routing
+
 .PHONY: train-fraud
 train-fraud: dev ## train the fraud model; TRANSACTIONS=file TRAIN_START=2018-07-25, see models/recipes/fraud/README.md
 	@PYTHONPATH=models/recipes $(BIN)/python -m fraud --repository $(or $(MODELS),var/models) \

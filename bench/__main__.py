@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare|lists|pii|records`."""
+"""`python -m bench stream|sync|audit|compare|lists|pii|records|routing`."""
 
 import gc
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from localmesh.supervisor import StartError
 from provisioning import preflight
 from rich.console import Console
 
-from bench import audit, compare, lists, pii, records, stream, sync
+from bench import audit, compare, lists, pii, records, routing, stream, sync
 from bench.report import Figures, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -71,6 +71,17 @@ def pii_command(texts: Annotated[int, typer.Option(min=100, help="texts to score
 def records_command(count: Annotated[int, typer.Option(min=100, help="records to look at")] = 1_000_000, seed: int = 1) -> None:
     """How many audit records of our own are taken for plaintext (none may be), and what the look costs."""
     show(records.measure(count, seed, _say), console)
+
+
+@app.command(name="routing")
+def routing_command(
+    workers: Annotated[int, typer.Option(min=2, help="workers to choose from")] = 1_000,
+    prefixes: Annotated[int, typer.Option(min=16, help="cached prefixes: blocks that somebody holds")] = 100_000,
+    decisions: Annotated[int, typer.Option(min=100, help="decisions to time")] = 5_000,
+    seed: int = 1,
+) -> None:
+    """One routing decision of the pure modules, beside a naive loop that decides the same."""
+    show(routing.measure(workers, prefixes, decisions, seed, _say), console)
 
 
 def _say(words: str) -> None:

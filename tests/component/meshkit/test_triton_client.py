@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from grpc import aio
 from meshkit import errors
+from meshkit.breaker import CircuitBreaker, State
 from meshkit.clock import FakeClock
 from meshkit.config import TritonSettings
 from meshkit.rpc.server import MeshServer
 from meshkit.rpc.tls import of_triton
 from meshkit.testing.serving import serving
-from meshkit.triton.breaker import CircuitBreaker, State
 from meshkit.triton.client import TritonClient
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 

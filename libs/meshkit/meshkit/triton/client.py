@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 
+from meshkit.breaker import CircuitBreaker
 from meshkit.errors import DeadlineExceeded, InvalidArgument, MeshError, Unavailable
 from meshkit.rpc import deadline
 from meshkit.rpc.channel import MeshChannel
 from meshkit.rpc.tls import Files
-from meshkit.triton.breaker import CircuitBreaker
 
 _LINGER_S = 30.0  # how long a late inference may go on unheard before it is cancelled after all
 Tensors = Mapping[str, NDArray[Any]]

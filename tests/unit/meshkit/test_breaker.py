@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+from meshkit.breaker import CircuitBreaker, State
 from meshkit.clock import FakeClock
 from meshkit.errors import DeadlineExceeded, InvalidArgument, MeshError, Unavailable
-from meshkit.triton.breaker import CircuitBreaker, State
 
 
 @pytest.fixture

@@ -1,0 +1,222 @@
+"""The workers of one role that serve one model, and what they carry, as arrays by slot.
+
+Load is the worker's own word, which several routers read. This router adds what it sent since that word was given (predictions, exact) and,
+for a moment, what it chose lately (recent, decayed), so that requests that come together do not all see the same idle worker. A worker that
+said nothing for ``STALE_S`` counts as saturated. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+STALE_S = 3.0
+RECENT_TAU_S = 1.0
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+class Role(Enum):
+    """What a worker does."""
+
+    PREFILL = "prefill"
+    DECODE = "decode"
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker is: constant for one incarnation. ``price``: of its time, 0 when unknown; ``rows``: what it can hold."""
+
+    name: str
+    incarnation: str
+    role: Role
+    model: str
+    model_digest: bytes
+    layout_digest: bytes
+    rows: int
+    max_len_tokens: int
+    highest_grade: int = 5
+    price: float = 0.0
+    token_bytes: int = 0
+    accelerator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a worker says of itself. ``blocks``: what its rows hold and what it has still to read, in blocks."""
+
+    blocks: float = 0.0
+    queue: int = 0
+    rows_used: int = 0
+    tokens_per_s: float = 0.0
+    """Prompt tokens a second while it read prompts, measured; 0: not known yet."""
+    step_ms: float = 0.0
+    is_ready: bool = True
+
+
+class Prediction:
+    """What one routed request adds to a worker, until the worker's own word has it in."""
+
+    __slots__ = ("blocks", "rows", "settled_s", "worker")
+
+    def __init__(self, worker: str, blocks: float, rows: int) -> None:
+        self.worker = worker
+        self.blocks = blocks
+        self.rows = rows
+        self.settled_s: float | None = None  # when the worker took it
+
+
+class Fleet:
+    """``waiting``: how many requests may wait at a worker beside those in its rows. Slots of workers that left are given out again."""
+
+    def __init__(self, waiting: int = 0) -> None:
+        self._waiting = waiting
+        self._names: list[str | None] = []
+        self._workers: dict[str, tuple[int, Worker]] = {}
+        self._loads: dict[str, Load] = {}
+        self._predictions: dict[str, list[Prediction]] = {}
+        self._recent_s = 0.0
+        self._numbers = np.zeros((_ROWS, 0), np.float64)
+        self._scale = np.ones(0, np.float64)
+
+    @property
+    def slots(self) -> int:
+        """Return how many slots there are, empty ones included."""
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[Worker]:
+        """Iterate over the workers that are here."""
+        return iter([worker for _, worker in self._workers.values()])
+
+    def slot(self, name: str) -> int | None:
+        """Return the slot of a worker, None when it is not here."""
+        return known[0] if (known := self._workers.get(name)) else None
+
+    def name(self, slot: int) -> str:
+        """Return the worker of a taken slot."""
+        return self._names[slot] or ""
+
+    def worker(self, name: str) -> Worker | None:
+        """Return what a worker is."""
+        return known[1] if (known := self._workers.get(name)) else None
+
+    def load(self, name: str) -> Load | None:
+        """Return a worker's last word, None before its first."""
+        return self._loads.get(name)
+
+    def age_s(self, name: str, now_s: float) -> float:
+        """Return how old its last word is; infinite before its first."""
+        return now_s - float(self._numbers[_REPORTED_S, self._workers[name][0]])
+
+    def join(self, worker: Worker) -> int:
+        """Return a worker's slot. A new incarnation carries nothing; until it reports it is stale."""
+        known = self._workers.get(worker.name)
+        if known is not None and known[1].incarnation == worker.incarnation:
+            return known[0]
+        slot = known[0] if known is not None else next((at for at, name in enumerate(self._names) if name is None), len(self._names))
+        if slot == len(self._names):
+            self._names.append(None)
+            self._numbers = np.concatenate((self._numbers, np.zeros((_ROWS, 1))), axis=1)
+        self._names[slot] = worker.name
+        self._workers[worker.name] = slot, worker
+        self._forget(slot, worker.name)
+        self._numbers[_MAX_LEN, slot], self._numbers[_GRADE, slot] = worker.max_len_tokens, worker.highest_grade
+        self._numbers[_PRICE, slot] = worker.price
+        self._rescale()
+        return slot
+
+    def leave(self, name: str) -> int | None:
+        """Give up a worker's slot and return it."""
+        known = self._workers.pop(name, None)
+        if known is None:
+            return None
+        self._names[known[0]] = None
+        self._forget(known[0], name)
+        self._rescale()
+        return known[0]
+
+    def _forget(self, slot: int, name: str) -> None:
+        self._predictions.pop(name, None)
+        self._loads.pop(name, None)
+        self._numbers[:, slot] = 0.0
+        self._numbers[_REPORTED_S, slot] = -math.inf
+
+    def report(self, name: str, load: Load, now_s: float) -> None:
+        """Take a worker's word. Predictions that it took before are in it."""
+        slot, worker = self._workers[name]
+        self._loads[name] = load
+        left = [each for each in self._predictions.get(name, ()) if each.settled_s is None or each.settled_s >= now_s]
+        self._predictions[name] = left
+        numbers = self._numbers
+        is_faster = load.tokens_per_s != numbers[_SPEED, slot]
+        numbers[_BLOCKS, slot], numbers[_QUEUE, slot], numbers[_REPORTED_S, slot] = load.blocks, load.queue, now_s
+        numbers[_ROOM, slot] = max(worker.rows - load.rows_used, 0) + max(self._waiting - load.queue, 0) if load.is_ready else 0
+        numbers[_PREDICTED, slot] = sum(each.blocks for each in left)
+        numbers[_SENT, slot] = sum(each.rows for each in left)
+        numbers[_SPEED, slot] = load.tokens_per_s
+        if is_faster:
+            self._rescale()
+
+    def predict(self, name: str, blocks: float, rows: int, now_s: float) -> Prediction:
+        """Note a request that is on its way to a worker."""
+        slot = self._workers[name][0]
+        made = Prediction(name, blocks, rows)
+        self._predictions.setdefault(name, []).append(made)
+        self._numbers[_PREDICTED, slot] += blocks
+        self._numbers[_SENT, slot] += rows
+        self.recent(now_s)[slot] += blocks
+        return made
+
+    def drop(self, prediction: Prediction) -> None:
+        """Take back what did not come true, or has ended."""
+        held = self._predictions.get(prediction.worker, [])
+        if prediction in held:
+            held.remove(prediction)
+            slot = self._workers[prediction.worker][0]
+            self._numbers[_PREDICTED, slot] -= prediction.blocks
+            self._numbers[_SENT, slot] -= prediction.rows
+
+    def blocks(self) -> Floats:
+        """Return by slot what a worker carries, predictions included."""
+        carried: Floats = self._numbers[_BLOCKS] + self._numbers[_PREDICTED]
+        return carried
+
+    def recent(self, now_s: float) -> Floats:
+        """Return by slot the blocks sent lately, decayed to ``now_s``."""
+        recent: Floats = self._numbers[_RECENT]
+        if now_s > self._recent_s:
+            recent *= math.exp((self._recent_s - now_s) / RECENT_TAU_S)
+            self._recent_s = now_s
+        return recent
+
+    def queue(self) -> Floats:
+        """Return by slot how many requests wait there or are on their way, a row each."""
+        waiting: Floats = self._numbers[_QUEUE] + self._numbers[_SENT]
+        return waiting
+
+    def scale(self) -> Floats:
+        """Return by slot price over throughput, each beside the greatest of the fleet; what is not known counts as that."""
+        return self._scale
+
+    def available(self, now_s: float, *, tokens: int = 0, grade: int = 0, rows: int = 1) -> Bools:
+        """Return by slot whether a worker may be sent a request: fresh, ready, with room beside what is on its way, fit for it."""
+        numbers = self._numbers
+        fit = (numbers[_MAX_LEN] >= tokens) & (numbers[_GRADE] >= grade)
+        can: Bools = fit & (numbers[_REPORTED_S] >= now_s - STALE_S) & (numbers[_ROOM] - numbers[_SENT] >= rows)
+        return can
+
+    def _rescale(self) -> None:
+        self._scale = _beside_greatest(self._numbers[_PRICE]) / _beside_greatest(self._numbers[_SPEED])
+
+
+_BLOCKS, _QUEUE, _ROOM, _SPEED, _PRICE, _REPORTED_S, _MAX_LEN, _GRADE, _PREDICTED, _SENT, _RECENT, _ROWS = range(12)
+
+
+def _beside_greatest(values: Floats) -> Floats:
+    greatest = values.max(initial=0.0)
+    return np.where(values > 0, values / greatest, 1.0) if greatest > 0 else np.ones_like(values)

@@ -1,0 +1,257 @@
+"""A generation: what is asked for, the pieces it is made of, what it used. Token ids are ints; ``choice`` and ``position`` count from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Finish(IntEnum):
+    """Why an answer ended; numbers as in the contract."""
+
+    STOP = 1
+    LENGTH = 2
+    CANCELLED = 3
+    ERROR = 4
+    INTERRUPTED = 5
+
+
+class TokenLogprob(NamedTuple):
+    """A token and the natural logarithm of its probability."""
+
+    token_id: int
+    logprob: float
+
+
+class Token(NamedTuple):
+    """A token of an answer. ``logprob`` and ``top`` (strongest first) mean nothing unless they were asked for."""
+
+    choice: int
+    position: int
+    token_id: int
+    logprob: float = 0.0
+    top: tuple[TokenLogprob, ...] = ()
+
+
+class Message(NamedTuple):
+    """One turn. ``role``: system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Turns, oldest first, to be rendered with the model's own template."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text to continue as it is."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIds:
+    """Tokens to continue as they are."""
+
+    ids: tuple[int, ...]
+
+
+Input = Conversation | Text | TokenIds
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen. ``temperature`` 0: greedy; ``top_p`` 0 or 1, ``top_k`` 0: all."""
+
+    temperature: float = 0.0
+    top_p: float = 0.0
+    top_k: int = 0
+    seed: int = 0
+    choices: int = 1
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller asks for, as it came; `domain.policy.Scenario.checked` says what is wrong with it."""
+
+    tenant: str
+    scenario: str
+    model: str
+    grade: int
+    input: Input
+    max_output_tokens: int = 0
+    sampling: Sampling = Sampling()
+    is_seed_set: bool = False
+    stop: tuple[str, ...] = ()
+    json_schema: str = ""
+    return_token_ids: bool = False
+    ignore_end: bool = False
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    has_logit_bias: bool = False
+    request_id: str = ""
+    principal: str = ""
+    purpose: str = ""
+    policy_hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one leg, or all of them, used; see ``UsageFacts`` of the contract."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    shadow_tokens: int = 0
+    accelerator: str = ""
+    busy_ms: float = 0.0
+    energy_j: float = 0.0
+    is_energy_measured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a generation was made: workers, whether keys and values were handed over, why, what was survived and what was missing.
+
+    ``integrity`` of what was handed over: CHECKSUM, every block was verified; ENGINE, a foreign engine moved it unseen; "" nothing moved.
+    ``continued``: reasons of each continuation, in order.
+    """
+
+    prefill_worker: str = ""
+    decode_worker: str = ""
+    is_disaggregated: bool = False
+    reason: str = ""
+    failovers: int = 0
+    degradations: tuple[str, ...] = ()
+    integrity: str = ""
+    continued: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What a request will use at most; told before any work."""
+
+    generation_id: str
+    prompt_tokens: int
+    max_output_tokens: int
+    choices: int
+    model: str
+    release: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer: whole characters, and the tokens whose text it completes."""
+
+    choice: int
+    text: str
+    tokens: tuple[Token, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceFinished:
+    """One answer ended."""
+
+    choice: int
+    reason: Finish
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """From here another worker of the same model writes."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of all answers."""
+
+    usage: Usage
+    provenance: Provenance
+    started_record_id: str
+    ended_record_id: str
+
+
+Part = Admitted | Delta | ChoiceFinished | Continued | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What was known of one worker when a choice was made; for the record."""
+
+    worker: str
+    cost: float
+    cached_blocks: int
+    load_blocks: float
+    queue: float
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A worker, why, and the best scores, cheapest first."""
+
+    worker: str
+    reason: str
+    cached_blocks: int
+    scores: tuple[Score, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StartFacts:
+    """What the record of a start says. The prompt's tokens are committed to, never written."""
+
+    generation_id: str
+    request: Request
+    model: str
+    model_digest: bytes
+    release: str
+    seed: int
+    prompt_tokens: Sequence[int]
+    max_output_tokens: int
+    decode: Choice
+    prefill: Choice | None
+    reason: str
+    """Why keys and values are handed over, or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndFacts:
+    """What the record of an end says. Tokens by choice are committed to, never written. ``error``: reason of a failure, empty for none."""
+
+    generation_id: str
+    tenant: str
+    finished: tuple[ChoiceFinished, ...]
+    usage: Usage
+    provenance: Provenance
+    output_tokens: Sequence[Sequence[int]] = ()
+    error: str = ""
+
+
+def summed(legs: Sequence[Usage], output_tokens: int, prompt_tokens: int) -> Usage:
+    """Return what all legs used together. ``output_tokens``: what was sent; what was computed beyond it is shadow to nobody.
+
+    Prompt tokens count once however often they were read; accelerators are named in the order of their legs, each once.
+    """
+    names = list(dict.fromkeys(leg.accelerator for leg in legs if leg.accelerator))
+    return Usage(
+        prompt_tokens=prompt_tokens,
+        cached_tokens=max((leg.cached_tokens for leg in legs), default=0),
+        output_tokens=output_tokens,
+        shadow_tokens=sum(leg.shadow_tokens for leg in legs),
+        accelerator=", ".join(names),
+        busy_ms=sum(leg.busy_ms for leg in legs),
+        energy_j=sum(leg.energy_j for leg in legs),
+        is_energy_measured=bool(legs) and all(leg.is_energy_measured for leg in legs),
+    )

@@ -1,0 +1,22 @@
+"""A model whose template and tokenizer are here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """One model. ``digest``: SHA-256 of its manifest, 32 bytes. ``release``: model, tokenizer and prompt pack under one id, hex.
+
+    ``end_ids`` end an answer; ``block_tokens`` is the unit of its prefix cache; ``vocabulary`` the number of ids.
+    """
+
+    name: str
+    digest: bytes
+    release: str
+    max_len_tokens: int
+    block_tokens: int
+    vocabulary: int
+    end_ids: frozenset[int]
+    licence: str

@@ -1,0 +1,126 @@
+"""The table of scenarios, and what is said of a request that is wrong."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from meshkit.errors import InvalidArgument, InvalidDocument, NotFound, PermissionDenied
+from meshkit.strict_yaml import parse_yaml
+from router.domain.disaggregation import Mode
+from router.domain.generation import Conversation, Message, Request, Sampling, Text, TokenIds
+from router.domain.policy import Scenario, Scenarios
+
+FILE = Path(__file__).parents[4] / "services/router/scenarios/scenarios.yaml"
+ASK = Request(tenant="bank-a", scenario="", model="", grade=2, input=Text("你好"))
+
+
+def document() -> Any:
+    return parse_yaml(FILE.read_bytes())
+
+
+@pytest.fixture
+def scenario() -> Scenario:
+    return Scenarios.from_document(document()).get("")
+
+
+def test_the_file_that_comes_with_the_service(scenario: Scenario) -> None:
+    assert scenario.name == "assistant"
+    assert scenario.disaggregation is Mode.ALWAYS
+    assert scenario.limits.replay
+    assert scenario.limits.alone_tokens == 1024
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("models", []),
+        ("models", ["a", 1]),
+        ("models", "a"),
+        ("highest_grade", 6),
+        ("highest_grade", True),
+        ("default_output_tokens", 0),
+        ("default_output_tokens", 2000),
+        ("max_choices", 5),
+        ("priority", 10),
+        ("queue_ttl_s", -1),
+        ("queue_ttl_s", "10"),
+        ("disaggregation", "sometimes"),
+        ("disaggregation", None),
+        ("threshold_tokens", 1.5),
+        ("on_stream_break", True),
+        ("extra", 1),
+    ],
+)
+def test_a_wrong_table_names_the_place(field: str, value: object) -> None:
+    wrong = document()
+    wrong["scenarios"]["assistant"][field] = value
+    with pytest.raises(InvalidDocument) as refused:
+        Scenarios.from_document(wrong)
+    assert refused.value.reason == "SCENARIOS_INVALID"
+    assert "assistant" in refused.value.message
+
+
+@pytest.mark.parametrize("wrong", [None, [], {}, {"version": "1", "scenarios": {}}, {"version": "", "scenarios": {"a": {}}}])
+def test_what_is_no_table(wrong: object) -> None:
+    with pytest.raises(InvalidDocument):
+        Scenarios.from_document(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"grade": 0}, "GRADE_MISSING"),
+        ({"frequency_penalty": 0.1}, "PENALTIES_UNSUPPORTED"),
+        ({"presence_penalty": -0.1}, "PENALTIES_UNSUPPORTED"),
+        ({"has_logit_bias": True}, "LOGIT_BIAS_UNSUPPORTED"),
+        ({"sampling": Sampling(choices=5)}, "CHOICES_TOO_MANY"),
+        ({"sampling": Sampling(temperature=2.1)}, "SAMPLING_INVALID"),
+        ({"sampling": Sampling(temperature=-0.1)}, "SAMPLING_INVALID"),
+        ({"sampling": Sampling(temperature=float("nan"))}, "SAMPLING_INVALID"),
+        ({"sampling": Sampling(top_p=1.5)}, "SAMPLING_INVALID"),
+        ({"sampling": Sampling(top_p=float("inf"))}, "SAMPLING_INVALID"),
+        ({"sampling": Sampling(top_logprobs=21)}, "SAMPLING_INVALID"),
+        ({"stop": ("a",) * 17}, "STOP_INVALID"),
+        ({"stop": ("",)}, "STOP_INVALID"),
+        ({"stop": ("停" * 257,)}, "STOP_INVALID"),
+        ({"json_schema": "模" * 30_000}, "SCHEMA_INVALID"),
+        ({"input": Text("")}, "PROMPT_EMPTY"),
+        ({"input": TokenIds(())}, "PROMPT_EMPTY"),
+        ({"input": Conversation(())}, "PROMPT_EMPTY"),
+        ({"input": Conversation((Message("tool", "x"),))}, "ROLE_UNKNOWN"),
+        ({"input": Conversation((Message("user", "x"),) * 1025)}, "PROMPT_TOO_LONG"),
+    ],
+)
+def test_a_wrong_request_is_refused_by_name(scenario: Scenario, wrong: dict[str, Any], reason: str) -> None:
+    scenario.check(ASK)
+    with pytest.raises(InvalidArgument) as refused:
+        scenario.check(replace(ASK, **wrong))
+    assert refused.value.reason == reason
+    assert refused.value.violations
+
+
+def test_a_grade_above_the_scenario_s_is_forbidden(scenario: Scenario) -> None:
+    with pytest.raises(PermissionDenied) as refused:
+        scenario.check(replace(ASK, grade=4))
+    assert refused.value.reason == "GRADE_TOO_HIGH"
+
+
+def test_models_and_scenarios_that_are_not_listed() -> None:
+    scenarios = Scenarios.from_document(document())
+    with pytest.raises(NotFound) as refused:
+        scenarios.get("无")
+    assert refused.value.reason == "SCENARIO_UNKNOWN"
+    with pytest.raises(NotFound) as refused:
+        scenarios.get("assistant").model("gpt-5")
+    assert refused.value.reason == "MODEL_UNKNOWN"
+
+
+def test_the_bound_on_output(scenario: Scenario) -> None:
+    assert scenario.output_tokens(0, 1000) == 256
+    assert scenario.output_tokens(0, 100) == 100  # never more than the row holds
+    assert scenario.output_tokens(7, 1000) == 7
+    for asked, room, reason in [(1025, 2000, "MAX_OUTPUT_TOKENS"), (1, 0, "PROMPT_TOO_LONG")]:
+        with pytest.raises(InvalidArgument) as refused:
+            scenario.output_tokens(asked, room)
+        assert refused.value.reason == reason
