@@ -13,11 +13,12 @@ from localmesh.external import External
 from localmesh.ports import Ports
 from meshkit.config import ServiceConfig
 from meshkit.known_settings import ANY
+from provisioning.engines import Sizes
 from pydantic import BaseModel
 
 from generate.settings import SERVICES, configs, settings
 
-TOOLS = ("FINMESH_LOG_LEVEL", "FINMESH_VAR")
+TOOLS = ("FINMESH_LLM_MODEL", "FINMESH_LOG_LEVEL", "FINMESH_VAR")
 
 
 def page() -> str:
@@ -40,6 +41,7 @@ def _names(config: type[ServiceConfig]) -> Iterator[str]:
 def _launcher() -> Iterator[str]:
     yield from (f"FINMESH_PORT_{name.upper()}" for name in Ports().by_name())
     yield from (f"FINMESH_EXTERNAL_{field.name.upper()}" for field in fields(External))
+    yield from (f"FINMESH_LLM_{field.name.upper()}" for field in fields(Sizes))
 
 
 def _command(command: click.Command) -> Iterator[str]:

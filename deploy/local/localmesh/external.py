@@ -5,6 +5,8 @@
 | FINMESH_EXTERNAL_KAFKA | host:port[,host:port] | kafka (topics are still provisioned there) |
 | FINMESH_EXTERNAL_REDIS | redis://host:port/db | redis |
 | FINMESH_EXTERNAL_TRITON | host:port (gRPC) | triton |
+| FINMESH_EXTERNAL_TRITON_PREFILL | host:port (gRPC) on loopback | triton-prefill |
+| FINMESH_EXTERNAL_TRITON_DECODE | host:port (gRPC) on loopback | triton-decode |
 | FINMESH_EXTERNAL_OTLP | http://host:4317 | zipkin: spans go out as OTLP over gRPC |
 | FINMESH_EXTERNAL_DATABASE | postgresql://user@host/name | the audit service's SQLite file |
 """
@@ -21,8 +23,15 @@ class External:
     kafka: str | None = None
     redis: str | None = None
     triton: str | None = None
+    triton_prefill: str | None = None
+    triton_decode: str | None = None
     otlp: str | None = None
     database: str | None = None
+
+    def engine(self, name: str) -> str | None:
+        """Where an engine runs already, by its name in deploy/services.yaml."""
+        address: str | None = getattr(self, name.replace("-", "_"), None)
+        return address
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "External":

@@ -1,10 +1,11 @@
 """Where things lie: the checkout, downloaded software (`.stack/`), run state (`var/`). Everything else asks here.
 
-A test passes its own `var` folder; `.stack/` is shared, because nothing in it changes after it was fetched.
+A test passes its own `var` folder; `.stack/` is shared, because nothing in it changes after it was fetched, and so are the language
+models that set-up converts into `var/models` of the checkout.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -12,12 +13,17 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Folders of one mesh; `var` is the only one that a running mesh writes to."""
+    """Folders of one mesh; `var` is the only one that a running mesh writes to.
+
+    `llm_model`: the language model that engines serve (its manifest lies there). `shims`: what their Tritons load.
+    """
 
     var: Path
     stack: Path = ROOT / ".stack"
     root: Path = ROOT
     models: Path = ROOT / "models" / "repository"
+    llm_model: Path = ROOT / "var" / "models" / "default"
+    shims: Path = ROOT / "models" / "llm"
     topics: Path = ROOT / "deploy" / "topics.yaml"
 
     @property
@@ -43,5 +49,7 @@ class Places:
 
     @staticmethod
     def default() -> "Places":
-        """The checkout's own folders; FINMESH_VAR moves the run state."""
-        return Places(var=Path(os.environ.get("FINMESH_VAR", ROOT / "var")).resolve())
+        """The checkout's own folders; FINMESH_VAR moves the run state, FINMESH_LLM_MODEL names another language model."""
+        usual = Places(var=Path(os.environ.get("FINMESH_VAR", ROOT / "var")).resolve())
+        model = os.environ.get("FINMESH_LLM_MODEL")
+        return replace(usual, llm_model=Path(model).resolve()) if model else usual

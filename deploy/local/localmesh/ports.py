@@ -1,7 +1,8 @@
 """Every port of the mesh, loopback only. Defaults are for a person at a keyboard; tests draw free ones.
 
 Servers that are not ours have a field each; the ports of our services are those of deploy/services.yaml, under `risk_rpc` and
-`risk_rpc_metrics` for the process risk-rpc. Each can be set by `FINMESH_PORT_<NAME>`, e.g. `FINMESH_PORT_KAFKA=29092`.
+`risk_rpc_metrics` for the process risk-rpc, and those of engines under `triton_prefill_grpc` and so on. Each can be set by
+`FINMESH_PORT_<NAME>`, e.g. `FINMESH_PORT_KAFKA=29092`. The second instance of a process has the ports of `risk-rpc-2`, drawn freely.
 """
 
 import os
@@ -20,7 +21,14 @@ def _default_own() -> dict[str, int]:
     found: dict[str, int] = {}
     for process in services.load().processes:
         found |= {_name(process.name): process.ports.grpc, _name(process.name, "_metrics"): process.ports.metrics}
+        if process.engine:
+            found |= {_name(process.engine.name, f"_{use}"): port for use, port in process.engine.ports.by_use().items()}
     return found
+
+
+def instance(process: str, number: int) -> str:
+    """Name of one instance of a process or engine, counted from 1: gateway, gateway-2, gateway-3."""
+    return process if number == 1 else f"{process}-{number}"
 
 
 def _name(process: str, use: str = "") -> str:
@@ -56,6 +64,29 @@ class Ports:
     def metrics(self, process: str) -> int:
         """Where a process of ours shows its state and metrics."""
         return self.own[_name(process, "_metrics")]
+
+    def engine(self, name: str) -> dict[str, int]:
+        """Ports of an engine by use: http, grpc, metrics and, where others pull from it, kv. KeyError when there is none of that name."""
+        begins = _name(name, "_")
+        found = {use: self.own[begins + use] for use in ("http", "grpc", "metrics", "kv") if begins + use in self.own}
+        if not found:
+            raise KeyError(name)
+        return found
+
+    def with_copies(self, copies: Mapping[str, int]) -> "Ports":
+        """These, and free ones for the second and later instances of the named processes and of the engines that they front."""
+        names: list[str] = []
+        for process in services.load().processes:
+            for number in range(2, copies.get(process.name, 1) + 1):
+                own = instance(process.name, number)
+                names += [_name(own), _name(own, "_metrics")]
+                if process.engine:
+                    engine = instance(process.engine.name, number)
+                    names += [_name(engine, f"_{use}") for use in process.engine.ports.by_use()]
+        missing = [name for name in names if name not in self.own]
+        taken = set(self.by_name().values())
+        free = [port for port in free_ports(len(missing) + len(taken)) if port not in taken]
+        return Ports.of(self.by_name() | dict(zip(missing, free, strict=False)))
 
     @classmethod
     def of(cls, values: Mapping[str, int]) -> "Ports":

@@ -6,18 +6,22 @@ is also the list of what a deployment must set.
 
 import json
 import sys
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from meshkit import known_settings
 from meshkit.crypto.derive import AUDIT_BATCH, signing
 from provisioning import services
+from provisioning.engines import Sizes
 from provisioning.keys import LOG_KEY, path_of
-from provisioning.services import Process, Service
+from provisioning.services import Process, Service, ServiceTable
 from provisioning.tokens import AUDIENCE, ISSUER
 
+from localmesh.engines import PID_FILE, engine_row, folder_of
 from localmesh.external import NOTHING_EXTERNAL, External
 from localmesh.health import GrpcHealth
 from localmesh.places import Places
-from localmesh.ports import LOOPBACK, Ports
+from localmesh.ports import LOOPBACK, Ports, instance
 from localmesh.rows import Row, only
 from localmesh.servers import kafka_row, redis_row, triton_row, zipkin_row
 
@@ -25,9 +29,24 @@ PARTITIONS = 2
 """Of every topic at most: a partition more means as many transactions more for the same load, and two cores are busy with two."""
 
 
-def table(places: Places, ports: Ports, external: External = NOTHING_EXTERNAL, topic_prefix: str = "") -> list[Row]:
-    """All rows of a mesh. Fetches software that is not there yet; MissingToolError when it cannot."""
-    at = Addresses(places, ports, external, topic_prefix)
+ONE_EACH: Mapping[str, int] = MappingProxyType({})
+
+
+def table(
+    places: Places,
+    ports: Ports,
+    external: External = NOTHING_EXTERNAL,
+    topic_prefix: str = "",
+    copies: Mapping[str, int] = ONE_EACH,
+    sizes: Sizes | None = None,
+) -> list[Row]:
+    """All rows of a mesh. Fetches software that is not there yet; MissingToolError when it cannot.
+
+    `copies`: how many instances of a process, by its name; whoever calls it is told of all of them, and each fronts an engine of its own.
+    `sizes`: of the engines. ValueError for what does not hang together.
+    """
+    ports = ports.with_copies(copies)
+    at = Addresses(places, ports, external, topic_prefix, copies)
     servers = [
         *([] if external.kafka else [kafka_row(places, ports)]),
         *([] if external.redis else [redis_row(places, ports)]),
@@ -45,7 +64,12 @@ def table(places: Places, ports: Ports, external: External = NOTHING_EXTERNAL, t
             needs=("kafka",),
             one_shot=True,
         ),
-        *(at.process(service, process) for service in at.services.services for process in service.processes),
+        *(
+            engine_row(places, ports, service, process.engine, number, sizes or Sizes.from_environment())
+            for service, process, number in at.instances()
+            if process.engine and not external.engine(process.engine.name)
+        ),
+        *(at.process(service, process, number) for service, process, number in at.instances()),
     ]  # fmt: skip
     return only(servers + rows, [row.name for row in servers + rows])  # an external server is somebody else's to start
 
@@ -53,9 +77,10 @@ def table(places: Places, ports: Ports, external: External = NOTHING_EXTERNAL, t
 class Addresses:
     """Where each part is reached, as the settings that services read."""
 
-    def __init__(self, places: Places, ports: Ports, external: External, topic_prefix: str) -> None:
+    def __init__(self, places: Places, ports: Ports, external: External, topic_prefix: str, copies: Mapping[str, int]) -> None:
         self.services = services.load()
         self._places, self._ports, self._external = places, ports, external
+        self._copies = _checked(copies, self.services, external)
         self.kafka = {
             "FINMESH_KAFKA__BOOTSTRAP_SERVERS": external.kafka or f"{LOOPBACK}:{ports.kafka}",
             "FINMESH_KAFKA__TOPIC_PREFIX": topic_prefix,
@@ -66,9 +91,16 @@ class Addresses:
             else {"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"http://{LOOPBACK}:{ports.zipkin}/api/v2/spans"}
         )
 
-    def process(self, service: Service, process: Process) -> Row:
+    def instances(self) -> Iterator[tuple[Service, Process, int]]:
+        """Every process as often as it runs, its instances counted from 1."""
+        for service in self.services.services:
+            for process in service.processes:
+                yield from ((service, process, number) for number in range(1, self._copies.get(process.name, 1) + 1))
+
+    def process(self, service: Service, process: Process, number: int = 1) -> Row:
         """The row of a process of ours: `python -m module`, gRPC health over mutual TLS."""
-        port, metrics = self._ports.grpc(process.name), self._ports.metrics(process.name)
+        name = instance(process.name, number)
+        port, metrics = self._ports.grpc(name), self._ports.metrics(name)
         own = {
             "FINMESH_LISTEN": f"{LOOPBACK}:{port}",
             "FINMESH_METRICS_LISTEN": f"{LOOPBACK}:{metrics}",
@@ -78,13 +110,14 @@ class Addresses:
         }
         used = {name: value for each in process.uses for name, value in self._used(service, each).items()}
         keys = {name: value for each in process.keys for name, value in self._keys(service, each).items()}
+        engine = instance(process.engine.name, number) if process.engine else ""
         return Row(
-            name=process.name,
+            name=name,
             command=(sys.executable, "-m", process.module),
-            env=self._telemetry | self._tls(service.name) | own | used | keys | self._upstreams(service),
+            env=self._telemetry | self._tls(service.name) | own | used | keys | self._upstreams(service) | self._engines(engine),
             reads=known_settings.by_service()[service.name] | {"OTEL_*"},
             ports={"grpc": port, "metrics": metrics},
-            needs=("provision", *(each for each in process.uses if each in {"redis", "triton"})),
+            needs=("provision", *(each for each in process.uses if each in {"redis", "triton"}), *([engine] if engine else [])),
             health=GrpcHealth(LOOPBACK, port, self._places.certs),
             cwd=self._places.root,  # models/repository is looked for from here, as from the image's work folder
         )
@@ -99,6 +132,8 @@ class Addresses:
                 return {"FINMESH_REDIS__URL": external.redis or f"redis://{LOOPBACK}:{ports.redis}/0"}
             case "triton":
                 return {"FINMESH_TRITON__URL": external.triton or f"{LOOPBACK}:{ports.triton_grpc}"}
+            case "models":
+                return {"FINMESH_MODELS": json.dumps([str(self._places.llm_model)])}
             case "tokens":
                 return {"FINMESH_AUTH__JWKS": str(certs / "jwks.json"), "FINMESH_AUTH__ISSUER": ISSUER, "FINMESH_AUTH__AUDIENCE": AUDIENCE}
             case "database":
@@ -124,8 +159,25 @@ class Addresses:
         return {f"FINMESH_KEYS__{_upper(purpose)}": str(path_of(folder, purpose))}
 
     def _upstreams(self, service: Service) -> dict[str, str]:
-        called = {name: self.services[name].called for name in service.calls}
-        return {f"FINMESH_UPSTREAM__{_upper(name)}": f"{LOOPBACK}:{self._ports.grpc(process.name)}" for name, process in called.items()}
+        return {f"FINMESH_UPSTREAM__{_upper(name)}": self._target(self.services[name].called) for name in service.calls}
+
+    def _target(self, process: Process) -> str:
+        """gRPC target of every instance."""
+        numbers = range(1, self._copies.get(process.name, 1) + 1)
+        addresses = [f"{LOOPBACK}:{self._ports.grpc(instance(process.name, number))}" for number in numbers]
+        return addresses[0] if len(addresses) == 1 else f"ipv4:{','.join(addresses)}"
+
+    def _engines(self, name: str) -> dict[str, str]:
+        """The engine that a process fronts: ours, whose process it may end, or one that runs already."""
+        if not name:
+            return {}
+        external = self._external.engine(name)
+        engine = (
+            {"url": external}
+            if external
+            else {"url": f"{LOOPBACK}:{self._ports.engine(name)['grpc']}", "pid_file": str(folder_of(self._places, name) / PID_FILE)}
+        )
+        return {"FINMESH_ENGINES": json.dumps([engine])}
 
     def _tls(self, identity: str) -> dict[str, str]:
         """Certificate, key and authority of one service."""
@@ -135,6 +187,21 @@ class Addresses:
             "FINMESH_TLS__KEY": str(certs / f"{identity}.key"),
             "FINMESH_TLS__AUTHORITY": str(certs / "authority.pem"),
         }
+
+
+def _checked(copies: Mapping[str, int], known: ServiceTable, external: External) -> Mapping[str, int]:
+    """How often each process runs. An engine may be named too, with as many as the process that fronts it. Raises ValueError."""
+    processes = {process.name: process for process in known.processes}
+    engines = {process.engine.name: process.name for process in known.processes if process.engine}
+    for name, count in copies.items():
+        if name not in processes.keys() | engines.keys() or count < 1:
+            raise ValueError(f"{count} of {name}: there is no such process, or none of it")
+        if copies.get(engines.get(name, name), 1) != count:
+            raise ValueError(f"each {engines[name]} fronts one {name}: as many of both")
+    for engine, process in engines.items():
+        if copies.get(process, 1) > 1 and external.engine(engine):
+            raise ValueError(f"{engine} runs already, and is fronted by one {process}")
+    return {name: copies.get(name, 1) for name in processes}
 
 
 def _upper(name: str) -> str:

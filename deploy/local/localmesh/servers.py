@@ -4,17 +4,17 @@ Surprising: each is started in a folder of its own and is told relative paths wh
 Chinese in it (a shell line of Triton's, Kafka's Latin-1 properties). Java reads file names in the encoding of the locale, so it gets one.
 """
 
-import secrets
 import shutil
 from pathlib import Path
 
-from localmesh.fetch import kafka, redis, triton, zipkin
+from localmesh.fetch import kafka, redis, zipkin
 from localmesh.fetch.maven import java
 from localmesh.fetch.once import UTF_8, once
 from localmesh.health import HttpHealth, KafkaHealth, RedisHealth
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.rows import Row
+from localmesh.tritonserver import tritonserver
 
 KAFKA_PROPERTIES = """process.roles=broker,controller
 node.id=1
@@ -95,44 +95,9 @@ def redis_row(places: Places, ports: Ports, name: str = "redis") -> Row:
 
 
 def triton_row(places: Places, ports: Ports) -> Row:
-    """Loopback only; models are loaded once at start, and the APIs that load models or map shared memory answer nobody.
-
-    Triton cannot switch those APIs off; it can ask for a header value, and nobody is told this one. The stub ignores
-    PYTHONPATH and takes the first `python3` on PATH as its own, so that must be the environment with numpy 1.26. A killed
-    Triton leaves its shared memory behind: the next one removes what carries this mesh's name.
-    """
-    software, own = triton.fetch(places.stack), places.var / "triton"
-    closed = f"closed={secrets.token_hex(16)}"
-    memory = f"finmesh-triton-{ports.triton_grpc}-"
-
-    def prepare() -> None:
-        for left in Path("/dev/shm").glob(f"{memory}*"):  # noqa: S108
-            left.unlink(missing_ok=True)
-        triton.lay_out(own, software, places.triton_python, places.models)
-
-    return Row(
-        name="triton",
-        command=(
-            str(software / "bin" / "tritonserver"), "--model-repository=models", "--model-control-mode=none",
-            "--backend-directory=backends", "--disable-auto-complete-config",
-            f"--http-address={LOOPBACK}", f"--http-port={ports.triton_http}",
-            f"--grpc-address={LOOPBACK}", f"--grpc-port={ports.triton_grpc}",
-            f"--metrics-address={LOOPBACK}", f"--metrics-port={ports.triton_metrics}", "--allow-gpu-metrics=false",
-            f"--http-restricted-api=model-repository,shared-memory,trace,logging:{closed}",
-            f"--grpc-restricted-protocol=model-repository,shared-memory,trace,logging:{closed}",
-            f"--backend-config=python,shm-region-prefix-name={memory}",
-            "--pinned-memory-pool-byte-size=0", "--exit-timeout-secs=5", "--log-format=ISO8601",
-        ),
-        env=UTF_8 | {
-            "PATH": f"{triton.PROGRAMS}:/usr/local/bin:/usr/bin:/bin",
-            "LD_LIBRARY_PATH": "lib:libpython",
-            "OMP_NUM_THREADS": "1",
-        },
-        ports={"http": ports.triton_http, "grpc": ports.triton_grpc, "metrics": ports.triton_metrics},
-        health=HttpHealth(LOOPBACK, ports.triton_http, "/v2/health/ready"),
-        prepare=prepare,
-        cwd=own,
-    )  # fmt: skip
+    """The Triton of models that decide; language models have Tritons of their own (`engines`)."""
+    listens = {"http": ports.triton_http, "grpc": ports.triton_grpc, "metrics": ports.triton_metrics}
+    return tritonserver(places, "triton", listens, places.models)
 
 
 def zipkin_row(places: Places, ports: Ports) -> Row:

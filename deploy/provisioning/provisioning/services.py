@@ -13,8 +13,10 @@ from provisioning.documents import read
 
 FILE = Path(__file__).resolve().parents[2] / "services.yaml"
 NAME = r"^[a-z][a-z0-9-]{0,39}$"
-Dependency = Literal["kafka", "redis", "triton", "database", "tokens"]
-Purpose = Literal["ids", "commitment", "seal", "principals", "signing", "verifying", "log"]
+Dependency = Literal["kafka", "redis", "triton", "database", "tokens", "models"]
+Purpose = Literal["ids", "commitment", "seal", "principals", "namespaces", "signing", "verifying", "log"]
+EnginePurpose = Literal["tickets"]
+Role = Literal["prefill", "decode"]
 
 
 class _Entry(BaseModel):
@@ -28,10 +30,47 @@ class ProcessPorts(_Entry):
     metrics: int = Field(ge=1, le=65_535)
 
 
+class EnginePorts(_Entry):
+    """Where the Triton of an engine listens; `kv`: where other engines pull key-value blocks, of a prefill engine alone."""
+
+    http: int = Field(ge=1, le=65_535)
+    grpc: int = Field(ge=1, le=65_535)
+    metrics: int = Field(ge=1, le=65_535)
+    kv: int | None = Field(default=None, ge=1, le=65_535)
+
+    def by_use(self) -> dict[str, int]:
+        """The ports that it has."""
+        return {use: port for use, port in self.model_dump().items() if port is not None}
+
+
+class Engine(_Entry):
+    """A Triton of its own with one language model, on the host or in the pod of the process that fronts it.
+
+    `name`: its row in the local mesh, its container, and the worker it is. `pulled_by`: whose engines may pull its key-value blocks.
+    """
+
+    name: str = Field(pattern=NAME)
+    role: Role
+    ports: EnginePorts
+    keys: tuple[EnginePurpose, ...] = ()
+    pulled_by: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """What its model is called in Triton, and the folder of the shim."""
+        return f"llm_{self.role}"
+
+    @model_validator(mode="after")
+    def _is_pulled_from_somewhere(self) -> "Engine":
+        if bool(self.pulled_by) != (self.ports.kv is not None):
+            raise ValueError(f"{self.name}: a port kv and pulled_by, both or neither")
+        return self
+
+
 class Process(_Entry):
     """`name`: its row in the local mesh. `workload`: its Deployment or StatefulSet. `called`: other services reach their RPCs here.
 
-    `keys`: what its keys are for; "signing" its own audit batches, "verifying" everybody's.
+    `keys`: what its keys are for; "signing" its own audit batches, "verifying" everybody's. `engine`: the one that it fronts.
     """
 
     name: str = Field(pattern=NAME)
@@ -41,10 +80,14 @@ class Process(_Entry):
     uses: tuple[Dependency, ...]
     keys: tuple[Purpose, ...] = ()
     called: bool = False
+    engine: Engine | None = None
 
 
 class Service(_Entry):
-    """`name`: its folder, its identity and that of its certificate. `producers`: how the producers of its audit batches begin."""
+    """`name`: its folder, its identity and that of its certificate. `producers`: how the producers of its audit batches begin.
+
+    `answers`: the gRPC services that it answers; of its own package when none is named.
+    """
 
     name: str = Field(pattern=NAME)
     package: str = Field(pattern=r"^[a-z_]+$")
@@ -52,6 +95,7 @@ class Service(_Entry):
     callers: tuple[str, ...]
     calls: tuple[str, ...] = ()
     producers: tuple[Annotated[str, Field(pattern=r"^[!-~]{1,127}/$")], ...] = ()
+    answers: tuple[Annotated[str, Field(pattern=r"^finmesh(\.[a-z0-9]+)+\.[A-Za-z]+Service$")], ...] = ()
     processes: tuple[Process, ...] = Field(min_length=1)
 
     @property
@@ -71,8 +115,9 @@ class ServiceTable(_Entry):
     @model_validator(mode="after")
     def _hangs_together(self) -> "ServiceTable":
         ports = [port for process in self.processes for port in (process.ports.grpc, process.ports.metrics)]
+        ports += [port for engine in self.engines for port in engine.ports.by_use().values()]
         prefixes = [prefix for service in self.services for prefix in service.producers]
-        names = [process.name for process in self.processes]
+        names = [process.name for process in self.processes] + [engine.name for engine in self.engines]
         for kind, values in (("service", self.names), ("process", names), ("port", ports), ("producer", prefixes)):
             twice = {value for value in values if list(values).count(value) > 1}
             if twice:
@@ -82,6 +127,10 @@ class ServiceTable(_Entry):
                 if service.name not in self[name].callers:
                     raise ValueError(f"{service.name} calls {name}, which does not name it among its callers")
                 _ = self[name].called
+        for engine in self.engines:
+            for name in engine.pulled_by:
+                if not any(process.engine for process in self[name].processes):
+                    raise ValueError(f"{engine.name} is pulled by {name}, which has no engine")
         return self
 
     @property
@@ -91,6 +140,10 @@ class ServiceTable(_Entry):
     @property
     def processes(self) -> tuple[Process, ...]:
         return tuple(process for service in self.services for process in service.processes)
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        return tuple(process.engine for process in self.processes if process.engine)
 
     @property
     def producers(self) -> dict[str, str]:

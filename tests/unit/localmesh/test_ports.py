@@ -1,7 +1,7 @@
 import socket
 
 import pytest
-from localmesh.ports import LOOPBACK, Ports, free_ports
+from localmesh.ports import LOOPBACK, Ports, free_ports, instance
 
 
 def test_a_port_is_set_by_its_variable() -> None:
@@ -23,3 +23,13 @@ def test_free_ports_differ_and_can_be_bound() -> None:
 
 def test_a_free_mesh_shares_no_port_with_the_default_one() -> None:
     assert not set(Ports.free().by_name().values()) & set(Ports().by_name().values())
+
+
+def test_a_second_instance_has_ports_of_its_own() -> None:
+    usual = Ports()
+    ports = usual.with_copies({"gateway": 3, "audit": 1})
+    more = ports.by_name().keys() - usual.by_name().keys()
+    assert more == {"gateway_2", "gateway_2_metrics", "gateway_3", "gateway_3_metrics"}
+    assert ports.grpc("gateway") == usual.grpc("gateway")
+    assert len({ports.grpc(instance("gateway", number)) for number in (1, 2, 3)}) == 3
+    assert ports.with_copies({"gateway": 3}) == ports

@@ -119,3 +119,34 @@ def test_each_service_has_the_certificate_of_its_identity(places: Places) -> Non
     rows = by_name(table(places, Ports()))
     identities = {name: Path(row.env["FINMESH_TLS__CERTIFICATE"]).stem for name, row in rows.items() if "FINMESH_LISTEN" in row.env}
     assert identities == {"audit": "audit", "risk-stream": "risk-scoring", "risk-rpc": "risk-scoring", "gateway": "gateway"}
+
+
+def test_instances_of_a_process_differ_in_name_and_ports_alone(places: Places) -> None:
+    rows = by_name(table(places, Ports(), copies={"gateway": 2, "risk-rpc": 3}))
+    assert {name for name in rows if name.startswith(("gateway", "risk-rpc"))} == {
+        "gateway", "gateway-2", "risk-rpc", "risk-rpc-2", "risk-rpc-3",
+    }  # fmt: skip
+    first, second = rows["gateway"], rows["gateway-2"]
+    assert {name for name in first.env if first.env[name] != second.env[name]} == {"FINMESH_LISTEN", "FINMESH_METRICS_LISTEN"}
+    assert not set(first.ports.values()) & set(second.ports.values())
+    assert (first.command, first.needs, first.reads) == (second.command, second.needs, second.reads)
+
+
+def test_a_caller_is_told_of_every_instance(places: Places) -> None:
+    rows = by_name(table(places, Ports(), copies={"risk-rpc": 2}))
+    addresses = [f"127.0.0.1:{rows[name].ports['grpc']}" for name in ("risk-rpc", "risk-rpc-2")]
+    assert rows["gateway"].env["FINMESH_UPSTREAM__RISK_SCORING"] == f"ipv4:{addresses[0]},{addresses[1]}"
+    assert rows["gateway"].env["FINMESH_UPSTREAM__AUDIT"] == f"127.0.0.1:{rows['audit'].ports['grpc']}"
+
+
+@pytest.mark.parametrize("copies", [{"gatewy": 2}, {"gateway": 0}, {"kafka": 2}])
+def test_copies_of_what_is_not_there_are_refused(places: Places, copies: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="no such process"):
+        table(places, Ports(), copies=copies)
+
+
+def test_another_language_model_is_named_by_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FINMESH_LLM_MODEL", raising=False)
+    assert Places.default().llm_model == Places.default().root / "var" / "models" / "default"
+    monkeypatch.setenv("FINMESH_LLM_MODEL", str(tmp_path / "模型"))
+    assert Places.default().llm_model == tmp_path / "模型"
