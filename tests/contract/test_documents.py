@@ -14,6 +14,7 @@ ELSEWHERE = {
     "libs/meshkit/meshkit/strict_json.py": "the reader",
     "libs/meshkit/meshkit/strict_yaml.py": "the reader",
     "libs/engine/engine/llm/fields.py": "the reader inside Triton, which has no meshkit",
+    "libs/engine/engine/llm/grammar.py": "a caller's JSON schema on its way to the compiler; names that stand twice are refused there",
     "libs/meshkit/meshkit/auth/jwt.py": "the header of a token",
     "libs/meshkit/meshkit/testing/capture.py": "our own log lines",
     "cli/finmesh_cli/commands/status.py": "an answer of a service",

@@ -1,0 +1,167 @@
+"""Answers that must be JSON of a schema: llguidance compiles the schema, a matcher says at each token which may follow.
+
+Compiled by whoever submits, off the loop, within bounds of size and work, and kept by (tokenizer, schema); an answer takes a copy of the
+compiled matcher. A hand-off and a replay advance it by the tokens so far.
+
+Surprising:
+
+- No white space between tokens of JSON (`whitespace_flexible`): else a model may write blanks until its budget is spent. Who writes
+  `x-guidance` into a schema would change that: refused.
+- An error inside a matcher is a state, not an exception, and a mask taken in that state means nothing: `get_error` is asked each time.
+- Tokens that the grammar forces are chosen like any other, one a step: all rows go on together and bits stay those of single steps.
+- The mask allows the end tokens where the JSON may end. Stop tokens that a request adds may come there only, so that what ends is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from threading import Lock
+from typing import Any, cast
+
+import llguidance
+import numpy as np
+import numpy.typing as npt
+
+from engine.llm import errors
+from engine.llm.errors import Refused
+
+_OPTIONS: dict[str, Any] = {"whitespace_flexible": False, "lenient": False}
+_LARGEST_SCHEMA_BYTES = 64 * 1024
+_COMPILE_LIMIT_S = 0.5
+_LIMITS: dict[str, Any] = {
+    "max_grammar_size": 100_000,
+    "initial_lexer_fuel": 1_000_000,
+    "step_lexer_fuel": 200_000,
+    "step_max_items": 50_000,
+}
+_UNSATISFIABLE = "Unsatisfiable schema", "NoExtension"
+
+
+def grammar_digest(tokenizer_digest: str, schema: str) -> bytes:
+    """Return what names a grammar in a ticket: SHA-256 over tokenizer, options and the schema's text."""
+    facts = json.dumps([tokenizer_digest, _OPTIONS, schema], sort_keys=True, ensure_ascii=False)
+    return sha256(facts.encode("utf-8", "surrogatepass")).digest()
+
+
+class GrammarError(Exception):
+    """A matcher broke while an answer was written."""
+
+
+class Matcher:
+    """Where one answer stands in its grammar."""
+
+    def __init__(self, inner: Any, vocabulary: int) -> None:
+        self._inner, self._vocabulary = inner, vocabulary
+
+    def mask(self, stop_ids: Iterable[int] = ()) -> npt.NDArray[np.bool_]:
+        """Return the tokens that may follow, (V) bool. Raises GrammarError."""
+        bits = self._inner.compute_bitmask()
+        self._check()
+        mask = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), bitorder="little")[: self._vocabulary].astype(np.bool_)
+        if len(mask) < self._vocabulary:
+            mask = np.concatenate([mask, np.zeros(self._vocabulary - len(mask), dtype=np.bool_)])
+        whole = self._inner.is_accepting()
+        for each in stop_ids:
+            mask[each] = whole
+        return mask
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing but an end can follow."""
+        return bool(self._inner.is_stopped())
+
+    def advance(self, token: int) -> None:
+        """Take a token. Raises GrammarError when it may not stand here."""
+        self._inner.consume_token(token)
+        self._check()
+
+    def _check(self) -> None:
+        if error := self._inner.get_error():
+            raise GrammarError(error.partition("\n")[0])
+
+
+class Grammars:
+    """Compiled schemas of one tokenizer, the ``kept`` last used. Thread-safe. ``end_ids`` may follow where an answer may end."""
+
+    def __init__(
+        self, tokenizer_json: str, vocabulary: int, end_ids: Sequence[int], kept: int = 64, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tokenizer_json, self._vocabulary, self._end_ids = tokenizer_json, vocabulary, list(end_ids)
+        self._tokenizer: Any = None
+        self._kept, self._clock, self._lock = kept, clock, Lock()
+        self._compiled: OrderedDict[str, Any] = OrderedDict()  # a schema's text: a matcher at the beginning, or Refused
+
+    def matcher(self, schema: str, emitted: Sequence[int] = ()) -> Matcher:
+        """Return a matcher that has taken ``emitted``. Raises Refused SCHEMA_INVALID, GRAMMAR_UNSATISFIABLE, or TOKENS_INVALID."""
+        compiled = self._lookup(schema)
+        if isinstance(compiled, Refused):
+            raise Refused(compiled.reason, compiled.message)
+        matcher = Matcher(compiled.deep_copy(), self._vocabulary)
+        try:
+            for token in emitted:
+                matcher.advance(token)
+        except GrammarError as error:
+            raise Refused(errors.TOKENS_INVALID, f"the tokens so far break the schema: {error}") from error
+        return matcher
+
+    def _lookup(self, schema: str) -> Any:
+        with self._lock:
+            if (found := self._compiled.get(schema)) is not None:
+                self._compiled.move_to_end(schema)
+                return found
+        compiled: Any
+        try:
+            compiled = self._compile(schema)
+        except Refused as refused:  # kept too: it costs as much to find again
+            compiled = refused
+        with self._lock:
+            self._compiled[schema] = compiled
+            while len(self._compiled) > self._kept:
+                self._compiled.popitem(last=False)
+        return compiled
+
+    def _compile(self, schema: str) -> Any:
+        _check_text(schema)
+        if self._tokenizer is None:
+            self._tokenizer = llguidance.LLTokenizer(self._tokenizer_json, n_vocab=self._vocabulary, eos_token=self._end_ids)
+        begun = self._clock()
+        try:
+            text = llguidance.LLMatcher.grammar_from_json_schema(schema, overrides=cast(Any, _OPTIONS))
+        except ValueError as error:
+            raise Refused(errors.SCHEMA_INVALID, str(error)) from error
+        limits = llguidance.LLParserLimits(**_LIMITS, verbose_errors=False)
+        inner = llguidance.LLMatcher(self._tokenizer, text, log_level=0, limits=limits)
+        if not inner.get_error():
+            inner.compute_bitmask()
+        if complaint := inner.get_error():
+            reason = errors.GRAMMAR_UNSATISFIABLE if complaint.startswith(_UNSATISFIABLE) else errors.SCHEMA_INVALID
+            raise Refused(reason, complaint.partition("\n")[0])
+        if (spent := self._clock() - begun) > _COMPILE_LIMIT_S:
+            raise Refused(errors.SCHEMA_INVALID, f"took {spent:.1f} s to compile, at most {_COMPILE_LIMIT_S:g} s are allowed")
+        return inner
+
+
+def _check_text(schema: str) -> None:
+    """Raise Refused SCHEMA_INVALID for what is too large, no JSON object, ambiguous, or would change the compiler's options."""
+    if len(schema) > _LARGEST_SCHEMA_BYTES or len(schema.encode("utf-8", "replace")) > _LARGEST_SCHEMA_BYTES:
+        raise Refused(errors.SCHEMA_INVALID, f"larger than {_LARGEST_SCHEMA_BYTES} bytes")
+    try:
+        content = json.loads(schema, object_pairs_hook=_once)
+        schema.encode()
+    except (ValueError, RecursionError) as error:
+        raise Refused(errors.SCHEMA_INVALID, f"no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise Refused(errors.SCHEMA_INVALID, "a schema is a JSON object")
+    if "x-guidance" in content:
+        raise Refused(errors.SCHEMA_INVALID, "x-guidance is not for callers")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return content
