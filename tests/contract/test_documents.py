@@ -19,6 +19,7 @@ ELSEWHERE = {
     "libs/meshkit/meshkit/testing/capture.py": "our own log lines",
     "cli/finmesh_cli/commands/status.py": "an answer of a service",
     "deploy/local/localmesh/fetch/interpreter.py": "an answer of a Python, before anything is installed",
+    "services/router/router/adapters/jinja_worker.py": "a question of the router, whose templates it renders",
     "drills/drills/checks/traces.py": "an answer of Zipkin",
 }
 

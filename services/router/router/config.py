@@ -5,9 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from meshkit.config import KafkaSettings, ProducerKeys, RedisSettings, ServiceConfig
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from router.domain.prompt import PromptLimits
 
 SERVICE = "router"
+
+
+class TextSettings(BaseModel):
+    """Prompts before they are tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_prompt_bytes: int = Field(default=1 << 20, ge=1, le=64 << 20, description="longest text of a prompt, and longest rendered template")
+    max_messages: int = Field(default=512, ge=1, le=100_000, description="most messages of a conversation")
+
+    def limits(self) -> PromptLimits:
+        """Return them for the domain."""
+        return PromptLimits(self.max_prompt_bytes, self.max_messages)
 
 
 class RouterKeys(ProducerKeys):
@@ -29,6 +44,7 @@ class Config(ServiceConfig):
     models: tuple[Path, ...] = Field(
         default=(), description="folders of the models that are served: manifest, tokenizer and chat template, a JSON list"
     )
+    text: TextSettings = TextSettings()
     redis: RedisSettings = RedisSettings()
     kafka: KafkaSettings = KafkaSettings()
     keys: RouterKeys = RouterKeys()

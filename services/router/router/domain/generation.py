@@ -224,6 +224,7 @@ class StartFacts:
     prefill: Choice | None
     reason: str
     """Why keys and values are handed over, or not."""
+    tokenizer_digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

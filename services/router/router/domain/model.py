@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """One model. ``digest``: SHA-256 of its manifest, 32 bytes. ``release``: model, tokenizer and prompt pack under one id, hex.
+    """One model. ``digest``: SHA-256 of its manifest, 32 bytes. ``tokenizer_digest``: of tokenizer.json. ``release``: model, tokenizer
+    and prompt pack under one id, hex.
 
     ``end_ids`` end an answer; ``block_tokens`` is the unit of its prefix cache; ``vocabulary`` the number of ids.
     """
@@ -20,3 +21,4 @@ class ServedModel:
     vocabulary: int
     end_ids: frozenset[int]
     licence: str
+    tokenizer_digest: bytes = b""

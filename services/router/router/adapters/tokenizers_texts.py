@@ -1,0 +1,260 @@
+"""Models as text sees them: `tokenizers` for ids, a template process for conversations, one vocabulary for answers.
+
+Two tokenizers a model. The template's own text may hold control tokens; content may not, so it is encoded by one to which every added
+token is a control token and which encodes control tokens as text. (`encode_special_tokens` alone leaves out added tokens that are no
+control tokens, `<think>` for one.) Each piece is encoded by itself: no token spans template and content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from engine.llm import manifest as manifests
+from engine.llm.fields import MalformedManifestError
+from engine.llm.manifest import Manifest, WrongFileError
+from meshkit.errors import InvalidArgument, InvalidDocument, MeshError
+from meshkit.strict_json import parse_json
+from tokenizers import Tokenizer
+
+from router.adapters.jinja_process import JinjaProcess
+from router.domain.generation import Conversation, Input, Message, Text
+from router.domain.model import ServedModel
+from router.domain.prompt import PromptLimits, checked, too_long
+from router.domain.rendering import Marks, Part, Shape, shape
+from router.domain.stops import StopMatcher, Stops
+from router.domain.utf8 import TextDecoder
+from router.domain.vocabulary import Vocabulary
+from router.ports import Piece
+
+_INLINE_BYTES = 8_192  # more is encoded on a thread
+_MAX_KNOWN = 1_024
+_MAX_HALVES = 1_000
+_PROBES = ("user",), ("system", "user"), ("user", "assistant", "user"), ("system", "user", "assistant", "user")
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """One model. ``own``: encodes the template's text, ``plain``: content. ``pieces``: ids of the template's texts."""
+
+    served: ServedModel
+    vocabulary: Vocabulary
+    own: Tokenizer
+    plain: Tokenizer
+    template: str | None
+    variables: Mapping[str, Any]
+    bos_id: int | None
+    roles: frozenset[str]
+    pieces: dict[str, list[int]] = field(default_factory=dict)
+
+    def encoded(self, parts: Sequence[Part], messages: Sequence[Message]) -> list[int]:
+        """Return the ids of a rendered conversation. Raises InvalidArgument (TEXT_INVALID)."""
+        ids: list[int] = []
+        for part in parts:
+            ids += self._of_template(part.text) if part.number < 0 else self.of_content(part.content(messages))
+        return ids
+
+    def _of_template(self, text: str) -> list[int]:
+        known = self.pieces.get(text)
+        if known is None:
+            if len(self.pieces) >= _MAX_KNOWN:
+                self.pieces.clear()
+            known = self.pieces[text] = self.own.encode(text, add_special_tokens=False).ids
+        return known
+
+    def of_content(self, text: str) -> list[int]:
+        """Return the ids of content. A tokenizer that makes an added token of it all the same gets it in halves."""
+        ids, waiting, halves = list[int](), [text], 0
+        while waiting:
+            content = waiting.pop()
+            encoded: list[int] = self.plain.encode_batch_fast([content], add_special_tokens=False)[0].ids  # leaves others their turn
+            if self.vocabulary.added.isdisjoint(encoded):
+                ids += encoded
+                continue
+            halves += 1
+            if len(content) == 1 or halves > _MAX_HALVES:
+                raise InvalidArgument("the model has no token for a character of this text but a control token", reason="TEXT_INVALID")
+            waiting += [content[len(content) // 2 :], content[: len(content) // 2]]
+        return ids
+
+
+class ChoiceText:
+    """The text of one answer."""
+
+    def __init__(self, model: ServedModel, vocabulary: Vocabulary, stops: Stops) -> None:
+        self._end_ids = model.end_ids
+        self._decoder = TextDecoder(vocabulary)
+        self._matcher = StopMatcher(stops)
+
+    def push(self, token_id: int) -> Piece:
+        """See ``ports.ChoiceText``."""
+        text = "" if token_id in self._end_ids else self._decoder.push(token_id)
+        return Piece(self._matcher.push(text), self._matcher.is_stopped)
+
+    def end(self) -> str:
+        """See ``ports.ChoiceText``."""
+        return self._matcher.push(self._decoder.end()) + self._matcher.end()
+
+
+class TokenizersTexts:
+    """See ``ports.Texts``."""
+
+    def __init__(self, models: Sequence[_Model], process: JinjaProcess, limits: PromptLimits) -> None:
+        self._models = {model.served.digest: model for model in models}
+        self._process = process
+        self._limits = limits
+        self._marks = Marks(secrets.token_hex(16))
+        self._rendered: OrderedDict[tuple[bytes, Shape], tuple[Part, ...]] = OrderedDict()
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, folders: Sequence[Path], limits: PromptLimits) -> AsyncIterator[TokenizersTexts]:
+        """Read the models of these folders. Raises InvalidDocument (MODEL_INVALID, TOKENIZER_INVALID, TEMPLATE_INVALID)."""
+        process = JinjaProcess(limits.max_bytes)
+        try:
+            texts = cls([await asyncio.to_thread(_read, folder) for folder in folders], process, limits)
+            for model in texts._models.values():
+                await texts._probe(model)
+            yield texts
+        finally:
+            await process.aclose()
+
+    @property
+    def models(self) -> Sequence[ServedModel]:
+        """Return the models, by name."""
+        return sorted((model.served for model in self._models.values()), key=lambda served: served.name)
+
+    def choice(self, model: ServedModel, stop: Sequence[str]) -> ChoiceText:
+        """Return the text of a new answer. Raises InvalidArgument (STOP_INVALID)."""
+        return ChoiceText(model, self._models[model.digest].vocabulary, Stops(stop))
+
+    async def tokens(self, model: ServedModel, prompt: Input) -> tuple[int, ...]:
+        """Render and tokenise once; see ``ports.Texts``. What is too long is refused by its bytes before any work."""
+        known = self._models[model.digest]
+        fitting = min(self._limits.max_bytes, model.max_len_tokens * known.vocabulary.longest_bytes)  # fewer tokens can't be made of more
+        size = checked(prompt, known.roles, model.vocabulary, replace(self._limits, max_bytes=fitting))
+        if isinstance(prompt, Conversation):
+            parts, messages = await self._parts(known, prompt.messages), prompt.messages
+        elif isinstance(prompt, Text):
+            parts, messages = (Part("", 0),), (Message("user", prompt.text),)
+        else:
+            return _fitting(prompt.ids, model)
+        encode = partial(known.encoded, parts, messages)
+        ids = await asyncio.to_thread(encode) if size > _INLINE_BYTES else encode()
+        if isinstance(prompt, Text) and known.bos_id is not None:
+            ids.insert(0, known.bos_id)
+        return _fitting(tuple(ids), model)
+
+    async def _parts(self, model: _Model, messages: Sequence[Message]) -> tuple[Part, ...]:
+        seen = shape(messages)
+        key = (model.served.digest, seen)
+        parts = self._rendered.get(key)
+        if parts is None:
+            parts = self._rendered[key] = await self._render(model, seen, self._marks)
+            if len(self._rendered) > _MAX_KNOWN:
+                self._rendered.popitem(last=False)
+        else:
+            self._rendered.move_to_end(key)
+        return parts
+
+    async def _render(self, model: _Model, seen: Shape, marks: Marks) -> tuple[Part, ...]:
+        if model.template is None:
+            raise InvalidArgument("the model takes no conversation: it has no template", reason="TEMPLATE_REFUSED")
+        variables = {**model.variables, "messages": marks.marked(seen)}
+        return marks.parts(await self._process.render(model.served.digest.hex(), model.template, variables), seen)
+
+    async def _probe(self, model: _Model) -> None:
+        """Render conversations that a template must not spoil. It may refuse any but that of one user."""
+        if model.template is None:
+            return
+        marks = Marks(secrets.token_hex(16), is_probe=True)
+        for roles in _PROBES:
+            for is_spaced in (False, True):
+                seen = tuple((role, True, is_spaced, is_spaced) for role in roles)
+                variables = {**model.variables, "messages": marks.marked(seen)}
+                try:
+                    rendered = await self._process.render(model.served.digest.hex(), model.template, variables)
+                except InvalidArgument as error:
+                    if roles == _PROBES[0]:
+                        raise _wrong(model.served.name, "TEMPLATE_INVALID", error.message) from error
+                    continue
+                except MeshError as error:
+                    raise _wrong(model.served.name, "TEMPLATE_INVALID", error.message) from error
+                try:
+                    marks.parts(rendered, seen)
+                except InvalidArgument as error:
+                    raise _wrong(model.served.name, "TEMPLATE_INVALID", f"{error.message} ({', '.join(roles)})") from error
+
+
+def _fitting(ids: tuple[int, ...], model: ServedModel) -> tuple[int, ...]:
+    if len(ids) >= model.max_len_tokens:
+        raise too_long(f"{len(ids)} tokens, where prompt and answer have {model.max_len_tokens}")
+    return ids
+
+
+def _read(folder: Path) -> _Model:
+    """Return the model of a folder. Raises InvalidDocument."""
+    try:
+        manifest = manifests.read(folder)
+        content = manifest.content(folder, manifests.TOKENIZER)
+        template = None if manifest.template is None else manifest.content(folder, manifest.template).decode()
+    except (MalformedManifestError, WrongFileError, UnicodeDecodeError) as error:
+        raise _wrong(folder.name, "MODEL_INVALID", str(error)) from error
+    document: Any = parse_json(content)
+    if not isinstance(document, dict):
+        raise _wrong(manifest.name, "TOKENIZER_INVALID", "tokenizer.json is no object")
+    vocabulary = Vocabulary.of(document, manifest.vocabulary)
+    controls = document | {"added_tokens": [entry | {"special": True} for entry in document["added_tokens"]]}
+    try:
+        own, plain = Tokenizer.from_buffer(content), Tokenizer.from_str(json.dumps(controls))
+    except Exception as error:  # the library knows no class of its own
+        raise _wrong(manifest.name, "TOKENIZER_INVALID", str(error)) from error
+    plain.encode_special_tokens = True
+    for each in (own, plain):
+        each.no_truncation()
+        each.no_padding()
+    return _Model(
+        served=_served(manifest, template),
+        vocabulary=vocabulary,
+        own=own,
+        plain=plain,
+        template=template,
+        variables=_variables(manifest, vocabulary),
+        bos_id=manifest.bos_id,
+        roles=frozenset({"system", "user", "assistant"} | ({"tool"} if manifest.tool_format else set())),
+    )
+
+
+def _variables(manifest: Manifest, vocabulary: Vocabulary) -> dict[str, Any]:
+    """Return what templates expect besides the messages."""
+    bos, eos = ("" if each is None else vocabulary.contents.get(each, "") for each in (manifest.bos_id, manifest.end_ids[0]))
+    return {"bos_token": bos, "eos_token": eos, "add_generation_prompt": True, "tools": None, "documents": None}
+
+
+def _served(manifest: Manifest, template: str | None) -> ServedModel:
+    digest, tokenizer = bytes.fromhex(manifest.digest), bytes.fromhex(manifest.tokenizer_digest)
+    release = sha256(b"release\0" + digest + tokenizer + sha256((template or "").encode()).digest()).hexdigest()[:32]
+    return ServedModel(
+        name=manifest.name,
+        digest=digest,
+        release=release,
+        max_len_tokens=manifest.max_len,
+        block_tokens=manifest.layout.block_tokens,
+        vocabulary=manifest.vocabulary,
+        end_ids=frozenset(manifest.end_ids),
+        licence=manifest.licence,
+        tokenizer_digest=tokenizer,
+    )
+
+
+def _wrong(name: str, reason: str, why: str) -> InvalidDocument:
+    return InvalidDocument(f"model {name}: {why}", reason=reason)
