@@ -15,6 +15,8 @@ ELSEWHERE = {
     "libs/meshkit/meshkit/strict_yaml.py": "the reader",
     "libs/engine/engine/llm/fields.py": "the reader inside Triton, which has no meshkit",
     "libs/engine/engine/llm/grammar.py": "a caller's JSON schema on its way to the compiler; names that stand twice are refused there",
+    "libs/engine/engine/handoff/ticket_codec.py": "signed tickets, whose bytes must be those that writing them again gives",
+    "libs/engine/engine/handoff/ticket_keys.py": "a ring of keys, inside Triton, which has no meshkit",
     "libs/meshkit/meshkit/auth/jwt.py": "the header of a token",
     "libs/meshkit/meshkit/testing/capture.py": "our own log lines",
     "cli/finmesh_cli/commands/status.py": "an answer of a service",
