@@ -75,17 +75,22 @@ class Architecture:
         return found
 
 
-def rope_caches(rope: Rope, head_dim: int, max_position: int) -> tuple[F32, F32]:
-    """Return cosines and sines, (max_position, head_dim / 2), with the scaling in them; in float64 until the last step."""
+def stretched(rope: Rope, head_dim: int) -> npt.NDArray[np.float64]:
+    """Return the angle that each pair of a head turns by at every position, with the scaling in it."""
     frequencies = rope.theta ** -(np.arange(0, head_dim, 2, dtype=np.float64) / head_dim)
     scaling = rope.scaling
-    if scaling is not None and scaling.type == "linear":
-        frequencies /= scaling.factor
-    elif scaling is not None:
-        assert scaling.original_max_position and scaling.low_freq_factor and scaling.high_freq_factor
-        turns = scaling.original_max_position * frequencies / (2 * np.pi)
-        kept = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)
-        kept = np.clip(kept, 0.0, 1.0)
-        frequencies = frequencies * (kept + (1 - kept) / scaling.factor)
-    angles = np.arange(max_position, dtype=np.float64)[:, None] * frequencies[None, :]
+    if scaling is None:
+        return frequencies
+    if scaling.type == "linear":
+        return frequencies / scaling.factor
+    assert scaling.original_max_position and scaling.low_freq_factor and scaling.high_freq_factor
+    turns = scaling.original_max_position * frequencies / (2 * np.pi)
+    kept = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)
+    kept = np.clip(kept, 0.0, 1.0)
+    return frequencies * (kept + (1 - kept) / scaling.factor)
+
+
+def rope_caches(rope: Rope, head_dim: int, max_position: int) -> tuple[F32, F32]:
+    """Return cosines and sines, (max_position, head_dim / 2); in float64 until the last step."""
+    angles = np.arange(max_position, dtype=np.float64)[:, None] * stretched(rope, head_dim)[None, :]
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)

@@ -77,7 +77,7 @@ def _graph(folder: Path, architecture: Architecture, weight: Weight, facts: Fact
 def _bytes(architecture: Architecture, facts: Facts) -> float:
     """About what the weights take in the graph."""
     whole = 2.0 if facts.dtype == "float16" else 4.0
-    of_product = {"fp32": whole, "int4": 0.5 + whole / 32, "q4_1": 0.5 + 2 * whole / 32}[facts.weights]
+    of_product = {"fp32": whole, "int4": 0.5 + whole / 32, "q4_1": 0.5 + 2 * whole / 32, "int8": 1 + 3 * whole / 32}[facts.weights]
     shapes = architecture.shapes()
     table = architecture.vocabulary * architecture.hidden
     products = sum(shape[0] * shape[1] for shape in shapes.values() if len(shape) > 1) - (0 if architecture.tied else table)

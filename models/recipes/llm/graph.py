@@ -16,7 +16,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, helper
 
 from llm.architecture import F32, Architecture, rope_caches
 from llm.nodes import CONTRIB, Nodes
-from llm.products import Dense, Matrix, stacked
+from llm.products import Dense, Matrix
 
 OPSET, IR_VERSION = 21, 10
 Weight = Callable[[str], Matrix]
@@ -27,8 +27,7 @@ def build(architecture: Architecture, weight: Weight, nodes: Nodes) -> ModelProt
     """Return the model, built from empty `nodes`; weights are asked for one after the other, each once (a tied embedding twice)."""
     nodes.constant("cos_cache", (caches := rope_caches(architecture.rope, architecture.head_dim, architecture.max_position))[0])
     nodes.constant("sin_cache", caches[1])
-    table = weight("model.embed_tokens.weight").dense()
-    hidden = nodes.add("Gather", [nodes.constant("embed_tokens.weight", table), "input_ids"], "embed_tokens")
+    hidden = nodes.table("input_ids", weight("model.embed_tokens.weight"), "embed_tokens")
     pending: str | None = None
     for index in range(architecture.layers):
         hidden, pending = _layer(nodes, architecture, weight, index, hidden, pending)
@@ -41,7 +40,7 @@ def _layer(nodes: Nodes, a: Architecture, weight: Weight, index: int, hidden: st
     own = f"model.layers.{index}."
     normed, hidden = _norm(nodes, a, _vector(weight(own + "input_layernorm.weight")), f"layer.{index}.input_norm", hidden, pending)
     attended = _attention(nodes, a, weight, index, normed)
-    output = _side_by_side(nodes, attended, [weight(own + "self_attn.o_proj.weight")], f"layer.{index}.o")
+    output = nodes.product(attended, [weight(own + "self_attn.o_proj.weight")], f"layer.{index}.o")
     normed, hidden = _norm(nodes, a, _vector(weight(own + "post_attention_layernorm.weight")), f"layer.{index}.post_norm", hidden, output)
     return hidden, _mlp(nodes, a, weight, index, normed)
 
@@ -50,7 +49,7 @@ def _attention(nodes: Nodes, a: Architecture, weight: Weight, index: int, normed
     own, name = f"model.layers.{index}.self_attn.", f"layer.{index}.attention"
     parts = [weight(f"{own}{each}_proj.weight") for each in "qkv"]
     bias = np.concatenate([_vector(weight(f"{own}{each}_proj.bias")) for each in "qkv"]) if a.qkv_bias else None
-    packed = _side_by_side(nodes, normed, parts, f"layer.{index}.qkv", bias)
+    packed = nodes.product(normed, parts, f"layer.{index}.qkv", bias=bias)
     query, key, value = packed, "", ""
     if a.qk_norm:
         query, key, value = names = [f"layer.{index}.{each}" for each in "qkv"]
@@ -74,11 +73,11 @@ def _head_norm(nodes: Nodes, a: Architecture, weight: F32, values: str, width: i
 
 def _mlp(nodes: Nodes, a: Architecture, weight: Weight, index: int, normed: str) -> str:
     own, name = f"model.layers.{index}.mlp.", f"layer.{index}.mlp"
-    both = _side_by_side(nodes, normed, [weight(own + "gate_proj.weight"), weight(own + "up_proj.weight")], f"layer.{index}.gate_up")
+    both = nodes.product(normed, [weight(own + "gate_proj.weight"), weight(own + "up_proj.weight")], f"layer.{index}.gate_up")
     nodes.split(both, [a.intermediate, a.intermediate], [f"{name}.gate", f"{name}.up"])
     gate = nodes.add("QuickGelu", [f"{name}.gate"], f"{name}.silu", domain=CONTRIB, alpha=1.0)
     inner = nodes.add("Mul", [gate, f"{name}.up"], f"{name}.inner")
-    return _side_by_side(nodes, inner, [weight(own + "down_proj.weight")], f"layer.{index}.down")
+    return nodes.product(inner, [weight(own + "down_proj.weight")], f"layer.{index}.down")
 
 
 def _head(nodes: Nodes, a: Architecture, weight: Weight, hidden: str, pending: str | None) -> None:
@@ -88,8 +87,10 @@ def _head(nodes: Nodes, a: Architecture, weight: Weight, hidden: str, pending: s
     if pending is not None:
         pending = nodes.add("GatherND", [pending, at], "wanted.pending", batch_dims=1)
     normed, _ = _norm(nodes, a, _vector(weight("model.norm.weight")), "norm", wanted, pending)
-    matrix = weight("model.embed_tokens.weight" if a.tied else "lm_head.weight")
-    logits = _side_by_side(nodes, normed, [matrix], "lm_head")
+    if a.tied:
+        logits = nodes.tied_product(normed, weight("model.embed_tokens.weight"), "embed_tokens", "lm_head")
+    else:
+        logits = nodes.product(normed, [weight("lm_head.weight")], "lm_head")
     nodes.add("Cast", [logits], "logits", to=TensorProto.FLOAT)
 
 
@@ -97,11 +98,6 @@ def _norm(nodes: Nodes, a: Architecture, weight: F32, name: str, hidden: str, pe
     if pending is None:
         return nodes.norm(hidden, weight, name, a.norm_epsilon), hidden
     return nodes.add_and_norm(pending, hidden, weight, name, a.norm_epsilon)
-
-
-def _side_by_side(nodes: Nodes, values: str, parts: list[Matrix], name: str, bias: F32 | None = None) -> str:
-    matrix = stacked(parts)
-    return nodes.product(values, matrix, name, bias=bias, sums=nodes.block_sums(values, matrix, name))
 
 
 def _vector(matrix: Matrix) -> F32:

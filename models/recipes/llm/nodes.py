@@ -11,7 +11,7 @@ from engine.llm.manifest import MODEL_DATA
 from onnx import NodeProto, TensorProto, helper
 
 from llm.architecture import F32
-from llm.products import BLOCK, Dense, FourBits, Matrix
+from llm.products import BLOCK, Blocks, Dense, Matrix, in_nibbles, stacked
 
 CONTRIB = "com.microsoft"
 APART_BYTES, PAGE_BYTES = 1024, 4096
@@ -36,9 +36,13 @@ class Nodes:
         self._accuracy_level, self._data = accuracy_level, data
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
+        self._named: set[str] = set()
 
     def constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
-        """Add a constant; floats take the graph's number type."""
+        """Add a constant, once; floats take the graph's number type."""
+        if name in self._named:
+            return name
+        self._named.add(name)
         if np.issubdtype(values.dtype, np.floating):
             values = values.astype(self.dtype)
         tensor = TensorProto(name=name, data_type=_TYPES[values.dtype], dims=values.shape)
@@ -56,25 +60,67 @@ class Nodes:
         self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), name=name, domain=domain, **attributes))
         return outputs[0]
 
-    def product(self, activations: str, matrix: Matrix, name: str, *, bias: F32 | None = None, sums: str | None = None) -> str:
-        """activations x matrix (+ bias). `sums`: the activations' block sums, which Q4_1 needs (`block_sums`)."""
-        if isinstance(matrix, Dense):
-            weight = self.constant(f"{name}.weight", matrix.values.T)
-            found = self.add("MatMul", [activations, weight], f"{name}.product")
+    def product(self, activations: str, parts: Sequence[Matrix], name: str, *, bias: F32 | None = None) -> str:
+        """activations x each of `parts`, side by side (+ bias): one product when they are of one kind."""
+        if (matrix := stacked(parts)) is not None:
+            found = self._one_product(activations, matrix, name)
         else:
-            found = self._four_bits(activations, matrix, name)
-            if (offsets := matrix.offsets) is not None:
-                assert sums is not None
-                rest = self.add("MatMul", [sums, self.constant(f"{name}.offsets", offsets)], f"{name}.rest")
-                found = self.add("Add", [found, rest], f"{name}.whole")
+            each = [self._one_product(activations, part, f"{name}.{index}") for index, part in enumerate(parts)]
+            found = self.add("Concat", each, f"{name}.beside", axis=-1)
         return found if bias is None else self.add("Add", [found, self.constant(f"{name}.bias", bias)], f"{name}.biased")
 
-    def block_sums(self, activations: str, matrix: Matrix, name: str) -> str | None:
-        """Sums over each block of the last axis, once for all matrices that `activations` are multiplied by; None when none needs them."""
-        if isinstance(matrix, Dense) or matrix.minimums is None:
-            return None
-        blocks = self.add("Reshape", [activations, self._shape("shape.blocks", [0, 0, -1, BLOCK])], f"{name}.blocks")
-        return self.add("ReduceSum", [blocks, self._shape("axis.block", [3])], f"{name}.sums", keepdims=0)
+    def table(self, ids: str, matrix: Matrix, name: str) -> str:
+        """The rows of `matrix` that `ids` name, in the graph's number type; as in `Matrix.dense`."""
+        if isinstance(matrix, Dense):
+            return self.add("Gather", [self.constant(f"{name}.weight", matrix.values), ids], name)
+        numbers = self.add("Gather", [self.constant(f"{name}.weight", matrix.numbers()), ids], f"{name}.numbers")
+        found = self.add("Cast", [numbers], f"{name}.floats", to=self.float_type)
+        if matrix.minimums is None:
+            middle = self.constant(f"{name}.middle", np.array(matrix.middle, np.float32))
+            found = self.add("Sub", [found, middle], f"{name}.centred")
+        found = self.add("Mul", [found, self._rows_of(ids, matrix.scales, f"{name}.scales")], f"{name}.scaled")
+        if matrix.minimums is not None:
+            found = self.add("Add", [found, self._rows_of(ids, matrix.minimums, f"{name}.minimums")], f"{name}.shifted")
+        return self.reshape(found, [0, 0, -1], name)
+
+    def tied_product(self, activations: str, matrix: Matrix, table: str, name: str) -> str:
+        """activations x the matrix that stands as `table` already, without a second copy of it where that is possible."""
+        if isinstance(matrix, Dense):
+            return self.add("FusedMatMul", [activations, f"{table}.weight"], f"{name}.product", domain=CONTRIB, transB=1)
+        return self._one_product(activations, matrix, name, table if matrix.bits == 8 else None)
+
+    def _rows_of(self, ids: str, values: F32, name: str) -> str:
+        rows = self.add("Gather", [self.constant(name, values), ids], f"{name}.rows")
+        return self.add("Unsqueeze", [rows, self.constant("axis.last", np.array([-1], np.int64))], f"{name}.each")
+
+    def _one_product(self, activations: str, matrix: Matrix, name: str, table: str | None = None) -> str:
+        if isinstance(matrix, Dense):
+            return self.add("MatMul", [activations, self.constant(f"{name}.weight", matrix.values.T)], f"{name}.product")
+        offsets, inputs = matrix.offsets, activations
+        if matrix.bits == 8 and self._accuracy_level == 0 and self.dtype == np.float32:
+            matrix, offsets, table = *in_nibbles(matrix), None
+            inputs = self.add("Concat", [activations, activations], f"{name}.twice", axis=-1)
+        found = self._of_blocks(inputs, matrix, name, table or name)
+        if offsets is None:
+            return found
+        rest = self.add("MatMul", [self._block_sums(activations), self.constant(f"{name}.offsets", offsets)], f"{name}.rest")
+        return self.add("Add", [found, rest], f"{name}.whole")
+
+    def _of_blocks(self, activations: str, matrix: Blocks, name: str, constants: str) -> str:
+        weights = [self.constant(f"{constants}.weight", matrix.packed), self.constant(f"{constants}.scales", matrix.scales)]
+        out, width = matrix.shape
+        return self.add(
+            "MatMulNBits", [activations, *weights], f"{name}.product", domain=CONTRIB,
+            K=width, N=out, bits=matrix.bits, block_size=BLOCK, accuracy_level=self._accuracy_level,
+        )  # fmt: skip
+
+    def _block_sums(self, activations: str) -> str:
+        """Sums over each block of the last axis, made once for all matrices that `activations` are multiplied by."""
+        name = f"{activations}.sums"
+        if all(name not in node.output for node in self.nodes):
+            blocks = self.add("Reshape", [activations, self._shape("shape.blocks", [0, 0, -1, BLOCK])], f"{activations}.blocks")
+            self.add("ReduceSum", [blocks, self._shape("axis.block", [3])], name, keepdims=0)
+        return name
 
     def norm(self, activations: str, weight: F32, name: str, epsilon: float) -> str:
         """Root-mean-square norm over the last axis."""
@@ -97,13 +143,6 @@ class Nodes:
             "Split", [activations, self._shape("split." + "_".join(map(str, widths)), widths)], f"{names[0]}.split", outputs=names, axis=-1
         )
 
-    def _four_bits(self, activations: str, matrix: FourBits, name: str) -> str:
-        weights = [self.constant(f"{name}.weight", matrix.packed), self.constant(f"{name}.scales", matrix.scales)]
-        return self.add(
-            "MatMulNBits", [activations, *weights], f"{name}.product", domain=CONTRIB,
-            K=matrix.packed.shape[1] * BLOCK, N=matrix.width, bits=4, block_size=BLOCK, accuracy_level=self._accuracy_level,
-        )  # fmt: skip
-
     @staticmethod
     def _apart(tensor: TensorProto, content: npt.NDArray[np.generic], data: BinaryIO) -> None:
         """Write the values at the next page, so that whoever maps the file finds them aligned."""
@@ -114,6 +153,4 @@ class Nodes:
         data.write(content.data)
 
     def _shape(self, name: str, values: Sequence[int]) -> str:
-        if all(constant.name != name for constant in self.constants):
-            self.constant(name, np.array(values, np.int64))
-        return name
+        return self.constant(name, np.array(values, np.int64))

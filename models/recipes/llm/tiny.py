@@ -23,8 +23,9 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 
 from llm import chatml, folder
 from llm.architecture import F32, Architecture
+from llm.convert import rounded_weight
 from llm.graph import Weight
-from llm.products import Dense, Matrix, four_bits
+from llm.products import Dense, Matrix
 
 END_OF_TEXT_ID, START_ID, END_ID = 0, 1, 2
 _SENTENCES = (
@@ -85,8 +86,8 @@ def random_weights(architecture: Architecture, weights: str, seed: int) -> Weigh
     shapes = architecture.shapes()
 
     def weight(name: str) -> Matrix:
-        values = random_tensor(name, shapes[name], seed)
-        return four_bits(values) if weights == "int4" and values.ndim == 2 and "embed_tokens" not in name else Dense(values)
+        values = Dense(random_tensor(name, shapes[name], seed))
+        return rounded_weight(name, values) if weights == "int4" else values
 
     return weight
 

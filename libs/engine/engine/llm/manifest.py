@@ -243,7 +243,7 @@ def _rope(fields: Fields) -> Rope:
 
 def _quantisation(fields: Fields) -> Quantisation:
     quantisation = Quantisation(
-        weights=fields.one_of("weights", "fp32", "int4", "q4_1"),
+        weights=fields.one_of("weights", "fp32", "int4", "int8", "q4_1"),
         accuracy_level=fields.integer("accuracy_level", 0, 4),
         block=fields.integer("block", 16, 256),
     )

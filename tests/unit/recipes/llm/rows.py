@@ -56,3 +56,14 @@ class Rows:
         binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
         self.session.run_with_iobinding(binding)
         return logits
+
+
+def greedy(rows: Rows, prompts: Sequence[Sequence[int]], count: int) -> list[list[int]]:
+    """The `count` likeliest tokens after each prompt, all prompts of one length and in rows 0, 1, ..."""
+    length = len(prompts[0])
+    found = [[int(each)] for each in rows.step([(prompt, 0) for prompt in prompts])[:, length - 1].argmax(-1)]
+    for at in range(length, length + count - 1):
+        step = rows.step([(tokens[-1:], at) for tokens in found])
+        for tokens, best in zip(found, step[:, 0].argmax(-1), strict=True):
+            tokens.append(int(best))
+    return found
