@@ -1,0 +1,64 @@
+"""A converted model's folder as a session: files checked against the manifest, then handed to ONNX Runtime.
+
+Surprising: a graph of one file is given to ONNX Runtime as the very bytes whose digest was compared; one with weights in a second file has
+to be read by ONNX Runtime itself. Threads of the session sleep when there is nothing to do: they share their cores with others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnxruntime as ort
+
+from engine.llm import manifest as manifests
+from engine.llm.manifest import Manifest
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class WrongProviderError(ValueError):
+    """The model was made for another provider than this ONNX Runtime has."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """``device``: where keys and values live, as ONNX Runtime names it."""
+
+    manifest: Manifest
+    session: ort.InferenceSession
+    tokenizer_json: str
+    device: str
+    device_id: int
+    threads: int
+
+
+def load(folder: Path, *, threads: int = 2, device_id: int = 0) -> LoadedModel:
+    """Check and open a model. Raises MalformedManifestError, WrongFileError, WrongProviderError."""
+    manifest = manifests.read(folder)
+    provider = _PROVIDERS[manifest.provider]
+    if provider not in ort.get_available_providers():
+        raise WrongProviderError(f"{manifest.name} was made for {manifest.provider}; ONNX Runtime here has {ort.get_available_providers()}")
+    manifest.verify(folder)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+    is_whole = manifests.MODEL_DATA not in manifest.files
+    source = manifest.content(folder, manifests.MODEL) if is_whole else str(folder / manifests.MODEL)
+    chosen = [provider] if manifest.provider == "cpu" else [(provider, {"device_id": device_id}), _PROVIDERS["cpu"]]
+    session = ort.InferenceSession(source, options, providers=chosen)
+    if provider not in session.get_providers():
+        raise WrongProviderError(f"{manifest.name} cannot run on {manifest.provider} here")
+    tokenizer = manifest.content(folder, manifests.TOKENIZER).decode("utf-8")
+    return LoadedModel(
+        manifest=manifest,
+        session=session,
+        tokenizer_json=tokenizer,
+        device=manifest.provider,
+        device_id=device_id if manifest.provider != "cpu" else 0,
+        threads=threads,
+    )
