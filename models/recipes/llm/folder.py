@@ -89,7 +89,9 @@ def _manifest(folder: Path, a: Architecture, facts: Facts) -> Manifest:
         name=facts.name,
         architecture=a.family,
         files={path.name: _sha256(path) for path in sorted(folder.iterdir())},
-        layout=Layout(facts.dtype, a.layers, a.kv_heads, a.heads, a.head_dim, a.hidden, a.rope),
+        layout=Layout(
+            dtype=facts.dtype, layers=a.layers, kv_heads=a.kv_heads, heads=a.heads, head_dim=a.head_dim, hidden=a.hidden, rope=a.rope
+        ),
         vocabulary=a.vocabulary,
         max_position=a.max_position,
         end_ids=facts.end_ids,

@@ -107,11 +107,19 @@ def _architecture(keys: _Keys, tensors: dict[str, Tensor]) -> Architecture:
             keys.unsupported(key, f"{found}, and a head has {expected}")
     table = tensors.get("token_embd.weight")
     return Architecture(
-        keys.family, keys.integer("block_count"), hidden, keys.integer("feed_forward_length"), heads,
-        keys.integer("attention.head_count_kv", heads), head_dim, keys.integer("vocab_size", table.shape[0] if table else 0),
-        min(keys.integer("context_length"), MOST_POSITIONS), _rope(keys, tensors.get(_FREQUENCIES), head_dim),
-        keys.number("attention.layer_norm_rms_epsilon"), "output.weight" not in tensors,
-    )  # fmt: skip
+        family=keys.family,
+        layers=keys.integer("block_count"),
+        hidden=hidden,
+        intermediate=keys.integer("feed_forward_length"),
+        heads=heads,
+        kv_heads=keys.integer("attention.head_count_kv", heads),
+        head_dim=head_dim,
+        vocabulary=keys.integer("vocab_size", table.shape[0] if table else 0),
+        max_position=min(keys.integer("context_length"), MOST_POSITIONS),
+        rope=_rope(keys, tensors.get(_FREQUENCIES), head_dim),
+        norm_epsilon=keys.number("attention.layer_norm_rms_epsilon"),
+        tied="output.weight" not in tensors,
+    )
 
 
 def _rope(keys: _Keys, frequencies: Tensor | None, head_dim: int) -> Rope:

@@ -120,11 +120,19 @@ def _architecture(config: Document) -> Architecture:
     if heads < 1:
         raise MalformedModelError(config.path, "num_attention_heads", f"{heads}")
     return Architecture(
-        family, config.integer("num_hidden_layers"), hidden, config.integer("intermediate_size"), heads,
-        config.integer("num_key_value_heads", heads), config.integer("head_dim", hidden // heads), config.integer("vocab_size"),
-        min(config.integer("max_position_embeddings"), MOST_POSITIONS), _rope(config), config.number("rms_norm_eps", 1e-6),
-        config.values.get("tie_word_embeddings", False) is True,
-    )  # fmt: skip
+        family=family,
+        layers=config.integer("num_hidden_layers"),
+        hidden=hidden,
+        intermediate=config.integer("intermediate_size"),
+        heads=heads,
+        kv_heads=config.integer("num_key_value_heads", heads),
+        head_dim=config.integer("head_dim", hidden // heads),
+        vocabulary=config.integer("vocab_size"),
+        max_position=min(config.integer("max_position_embeddings"), MOST_POSITIONS),
+        rope=_rope(config),
+        norm_epsilon=config.number("rms_norm_eps", 1e-6),
+        tied=config.values.get("tie_word_embeddings", False) is True,
+    )
 
 
 def _rope(config: Document) -> Rope:

@@ -23,7 +23,8 @@ from llm import chatml, tiny
 
 PROMPTS, PROMPT_TOKENS, GREEDY_TOKENS, LEAST_MARGIN = 2, 24, 12, 0.02
 SIZES: dict[str, Any] = {
-    "vocab_size": 320, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "vocab_size": 320, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2,
     "head_dim": 16, "max_position_embeddings": 256, "bos_token_id": None, "eos_token_id": [2, 0], "pad_token_id": None,
 }  # fmt: skip
 LLAMA3 = {

@@ -61,8 +61,9 @@ class Tiny:
 
     def architecture(self) -> Architecture:
         return Architecture(
-            self.family, self.layers, self.hidden, self.intermediate, self.heads, self.kv_heads, self.head_dim, self.vocabulary,
-            self.max_position, Rope(10000.0, None), 1e-5, self.tied,
+            family=self.family, layers=self.layers, hidden=self.hidden, intermediate=self.intermediate, heads=self.heads,
+            kv_heads=self.kv_heads, head_dim=self.head_dim, vocabulary=self.vocabulary, max_position=self.max_position,
+            rope=Rope(10000.0, None), norm_epsilon=1e-5, tied=self.tied,
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from localmesh.fetch import kafka, redis, triton, zipkin
+from localmesh.fetch import kafka, redis, smollm2, triton, zipkin
 from localmesh.fetch.once import MissingToolError
 from localmesh.places import Places
 
@@ -12,12 +12,12 @@ def main() -> int:
     """Exit status 1, with one line per missing piece, when something could not be had."""
     stack, failed = Places.default().stack, 0
     with ThreadPoolExecutor() as pool:
-        jobs = {part.__name__.rpartition(".")[2]: pool.submit(part.fetch, stack) for part in (kafka, redis, triton, zipkin)}
+        jobs = {part.__name__.rpartition(".")[2]: pool.submit(part.fetch, stack) for part in (kafka, redis, smollm2, triton, zipkin)}
         for name, job in jobs.items():
             try:
-                print(f"{name:7} {job.result()}")
+                print(f"{name:8} {job.result()}")
             except (MissingToolError, RuntimeError, LookupError, OSError) as error:
-                print(f"{name:7} missing: {error}", file=sys.stderr)
+                print(f"{name:8} missing: {error}", file=sys.stderr)
                 failed = 1
     return failed
 
