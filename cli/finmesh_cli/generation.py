@@ -29,7 +29,7 @@ def _started(started: GenerationStarted) -> Lines:
     seed = f"{int.from_bytes(sampling.seed, 'big')}{'' if sampling.seed_given else ' (drawn)'}"
     yield (
         "sampling",
-        f"temperature {sampling.temperature_milli / 1000:g}, top-p {sampling.top_p_milli / 1000:g}, top-k {sampling.top_k}, "
+        f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, top-k {sampling.top_k}, "
         f"seed {seed}, {sampling.choices} x {started.max_output_tokens} tokens, {started.stops} stops",
     )
     yield from _routing(started.routing)

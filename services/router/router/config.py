@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 from meshkit.config import KafkaSettings, ProducerKeys, RedisSettings, ServiceConfig
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from router.domain.evidence import EvidenceTiming
 from router.domain.prompt import PromptLimits
 
 SERVICE = "router"
@@ -23,6 +25,31 @@ class TextSettings(BaseModel):
     def limits(self) -> PromptLimits:
         """Return them for the domain."""
         return PromptLimits(self.max_prompt_bytes, self.max_messages)
+
+
+class EvidenceSettings(BaseModel):
+    """Records of generations."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lease_s: float = Field(
+        default=30.0, ge=0.05, le=3_600, description="a generation whose router is silent this long is closed by another"
+    )
+    heartbeat_s: float = Field(
+        default=5.0, ge=0.01, le=600, description="how often a router says which generations it has; below a third of the lease"
+    )
+    sweep_s: float = Field(default=5.0, ge=0.01, le=600, description="how often generations of silent routers are looked for")
+    end_s: float = Field(default=5.0, ge=0.05, le=600, description="how long the record of an end is tried before the caller gets an error")
+
+    @model_validator(mode="after")
+    def _beats(self) -> Self:
+        if self.heartbeat_s * 3 > self.lease_s:
+            raise ValueError("heartbeat_s is at most a third of lease_s")
+        return self
+
+    def timing(self) -> EvidenceTiming:
+        """Return them for the steps."""
+        return EvidenceTiming(self.lease_s, self.heartbeat_s, self.sweep_s, self.end_s)
 
 
 class RouterKeys(ProducerKeys):
@@ -45,6 +72,7 @@ class Config(ServiceConfig):
         default=(), description="folders of the models that are served: manifest, tokenizer and chat template, a JSON list"
     )
     text: TextSettings = TextSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     redis: RedisSettings = RedisSettings()
     kafka: KafkaSettings = KafkaSettings()
     keys: RouterKeys = RouterKeys()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple, Protocol
 
+from meshkit.telemetry.context import TraceContext
+
+from router.domain.evidence import Checkpoint, Orphan, RecordBytes
 from router.domain.generation import EndFacts, Input, StartFacts
 from router.domain.legs import DecodeAsk, DecodePart, Handoff, PrefillAsk, Prefilled, Reservation, ReserveAsk
 from router.domain.model import ServedModel
@@ -53,18 +56,89 @@ class Texts(Protocol):
 
 
 class GenerationRecords(Protocol):
-    """Evidence of generations in the audit log. Raises Unavailable when it can't be written."""
+    """Evidence of generations in the audit log. A generation that has begun must be ended by `ended`, whatever becomes of it."""
 
     async def started(self, facts: StartFacts) -> str:
-        """Return the id of the start's record once all in-sync replicas have it."""
+        """Return the id of the start's record once all in-sync replicas have it.
+
+        Raises Unavailable (EVIDENCE_DOWN, EVENT_LOG_DOWN, NOT_RECORDED): nothing may begin.
+        """
         ...
 
     def checkpoint(self, generation_id: str, output_tokens: int) -> None:
-        """Note how many tokens were sent so far, for whoever closes it when this process dies; called every 32 tokens, does not wait."""
+        """Note how many tokens were sent so far, for whoever closes it when this process dies; called every 32 tokens, does not wait.
+
+        Raises Unavailable (EVIDENCE_LOST): it could not be kept alive and is, or will be, closed by somebody else.
+        """
         ...
 
     async def ended(self, facts: EndFacts) -> str:
-        """Return the id of the end's record once all in-sync replicas have it."""
+        """Return the id of the end's record once all in-sync replicas have it. Goes on when the caller is cancelled.
+
+        Raises Unavailable: EVIDENCE_LOST as above, else the end could not be recorded in time and will be recorded by somebody else.
+        """
+        ...
+
+
+class RecordCodec(Protocol):
+    """Gives the records of a generation their bytes, once."""
+
+    def started(self, facts: StartFacts) -> RecordBytes:
+        """Return the record of a start."""
+        ...
+
+    def ended(self, facts: EndFacts, started: bytes) -> RecordBytes:
+        """Return the record of an end; whose and what it was stands in the record of its start."""
+        ...
+
+    def interrupted(self, last: Checkpoint, started: bytes) -> RecordBytes:
+        """Return the record of an end that its owner did not write: the same bytes for the same checkpoint, whoever asks and when."""
+        ...
+
+
+class RecordLog(Protocol):
+    """The audit log (`meshkit.audit.emit.AuditEmitter`)."""
+
+    async def write(self, records: Sequence[bytes], traces: Sequence[TraceContext] = ()) -> None:
+        """Return when all in-sync replicas have these records. Raises Unavailable."""
+        ...
+
+
+class OpenGenerations(Protocol):
+    """Generations between start and settled end, shared by all routers. Methods raise Unavailable (EVIDENCE_DOWN).
+
+    Times ``until_ms`` are of the store's own clock: until when nobody but its owner touches a generation.
+    """
+
+    async def check_durability(self) -> None:
+        """Refuse a store that may lose what it was told. Raises FailedPrecondition (STORE_NOT_DURABLE)."""
+        ...
+
+    async def open(self, last: Checkpoint, started: bytes, until_ms: int = 0) -> int:
+        """Enter a generation, or one that was forgotten again; ``until_ms``: what was answered last.
+
+        Returns until_ms, 0 when it is closed.
+        """
+        ...
+
+    async def renew(self, alive: Sequence[Checkpoint], in_log: Sequence[str]) -> list[int]:
+        """Return until_ms of each, 0 of a closed one, -1 of one that was forgotten. ``in_log``: ids whose ends stand in the log."""
+        ...
+
+    async def claim(self, generation_id: str, started: bytes, ended: bytes, until_ms: int) -> bytes:
+        """Return the one end that stands from now on: these bytes, those that somebody claimed before, or none when that is settled."""
+        ...
+
+    async def orphans(self, limit: int) -> list[Orphan]:
+        """Return generations whose owners are silent; nothing while another router looks after them."""
+        ...
+
+    async def take_over(self, orphan: Orphan, ended: bytes) -> bytes:
+        """Claim the end of an orphan; as `claim`, and none when its owner is alive after all."""
+        ...
+
+    async def settle(self, generation_ids: Sequence[str]) -> None:
+        """Forget generations whose ends stand in the log."""
         ...
 
 

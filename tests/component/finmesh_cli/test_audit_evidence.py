@@ -109,7 +109,7 @@ def generated(**fields: bytes) -> tuple[AuditRecord, AuditRecord]:
     started = GenerationStarted(
         model="tiny-llama", tokenizer_sha256=sha256(b"tokenizer").digest(), prompt_tokens=7, max_output_tokens=64, stops=1
     )
-    started.sampling.seed, started.sampling.choices, started.sampling.temperature_milli = (42).to_bytes(8, "big"), 1, 700
+    started.sampling.seed, started.sampling.choices, started.sampling.temperature = (42).to_bytes(8, "big"), 1, 0.7
     started.routing.decode_worker, started.routing.decode_reason = "decode-0/0", "CHEAPEST"
     started.routing.prefill_worker, started.routing.disaggregated, started.routing.reason = "prefill-0/0", True, "ALWAYS"
     started.routing.scores.add(worker="decode-1/0", cost_milli=2_500)

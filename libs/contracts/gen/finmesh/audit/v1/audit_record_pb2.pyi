@@ -202,20 +202,20 @@ class GenerationStarted(_message.Message):
     def __init__(self, model: _Optional[str] = ..., tokenizer_sha256: _Optional[bytes] = ..., release: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., prompt_commitment: _Optional[bytes] = ..., max_output_tokens: _Optional[int] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grammar_commitment: _Optional[bytes] = ..., stops: _Optional[int] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ...) -> None: ...
 
 class SamplingParameters(_message.Message):
-    __slots__ = ("temperature_milli", "top_p_milli", "top_k", "seed", "seed_given", "choices")
-    TEMPERATURE_MILLI_FIELD_NUMBER: _ClassVar[int]
-    TOP_P_MILLI_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("temperature", "top_p", "top_k", "seed", "seed_given", "choices")
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    TOP_P_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     SEED_GIVEN_FIELD_NUMBER: _ClassVar[int]
     CHOICES_FIELD_NUMBER: _ClassVar[int]
-    temperature_milli: int
-    top_p_milli: int
+    temperature: float
+    top_p: float
     top_k: int
     seed: bytes
     seed_given: bool
     choices: int
-    def __init__(self, temperature_milli: _Optional[int] = ..., top_p_milli: _Optional[int] = ..., top_k: _Optional[int] = ..., seed: _Optional[bytes] = ..., seed_given: _Optional[bool] = ..., choices: _Optional[int] = ...) -> None: ...
+    def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., seed: _Optional[bytes] = ..., seed_given: _Optional[bool] = ..., choices: _Optional[int] = ...) -> None: ...
 
 class Routing(_message.Message):
     __slots__ = ("decode_worker", "decode_reason", "prefill_worker", "prefill_reason", "disaggregated", "reason", "scores")
