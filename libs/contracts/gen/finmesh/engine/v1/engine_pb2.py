@@ -28,7 +28,7 @@ from finmesh.inference.v1 import prefill_service_pb2 as finmesh_dot_inference_do
 from finmesh.inference.v1 import worker_pb2 as finmesh_dot_inference_dot_v1_dot_worker__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66inmesh/engine/v1/engine.proto\x12\x11\x66inmesh.engine.v1\x1a)finmesh/inference/v1/decode_service.proto\x1a%finmesh/inference/v1/generation.proto\x1a*finmesh/inference/v1/prefill_service.proto\x1a!finmesh/inference/v1/worker.proto\"a\n\x07Refusal\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12$\n\x0eretry_after_ms\x18\x03 \x01(\rR\x0cretryAfterMs\"]\n\x10\x44\x65scribeResponse\x12I\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.finmesh.inference.v1.WorkerDescriptionR\x0b\x64\x65scription\"\x8f\x01\n\x10ReserveOperation\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.inference.v1.ReserveRequestR\x07request\x12%\n\x0ereservation_id\x18\x02 \x01(\tR\rreservationId\x12\x14\n\x05owner\x18\x03 \x01(\tR\x05owner\"0\n\rReserveResult\x12\x1f\n\x0b\x66irst_block\x18\x01 \x01(\rR\nfirstBlock\"T\n\x14ReservationOperation\x12%\n\x0ereservation_id\x18\x01 \x01(\tR\rreservationId\x12\x15\n\x06ttl_ms\x18\x02 \x01(\rR\x05ttlMs\"\x87\x01\n\x10PrefillOperation\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.inference.v1.PrefillRequestR\x07request\x12\x14\n\x05owner\x18\x02 \x01(\tR\x05owner\x12\x1d\n\ntimeout_ms\x18\x03 \x01(\rR\ttimeoutMs\"\x85\x01\n\x0f\x44\x65\x63odeOperation\x12=\n\x07request\x18\x01 \x01(\x0b\x32#.finmesh.inference.v1.DecodeRequestR\x07request\x12\x14\n\x05owner\x18\x02 \x01(\tR\x05owner\x12\x1d\n\ntimeout_ms\x18\x03 \x01(\rR\ttimeoutMs\"d\n\x0e\x41\x62ortOperation\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x1d\n\nhandoff_id\x18\x02 \x01(\tR\thandoffId\x12\x14\n\x05\x65poch\x18\x03 \x01(\rR\x05\x65poch\"&\n\x0e\x41liveOperation\x12\x14\n\x05owner\x18\x01 \x01(\tR\x05owner\".\n\x0f\x42locksOperation\x12\x1b\n\tafter_seq\x18\x01 \x01(\x04R\x08\x61\x66terSeq\"E\n\x0c\x42locksResult\x12\x35\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1d.finmesh.inference.v1.KvEventR\x06\x65vents\" \n\nHeldResult\x12\x12\n\x04held\x18\x01 \x03(\tR\x04held\"\xb9\x01\n\nStepTokens\x12\x18\n\x07request\x18\x01 \x03(\rR\x07request\x12\x16\n\x06\x63hoice\x18\x02 \x03(\rR\x06\x63hoice\x12\x14\n\x05index\x18\x03 \x03(\rR\x05index\x12\x19\n\x08token_id\x18\x04 \x03(\rR\x07tokenId\x12\x18\n\x07logprob\x18\x05 \x03(\x02R\x07logprob\x12.\n\x03top\x18\x06 \x03(\x0b\x32\x1c.finmesh.engine.v1.TopTokensR\x03top\"c\n\tTopTokens\x12\x1a\n\x08position\x18\x01 \x01(\rR\x08position\x12:\n\x06tokens\x18\x02 \x03(\x0b\x32\".finmesh.inference.v1.TokenLogprobR\x06tokens\"m\n\tPrefilled\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x41\n\x08response\x18\x02 \x01(\x0b\x32%.finmesh.inference.v1.PrefillResponseR\x08response\"l\n\x0cRowCommitted\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12=\n\tcommitted\x18\x02 \x01(\x0b\x32\x1f.finmesh.inference.v1.CommittedR\tcommitted\"n\n\x0bRowFinished\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12@\n\x08\x66inished\x18\x02 \x01(\x0b\x32$.finmesh.inference.v1.ChoiceFinishedR\x08\x66inished\"\x9b\x01\n\x0cRequestEnded\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x36\n\x05usage\x18\x02 \x01(\x0b\x32 .finmesh.inference.v1.UsageFactsR\x05usage\x12\x34\n\x07refusal\x18\x03 \x01(\x0b\x32\x1a.finmesh.engine.v1.RefusalR\x07refusal\"\xb3\x03\n\x06\x45vents\x12 \n\x0bincarnation\x18\x01 \x01(\tR\x0bincarnation\x12\x12\n\x04step\x18\x02 \x01(\x04R\x04step\x12\x1f\n\x0brequest_ids\x18\x03 \x03(\tR\nrequestIds\x12\x35\n\x06tokens\x18\x04 \x01(\x0b\x32\x1d.finmesh.engine.v1.StepTokensR\x06tokens\x12:\n\tprefilled\x18\x05 \x03(\x0b\x32\x1c.finmesh.engine.v1.PrefilledR\tprefilled\x12=\n\tcommitted\x18\x06 \x03(\x0b\x32\x1f.finmesh.engine.v1.RowCommittedR\tcommitted\x12:\n\x08\x66inished\x18\x07 \x03(\x0b\x32\x1e.finmesh.engine.v1.RowFinishedR\x08\x66inished\x12\x35\n\x05\x65nded\x18\x08 \x03(\x0b\x32\x1f.finmesh.engine.v1.RequestEndedR\x05\x65nded\x12-\n\x02kv\x18\t \x03(\x0b\x32\x1d.finmesh.inference.v1.KvEventR\x02kvb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66inmesh/engine/v1/engine.proto\x12\x11\x66inmesh.engine.v1\x1a)finmesh/inference/v1/decode_service.proto\x1a%finmesh/inference/v1/generation.proto\x1a*finmesh/inference/v1/prefill_service.proto\x1a!finmesh/inference/v1/worker.proto\"a\n\x07Refusal\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12$\n\x0eretry_after_ms\x18\x03 \x01(\rR\x0cretryAfterMs\"]\n\x10\x44\x65scribeResponse\x12I\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.finmesh.inference.v1.WorkerDescriptionR\x0b\x64\x65scription\"\x8f\x01\n\x10ReserveOperation\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.inference.v1.ReserveRequestR\x07request\x12%\n\x0ereservation_id\x18\x02 \x01(\tR\rreservationId\x12\x14\n\x05owner\x18\x03 \x01(\tR\x05owner\"0\n\rReserveResult\x12\x1f\n\x0b\x66irst_block\x18\x01 \x01(\rR\nfirstBlock\"T\n\x14ReservationOperation\x12%\n\x0ereservation_id\x18\x01 \x01(\tR\rreservationId\x12\x15\n\x06ttl_ms\x18\x02 \x01(\rR\x05ttlMs\"\xa0\x01\n\x10PrefillOperation\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.inference.v1.PrefillRequestR\x07request\x12\x14\n\x05owner\x18\x02 \x01(\tR\x05owner\x12\x1d\n\ntimeout_ms\x18\x03 \x01(\rR\ttimeoutMs\x12\x17\n\x07work_id\x18\x04 \x01(\tR\x06workId\"\x9e\x01\n\x0f\x44\x65\x63odeOperation\x12=\n\x07request\x18\x01 \x01(\x0b\x32#.finmesh.inference.v1.DecodeRequestR\x07request\x12\x14\n\x05owner\x18\x02 \x01(\tR\x05owner\x12\x1d\n\ntimeout_ms\x18\x03 \x01(\rR\ttimeoutMs\x12\x17\n\x07work_id\x18\x04 \x01(\tR\x06workId\"\x8c\x01\n\x0e\x41\x62ortOperation\x12\x17\n\x07work_id\x18\x01 \x01(\tR\x06workId\x12\x1d\n\nhandoff_id\x18\x02 \x01(\tR\thandoffId\x12\x14\n\x05\x65poch\x18\x03 \x01(\rR\x05\x65poch\x12\x14\n\x05owner\x18\x04 \x01(\tR\x05owner\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\"&\n\x0eOwnerOperation\x12\x14\n\x05owner\x18\x01 \x01(\tR\x05owner\".\n\x0f\x42locksOperation\x12\x1b\n\tafter_seq\x18\x01 \x01(\x04R\x08\x61\x66terSeq\"E\n\x0c\x42locksResult\x12\x35\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1d.finmesh.inference.v1.KvEventR\x06\x65vents\" \n\nHeldResult\x12\x12\n\x04held\x18\x01 \x03(\tR\x04held\"\xb3\x01\n\nStepTokens\x12\x12\n\x04work\x18\x01 \x03(\rR\x04work\x12\x16\n\x06\x63hoice\x18\x02 \x03(\rR\x06\x63hoice\x12\x14\n\x05index\x18\x03 \x03(\rR\x05index\x12\x19\n\x08token_id\x18\x04 \x03(\rR\x07tokenId\x12\x18\n\x07logprob\x18\x05 \x03(\x02R\x07logprob\x12.\n\x03top\x18\x06 \x03(\x0b\x32\x1c.finmesh.engine.v1.TopTokensR\x03top\"c\n\tTopTokens\x12\x1a\n\x08position\x18\x01 \x01(\rR\x08position\x12:\n\x06tokens\x18\x02 \x03(\x0b\x32\".finmesh.inference.v1.TokenLogprobR\x06tokens\"M\n\x05Phase\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n\x08start_ns\x18\x02 \x01(\x06R\x07startNs\x12\x15\n\x06\x65nd_ns\x18\x03 \x01(\x06R\x05\x65ndNs\"\x99\x01\n\tPrefilled\x12\x17\n\x07work_id\x18\x01 \x01(\tR\x06workId\x12\x41\n\x08response\x18\x02 \x01(\x0b\x32%.finmesh.inference.v1.PrefillResponseR\x08response\x12\x30\n\x06phases\x18\x03 \x03(\x0b\x32\x18.finmesh.engine.v1.PhaseR\x06phases\"\x98\x01\n\x0cRowCommitted\x12\x17\n\x07work_id\x18\x01 \x01(\tR\x06workId\x12=\n\tcommitted\x18\x02 \x01(\x0b\x32\x1f.finmesh.inference.v1.CommittedR\tcommitted\x12\x30\n\x06phases\x18\x03 \x03(\x0b\x32\x18.finmesh.engine.v1.PhaseR\x06phases\"h\n\x0bRowFinished\x12\x17\n\x07work_id\x18\x01 \x01(\tR\x06workId\x12@\n\x08\x66inished\x18\x02 \x01(\x0b\x32$.finmesh.inference.v1.ChoiceFinishedR\x08\x66inished\"\x95\x01\n\x0cRequestEnded\x12\x17\n\x07work_id\x18\x01 \x01(\tR\x06workId\x12\x36\n\x05usage\x18\x02 \x01(\x0b\x32 .finmesh.inference.v1.UsageFactsR\x05usage\x12\x34\n\x07refusal\x18\x03 \x01(\x0b\x32\x1a.finmesh.engine.v1.RefusalR\x07refusal\"\xad\x03\n\x06\x45vents\x12 \n\x0bincarnation\x18\x01 \x01(\tR\x0bincarnation\x12\x12\n\x04step\x18\x02 \x01(\x04R\x04step\x12\x19\n\x08work_ids\x18\x03 \x03(\tR\x07workIds\x12\x35\n\x06tokens\x18\x04 \x01(\x0b\x32\x1d.finmesh.engine.v1.StepTokensR\x06tokens\x12:\n\tprefilled\x18\x05 \x03(\x0b\x32\x1c.finmesh.engine.v1.PrefilledR\tprefilled\x12=\n\tcommitted\x18\x06 \x03(\x0b\x32\x1f.finmesh.engine.v1.RowCommittedR\tcommitted\x12:\n\x08\x66inished\x18\x07 \x03(\x0b\x32\x1e.finmesh.engine.v1.RowFinishedR\x08\x66inished\x12\x35\n\x05\x65nded\x18\x08 \x03(\x0b\x32\x1f.finmesh.engine.v1.RequestEndedR\x05\x65nded\x12-\n\x02kv\x18\t \x03(\x0b\x32\x1d.finmesh.inference.v1.KvEventR\x02kvb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,31 +46,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESERVATIONOPERATION']._serialized_start=604
   _globals['_RESERVATIONOPERATION']._serialized_end=688
   _globals['_PREFILLOPERATION']._serialized_start=691
-  _globals['_PREFILLOPERATION']._serialized_end=826
-  _globals['_DECODEOPERATION']._serialized_start=829
-  _globals['_DECODEOPERATION']._serialized_end=962
-  _globals['_ABORTOPERATION']._serialized_start=964
-  _globals['_ABORTOPERATION']._serialized_end=1064
-  _globals['_ALIVEOPERATION']._serialized_start=1066
-  _globals['_ALIVEOPERATION']._serialized_end=1104
-  _globals['_BLOCKSOPERATION']._serialized_start=1106
-  _globals['_BLOCKSOPERATION']._serialized_end=1152
-  _globals['_BLOCKSRESULT']._serialized_start=1154
-  _globals['_BLOCKSRESULT']._serialized_end=1223
-  _globals['_HELDRESULT']._serialized_start=1225
-  _globals['_HELDRESULT']._serialized_end=1257
-  _globals['_STEPTOKENS']._serialized_start=1260
-  _globals['_STEPTOKENS']._serialized_end=1445
-  _globals['_TOPTOKENS']._serialized_start=1447
-  _globals['_TOPTOKENS']._serialized_end=1546
-  _globals['_PREFILLED']._serialized_start=1548
-  _globals['_PREFILLED']._serialized_end=1657
-  _globals['_ROWCOMMITTED']._serialized_start=1659
-  _globals['_ROWCOMMITTED']._serialized_end=1767
-  _globals['_ROWFINISHED']._serialized_start=1769
-  _globals['_ROWFINISHED']._serialized_end=1879
-  _globals['_REQUESTENDED']._serialized_start=1882
-  _globals['_REQUESTENDED']._serialized_end=2037
-  _globals['_EVENTS']._serialized_start=2040
-  _globals['_EVENTS']._serialized_end=2475
+  _globals['_PREFILLOPERATION']._serialized_end=851
+  _globals['_DECODEOPERATION']._serialized_start=854
+  _globals['_DECODEOPERATION']._serialized_end=1012
+  _globals['_ABORTOPERATION']._serialized_start=1015
+  _globals['_ABORTOPERATION']._serialized_end=1155
+  _globals['_OWNEROPERATION']._serialized_start=1157
+  _globals['_OWNEROPERATION']._serialized_end=1195
+  _globals['_BLOCKSOPERATION']._serialized_start=1197
+  _globals['_BLOCKSOPERATION']._serialized_end=1243
+  _globals['_BLOCKSRESULT']._serialized_start=1245
+  _globals['_BLOCKSRESULT']._serialized_end=1314
+  _globals['_HELDRESULT']._serialized_start=1316
+  _globals['_HELDRESULT']._serialized_end=1348
+  _globals['_STEPTOKENS']._serialized_start=1351
+  _globals['_STEPTOKENS']._serialized_end=1530
+  _globals['_TOPTOKENS']._serialized_start=1532
+  _globals['_TOPTOKENS']._serialized_end=1631
+  _globals['_PHASE']._serialized_start=1633
+  _globals['_PHASE']._serialized_end=1710
+  _globals['_PREFILLED']._serialized_start=1713
+  _globals['_PREFILLED']._serialized_end=1866
+  _globals['_ROWCOMMITTED']._serialized_start=1869
+  _globals['_ROWCOMMITTED']._serialized_end=2021
+  _globals['_ROWFINISHED']._serialized_start=2023
+  _globals['_ROWFINISHED']._serialized_end=2127
+  _globals['_REQUESTENDED']._serialized_start=2130
+  _globals['_REQUESTENDED']._serialized_end=2279
+  _globals['_EVENTS']._serialized_start=2282
+  _globals['_EVENTS']._serialized_end=2711
 # @@protoc_insertion_point(module_scope)

@@ -51,36 +51,44 @@ class ReservationOperation(_message.Message):
     def __init__(self, reservation_id: _Optional[str] = ..., ttl_ms: _Optional[int] = ...) -> None: ...
 
 class PrefillOperation(_message.Message):
-    __slots__ = ("request", "owner", "timeout_ms")
+    __slots__ = ("request", "owner", "timeout_ms", "work_id")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
     request: _prefill_service_pb2.PrefillRequest
     owner: str
     timeout_ms: int
-    def __init__(self, request: _Optional[_Union[_prefill_service_pb2.PrefillRequest, _Mapping]] = ..., owner: _Optional[str] = ..., timeout_ms: _Optional[int] = ...) -> None: ...
+    work_id: str
+    def __init__(self, request: _Optional[_Union[_prefill_service_pb2.PrefillRequest, _Mapping]] = ..., owner: _Optional[str] = ..., timeout_ms: _Optional[int] = ..., work_id: _Optional[str] = ...) -> None: ...
 
 class DecodeOperation(_message.Message):
-    __slots__ = ("request", "owner", "timeout_ms")
+    __slots__ = ("request", "owner", "timeout_ms", "work_id")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
     request: _decode_service_pb2.DecodeRequest
     owner: str
     timeout_ms: int
-    def __init__(self, request: _Optional[_Union[_decode_service_pb2.DecodeRequest, _Mapping]] = ..., owner: _Optional[str] = ..., timeout_ms: _Optional[int] = ...) -> None: ...
+    work_id: str
+    def __init__(self, request: _Optional[_Union[_decode_service_pb2.DecodeRequest, _Mapping]] = ..., owner: _Optional[str] = ..., timeout_ms: _Optional[int] = ..., work_id: _Optional[str] = ...) -> None: ...
 
 class AbortOperation(_message.Message):
-    __slots__ = ("request_id", "handoff_id", "epoch")
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("work_id", "handoff_id", "epoch", "owner", "reason")
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
     HANDOFF_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
-    request_id: str
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    work_id: str
     handoff_id: str
     epoch: int
-    def __init__(self, request_id: _Optional[str] = ..., handoff_id: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+    owner: str
+    reason: str
+    def __init__(self, work_id: _Optional[str] = ..., handoff_id: _Optional[str] = ..., epoch: _Optional[int] = ..., owner: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
-class AliveOperation(_message.Message):
+class OwnerOperation(_message.Message):
     __slots__ = ("owner",)
     OWNER_FIELD_NUMBER: _ClassVar[int]
     owner: str
@@ -105,20 +113,20 @@ class HeldResult(_message.Message):
     def __init__(self, held: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StepTokens(_message.Message):
-    __slots__ = ("request", "choice", "index", "token_id", "logprob", "top")
-    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("work", "choice", "index", "token_id", "logprob", "top")
+    WORK_FIELD_NUMBER: _ClassVar[int]
     CHOICE_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
     LOGPROB_FIELD_NUMBER: _ClassVar[int]
     TOP_FIELD_NUMBER: _ClassVar[int]
-    request: _containers.RepeatedScalarFieldContainer[int]
+    work: _containers.RepeatedScalarFieldContainer[int]
     choice: _containers.RepeatedScalarFieldContainer[int]
     index: _containers.RepeatedScalarFieldContainer[int]
     token_id: _containers.RepeatedScalarFieldContainer[int]
     logprob: _containers.RepeatedScalarFieldContainer[float]
     top: _containers.RepeatedCompositeFieldContainer[TopTokens]
-    def __init__(self, request: _Optional[_Iterable[int]] = ..., choice: _Optional[_Iterable[int]] = ..., index: _Optional[_Iterable[int]] = ..., token_id: _Optional[_Iterable[int]] = ..., logprob: _Optional[_Iterable[float]] = ..., top: _Optional[_Iterable[_Union[TopTokens, _Mapping]]] = ...) -> None: ...
+    def __init__(self, work: _Optional[_Iterable[int]] = ..., choice: _Optional[_Iterable[int]] = ..., index: _Optional[_Iterable[int]] = ..., token_id: _Optional[_Iterable[int]] = ..., logprob: _Optional[_Iterable[float]] = ..., top: _Optional[_Iterable[_Union[TopTokens, _Mapping]]] = ...) -> None: ...
 
 class TopTokens(_message.Message):
     __slots__ = ("position", "tokens")
@@ -128,45 +136,59 @@ class TopTokens(_message.Message):
     tokens: _containers.RepeatedCompositeFieldContainer[_generation_pb2.TokenLogprob]
     def __init__(self, position: _Optional[int] = ..., tokens: _Optional[_Iterable[_Union[_generation_pb2.TokenLogprob, _Mapping]]] = ...) -> None: ...
 
+class Phase(_message.Message):
+    __slots__ = ("name", "start_ns", "end_ns")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    START_NS_FIELD_NUMBER: _ClassVar[int]
+    END_NS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    start_ns: int
+    end_ns: int
+    def __init__(self, name: _Optional[str] = ..., start_ns: _Optional[int] = ..., end_ns: _Optional[int] = ...) -> None: ...
+
 class Prefilled(_message.Message):
-    __slots__ = ("request_id", "response")
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("work_id", "response", "phases")
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
-    request_id: str
+    PHASES_FIELD_NUMBER: _ClassVar[int]
+    work_id: str
     response: _prefill_service_pb2.PrefillResponse
-    def __init__(self, request_id: _Optional[str] = ..., response: _Optional[_Union[_prefill_service_pb2.PrefillResponse, _Mapping]] = ...) -> None: ...
+    phases: _containers.RepeatedCompositeFieldContainer[Phase]
+    def __init__(self, work_id: _Optional[str] = ..., response: _Optional[_Union[_prefill_service_pb2.PrefillResponse, _Mapping]] = ..., phases: _Optional[_Iterable[_Union[Phase, _Mapping]]] = ...) -> None: ...
 
 class RowCommitted(_message.Message):
-    __slots__ = ("request_id", "committed")
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("work_id", "committed", "phases")
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
     COMMITTED_FIELD_NUMBER: _ClassVar[int]
-    request_id: str
+    PHASES_FIELD_NUMBER: _ClassVar[int]
+    work_id: str
     committed: _decode_service_pb2.Committed
-    def __init__(self, request_id: _Optional[str] = ..., committed: _Optional[_Union[_decode_service_pb2.Committed, _Mapping]] = ...) -> None: ...
+    phases: _containers.RepeatedCompositeFieldContainer[Phase]
+    def __init__(self, work_id: _Optional[str] = ..., committed: _Optional[_Union[_decode_service_pb2.Committed, _Mapping]] = ..., phases: _Optional[_Iterable[_Union[Phase, _Mapping]]] = ...) -> None: ...
 
 class RowFinished(_message.Message):
-    __slots__ = ("request_id", "finished")
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("work_id", "finished")
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
-    request_id: str
+    work_id: str
     finished: _generation_pb2.ChoiceFinished
-    def __init__(self, request_id: _Optional[str] = ..., finished: _Optional[_Union[_generation_pb2.ChoiceFinished, _Mapping]] = ...) -> None: ...
+    def __init__(self, work_id: _Optional[str] = ..., finished: _Optional[_Union[_generation_pb2.ChoiceFinished, _Mapping]] = ...) -> None: ...
 
 class RequestEnded(_message.Message):
-    __slots__ = ("request_id", "usage", "refusal")
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("work_id", "usage", "refusal")
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
-    request_id: str
+    work_id: str
     usage: _generation_pb2.UsageFacts
     refusal: Refusal
-    def __init__(self, request_id: _Optional[str] = ..., usage: _Optional[_Union[_generation_pb2.UsageFacts, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+    def __init__(self, work_id: _Optional[str] = ..., usage: _Optional[_Union[_generation_pb2.UsageFacts, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
 
 class Events(_message.Message):
-    __slots__ = ("incarnation", "step", "request_ids", "tokens", "prefilled", "committed", "finished", "ended", "kv")
+    __slots__ = ("incarnation", "step", "work_ids", "tokens", "prefilled", "committed", "finished", "ended", "kv")
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
-    REQUEST_IDS_FIELD_NUMBER: _ClassVar[int]
+    WORK_IDS_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     PREFILLED_FIELD_NUMBER: _ClassVar[int]
     COMMITTED_FIELD_NUMBER: _ClassVar[int]
@@ -175,11 +197,11 @@ class Events(_message.Message):
     KV_FIELD_NUMBER: _ClassVar[int]
     incarnation: str
     step: int
-    request_ids: _containers.RepeatedScalarFieldContainer[str]
+    work_ids: _containers.RepeatedScalarFieldContainer[str]
     tokens: StepTokens
     prefilled: _containers.RepeatedCompositeFieldContainer[Prefilled]
     committed: _containers.RepeatedCompositeFieldContainer[RowCommitted]
     finished: _containers.RepeatedCompositeFieldContainer[RowFinished]
     ended: _containers.RepeatedCompositeFieldContainer[RequestEnded]
     kv: _containers.RepeatedCompositeFieldContainer[_worker_pb2.KvEvent]
-    def __init__(self, incarnation: _Optional[str] = ..., step: _Optional[int] = ..., request_ids: _Optional[_Iterable[str]] = ..., tokens: _Optional[_Union[StepTokens, _Mapping]] = ..., prefilled: _Optional[_Iterable[_Union[Prefilled, _Mapping]]] = ..., committed: _Optional[_Iterable[_Union[RowCommitted, _Mapping]]] = ..., finished: _Optional[_Iterable[_Union[RowFinished, _Mapping]]] = ..., ended: _Optional[_Iterable[_Union[RequestEnded, _Mapping]]] = ..., kv: _Optional[_Iterable[_Union[_worker_pb2.KvEvent, _Mapping]]] = ...) -> None: ...
+    def __init__(self, incarnation: _Optional[str] = ..., step: _Optional[int] = ..., work_ids: _Optional[_Iterable[str]] = ..., tokens: _Optional[_Union[StepTokens, _Mapping]] = ..., prefilled: _Optional[_Iterable[_Union[Prefilled, _Mapping]]] = ..., committed: _Optional[_Iterable[_Union[RowCommitted, _Mapping]]] = ..., finished: _Optional[_Iterable[_Union[RowFinished, _Mapping]]] = ..., ended: _Optional[_Iterable[_Union[RequestEnded, _Mapping]]] = ..., kv: _Optional[_Iterable[_Union[_worker_pb2.KvEvent, _Mapping]]] = ...) -> None: ...
