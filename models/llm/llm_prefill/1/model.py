@@ -1,0 +1,7 @@
+"""Thin shim: Triton's Python backend in, libs/engine's stub out. engine.json says that this engine reads prompts."""
+
+from engine.stub.model import Model
+
+
+class TritonPythonModel(Model):
+    """Operations of finmesh.engine.v1."""
