@@ -1,8 +1,8 @@
 """Writing answers: from a ticket, whose keys and values are pulled into the reserved row first, or from a prompt that is read here.
 
-Surprising: a pull runs on a worker into a row that the loop leaves idle, while other rows go on; the loop hears of it when everything is verified
-and committed. An abort during a pull marks it: the chunk that runs ends, both sides free, and only then the end is told. Token 0 of a
-ticket is neither told nor chosen again.
+Surprising: a pull runs on a worker into a row that the loop leaves idle, while other rows go on; the loop hears of it when everything
+is verified and committed. An abort during a pull marks it: the chunk that runs ends, both sides free, and only then the end is told.
+Token 0 of a ticket is neither told nor chosen again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
+
+from finmesh.engine.v1 import engine_pb2 as pb
+from finmesh.inference.v1 import decode_service_pb2
 
 from engine.handoff.errors import HandoffError, PullFailed, TicketRefused
 from engine.handoff.puller import Pulled
@@ -22,8 +25,6 @@ from engine.stub import translate
 from engine.stub.outbox import Outbox
 from engine.stub.translate import Identity
 from engine.stub.works import Work, Works
-from finmesh.engine.v1 import engine_pb2 as pb
-from finmesh.inference.v1 import decode_service_pb2
 
 _LOST = frozenset({"EXPIRED", "UNKNOWN", "LEASE_EXPIRED"})
 _FATAL = frozenset({"FENCED", "LAYOUT_MISMATCH", "CANCELLED"})

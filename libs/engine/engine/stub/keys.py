@@ -1,7 +1,7 @@
 """Keys that sign tickets: a ring file of the mesh's shape, whose keys are derived once more for the release that this engine serves.
 
-Surprising: what one release signed another does not accept, so that keys and values never cross from one pair of models to another, although
-both rings hold the same root. The file is looked at again when it changed; one that is broken then leaves the last good keys.
+Surprising: what one release signed another does not accept, so that keys and values never cross from one pair of models to another,
+although both rings hold the same root. The file is looked at again when it changed; one that is broken then leaves the last good keys.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The thread that steps the engine, and the count of its turns by which others see that it lives.
 
-Surprising: nothing restarts it. A step that raises is a bug or a broken device; the traceback goes to Triton's log, the count stands still,
-and whoever watches ends the process with everything that it holds.
+Surprising: nothing restarts it. A step that raises is a bug or a broken device; the traceback goes to Triton's log, the count stands
+still, and whoever watches ends the process with everything that it holds.
 """
 
 from __future__ import annotations

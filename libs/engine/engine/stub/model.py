@@ -1,7 +1,7 @@
 """What Triton loads: `class TritonPythonModel(Model)`. Requests of Triton in, answers out; everything else is in `parts`.
 
-Surprising: `initialize` returns when the model's files are checked and the engine is warm, so that Triton is not ready before. Nobody but
-Triton can import this module.
+Surprising: `initialize` returns when the model's files are checked and the engine is warm, so that Triton is not ready before. Nobody
+but Triton can import this module.
 """
 
 from __future__ import annotations
@@ -23,26 +23,24 @@ _FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 
 
 class TritonAnswer:
-    """One request of Triton. It is ended once, whatever happens."""
+    """One request of Triton, which waits for its last response."""
 
     def __init__(self, request: Any) -> None:
         self._sender = request.get_response_sender()
-        self._ended = False
 
     @property
     def is_cancelled(self) -> bool:
         """Whether whoever asked is gone."""
         return bool(self._sender.is_cancelled())
 
-    def send(self, content: bytes) -> None:
+    def send(self, content: bytes, *, is_last: bool = False) -> None:
         """Send a response."""
-        self._sender.send(pb_utils.InferenceResponse([pb_utils.Tensor("BODY", np.frombuffer(content, np.uint8))]))
+        response = pb_utils.InferenceResponse([pb_utils.Tensor("BODY", np.frombuffer(content, np.uint8))])
+        self._sender.send(response, flags=_FINAL if is_last else 0)
 
     def end(self) -> None:
         """Say that no more comes."""
-        if not self._ended:
-            self._ended = True
-            self._sender.send(flags=_FINAL)
+        self._sender.send(flags=_FINAL)
 
 
 class Model:

@@ -1,16 +1,20 @@
 """Operations by name: what each is handed, what it answers. Called on Triton's thread, which waits for nothing here.
 
-Surprising: the first byte of every answer says what follows, 0 for the operation's result and 1 for a Refusal. What takes longer than a moment (a
-grammar is compiled, a signature checked, a row pulled) goes to a worker, which answers from there; the order of two operations is therefore
-only kept for what the works say: an abort finds work that was named before it, however far it has come.
+Surprising: the first byte of every answer says what follows, 0 for the operation's result and 1 for a Refusal. What takes longer than a
+moment (a grammar is compiled, a signature checked, a row pulled) goes to a worker, which answers from there; the order of two
+operations is therefore only kept for what the works say: an abort finds work that was named before it, however far it has come.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
+
+from finmesh.engine.v1 import engine_pb2 as pb
+from finmesh.inference.v1 import worker_pb2
+from google.protobuf.message import DecodeError, Message
 
 from engine.handoff.errors import HandoffError
 from engine.handoff.publisher import Publisher
@@ -24,9 +28,6 @@ from engine.stub.pack import Item, kv_event
 from engine.stub.prefill import PrefillRole
 from engine.stub.translate import Identity
 from engine.stub.works import Work, Works
-from finmesh.engine.v1 import engine_pb2 as pb
-from finmesh.inference.v1 import worker_pb2
-from google.protobuf.message import DecodeError, Message
 
 OK, REFUSED = b"\0", b"\1"
 _LONGEST_RESERVATION_S = 60.0
@@ -148,7 +149,9 @@ class Operations:
             raise Refused("PROMPT_EMPTY", "the prompt has no tokens")
         tokens = min(request.prompt_tokens + max(1, request.max_output_tokens), self._engine.max_len)
         if request.prompt_tokens >= self._engine.max_len:
-            raise Refused("PROMPT_TOO_LONG", f"{request.prompt_tokens} tokens leave no room for an answer in a row of {self._engine.max_len}")
+            raise Refused(
+                "PROMPT_TOO_LONG", f"{request.prompt_tokens} tokens leave no room for an answer in a row of {self._engine.max_len}"
+            )
         held = self._engine.reserve(
             asked.reservation_id,
             tokens,
@@ -213,7 +216,7 @@ class Operations:
         """Return what is held by whom, one line each."""
         return [*self._works.held(), *self._engine.held(), *(self._publisher.held() if self._publisher is not None else [])]
 
-    def told(self, events: list[Event]) -> None:
+    def told(self, events: Sequence[Event]) -> None:
         """Take what a turn of the loop brought."""
         role = self._prefill or self._decode
         assert role is not None

@@ -5,9 +5,8 @@ Surprising:
 - Sending a response takes Triton's backend 0.2 ms; the loop hands over plain values and goes on with its next step.
 - What waits for an owner is sent as one response, so a service that reads late gets fewer and larger ones. More than `MOST_WAITING`
   values and the owner is given up: it does not read.
-- An owner whose connection is gone is found at a send, one that says nothing for `SILENT_S` by the clock. Both are told to ``lost``, once,
-  from this thread; its long inference is ended here, since Triton waits for it.
-"""
+- An owner whose connection is gone is found at a send, one that says nothing for `SILENT_S` by the clock. Both are told to ``lost``,
+  once, from this thread; its long inference is ended here, since Triton waits for it."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ class Answer(Protocol):
         """Whether whoever asked is gone."""
         ...
 
-    def send(self, content: bytes) -> None:
+    def send(self, content: bytes, *, is_last: bool = False) -> None:
         """Send a response."""
         ...
 
@@ -142,8 +141,7 @@ class Outbox:
                 answers, self._answers = self._answers, []
                 ready, closing = self._ready(), self._closing
             for answer, content in answers:
-                answer.send(content)
-                answer.end()
+                answer.send(content, is_last=True)
             for owner in ready:
                 self._send(owner)
             if closing and not answers and not ready:

@@ -1,7 +1,7 @@
 """What the engine tells, as the messages of finmesh.engine.v1. Pure.
 
-Surprising: tokens are columns and not messages, because a step brings one of every row and each is four small numbers. Log-probabilities are a
-column of zeros where some row asked for them and others did not.
+Surprising: tokens are columns and not messages, because a step brings one of every row and each is four small numbers.
+Log-probabilities are a column of zeros where some row asked for them and others did not.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from engine.llm.generation import CacheChanged, Finished, FinishReason, Token
 from finmesh.engine.v1 import engine_pb2 as pb
 from finmesh.inference.v1 import generation_pb2, worker_pb2
+
+from engine.llm.generation import CacheChanged, Finished, FinishReason, Token
 
 Item: TypeAlias = tuple[str, Token | Finished] | CacheChanged | pb.Prefilled | pb.RowCommitted | pb.RequestEnded
 """What waits for an owner: what befell one of its works, what the prefix store did, or a message that is made already."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from engine.handoff.publisher import Publisher
 from engine.handoff.server import Server
 from engine.handoff.tls import TlsEnd
 from engine.llm.engine import Engine, Limits
+from engine.llm.generation import Event
 from engine.llm.loading import load
 from engine.llm.manifest import Manifest
 from engine.stub.decode import DecodeRole
@@ -51,15 +52,22 @@ def assemble(settings: Settings, publisher: Any, puller: Any) -> Parts:
     model = load(settings.model, threads=settings.threads)
     identity = Identity(settings, model.manifest)
     keys = TicketKeys(settings.ticket_keys, identity.release)
-    engine = Engine(
-        model, Limits(rows=settings.rows, max_len=settings.max_len_tokens, prefix_store_bytes=settings.prefix_store_bytes)
-    )
+    engine = Engine(model, Limits(rows=settings.rows, max_len=settings.max_len_tokens, prefix_store_bytes=settings.prefix_store_bytes))
     pool = ThreadPoolExecutor(max_workers=2 * settings.rows + 4, thread_name_prefix="worker")
     works = Works()
-    outbox = Outbox(lambda: (engine.incarnation, loop.turns), lambda owner, reason: operations.lost(owner, reason))
-    loop = Loop(engine, lambda events: operations.told(list(events)))
+
+    def lost(owner: str, reason: str) -> None:
+        operations.lost(owner, reason)
+
+    def told(events: Sequence[Event]) -> None:
+        operations.told(events)
+
+    outbox = Outbox(lambda: (engine.incarnation, loop.turns), lost)
+    loop = Loop(engine, told)
     closing: list[Callable[[], object]] = []
-    published = _published(settings, model.manifest, keys, engine.incarnation, publisher, closing) if settings.role is Role.PREFILL else None
+    published = (
+        _published(settings, model.manifest, keys, engine.incarnation, publisher, closing) if settings.role is Role.PREFILL else None
+    )
     operations = Operations(
         engine,
         identity,

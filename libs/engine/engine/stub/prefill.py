@@ -1,8 +1,8 @@
 """Reading prompts: reserve room in the arena, let the engine read, pack and publish, tell the ticket.
 
-Surprising: room is taken before the prompt is read, so that a full arena refuses and nothing is computed in vain; and a higher epoch ends the
-lower ones wherever they are, in the queue, in a step or while they are packed. When every answer ends with its first token, nothing is
-published.
+Surprising: room is taken before the prompt is read, so that a full arena refuses and nothing is computed in vain; and a higher epoch
+ends the lower ones wherever they are, in the queue, in a step or while they are packed. When every answer ends with its first token,
+nothing is published.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from __future__ import annotations
 import time
 import traceback
 from concurrent.futures import Executor
+
+from finmesh.engine.v1 import engine_pb2 as pb
+from finmesh.inference.v1 import prefill_service_pb2
 
 from engine.handoff.chain import block_ids
 from engine.handoff.claims import Claims, FirstToken
@@ -25,8 +28,6 @@ from engine.stub.outbox import Outbox
 from engine.stub.pack import finished, token_message
 from engine.stub.translate import Identity
 from engine.stub.works import Work, Works
-from finmesh.engine.v1 import engine_pb2 as pb
-from finmesh.inference.v1 import prefill_service_pb2
 
 _RESERVED_S = 60.0
 
@@ -34,9 +35,7 @@ _RESERVED_S = 60.0
 class PrefillRole:
     """``submit``, on a worker, and ``told``, on the loop. ``asked``: requests by the work's key, until they are published."""
 
-    def __init__(
-        self, engine: Engine, publisher: Publisher, identity: Identity, works: Works, outbox: Outbox, pool: Executor
-    ) -> None:
+    def __init__(self, engine: Engine, publisher: Publisher, identity: Identity, works: Works, outbox: Outbox, pool: Executor) -> None:
         self._engine, self._publisher, self._identity = engine, publisher, identity
         self._works, self._outbox, self._pool = works, outbox, pool
         self._asked: dict[str, prefill_service_pb2.PrefillRequest] = {}

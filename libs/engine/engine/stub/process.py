@@ -1,7 +1,7 @@
 """Which process has to die when this stub hangs: Triton's, named in a file for whoever watches.
 
-Surprising: pid alone is no name. A file that a dead Triton left behind names whatever process has that pid by then, so the process's start time
-(clock ticks since boot, field 22 of /proc/<pid>/stat) stands beside it.
+Surprising: pid alone is no name. A file that a dead Triton left behind names whatever process has that pid by then, so the process's
+start time (clock ticks since boot, field 22 of /proc/<pid>/stat) stands beside it.
 """
 
 from __future__ import annotations

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from finmesh.engine.v1 import engine_pb2 as pb
+from finmesh.inference.v1 import generation_pb2, worker_pb2
+
 from engine.handoff.errors import HandoffError
 from engine.llm.errors import Refused
 from engine.llm.generation import Sampling, Usage
 from engine.llm.manifest import Manifest
 from engine.stub.settings import Role, Settings
-from finmesh.engine.v1 import engine_pb2 as pb
-from finmesh.inference.v1 import generation_pb2, worker_pb2
 
 _ROLES = {Role.PREFILL: worker_pb2.WORKER_ROLE_PREFILL, Role.DECODE: worker_pb2.WORKER_ROLE_DECODE}
 

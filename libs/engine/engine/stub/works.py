@@ -1,7 +1,7 @@
 """Who asked for what: each piece of work, from its operation to its end, found by every name that somebody has for it.
 
-Surprising: a request's id does not name work here. The same request comes again as another attempt, perhaps while the first still ends, so the
-engine knows work by owner and the owner's own number.
+Surprising: a request's id does not name work here. The same request comes again as another attempt, perhaps while the first still ends,
+so the engine knows work by owner and the owner's own number.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from finmesh.engine.v1 import engine_pb2 as pb
+
 from engine.llm.errors import Refused
 from engine.llm.generation import Finished, Token
-from finmesh.engine.v1 import engine_pb2 as pb
+
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """``key``: the engine's name of it. ``handoff``: id and epoch, of a prefill or of the ticket that is pulled. ``ending``: why it shall end,
-    empty while it goes on. ``failure``: what went wrong with one of its answers, which ends all."""
+    """``handoff``: id and epoch, of a prefill or of the ticket that is pulled. ``ending``: why it shall end, empty while it goes on.
+
+    ``failure``: what went wrong with one of its answers, which ends all.
+    """
 
     owner: str
     work_id: str
