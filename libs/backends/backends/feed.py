@@ -59,12 +59,12 @@ class _Place:
 
 
 class Feed:
-    """A `backends.port.Watcher`. ``draining``: engines are told as such from then on."""
+    """A `backends.port.Watcher`. ``stopping``: from then on engines are told as draining, and watchers no more."""
 
-    def __init__(self) -> None:
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self._stopping = stopping
         self._engines: dict[str, _Engine] = {}
         self._changed = asyncio.Event()
-        self.draining = False
 
     def described(self, description: WorkerDescription) -> None:
         """It is (anew) this."""
@@ -86,27 +86,22 @@ class Feed:
         engine.load, engine.loads = load, engine.loads + 1
         self._tell()
 
-    def drain(self) -> None:
-        """Say of all engines that they take nothing new."""
-        self.draining = True
-        self._tell()
-
     def _tell(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def watch(self, positions: Mapping[str, Position], stopping: asyncio.Event) -> AsyncGenerator[WatchWorkersResponse, None]:
-        """Tell everything from ``positions`` on, until ``stopping``; loads at least every second."""
+    async def watch(self, positions: Mapping[str, Position]) -> AsyncGenerator[WatchWorkersResponse, None]:
+        """Tell everything from ``positions`` on; loads at least every second."""
         places = {each: _Place(position.incarnation, position.seq) for each, position in positions.items()}
         described: set[tuple[str, str]] = set()
-        while not stopping.is_set():
+        while not self._stopping.is_set():
             changed = self._changed
             for worker_id, engine in list(self._engines.items()):
                 place = places.setdefault(worker_id, _Place())
                 for response in self._news(worker_id, engine, place, described):
                     yield response
             async with asyncio.TaskGroup() as group:
-                waits = [group.create_task(changed.wait()), group.create_task(stopping.wait())]
+                waits = [group.create_task(changed.wait()), group.create_task(self._stopping.wait())]
                 await asyncio.wait(waits, timeout=TELL_S, return_when=asyncio.FIRST_COMPLETED)
                 for each in waits:
                     each.cancel()
@@ -135,6 +130,6 @@ class Feed:
     def _load(self, worker_id: str, engine: _Engine) -> WatchWorkersResponse:
         load = WorkerLoad()
         load.CopyFrom(engine.load)
-        if self.draining:
+        if self._stopping.is_set():
             load.state = WORKER_STATE_DRAINING
         return WatchWorkersResponse(worker_id=worker_id, incarnation=engine.description.incarnation, load=load)

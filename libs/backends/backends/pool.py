@@ -8,20 +8,18 @@ from collections.abc import Sequence
 from finmesh.inference.v1.worker_pb2 import WORKER_STATE_READY
 from meshkit.errors import FailedPrecondition, Unavailable
 
-from backends.feed import Feed
-from backends.port import Backend
+from backends.port import Backend, Watcher
 
 RETRY_AFTER_S = 1.0
 
 
 class Pool:
-    """``feed`` is told everything that the engines tell."""
+    """``watcher`` is told everything that the engines tell."""
 
-    def __init__(self, backends: Sequence[Backend]) -> None:
+    def __init__(self, backends: Sequence[Backend], watcher: Watcher) -> None:
         self.backends = tuple(backends)
-        self.feed = Feed()
         for backend in backends:
-            backend.watch(self.feed)
+            backend.watch(watcher)
 
     async def run(self) -> None:
         """Keep in touch with all of them until cancelled."""

@@ -45,6 +45,42 @@ DecodeEvent: TypeAlias = Running | Tokens | ChoiceFinished | UsageFacts
 """In order: Running; Tokens and ChoiceFinished; UsageFacts, last, once."""
 
 
+class Observed(Protocol):
+    """One answer, as it is measured and traced."""
+
+    def published(self, published: Published) -> None:
+        """Its prompt was read elsewhere than it is answered."""
+        ...
+
+    def running(self, running: Running) -> None:
+        """Its row runs."""
+        ...
+
+    def token(self) -> None:
+        """Tokens came."""
+        ...
+
+    def finished(self, finished: ChoiceFinished) -> None:
+        """One of its answers ended."""
+        ...
+
+    def ended(self, usage: UsageFacts) -> None:
+        """It ended well."""
+        ...
+
+    def failed(self, reason: str) -> None:
+        """It failed, or nobody wants it any more."""
+        ...
+
+
+class Observer(Protocol):
+    """Where it is told what becomes of requests."""
+
+    def began(self, model: str) -> Observed:
+        """Something is asked of that model."""
+        ...
+
+
 class Watcher(Protocol):
     """Who is told what an engine is, holds and does, on the event loop."""
 

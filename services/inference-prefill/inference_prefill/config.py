@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from meshkit.addresses import grpc_hosts, is_local
+from backends.settings import EngineSettings
 from meshkit.config import ServiceConfig
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
 SERVICE = "inference-prefill"
-
-
-class EngineSettings(BaseModel):
-    """One engine of this host or pod."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: str = Field(min_length=1, description="host:port of its Triton's gRPC endpoint, on loopback")
-    pid_file: Path | None = Field(default=None, description="file with the pid of its tritonserver, which is killed when the engine hangs")
-
-    @field_validator("url")
-    @classmethod
-    def _is_near(cls, url: str) -> str:
-        if not all(is_local(host) for host in grpc_hosts(url)):
-            raise ValueError("an engine is on the host, or in the pod, of the process that fronts it")
-        return url
+MODEL = "llm_prefill"
 
 
 class Config(ServiceConfig):
@@ -34,3 +17,4 @@ class Config(ServiceConfig):
     engines: tuple[EngineSettings, ...] = Field(
         default=(), description='engines that this process fronts, a JSON list of {"url": "127.0.0.1:18011", "pid_file": "/path"}'
     )
+    most_queued: int = Field(default=64, ge=1, le=10_000, description="requests that may wait at one engine; more are refused")

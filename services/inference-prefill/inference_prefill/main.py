@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
+from backends.feed import Feed
+from backends.pool import Pool, probe
+from backends.port import Backend
+from backends.telemetry import EngineGauges, OtelObserver
+from backends.triton_engine import TritonEngine
+from finmesh.inference.v1 import prefill_service_pb2, prefill_service_pb2_grpc, worker_service_pb2, worker_service_pb2_grpc
+from meshkit.errors import FailedPrecondition
+from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config
 
-from inference_prefill.config import SERVICE, Config
+from inference_prefill.config import MODEL, SERVICE, Config
+from inference_prefill.servicer import LONGEST_S, PrefillServicer, WorkerServicer
+from inference_prefill.usecases.abort_handoff import AbortHandoff
+from inference_prefill.usecases.prefill import Prefill
+from inference_prefill.usecases.watch_workers import WatchWorkers
+
+_PREFILL = prefill_service_pb2.DESCRIPTOR.services_by_name["PrefillService"].full_name
+_WORKERS = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name
+DEADLINES = Deadlines(maximum_s={f"/{_PREFILL}/Prefill": LONGEST_S, f"/{_WORKERS}/WatchWorkers": LONGEST_S})
 
 
 async def main(config: Config | None = None) -> None:
@@ -15,6 +34,25 @@ async def main(config: Config | None = None) -> None:
         await serve(config, service)
 
 
-async def serve(config: Config, service: Service) -> None:
-    """Build everything and serve."""
-    await service.run(MeshServer.of(config, config.callers))
+def engines(config: Config) -> list[Backend]:
+    """Return the engines that the settings name. Raises FailedPrecondition (NO_ENGINES) when they name none."""
+    if not config.engines:
+        raise FailedPrecondition("FINMESH_ENGINES names no engine", reason="NO_ENGINES")
+    return [TritonEngine(each.url, MODEL, each.pid_file) for each in config.engines]
+
+
+async def serve(config: Config, service: Service, backends: Sequence[Backend] | None = None) -> None:
+    """Build everything and serve. ``backends``: other engines than those of the settings."""
+    feed = Feed(service.stopping)
+    pool = Pool(engines(config) if backends is None else backends, feed)
+    EngineGauges(pool.backends)
+    servicer = PrefillServicer(Prefill(pool, OtelObserver("prefill"), config.most_queued), AbortHandoff(pool))
+    server = MeshServer.of(config, config.callers, DEADLINES)
+    prefill_service_pb2_grpc.add_PrefillServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
+    worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(WorkerServicer(WatchWorkers(feed)), server)  # type: ignore[arg-type]
+    service.not_ready("engines", "STARTING")
+    service.watch("engines", pool.probe, interval_s=0.5, needed=True)
+    for number, backend in enumerate(pool.backends):
+        service.watch(f"engine {number}", partial(probe, backend), interval_s=0.5)
+    service.task(pool.run(), name="engines", endless=True)
+    await service.run(server)

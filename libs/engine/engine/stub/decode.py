@@ -35,6 +35,10 @@ _SPENT = frozenset({"SPENT", "COMMITTED", "ID_REUSED", "ID_INVALID", "ID_TOO_OLD
 class Pulls(Protocol):
     """What fills a row from a ticket: `engine.handoff.puller.Puller`."""
 
+    def held(self) -> list[str]:
+        """Return pulls that run, one line each."""
+        ...
+
     def pull(self, ticket: Ticket, landing: RowView, first_block: int = 0, cancelled: Callable[[], bool] = ...) -> Pulled:
         """Fill the row from block ``first_block`` on and commit. Raises PullFailed."""
         ...
@@ -154,6 +158,10 @@ class DecodeRole:
         """End an answer that nobody wants any more. A pull sees it between two blocks."""
         work.ending = work.ending or reason
         self._engine.abort(work.key, reason)
+
+    def held(self) -> list[str]:
+        """Return pulls that run."""
+        return self._puller.held()
 
     def ended(self, work: Work, error: Exception | None, usage: Usage | None = None) -> None:
         """Tell that nothing more comes."""

@@ -17,10 +17,9 @@ from finmesh.inference.v1 import worker_pb2
 from google.protobuf.message import DecodeError, Message
 
 from engine.handoff.errors import HandoffError
-from engine.handoff.publisher import Publisher
 from engine.llm.engine import Engine
 from engine.llm.errors import Refused
-from engine.llm.generation import Event
+from engine.llm.generation import CacheChanged, Event
 from engine.stub import translate
 from engine.stub.decode import DecodeRole, as_asked
 from engine.stub.outbox import Answer, Outbox
@@ -34,25 +33,22 @@ _LONGEST_RESERVATION_S = 60.0
 
 
 class Operations:
-    """``turns``: of the loop. One of ``prefill`` and ``decode`` is there; ``publisher`` beside the first."""
+    """``role``: what this engine is for; ``turns``: of the loop; ``host``: names where memory can be shared."""
 
     def __init__(
         self,
         engine: Engine,
         identity: Identity,
+        role: PrefillRole | DecodeRole,
         works: Works,
         outbox: Outbox,
         pool: Executor,
         *,
         turns: Callable[[], int],
         host: str,
-        prefill: PrefillRole | None = None,
-        decode: DecodeRole | None = None,
-        publisher: Publisher | None = None,
     ) -> None:
         self._engine, self._identity, self._works, self._outbox, self._pool = engine, identity, works, outbox, pool
-        self._turns, self._host = turns, host
-        self._prefill, self._decode, self._publisher = prefill, decode, publisher
+        self._role, self._turns = role, turns
         self._short: dict[str, tuple[type[Any], Callable[[Any], Message | None]]] = {
             "describe": (pb.OwnerOperation, lambda _: pb.DescribeResponse(description=identity.description(engine.incarnation, host))),
             "reserve": (pb.ReserveOperation, self._reserve),
@@ -91,20 +87,21 @@ class Operations:
         self._outbox.answer(answer, REFUSED + translate.refusal(as_asked(error)).SerializeToString())
 
     def _begin(self, operation: pb.PrefillOperation | pb.DecodeOperation, answer: Answer) -> None:
-        if not self._outbox.heard(operation.owner):
-            raise Refused("OWNER_UNKNOWN", "say `events` first")
-        work = Work(operation.owner, operation.work_id)
-        if isinstance(operation, pb.PrefillOperation):
-            if self._prefill is None:
-                raise Refused("ROLE_MISMATCH", "this engine writes answers")
+        self._known(operation.owner)
+        role, work = self._role, Work(operation.owner, operation.work_id)
+        if isinstance(operation, pb.PrefillOperation) and isinstance(role, PrefillRole):
             work.handoff = (operation.request.handoff_id, operation.request.epoch)
             self._works.add(work)
-            self._pool.submit(self._prefill_begins, self._prefill, work, operation, answer)
-        else:
-            if self._decode is None:
-                raise Refused("ROLE_MISMATCH", "this engine reads prompts")
+            self._pool.submit(self._prefill_begins, role, work, operation, answer)
+        elif isinstance(operation, pb.DecodeOperation) and isinstance(role, DecodeRole):
             self._works.add(work)
-            self._pool.submit(self._decode_begins, self._decode, work, operation, answer)
+            self._pool.submit(self._decode_begins, role, work, operation, answer)
+        else:
+            raise Refused("ROLE_MISMATCH", "this engine is for something else")
+
+    def _known(self, owner: str) -> None:
+        if not self._outbox.heard(owner):
+            raise Refused("OWNER_UNKNOWN", "say `events` first")
 
     def _prefill_begins(self, role: PrefillRole, work: Work, operation: pb.PrefillOperation, answer: Answer) -> None:
         try:
@@ -138,9 +135,8 @@ class Operations:
 
     def _reserve(self, asked: pb.ReserveOperation) -> pb.ReserveResult:
         request = asked.request
-        if not self._outbox.heard(asked.owner):
-            raise Refused("OWNER_UNKNOWN", "say `events` first")
-        if self._decode is None:
+        self._known(asked.owner)
+        if not isinstance(self._role, DecodeRole):
             raise Refused("ROLE_MISMATCH", "this engine reads prompts")
         if request.model_digest != self._identity.model_digest:
             raise Refused("MODEL_UNKNOWN", "another model is served here")
@@ -173,22 +169,17 @@ class Operations:
         reason = asked.reason or "CANCELLED"
         if asked.handoff_id:
             for work in self._works.of_handoff(asked.handoff_id, asked.epoch):
-                self._end(work, reason)
-            if self._publisher is not None:
-                self._publisher.abort(asked.handoff_id, asked.epoch, reason)
+                self._role.end(work, reason)
+            if isinstance(self._role, PrefillRole):
+                self._role.publisher.abort(asked.handoff_id, asked.epoch, reason)
         elif (found := self._works.get(Work(asked.owner, asked.work_id).key)) is not None:
-            self._end(found, reason)
-
-    def _end(self, work: Work, reason: str) -> None:
-        role = self._prefill or self._decode
-        assert role is not None
-        role.end(work, reason)
+            self._role.end(found, reason)
 
     def _alive(self, asked: pb.OwnerOperation) -> worker_pb2.WorkerLoad:
-        if asked.owner and not self._outbox.heard(asked.owner):
-            raise Refused("OWNER_UNKNOWN", "say `events` first")
+        if asked.owner:
+            self._known(asked.owner)
         load = self._engine.load()
-        arena = None if self._publisher is None else self._publisher.arena
+        arena = self._role.publisher.arena if isinstance(self._role, PrefillRole) else None
         return worker_pb2.WorkerLoad(
             steps=self._turns(),
             rows_used=load.rows_used,
@@ -214,25 +205,22 @@ class Operations:
 
     def held(self) -> list[str]:
         """Return what is held by whom, one line each."""
-        return [*self._works.held(), *self._engine.held(), *(self._publisher.held() if self._publisher is not None else [])]
+        return [*self._works.held(), *self._engine.held(), *self._role.held()]
 
     def told(self, events: Sequence[Event]) -> None:
         """Take what a turn of the loop brought."""
-        role = self._prefill or self._decode
-        assert role is not None
         everybody: list[Item] = []
         for event in events:
-            key = getattr(event, "request_id", None)
-            if key is None:
-                everybody.append(event)  # type: ignore[arg-type]  # a change of the store names no request
-            elif (work := self._works.get(key)) is not None:
-                role.told(work, event)
+            if isinstance(event, CacheChanged):
+                everybody.append(event)
+            elif (work := self._works.get(event.request_id)) is not None:
+                self._role.told(work, event)
         if everybody:
-            self._outbox.put_many([], everybody)
+            self._outbox.put_all(everybody)
 
     def lost(self, owner: str, reason: str) -> None:
         """End what an owner that is gone has asked for. What it published goes on: tickets are out, their leases end by themselves."""
         for work in self._works.of_owner(owner):
-            self._end(work, reason)
+            self._role.end(work, reason)
         for reservation_id in self._works.reservations_of(owner):
             self._engine.release(reservation_id)

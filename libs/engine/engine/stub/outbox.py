@@ -105,16 +105,11 @@ class Outbox:
                 owner.waiting.append(item)
                 self._changed.notify()
 
-    def put_many(self, items: list[tuple[str, Item]], everybody: list[Item]) -> None:
-        """Tell what a step brought: to whom it is for, and what is for all."""
+    def put_all(self, items: list[Item]) -> None:
+        """Tell every owner."""
         with self._changed:
-            for name, item in items:
-                owner = self._owners.get(name)
-                if owner is not None:
-                    owner.waiting.append(item)
-            if everybody:
-                for owner in self._owners.values():
-                    owner.waiting += everybody
+            for owner in self._owners.values():
+                owner.waiting += items
             self._changed.notify()
 
     def owners(self) -> list[str]:

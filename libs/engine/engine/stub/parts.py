@@ -7,19 +7,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from engine.handoff.arena import Arena
 from engine.handoff.layout import Layout
 from engine.handoff.publisher import Publisher
 from engine.handoff.server import Server
+from engine.handoff.ticket_keys import TicketKeys
 from engine.handoff.tls import TlsEnd
-from engine.llm.engine import Engine, Limits
+from engine.llm.engine import Engine
 from engine.llm.generation import Event
+from engine.llm.limits import Limits
 from engine.llm.loading import load
 from engine.llm.manifest import Manifest
 from engine.stub.decode import DecodeRole
-from engine.stub.keys import TicketKeys
 from engine.stub.loop import Loop
 from engine.stub.operations import Operations
 from engine.stub.outbox import Outbox
@@ -33,13 +34,16 @@ _STOP_S = 5.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
+Closing: TypeAlias = list[Callable[[], object]]
+
+
 @dataclass(slots=True)
 class Parts:
     """What runs. ``closing``: what is ended at the end, the last first."""
 
     engine: Engine
     operations: Operations
-    closing: list[Callable[[], object]]
+    closing: Closing
 
     def close(self) -> None:
         """End it all: owners are told no more, nothing is served, the memory is given back."""
@@ -55,6 +59,7 @@ def assemble(settings: Settings, publisher: Any, puller: Any) -> Parts:
     engine = Engine(model, Limits(rows=settings.rows, max_len=settings.max_len_tokens, prefix_store_bytes=settings.prefix_store_bytes))
     pool = ThreadPoolExecutor(max_workers=2 * settings.rows + 4, thread_name_prefix="worker")
     works = Works()
+    closing: Closing = []
 
     def lost(owner: str, reason: str) -> None:
         operations.lost(owner, reason)
@@ -64,55 +69,49 @@ def assemble(settings: Settings, publisher: Any, puller: Any) -> Parts:
 
     outbox = Outbox(lambda: (engine.incarnation, loop.turns), lost)
     loop = Loop(engine, told)
-    closing: list[Callable[[], object]] = []
-    published = (
-        _published(settings, model.manifest, keys, engine.incarnation, publisher, closing) if settings.role is Role.PREFILL else None
-    )
-    operations = Operations(
-        engine,
-        identity,
-        works,
-        outbox,
-        pool,
-        turns=lambda: loop.turns,
-        host=_BOOT_ID.read_text(encoding="ascii").strip(),
-        prefill=None if published is None else PrefillRole(engine, published, identity, works, outbox, pool),
-        decode=None
-        if published is not None
-        else DecodeRole(engine, puller(_layout(model.manifest), _tls(settings)), lambda: keys.accepted, identity, works, outbox),
-        publisher=published,
-    )
+    layout = _layout(model.manifest)
+    if settings.role is Role.PREFILL:
+        published = publisher(Arena(layout, settings.arena_bytes), lambda: keys.primary, engine.incarnation)
+        _serve(settings, published, closing)
+        role: PrefillRole | DecodeRole = PrefillRole(engine, published, identity, works, outbox, pool)
+    else:
+        pulling = puller(layout, _tls(settings))
+        closing.append(pulling.links.close)
+        closing.append(_every(_SWEEP_S, pulling.links.prune))
+        role = DecodeRole(engine, pulling, lambda: keys.accepted, identity, works, outbox)
+    host = _BOOT_ID.read_text(encoding="ascii").strip()
+    operations = Operations(engine, identity, role, works, outbox, pool, turns=lambda: loop.turns, host=host)
     outbox.start()
     loop.start()
     closing += [lambda: loop.stop(_STOP_S), lambda: pool.shutdown(wait=False, cancel_futures=True), outbox.close]
     return Parts(engine, operations, closing)
 
 
-def _published(
-    settings: Settings, manifest: Manifest, keys: TicketKeys, incarnation: str, make: Any, closing: list[Callable[[], object]]
-) -> Publisher:
-    """Return the publisher of a prefill engine, served and swept."""
-    published: Publisher = make(Arena(_layout(manifest), settings.arena_bytes), keys.primary, incarnation, ())
+def _serve(settings: Settings, published: Publisher, closing: Closing) -> None:
+    """Let others pull, end leases that are over."""
     closing.append(published.close)
     host, _, port = settings.kv.listen.rpartition(":")
-    advertised, _, _ = settings.kv.address.rpartition(":")
     server = Server(
         published,
         unix_path=Path(settings.kv.socket) if settings.kv.socket else None,
         tls=_tls(settings) if settings.kv.listen else None,
         address=(host.strip("[]"), int(port)) if settings.kv.listen else ("127.0.0.1", 0),
-        advertised=advertised,
+        advertised=settings.kv.address.rpartition(":")[0],
     )
     closing.append(server.close)
+    closing.append(_every(_SWEEP_S, published.sweep))
+
+
+def _every(seconds: float, work: Callable[[], object]) -> Callable[[], object]:
+    """Do it again and again on a thread; return what ends that."""
     stopping = threading.Event()
 
-    def sweep() -> None:
-        while not stopping.wait(_SWEEP_S):
-            published.sweep()
+    def run() -> None:
+        while not stopping.wait(seconds):
+            work()
 
-    threading.Thread(target=sweep, name="sweep", daemon=True).start()
-    closing.append(stopping.set)
-    return published
+    threading.Thread(target=run, name="sweep", daemon=True).start()
+    return stopping.set
 
 
 def _layout(manifest: Manifest) -> Layout:

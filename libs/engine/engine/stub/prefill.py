@@ -36,7 +36,7 @@ class PrefillRole:
     """``submit``, on a worker, and ``told``, on the loop. ``asked``: requests by the work's key, until they are published."""
 
     def __init__(self, engine: Engine, publisher: Publisher, identity: Identity, works: Works, outbox: Outbox, pool: Executor) -> None:
-        self._engine, self._publisher, self._identity = engine, publisher, identity
+        self._engine, self.publisher, self._identity = engine, publisher, identity
         self._works, self._outbox, self._pool = works, outbox, pool
         self._asked: dict[str, prefill_service_pb2.PrefillRequest] = {}
 
@@ -51,7 +51,7 @@ class PrefillRole:
         timeout_s = translate.seconds(operation.timeout_ms, _RESERVED_S, 600.0)
         for lower in self._works.of_handoff(request.handoff_id, request.epoch - 1):
             self.end(lower, "FENCED")
-        self._publisher.reserve(
+        self.publisher.reserve(
             request.handoff_id, request.epoch, len(request.prompt_tokens), first_block=request.first_block, ttl_s=timeout_s + _RESERVED_S
         )
         try:
@@ -85,7 +85,7 @@ class PrefillRole:
             work.phase("queue", work.accepted_ns)
             work.accepted_ns = time.time_ns()
             try:
-                self._publisher.start(*_handoff(work))
+                self.publisher.start(*_handoff(work))
             except HandoffRefused as refused:
                 self.end(work, refused.reason)
         elif isinstance(event, Token):
@@ -108,15 +108,19 @@ class PrefillRole:
     def end(self, work: Work, reason: str) -> None:
         """End a prompt that nobody wants any more, whatever is done with it."""
         work.ending = work.ending or reason
-        self._publisher.abort(*_handoff(work), reason)
+        self.publisher.abort(*_handoff(work), reason)
         if not self._engine.abort(work.key, reason):
             self._engine.release_row(work.key)
+
+    def held(self) -> list[str]:
+        """Return hand-offs that hold something."""
+        return self.publisher.held()
 
     def _publish(self, work: Work, prefilled: Prefilled) -> None:
         begun_ns = time.time_ns()
         try:
             with self._engine.row(work.key) as row:
-                ticket, timing = self._publisher.publish(self._claims(work, self._asked[work.key], prefilled), row)
+                ticket, timing = self.publisher.publish(self._claims(work, self._asked[work.key], prefilled), row)
         except Exception as error:
             if not isinstance(error, HandoffError | KeyError):
                 traceback.print_exception(error)
@@ -128,7 +132,7 @@ class PrefillRole:
         packed_ns = begun_ns + int(timing.pack_s * 1e9)
         work.phase("pack", begun_ns, packed_ns)
         work.phase("publish", packed_ns)
-        self._tell(work, ticket, int(self._publisher.machine.lease.lease_s * 1000), prefilled.usage)
+        self._tell(work, ticket, int(self.publisher.machine.lease.lease_s * 1000), prefilled.usage)
         self._asked.pop(work.key, None)
 
     def _claims(self, work: Work, request: prefill_service_pb2.PrefillRequest, prefilled: Prefilled) -> Claims:
@@ -174,7 +178,7 @@ class PrefillRole:
 
     def _drop(self, work: Work, reason: str) -> None:
         self._asked.pop(work.key, None)
-        self._publisher.abort(*_handoff(work), reason)
+        self.publisher.abort(*_handoff(work), reason)
 
 
 def _handoff(work: Work) -> tuple[str, int]:

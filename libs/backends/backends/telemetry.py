@@ -1,0 +1,167 @@
+"""What the engines' services measure and trace: names after vLLM's and OpenTelemetry's GenAI conventions where they have one.
+
+Surprising: spans of a hand-off are made of what the engines report, on their own clocks; engines and services share a host. vLLM's
+`vllm:` stands as `finmesh.inference.` here. No label is drawn by a caller.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from finmesh.inference.v1.generation_pb2 import ChoiceFinished, FinishReason, UsageFacts
+from finmesh.inference.v1.worker_pb2 import WorkerLoad
+from meshkit.telemetry import context as trace
+from meshkit.telemetry import metrics, spans
+from meshkit.telemetry.context import TraceContext
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from backends.port import Backend, Phase, Published, Running
+
+PREFIX = "finmesh.inference."
+_GAUGES: tuple[tuple[str, str], ...] = (
+    ("num_requests_running", "rows in use"),
+    ("num_requests_waiting", "requests that wait for a row"),
+    ("kv_cache_usage_perc", "share of the rows' tokens that running answers hold, 0 to 1"),
+    ("arena_usage_perc", "share of the hand-off arena in use, 0 to 1"),
+    ("prefix_cache_usage_perc", "share of the prefix store in use, 0 to 1"),
+    ("step_ms", "median of the last steps"),
+)
+
+
+class EngineGauges:
+    """Gauges by worker, of what each engine last said."""
+
+    def __init__(self, backends: Sequence[Backend]) -> None:
+        self._backends = backends
+        for name, description in _GAUGES:
+            metrics.meter().create_observable_gauge(PREFIX + name, [self._observing(name)], description=description)
+
+    def _observing(self, name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            for backend in self._backends:
+                if (description := backend.description) is not None:
+                    tokens = description.rows * description.max_len_tokens
+                    yield Observation(
+                        _value(name, backend.load, tokens // max(1, description.block_tokens)), {"worker": description.worker_id}
+                    )
+
+        return observe
+
+
+def _value(name: str, load: WorkerLoad, blocks: int) -> float:
+    match name:
+        case "num_requests_running":
+            return load.rows_used
+        case "num_requests_waiting":
+            return load.queued
+        case "kv_cache_usage_perc":
+            return load.decode_blocks / blocks if blocks else 0.0
+        case "arena_usage_perc":
+            return load.arena_used_bytes / load.arena_bytes if load.arena_bytes else 0.0
+        case "prefix_cache_usage_perc":
+            return load.cached_blocks / load.cache_capacity_blocks if load.cache_capacity_blocks else 0.0
+        case _:
+            return load.step_ms
+
+
+class OtelObserver:
+    """A `backends.port.Observer`: histograms, counters, spans. ``leg``: "prefill" or "decode"."""
+
+    def __init__(self, leg: str) -> None:
+        self.leg = leg
+        meter, histogram = metrics.meter(), metrics.histogram
+        self.first = histogram(PREFIX + "time_to_first_token_seconds", unit="s", description="from the call to the first token")
+        self.each = histogram(PREFIX + "time_per_output_token_seconds", unit="s", description="behind the first, a mean for each request")
+        self.all = histogram(PREFIX + "e2e_request_latency_seconds", unit="s", description="from the call to its end")
+        self.success = meter.create_counter(PREFIX + "request_success", description="requests that ended, by `finished_reason`")
+        self.prompt = meter.create_counter(PREFIX + "prompt_tokens", description="tokens of prompts")
+        self.hits = meter.create_counter(PREFIX + "prefix_cache_hits", description="tokens of prompts that were cached")
+        self.output = meter.create_counter(PREFIX + "generation_tokens", description="tokens of answers")
+
+    def began(self, model: str) -> OtelObserved:
+        """Something is asked of that model."""
+        return OtelObserved(self, model)
+
+
+class OtelObserved:
+    """One request. Its span is `chat {model}`, or `prefill {model}` where its prompt alone is read; phases of the engine are below it."""
+
+    def __init__(self, observer: OtelObserver, model: str) -> None:
+        self._observer, self._labels = observer, {"leg": observer.leg}
+        self._parent = trace.current()
+        self._context = spans.root() if self._parent is None else self._parent.child()
+        self._name = f"{'chat' if observer.leg == 'decode' else observer.leg} {model}"
+        self._start_ns, self._begun_s = time.time_ns(), time.monotonic()
+        self._first_s: float | None = None
+        self._reasons: list[str] = []
+        self._facts: dict[str, str | int | float | bool] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "finmesh",
+            "gen_ai.request.model": model,
+        }
+
+    def published(self, published: Published) -> None:
+        """Its prompt was read elsewhere than it is answered."""
+        self._facts["finmesh.worker"] = published.response.worker_id
+        self._facts["finmesh.handoff.ticket_bytes"] = len(published.response.ticket)
+        self._phases(published.phases)
+        self.token()
+        for finished in published.response.finished:
+            self.finished(finished)
+        self.ended(published.response.usage)
+
+    def running(self, running: Running) -> None:
+        """Its row runs."""
+        committed = running.committed
+        self._facts["finmesh.worker"] = committed.worker_id
+        if committed.transport:
+            self._facts["finmesh.handoff.transport"] = committed.transport
+            self._facts["finmesh.handoff.bytes"] = committed.pulled_bytes
+            self._facts["finmesh.handoff.pulls"] = committed.pulls
+        self._phases(running.phases)
+
+    def token(self) -> None:
+        """Tokens came."""
+        if self._first_s is None:
+            self._first_s = self._took_s()
+            self._observer.first.record(self._first_s, self._labels)
+
+    def finished(self, finished: ChoiceFinished) -> None:
+        """One of its answers ended."""
+        self._reasons.append(FinishReason.Name(finished.reason).removeprefix("FINISH_REASON_").lower())
+
+    def ended(self, usage: UsageFacts) -> None:
+        """It ended well."""
+        self._facts["gen_ai.usage.input_tokens"] = usage.prompt_tokens
+        self._facts["gen_ai.usage.output_tokens"] = usage.output_tokens
+        self._facts["gen_ai.usage.cache_read.input_tokens"] = usage.cached_tokens
+        if self._reasons:
+            self._facts["gen_ai.response.finish_reasons"] = ",".join(self._reasons)
+        observer, took_s = self._observer, self._took_s()
+        observer.prompt.add(usage.prompt_tokens, self._labels)
+        observer.hits.add(usage.cached_tokens, self._labels)
+        observer.output.add(usage.output_tokens, self._labels)
+        if usage.output_tokens > 1 and self._first_s is not None:
+            observer.each.record((took_s - self._first_s) / (usage.output_tokens - 1), self._labels)
+        self._over(self._reasons[-1] if self._reasons else "handed_over", took_s, None)
+
+    def failed(self, reason: str) -> None:
+        """It failed, or nobody wants it any more."""
+        self._over(reason, self._took_s(), reason)
+
+    def _took_s(self) -> float:
+        return time.monotonic() - self._begun_s
+
+    def _over(self, reason: str, took_s: float, error: str | None) -> None:
+        self._observer.all.record(took_s, self._labels)
+        self._observer.success.add(1, {**self._labels, "finished_reason": reason})
+        self._record(self._name, self._context, self._parent, (self._start_ns, time.time_ns()), error)
+
+    def _phases(self, phases: Sequence[Phase]) -> None:
+        for phase in phases:
+            self._record(phase.name, self._context.child(), self._context, (phase.start_ns, phase.end_ns), None)
+
+    def _record(self, name: str, context: TraceContext, parent: TraceContext | None, when_ns: tuple[int, int], error: str | None) -> None:
+        start_ns, end_ns = when_ns
+        spans.record(name, context, parent=parent, start_ns=start_ns, end_ns=end_ns, attributes=self._facts, error=error)
