@@ -23,8 +23,8 @@ class Steps(Protocol):
         """Do what there is to do now; return what came of it."""
         ...
 
-    def wait(self, timeout_s: float) -> list[Event]:
-        """Wait for something to do; return what came of waiting (something overdue)."""
+    def wait(self, timeout_s: float) -> None:
+        """Wait for something to do."""
         ...
 
 
@@ -49,7 +49,9 @@ class Loop:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            events = self._engine.step() or self._engine.wait(IDLE_S)
+            events = self._engine.step()
             self.turns += 1
             if events:
                 self._told(events)
+            else:
+                self._engine.wait(IDLE_S)

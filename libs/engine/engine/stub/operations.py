@@ -84,7 +84,7 @@ class Operations:
     def _refuse(self, answer: Answer, error: Exception) -> None:
         if not isinstance(error, Refused | HandoffError):
             traceback.print_exception(error)
-        self._outbox.answer(answer, REFUSED + translate.refusal(as_asked(error)).SerializeToString())
+        self._outbox.answer(answer, REFUSED + translate.refusal(error).SerializeToString())
 
     def _begin(self, operation: pb.PrefillOperation | pb.DecodeOperation, answer: Answer) -> None:
         self._known(operation.owner)
@@ -129,7 +129,7 @@ class Operations:
                 role.ended(work, error)
             else:
                 self._works.done(work)
-                self._refuse(answer, error)
+                self._refuse(answer, as_asked(error))
         else:
             self._works.unreserved(operation.request.reservation_id)  # it became the row of the answer
 
@@ -159,7 +159,10 @@ class Operations:
         return pb.ReserveResult(first_block=min(held, -(-request.prompt_tokens // size) - 1))
 
     def _renew(self, asked: pb.ReservationOperation) -> None:
-        self._engine.renew(asked.reservation_id, translate.seconds(asked.ttl_ms, _LONGEST_RESERVATION_S, _LONGEST_RESERVATION_S))
+        try:
+            self._engine.renew(asked.reservation_id, translate.seconds(asked.ttl_ms, _LONGEST_RESERVATION_S, _LONGEST_RESERVATION_S))
+        except Refused as error:
+            raise as_asked(error) from None
 
     def _release(self, asked: pb.ReservationOperation) -> None:
         self._works.unreserved(asked.reservation_id)

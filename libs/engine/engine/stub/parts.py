@@ -56,7 +56,15 @@ def assemble(settings: Settings, publisher: Any, puller: Any) -> Parts:
     model = load(settings.model, threads=settings.threads)
     identity = Identity(settings, model.manifest)
     keys = TicketKeys(settings.ticket_keys, identity.release)
-    engine = Engine(model, Limits(rows=settings.rows, max_len=settings.max_len_tokens, prefix_store_bytes=settings.prefix_store_bytes))
+    engine = Engine(
+        model,
+        Limits(
+            rows=settings.rows,
+            max_len=settings.max_len_tokens,
+            prefix_store_bytes=settings.prefix_store_bytes,
+            chunk_tokens=settings.chunk_tokens or None,
+        ),
+    )
     pool = ThreadPoolExecutor(max_workers=2 * settings.rows + 4, thread_name_prefix="worker")
     works = Works()
     closing: Closing = []

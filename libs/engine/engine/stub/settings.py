@@ -2,12 +2,13 @@
 
     {"version": 1, "role": "prefill", "worker_id": "triton-prefill", "model": "/folder", "rows": 4, "max_len_tokens": 2048, "threads": 1,
      "arena_bytes": 0, "prefix_store_bytes": 0, "ticket_keys": "/tickets.json", "pid_file": "/triton.pid", "vendor": "onnxruntime",
-     "device": "cpu", "zone": "local", "highest_grade": 3, "price_per_hour_minor": 0, "rated_power_w": 0,
+     "device": "cpu", "zone": "local", "highest_grade": 3, "price_per_hour_minor": 0, "rated_power_w": 0, "chunk_tokens": 0,
      "kv": {"socket": "/kv.sock", "listen": "127.0.0.1:18013", "address": "127.0.0.1:18013", "certificate": "/c.pem", "key": "/k.pem",
             "authority": "/a.pem", "server_name": "inference-prefill", "peers": ["inference-decode"]}}
 
 `kv.socket` and `kv.listen` are where a prefill engine serves blocks, `kv.address` is what its tickets name; all are empty at a decode
-engine. The three files of TLS belong to both ends, `server_name` is who a decode engine expects there. `rated_power_w` may be missing.
+engine. The three files of TLS belong to both ends, `server_name` is who a decode engine expects there. `chunk_tokens` 0: set at
+warm-up, so that a step takes at most 250 ms. `rated_power_w` and `chunk_tokens` may be missing.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Settings:
     highest_grade: int
     price_per_hour_minor: int
     rated_power_w: float
+    chunk_tokens: int
     kv: KvSettings
 
 
@@ -105,6 +107,7 @@ def _settings(found: _Object) -> Settings:
         highest_grade=found.whole("highest_grade", 1, _GRADES),
         price_per_hour_minor=found.whole("price_per_hour_minor", 0, 1 << 31),
         rated_power_w=found.number("rated_power_w", 0.0),
+        chunk_tokens=found.whole("chunk_tokens", 0, 1 << 20, default=0),
         kv=_kv(found.child("kv")),
     )
     found.done()
@@ -160,8 +163,8 @@ class _Object:
             raise self._refuse(name, " or ".join(values))
         return str(value)
 
-    def whole(self, name: str, least: int, most: int) -> int:
-        value = self._take(name)
+    def whole(self, name: str, least: int, most: int, default: int | None = None) -> int:
+        value = self._take(name) if default is None else self._left.pop(name, default)
         if type(value) is not int or not least <= value <= most:
             raise self._refuse(name, f"a whole number from {least} to {most}")
         return value
