@@ -60,10 +60,17 @@ class Fields:
     def child(self, name: str) -> Fields:
         return Fields(self._take(name), self._where(name))
 
-    def text(self, name: str, pattern: re.Pattern[str] | None = None) -> str:
+    def text(self, name: str, pattern: re.Pattern[str] | None = None, *, may_be_empty: bool = False) -> str:
         value = self._take(name)
-        if not isinstance(value, str) or not value or len(value) > 1024 or (pattern and not pattern.fullmatch(value)):
+        is_text = isinstance(value, str) and len(value) <= 1024 and (value or may_be_empty)
+        if not is_text or (pattern and not pattern.fullmatch(value)):
             self._refuse(name, value, f"text of the form {pattern.pattern}" if pattern else "text")
+        return str(value)
+
+    def texts(self, name: str) -> list[str]:
+        value = self._take(name)
+        if not isinstance(value, list) or len(value) > 64 or not all(isinstance(each, str) and each for each in value):
+            self._refuse(name, value, "a list of at most 64 texts")
         return value
 
     def one_of(self, name: str, *values: str) -> str:

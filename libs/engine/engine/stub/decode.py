@@ -48,7 +48,14 @@ class DecodeRole:
     """``submit``, on a worker, and ``told``, on the loop. ``keys``: secrets of tickets by id, asked for anew each time."""
 
     def __init__(
-        self, engine: Engine, puller: Pulls, keys: Callable[[], Mapping[str, bytes]], identity: Identity, works: Works, outbox: Outbox
+        self,
+        engine: Engine,
+        puller: Pulls,
+        keys: Callable[[], Mapping[str, bytes]],
+        identity: Identity,
+        *,
+        works: Works,
+        outbox: Outbox,
     ) -> None:
         self._engine, self._puller, self._keys, self._identity = engine, puller, keys, identity
         self._works, self._outbox = works, outbox

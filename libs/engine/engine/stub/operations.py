@@ -40,10 +40,10 @@ class Operations:
         engine: Engine,
         identity: Identity,
         role: PrefillRole | DecodeRole,
+        *,
         works: Works,
         outbox: Outbox,
         pool: Executor,
-        *,
         turns: Callable[[], int],
         host: str,
     ) -> None:

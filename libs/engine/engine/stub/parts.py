@@ -81,14 +81,14 @@ def assemble(settings: Settings, publisher: Any, puller: Any) -> Parts:
     if settings.role is Role.PREFILL:
         published = publisher(Arena(layout, settings.arena_bytes), lambda: keys.primary, engine.incarnation)
         _serve(settings, published, closing)
-        role: PrefillRole | DecodeRole = PrefillRole(engine, published, identity, works, outbox, pool)
+        role: PrefillRole | DecodeRole = PrefillRole(engine, published, identity, works=works, outbox=outbox, pool=pool)
     else:
         pulling = puller(layout, _tls(settings))
         closing.append(pulling.links.close)
         closing.append(_every(_SWEEP_S, pulling.links.prune))
-        role = DecodeRole(engine, pulling, lambda: keys.accepted, identity, works, outbox)
+        role = DecodeRole(engine, pulling, lambda: keys.accepted, identity, works=works, outbox=outbox)
     host = _BOOT_ID.read_text(encoding="ascii").strip()
-    operations = Operations(engine, identity, role, works, outbox, pool, turns=lambda: loop.turns, host=host)
+    operations = Operations(engine, identity, role, works=works, outbox=outbox, pool=pool, turns=lambda: loop.turns, host=host)
     outbox.start()
     loop.start()
     closing += [lambda: loop.stop(_STOP_S), lambda: pool.shutdown(wait=False, cancel_futures=True), outbox.close]
@@ -124,7 +124,14 @@ def _every(seconds: float, work: Callable[[], object]) -> Callable[[], object]:
 
 def _layout(manifest: Manifest) -> Layout:
     found = manifest.layout
-    return Layout(found.dtype, found.layers, found.kv_heads, found.head_dim, found.block_tokens, bytes.fromhex(manifest.layout_digest))
+    return Layout(
+        dtype=found.dtype,
+        layers=found.layers,
+        kv_heads=found.kv_heads,
+        head_dim=found.head_dim,
+        block_tokens=found.block_tokens,
+        digest=bytes.fromhex(manifest.layout_digest),
+    )
 
 
 def _tls(settings: Settings) -> TlsEnd | None:

@@ -35,7 +35,7 @@ _RESERVED_S = 60.0
 class PrefillRole:
     """``submit``, on a worker, and ``told``, on the loop. ``asked``: requests by the work's key, until they are published."""
 
-    def __init__(self, engine: Engine, publisher: Publisher, identity: Identity, works: Works, outbox: Outbox, pool: Executor) -> None:
+    def __init__(self, engine: Engine, publisher: Publisher, identity: Identity, *, works: Works, outbox: Outbox, pool: Executor) -> None:
         self._engine, self.publisher, self._identity = engine, publisher, identity
         self._works, self._outbox, self._pool = works, outbox, pool
         self._asked: dict[str, prefill_service_pb2.PrefillRequest] = {}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from finmesh.engine.v1 import engine_pb2 as pb
 from finmesh.inference.v1 import generation_pb2
+from meshkit.crypto.keyed_ids import uuid7
 
 from .stubs import Refused, Stub, decode_request, prefill_request, stub
 
@@ -50,7 +51,7 @@ def prefill(p: Stub, tokens: list[int], **changes: object) -> tuple[str, pb.Pref
     return work_id, p.prefilled(work_id)
 
 
-def decode(d: Stub, tokens: list[int], ask: bool = True, **changes: object) -> str:
+def decode(d: Stub, tokens: list[int], **changes: object) -> str:
     work_id = str(next(NUMBERS))
     d.ask(
         "decode",
@@ -133,19 +134,17 @@ def test_a_ticket_is_for_its_prompt_and_for_once(p: Stub, d: Stub) -> None:
 
 
 def test_a_reservation_that_is_gone(p: Stub, d: Stub) -> None:
-    tokens = prompt(50)
-    handoff_ticket = prefill(p, tokens)[1].response.ticket
-    end = d.ended(decode(d, tokens, ticket=handoff_ticket, reservation_id="never-made"))
+    tokens, handoff_id = prompt(50), uuid7()
+    ticket = prefill(p, tokens, handoff_id=handoff_id)[1].response.ticket
+    end = d.ended(decode(d, tokens, ticket=ticket, reservation_id="never-made"))
     assert end.refusal.reason == "RESERVATION_LOST"
     with pytest.raises(Refused) as caught:
         d.ask("renew", pb.ReservationOperation(reservation_id="never-made", ttl_ms=1000))
     assert caught.value.reason == "RESERVATION_LOST"
-    p.ask("abort", pb.AbortOperation(handoff_id=_handoff(handoff_ticket), epoch=1, owner=p.name))
+    p.ask("abort", pb.AbortOperation(handoff_id=handoff_id, epoch=1, owner=p.name))
 
 
 def test_a_higher_epoch_fences(p: Stub, d: Stub) -> None:
-    from meshkit.crypto.keyed_ids import uuid7
-
     tokens, handoff_id = prompt(80, seed=5), uuid7()
     old = prefill(p, tokens, handoff_id=handoff_id)[1].response.ticket
     new = prefill(p, tokens, handoff_id=handoff_id, epoch=2)[1].response.ticket
@@ -155,9 +154,3 @@ def test_a_higher_epoch_fences(p: Stub, d: Stub) -> None:
     reservation_id, _ = d.reserve(tokens)
     assert d.ended(decode(d, tokens, ticket=old, reservation_id=reservation_id)).refusal.reason == "FENCED"
     assert not d.ended(decode(d, tokens, ticket=new, reservation_id=reservation_id)).HasField("refusal")
-
-
-def _handoff(ticket: bytes) -> str:
-    import json
-
-    return str(json.loads(ticket[ticket.index(b"{") : ticket.rindex(b"}") + 1])["handoff_id"])
