@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from router.domain.blocks import block_ids
+from engine.handoff.chain import block_ids
 from router.domain.cost import Weights, choose
 from router.domain.fleet import Fleet, Load, Role, Worker
 from router.domain.generation import Choice
@@ -59,7 +59,7 @@ def measure(workers: int, prefixes: int, decisions: int, seed: int, say: Callabl
     fast_us = _timed(lambda blocks: _decide(site, blocks, now_s), asked)
     slow_us = _timed(lambda blocks: _naive(site, blocks, now_s), asked[:_NAIVE])
     tokens = [rng.randrange(32_000) for _ in range(_PROMPT_BLOCKS * _BLOCK_TOKENS)]
-    hash_us = _timed(lambda _: block_ids(tokens, _BLOCK_TOKENS, _NAMESPACE), asked[:500])
+    hash_us = _timed(lambda _: block_ids(_NAMESPACE, tokens, _BLOCK_TOKENS), asked[:500])
     gc.enable()
     values = {
         "decision_us_p50": statistics.median(fast_us),
@@ -111,7 +111,7 @@ def _site(workers: int, prefixes: int, rng: random.Random) -> Site:
 def _decide(site: Site, blocks: tuple[bytes, ...], now_s: float) -> Choice | None:
     fleet = site.fleet
     cached: Cached = site.index.cached(blocks, fleet.slots)
-    usable = fleet.available(now_s, tokens=1300, grade=2)
+    usable = fleet.fit(now_s, tokens=1300, grade=2) & fleet.has_room()
     return choose(fleet, cached, len(blocks), usable, now_s)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
-from meshkit.config import KafkaSettings, ProducerKeys, RedisSettings, ServiceConfig
+from meshkit.config import KafkaSettings, Milliseconds, ProducerKeys, RedisSettings, ServiceConfig
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from router.domain.cost import Weights
 from router.domain.evidence import EvidenceTiming
 from router.domain.prompt import PromptLimits
 
@@ -52,6 +54,30 @@ class EvidenceSettings(BaseModel):
         return EvidenceTiming(self.lease_s, self.heartbeat_s, self.sweep_s, self.end_s)
 
 
+class RoutingSettings(BaseModel):
+    """Whom a request goes to, and how long it waits for whom."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight_prefill: float = Field(default=1.0, gt=0, le=1000, description="cost of a block of the prompt that is not cached, in blocks")
+    weight_queue: float = Field(default=4.0, ge=0, le=1000, description="cost of a request that waits at a worker, in blocks")
+    affinity_blocks: float = Field(
+        default=32.0, ge=0, description="a cached prefix counts for nothing when its holders' loads differ by more blocks than this"
+    )
+    affinity_ratio: float = Field(default=1.5, ge=1, le=1000, description="and by more than this ratio")
+    queue_limit: int = Field(default=256, ge=1, le=100_000, description="requests that wait for one model at most")
+    prefill_waiting: int = Field(default=32, ge=0, le=10_000, description="requests that may wait at one prefill worker")
+    reserve_ms: Milliseconds = Field(default=2_000, description="one answer of a decode worker about room")
+    prefill_ms: Milliseconds = Field(default=60_000, description="reading one prompt, waiting at the worker included")
+    commit_ms: Milliseconds = Field(default=15_000, description="from a ticket to a running row")
+    silence_ms: Milliseconds = Field(default=8_000, description="a decode worker that sends no token for this long has failed")
+    breaker_ms: Milliseconds = Field(default=2_000, description="how long a worker that failed three times in a row gets nothing")
+
+    def weights(self) -> Weights:
+        """Return them for the domain."""
+        return Weights(self.weight_prefill, self.weight_queue, self.affinity_blocks, self.affinity_ratio)
+
+
 class RouterKeys(ProducerKeys):
     """What it signs records with, what keeps text out of them, and what keeps tenants apart in the engines' memory."""
 
@@ -73,6 +99,11 @@ class Config(ServiceConfig):
     )
     text: TextSettings = TextSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    scenarios: Path = Field(
+        default_factory=lambda: Path(str(files("router") / "scenarios.yaml")),
+        description="scenarios: models, bounds, priority, policy of the hand-off; read again when it changes",
+    )
+    routing: RoutingSettings = RoutingSettings()
     redis: RedisSettings = RedisSettings()
     kafka: KafkaSettings = KafkaSettings()
     keys: RouterKeys = RouterKeys()

@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
+from finmesh.router.v1 import router_service_pb2_grpc
+from meshkit.audit.batch import SigningKey
+from meshkit.audit.records import KEYS
+from meshkit.audit.trail import audit_trail
+from meshkit.clock import SystemClock
+from meshkit.crypto.commitment import CommitmentKey
+from meshkit.crypto.derive import COMMITMENT, NAMESPACES, signing
+from meshkit.events.publisher import Publisher
+from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config
 
+from router import ports
+from router.adapters.file_scenarios import file_scenarios
+from router.adapters.grpc_decode import GrpcDecode
+from router.adapters.grpc_prefill import GrpcPrefill
+from router.adapters.grpc_workers import GrpcWorkers
+from router.adapters.redis_open_generations import RedisOpenGenerations
+from router.adapters.tokenizers_texts import TokenizersTexts
 from router.config import SERVICE, Config
+from router.domain.namespace import NamespaceKey
+from router.servicer import RouterServicer
+from router.steps.admission import Admission
+from router.steps.closing import Closing
+from router.steps.decode import Decode
+from router.steps.evidence import Evidence
+from router.steps.failover import Failover
+from router.steps.line import Line
+from router.steps.pool import Pool
+from router.steps.prefill import Prefill
+from router.steps.reserve import Reserve
+from router.steps.sweep import Sweeper
+from router.translate.generation_records import GenerationCodec
+from router.usecases.generate import Generate
+from router.usecases.list_backends import ListBackends
+from router.usecases.list_models import ListModels
+
+DEADLINES = Deadlines(maximum_s={"/finmesh.router.v1.RouterService/Generate": 300.0})  # as the gateway's routes
+_SCENARIOS_S = 2.0
+_REDIS_PREFIX = "finmesh:router:"
 
 
 async def main(config: Config | None = None) -> None:
@@ -17,4 +55,60 @@ async def main(config: Config | None = None) -> None:
 
 async def serve(config: Config, service: Service) -> None:
     """Build everything and serve."""
-    await service.run(MeshServer.of(config, config.callers))
+    texts = await service.add(TokenizersTexts.opened(config.models, config.text.limits()))
+    await service.run(await routed(config, service, texts, await evidence(config, service)))
+
+
+async def evidence(config: Config, service: Service) -> Evidence:
+    """Return what records generations, running beside the service."""
+    clock, timing, reload_s = SystemClock(), config.evidence.timing(), config.keys.reload_s
+    events = await service.add(aclosing(Publisher(config.kafka)))
+    signing_keys = service.ring(config.keys.audit_batch, signing(SERVICE), SigningKey, reload_s)
+    trail = await audit_trail(service, SERVICE, events, signing_keys, config.kafka.topic_prefix, clock)
+    commitments = service.ring(config.keys.commitment, COMMITMENT, CommitmentKey, reload_s)
+    trail.versions.follow(KEYS, lambda: commitments.hash, commitments.purpose)
+    store = await service.add(aclosing(RedisOpenGenerations(config.redis, _REDIS_PREFIX, timing.lease_s, timing.sweep_s)))
+    codec = GenerationCodec(trail.records, commitments, clock)
+    records = await service.add(aclosing(Evidence(codec, store, trail.emitter, clock=clock, timing=timing, health=service)))
+    service.task(records.run(), name="evidence", endless=True)
+    service.task(Sweeper(codec, store, trail.emitter, clock, timing).run(), name="sweep", endless=True)
+    return records
+
+
+async def routed(config: Config, service: Service, texts: ports.Texts, records: ports.GenerationRecords) -> MeshServer:
+    """Return the server of a router whose texts and records are these."""
+    clock, routing = SystemClock(), config.routing
+    scenarios = file_scenarios(config.scenarios)
+    service.watch("scenarios", scenarios.reload, interval_s=_SCENARIOS_S)
+    namespaces = service.ring(config.keys.namespaces, NAMESPACES, NamespaceKey, config.keys.reload_s)
+    pool = Pool(clock, routing.weights(), waiting=routing.prefill_waiting, open_s=routing.breaker_ms / 1000)
+    workers = await service.add(aclosing(GrpcWorkers(config.upstream, config.tls, pool)))
+    service.task(workers.run(), name="workers", endless=True)
+    closing = await service.add(aclosing(Closing()))
+    prefill_leg, decode_leg = GrpcPrefill(workers), GrpcDecode(workers)
+    line = Line(pool, clock, routing.queue_limit)
+    reserve = Reserve(pool, line, decode_leg, closing, clock=clock, call_s=routing.reserve_ms / 1000)
+    prefill = Prefill(pool, prefill_leg, decode_leg, closing, clock=clock, call_s=routing.prefill_ms / 1000)
+    decode = Decode(
+        pool,
+        decode_leg,
+        clock,
+        commit_s=routing.commit_ms / 1000,
+        read_s=routing.prefill_ms / 1000,
+        between_s=routing.silence_ms / 1000,
+    )
+    generate = Generate(
+        admission=Admission(lambda: scenarios.value, texts, lambda: namespaces.primary.secret),
+        records=records,
+        pool=pool,
+        reserve=reserve,
+        prefill=prefill,
+        decode=decode,
+        failover=Failover(pool, reserve, prefill, clock),
+        closing=closing,
+        clock=clock,
+    )
+    servicer = RouterServicer(generate, ListModels(lambda: scenarios.value, texts, pool), ListBackends(pool))
+    server = MeshServer.of(config, config.callers, DEADLINES)
+    router_service_pb2_grpc.add_RouterServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
+    return server

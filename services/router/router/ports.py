@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from meshkit.telemetry.context import TraceContext
 
 from router.domain.evidence import Checkpoint, Orphan, RecordBytes
+from router.domain.fleet import Load, Worker
 from router.domain.generation import EndFacts, Input, StartFacts
 from router.domain.legs import DecodeAsk, DecodePart, Handoff, PrefillAsk, Prefilled, Reservation, ReserveAsk
 from router.domain.model import ServedModel
@@ -171,4 +172,34 @@ class DecodeLeg(Protocol):
 
     def decode(self, worker: str, ask: DecodeAsk) -> AsyncGenerator[DecodePart, None]:
         """Have answers written. Closing the generator aborts the work."""
+        ...
+
+
+class WorkerNews(Protocol):
+    """Whoever keeps what workers tell. ``service``: the address of the instance in front of them."""
+
+    def positions(self, service: str) -> Sequence[tuple[str, str, int]]:
+        """Return (worker, incarnation, number of the last event taken): where to go on."""
+        ...
+
+    def described(self, service: str, worker: Worker) -> None:
+        """Take what a worker is."""
+        ...
+
+    def loaded(self, name: str, incarnation: str, load: Load) -> None:
+        """Take how busy it is."""
+        ...
+
+    def blocks(
+        self, name: str, incarnation: str, seq: int, stored: Iterable[tuple[bytes, int]], removed: Iterable[bytes], cleared: bool
+    ) -> bool:
+        """Take what came into (block, tier) or left its prefix store; returns False when numbers are missing before it."""
+        ...
+
+    def gone(self, name: str) -> None:
+        """Forget a worker."""
+        ...
+
+    def lost(self, service: str) -> None:
+        """Note that an instance is not heard of."""
         ...

@@ -37,8 +37,11 @@ class Weights:
     relative: float = 1.5
 
 
+DEFAULT = Weights()
+
+
 def choose(
-    fleet: Fleet, cached: Cached, prompt_blocks: int, usable: Bools, now_s: float, weights: Weights = Weights(), keep: int = TOP
+    fleet: Fleet, cached: Cached, prompt_blocks: int, usable: Bools, now_s: float, weights: Weights = DEFAULT, keep: int = TOP
 ) -> Choice | None:
     """Return the cheapest of the ``usable`` workers and why it is; None when there is none."""
     (slots,) = np.nonzero(usable)

@@ -12,6 +12,7 @@ from enum import Enum
 ALWAYS, NEVER, BELOW_THRESHOLD = "ALWAYS", "NEVER", "BELOW_THRESHOLD"
 TRANSFER_DEARER, INTERFERENCE = "TRANSFER_DEARER", "INTERFERENCE"
 PREFILL_DOWN, PREFILL_BUSY, PROMPT_TINY = "PREFILL_DOWN", "PREFILL_BUSY", "PROMPT_TINY"
+_TELLING_BYTES, _SMOOTHING = 1 << 20, 0.1
 _LEAST_TOKENS = 2
 """A shorter prompt has nothing to hand over: the decode side computes the last token anyway."""
 
@@ -31,6 +32,23 @@ class Rates:
     read_s: float
     transfer_s: float
     transfer_fixed_s: float = 0.005
+
+
+class Transfers:
+    """What moving keys and values costs, from those that were moved lately."""
+
+    def __init__(self, s_per_byte: float = 1e-9, read_s: float = 0.002) -> None:
+        self._s_per_byte = s_per_byte
+        self._read_s = read_s
+
+    def note(self, moved_bytes: int, took_ms: float) -> None:
+        """Take one transfer; small ones say nothing about the rate."""
+        if moved_bytes >= _TELLING_BYTES:
+            self._s_per_byte += _SMOOTHING * (took_ms / 1000 / moved_bytes - self._s_per_byte)
+
+    def rates(self, read_tokens_per_s: float, token_bytes: int) -> Rates:
+        """Return the rates for a worker that reads so fast, and for the size of its keys and values."""
+        return Rates(1 / read_tokens_per_s if read_tokens_per_s > 0 else self._read_s, self._s_per_byte * token_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 STALE_S = 3.0
+WORD_AGE_S = 0.05
+"""How old a worker's word may be when it arrives: what ended since may still be in it."""
 RECENT_TAU_S = 1.0
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -44,6 +46,8 @@ class Worker:
     price: float = 0.0
     token_bytes: int = 0
     accelerator: str = ""
+    told: bytes = b""
+    """All that it said of itself, as it said it: for whoever lists workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +61,21 @@ class Load:
     """Prompt tokens a second while it read prompts, measured; 0: not known yet."""
     step_ms: float = 0.0
     is_ready: bool = True
+    told: bytes = b""
+    """All that it said, as it said it."""
 
 
 class Prediction:
-    """What one routed request adds to a worker, until the worker's own word has it in."""
+    """What one routed request adds to a worker (or, when it has ended, takes away), until the worker's own word has it in."""
 
-    __slots__ = ("blocks", "rows", "settled_s", "worker")
+    __slots__ = ("blocks", "incarnation", "rows", "settled_s", "worker")
 
-    def __init__(self, worker: str, blocks: float, rows: int) -> None:
+    def __init__(self, worker: str, incarnation: str, blocks: float, rows: int, settled_s: float | None = None) -> None:
         self.worker = worker
+        self.incarnation = incarnation
         self.blocks = blocks
         self.rows = rows
-        self.settled_s: float | None = None  # when the worker took it
+        self.settled_s = settled_s  # when the worker took it; a word after that has it in
 
 
 class Fleet:
@@ -83,6 +90,7 @@ class Fleet:
         self._recent_s = 0.0
         self._numbers = np.zeros((_ROWS, 0), np.float64)
         self._scale = np.ones(0, np.float64)
+        self._layouts: dict[bytes, int] = {}
 
     @property
     def slots(self) -> int:
@@ -127,6 +135,7 @@ class Fleet:
         self._forget(slot, worker.name)
         self._numbers[_MAX_LEN, slot], self._numbers[_GRADE, slot] = worker.max_len_tokens, worker.highest_grade
         self._numbers[_PRICE, slot] = worker.price
+        self._numbers[_LAYOUT, slot] = self._layouts.setdefault(worker.layout_digest, len(self._layouts))
         self._rescale()
         return slot
 
@@ -148,7 +157,9 @@ class Fleet:
 
     def report(self, name: str, load: Load, now_s: float) -> None:
         """Take a worker's word. Predictions that it took before are in it."""
-        slot, worker = self._workers[name]
+        if (known := self._workers.get(name)) is None:
+            return
+        slot, worker = known
         self._loads[name] = load
         left = [each for each in self._predictions.get(name, ()) if each.settled_s is None or each.settled_s >= now_s]
         self._predictions[name] = left
@@ -164,22 +175,41 @@ class Fleet:
 
     def predict(self, name: str, blocks: float, rows: int, now_s: float) -> Prediction:
         """Note a request that is on its way to a worker."""
-        slot = self._workers[name][0]
-        made = Prediction(name, blocks, rows)
-        self._predictions.setdefault(name, []).append(made)
-        self._numbers[_PREDICTED, slot] += blocks
-        self._numbers[_SENT, slot] += rows
+        slot, worker = self._workers[name]
+        made = Prediction(name, worker.incarnation, blocks, rows)
+        self._add(slot, made)
         self.recent(now_s)[slot] += blocks
         return made
 
-    def drop(self, prediction: Prediction) -> None:
-        """Take back what did not come true, or has ended."""
-        held = self._predictions.get(prediction.worker, [])
+    def ended(self, prediction: Prediction, now_s: float) -> None:
+        """Take back what did not come true or has ended: what the worker's last word has in is taken off until its next."""
+        known = self._workers.get(prediction.worker)
+        if known is None or known[1].incarnation != prediction.incarnation:
+            return
+        slot, held = known[0], self._predictions.get(prediction.worker, [])
         if prediction in held:
             held.remove(prediction)
-            slot = self._workers[prediction.worker][0]
             self._numbers[_PREDICTED, slot] -= prediction.blocks
             self._numbers[_SENT, slot] -= prediction.rows
+        else:
+            over = Prediction(prediction.worker, prediction.incarnation, -prediction.blocks, -prediction.rows, now_s + WORD_AGE_S)
+            self._add(slot, over)
+
+    def _add(self, slot: int, prediction: Prediction) -> None:
+        self._predictions.setdefault(prediction.worker, []).append(prediction)
+        self._numbers[_PREDICTED, slot] += prediction.blocks
+        self._numbers[_SENT, slot] += prediction.rows
+
+    def refused(self, prediction: Prediction, now_s: float) -> None:
+        """Note that a worker has no room: nothing more is sent until it reports, or something that runs there ends."""
+        self.ended(prediction, now_s)
+        if (known := self._workers.get(prediction.worker)) is not None:
+            self._numbers[_ROOM, known[0]] = self._numbers[_SENT, known[0]]
+
+    def lost(self, name: str) -> None:
+        """Note that nobody answers for a worker: it is stale from now on."""
+        if (known := self._workers.get(name)) is not None:
+            self._numbers[_REPORTED_S, known[0]] = -math.inf
 
     def blocks(self) -> Floats:
         """Return by slot what a worker carries, predictions included."""
@@ -203,18 +233,22 @@ class Fleet:
         """Return by slot price over throughput, each beside the greatest of the fleet; what is not known counts as that."""
         return self._scale
 
-    def available(self, now_s: float, *, tokens: int = 0, grade: int = 0, rows: int = 1) -> Bools:
-        """Return by slot whether a worker may be sent a request: fresh, ready, with room beside what is on its way, fit for it."""
+    def fit(self, now_s: float, *, tokens: int = 0, grade: int = 0, layout: bytes = b"") -> Bools:
+        """Return by slot whether a worker lives and could serve a request if it had room. ``layout``: of keys and values, if it matters."""
         numbers = self._numbers
-        fit = (numbers[_MAX_LEN] >= tokens) & (numbers[_GRADE] >= grade)
-        can: Bools = fit & (numbers[_REPORTED_S] >= now_s - STALE_S) & (numbers[_ROOM] - numbers[_SENT] >= rows)
-        return can
+        fit: Bools = (numbers[_MAX_LEN] >= tokens) & (numbers[_GRADE] >= grade) & (numbers[_REPORTED_S] >= now_s - STALE_S)
+        return fit & (numbers[_LAYOUT] == self._layouts.get(layout, -1)) if layout else fit
+
+    def has_room(self, rows: int = 1) -> Bools:
+        """Return by slot whether a worker takes so many rows more, beside what is on its way."""
+        room: Bools = self._numbers[_ROOM] - self._numbers[_SENT] >= rows
+        return room
 
     def _rescale(self) -> None:
         self._scale = _beside_greatest(self._numbers[_PRICE]) / _beside_greatest(self._numbers[_SPEED])
 
 
-_BLOCKS, _QUEUE, _ROOM, _SPEED, _PRICE, _REPORTED_S, _MAX_LEN, _GRADE, _PREDICTED, _SENT, _RECENT, _ROWS = range(12)
+_BLOCKS, _QUEUE, _ROOM, _SPEED, _PRICE, _REPORTED_S, _MAX_LEN, _GRADE, _LAYOUT, _PREDICTED, _SENT, _RECENT, _ROWS = range(13)
 
 
 def _beside_greatest(values: Floats) -> Floats:

@@ -156,6 +156,8 @@ class Delta:
     choice: int
     text: str
     tokens: tuple[Token, ...] = ()
+    output_tokens: int = 0
+    """Of all answers so far, this piece's included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """One model. ``digest``: SHA-256 of its manifest, 32 bytes. ``tokenizer_digest``: of tokenizer.json. ``release``: model, tokenizer
-    and prompt pack under one id, hex.
+    """One model. ``digest``: SHA-256 of its manifest, 32 bytes; ``tokenizer_digest``: of tokenizer.json.
 
-    ``end_ids`` end an answer; ``block_tokens`` is the unit of its prefix cache; ``vocabulary`` the number of ids.
+    ``release``: model, tokenizer and prompt pack under one id, hex. ``end_ids`` end an answer; ``block_tokens`` is the unit of its prefix
+    cache; ``vocabulary`` the number of ids.
     """
 
     name: str

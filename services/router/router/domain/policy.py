@@ -1,6 +1,6 @@
 """What each scenario may use and how its requests are served: one immutable, versioned table; `scenarios.yaml`.
 
-What is wrong with a request is said here, before any work, by name.
+What is wrong with a request, apart from its prompt and its stop strings, is said here, before any work, by name.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from meshkit.errors import FieldViolation, InvalidArgument, InvalidDocument, NotFound, PermissionDenied
+from meshkit.strict_json import parse_json
 
 from router.domain.attempts import Limits
 from router.domain.disaggregation import Mode
-from router.domain.generation import Conversation, Input, Request, Sampling, Text
+from router.domain.generation import Request, Sampling
 
 SCENARIOS_INVALID = "SCENARIOS_INVALID"
 DEFAULT_SCENARIO = "assistant"
-MAX_CHOICES, MAX_STOPS, MAX_STOP_CHARACTERS, MAX_SCHEMA_BYTES, MAX_MESSAGES = 4, 16, 256, 64 * 1024, 1024
-ROLES = frozenset({"system", "user", "assistant"})
+MAX_CHOICES, MAX_SCHEMA_BYTES = 4, 64 * 1024
 _WHOLE = {
     "highest_grade": (1, 5),
     "default_output_tokens": (1, 1 << 20),
@@ -65,18 +65,29 @@ class Scenario:
     def check(self, request: Request) -> None:
         """Raise InvalidArgument, or PermissionDenied for a grade too high, for what is wrong with a request whatever the model."""
         if not 1 <= request.grade <= 5:
-            raise invalid("GRADE_MISSING", "grade", "is required")
+            raise invalid("GRADE_UNKNOWN", "grade", "L1 to L5")
         if request.grade > self.highest_grade:
             raise PermissionDenied("data of this grade may not go into a prompt of this scenario", reason="GRADE_TOO_HIGH")
         if request.frequency_penalty or request.presence_penalty:
             raise invalid("PENALTIES_UNSUPPORTED", "frequency_penalty, presence_penalty", "penalties are not supported")
         if request.has_logit_bias:
             raise invalid("LOGIT_BIAS_UNSUPPORTED", "logit_bias", "is not supported")
-        if len(request.json_schema.encode()) > MAX_SCHEMA_BYTES:
-            raise invalid("SCHEMA_INVALID", "grammar.json_schema", f"at most {MAX_SCHEMA_BYTES} bytes")
+        _check_schema(request.json_schema.encode())
         _check_sampling(request.sampling, self.max_choices)
-        _check_stops(request.stop)
-        _check_input(request.input)
+
+
+def _check_schema(content: bytes) -> None:
+    """What the engine's compiler says of it comes later; this much needs no compiler."""
+    if not content:
+        return
+    if len(content) > MAX_SCHEMA_BYTES:
+        raise invalid("SCHEMA_INVALID", "grammar.json_schema", f"at most {MAX_SCHEMA_BYTES} bytes")
+    try:
+        schema = parse_json(content)
+    except InvalidDocument:
+        raise invalid("SCHEMA_INVALID", "grammar.json_schema", "is no JSON document") from None
+    if not isinstance(schema, dict | bool):
+        raise invalid("SCHEMA_INVALID", "grammar.json_schema", "a schema is an object")
 
 
 def _check_sampling(sampling: Sampling, max_choices: int) -> None:
@@ -88,23 +99,6 @@ def _check_sampling(sampling: Sampling, max_choices: int) -> None:
         raise invalid("SAMPLING_INVALID", "sampling.top_p", "0 to 1")
     if sampling.top_logprobs > 20:
         raise invalid("SAMPLING_INVALID", "sampling.top_logprobs", "0 to 20")
-
-
-def _check_stops(stops: tuple[str, ...]) -> None:
-    if len(stops) > MAX_STOPS or any(not 0 < len(stop) <= MAX_STOP_CHARACTERS for stop in stops):
-        raise invalid("STOP_INVALID", "stop", f"at most {MAX_STOPS} texts of 1 to {MAX_STOP_CHARACTERS} characters")
-
-
-def _check_input(prompt: Input) -> None:
-    if isinstance(prompt, Conversation):
-        if not prompt.messages:
-            raise invalid("PROMPT_EMPTY", "conversation", "has no message")
-        if len(prompt.messages) > MAX_MESSAGES:
-            raise invalid("PROMPT_TOO_LONG", "conversation", f"at most {MAX_MESSAGES} messages")
-        if any(message.role not in ROLES for message in prompt.messages):
-            raise invalid("ROLE_UNKNOWN", "conversation.messages.role", f"one of {', '.join(sorted(ROLES))}")
-    elif not (prompt.text if isinstance(prompt, Text) else prompt.ids):
-        raise invalid("PROMPT_EMPTY", "input", "is required")
 
 
 @dataclass(frozen=True, slots=True)

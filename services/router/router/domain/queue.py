@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -26,6 +27,10 @@ class Waiting:
     deadline_s: float
     until_s: float
     """When its time to live in the queue is over."""
+
+    def left_s(self, now_s: float) -> float:
+        """Return how long it may still wait."""
+        return min(self.until_s, self.deadline_s) - now_s
 
 
 _Key = tuple[int, float, int]
@@ -78,9 +83,9 @@ class Queue:
             self._heap = [(key, each) for each, key in self._keys.items()]
             heapq.heapify(self._heap)
 
-    def expired(self, now_s: float) -> list[Waiting]:
-        """Return those whose time to live or deadline is over."""
-        return [each for each in self._keys if now_s >= min(each.until_s, each.deadline_s)]
+    def __iter__(self) -> Iterator[Waiting]:
+        """Iterate over all that wait, in the order of their turns."""
+        return iter(sorted(self._keys, key=self._keys.__getitem__))
 
 
 def overloaded(why: str) -> Overloaded:

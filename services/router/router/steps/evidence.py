@@ -21,6 +21,7 @@ from meshkit.errors import Unavailable
 from meshkit.events import backoff
 from meshkit.events.health import Health
 from meshkit.telemetry.context import current
+
 from router.domain.evidence import Checkpoint, EvidenceTiming
 from router.domain.generation import EndFacts, StartFacts
 from router.ports import OpenGenerations, RecordCodec, RecordLog

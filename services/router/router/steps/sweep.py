@@ -12,6 +12,7 @@ import logging
 from meshkit.clock import Clock
 from meshkit.errors import DataCorrupted, Unavailable
 from meshkit.telemetry import metrics
+
 from router.domain.evidence import EvidenceTiming, Orphan
 from router.ports import OpenGenerations, RecordCodec, RecordLog
 

@@ -1,1 +1,1 @@
-"""Protobuf and the domain, both ways."""
+"""Protobuf to domain and back: requests of callers, legs, workers."""

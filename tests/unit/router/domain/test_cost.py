@@ -1,6 +1,7 @@
 """Who is chosen, and why."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def fleet(*loads: Load, **other: object) -> Fleet:
 
 def chosen(made: Fleet, cached: list[int], prompt_blocks: int = 10, now_s: float = NOW_S, weights: Weights = NONE) -> Choice | None:
     known = Cached(np.array(cached, np.int32), np.array(cached, np.float32))
-    return choose(made, known, prompt_blocks, made.available(now_s), now_s, weights)
+    return choose(made, known, prompt_blocks, made.fit(now_s) & made.has_room(), now_s, weights)
 
 
 def who(*args: object, **other: object) -> tuple[str, str]:
@@ -53,7 +54,7 @@ def test_a_cached_prefix_is_worth_its_blocks() -> None:
 def test_tier_weighted_blocks_count_not_blocks() -> None:
     made = fleet(Load(blocks=4), Load())
     known = Cached(np.array([6, 0], np.int32), np.array([3.0, 0.0], np.float32))
-    choice = choose(made, known, 10, made.available(NOW_S), NOW_S, NONE)
+    choice = choose(made, known, 10, made.fit(NOW_S) & made.has_room(), NOW_S, NONE)
     assert choice is not None and choice.worker == "w1"
 
 
@@ -115,25 +116,72 @@ def test_a_silent_worker_counts_as_saturated() -> None:
     assert chosen(made, [10, 0], now_s=later_s + 2 * STALE_S) is None
 
 
+def usable(made: Fleet, rows: int = 1, **need: Any) -> list[bool]:
+    return (made.fit(NOW_S, **need) & made.has_room(rows)).tolist()
+
+
 def test_full_draining_unfit_and_unheard_of_workers_are_not_chosen() -> None:
     made = fleet(Load(rows_used=16), Load(is_ready=False), Load())
     made.join(worker("w3"))
-    assert made.available(NOW_S).tolist() == [False, False, True, False]
-    assert made.available(NOW_S, tokens=3000).tolist() == [False] * 4
-    assert made.available(NOW_S, rows=17).tolist() == [False] * 4
-    made.join(worker("w4", highest_grade=2))
+    assert usable(made) == [False, False, True, False]
+    assert usable(made, tokens=3000) == [False] * 4
+    assert usable(made, rows=17) == [False] * 4
+    made.join(worker("w4", highest_grade=2, layout_digest=b"other"))
     made.report("w4", Load(), NOW_S)
-    assert made.available(NOW_S, grade=3).tolist() == [False, False, True, False, False]
-    assert made.available(NOW_S, grade=2).tolist() == [False, False, True, False, True]
+    assert usable(made, grade=3) == [False, False, True, False, False]
+    assert usable(made, grade=2) == [False, False, True, False, True]
+    assert usable(made, layout=b"other") == [False, False, False, False, True]
+    assert usable(made, layout=b"unknown") == [False] * 5
 
 
 def test_some_may_wait_where_waiting_is_allowed() -> None:
     made = Fleet(waiting=2)
     made.join(worker("w0", rows=1))
     made.report("w0", Load(rows_used=1, queue=1), NOW_S)
-    assert made.available(NOW_S).tolist() == [True]
+    assert usable(made) == [True]
     made.report("w0", Load(rows_used=1, queue=2), NOW_S)
-    assert made.available(NOW_S).tolist() == [False]
+    assert usable(made) == [False]
+
+
+def test_a_worker_that_refused_is_full_until_it_reports_or_something_ends_there() -> None:
+    made = fleet(Load())
+    running = made.predict("w0", 1, 1, NOW_S)
+    made.refused(made.predict("w0", 1, 1, NOW_S), NOW_S)
+    assert usable(made) == [False]
+    made.ended(running, NOW_S)
+    assert usable(made) == [True]
+    made.refused(made.predict("w0", 1, 1, NOW_S), NOW_S)
+    assert usable(made) == [False]
+    made.report("w0", Load(rows_used=3), NOW_S)
+    assert usable(made) == [True]
+
+
+def test_the_room_of_what_ended_is_free_before_the_worker_says_so() -> None:
+    made = Fleet()
+    made.join(worker("w0", rows=1))
+    made.report("w0", Load(), NOW_S)
+    running = made.predict("w0", 5, 1, NOW_S)
+    running.settled_s = NOW_S
+    made.report("w0", Load(rows_used=1, blocks=5), NOW_S + 0.1)
+    assert not made.has_room()[0]
+    made.ended(running, NOW_S + 0.2)
+    assert made.has_room()[0]
+    assert made.blocks()[0] == 0
+    made.report("w0", Load(rows_used=1, blocks=5), NOW_S + 0.21)  # sent before it ended
+    assert made.has_room()[0]
+    made.report("w0", Load(rows_used=1, blocks=3), NOW_S + 0.5)  # somebody else's
+    assert not made.has_room()[0]
+    assert made.blocks()[0] == 3
+
+
+def test_nobody_answers_for_a_lost_worker_until_it_reports_again() -> None:
+    made = fleet(Load())
+    made.lost("w0")
+    made.lost("unknown")
+    assert usable(made) == [False]
+    made.report("w0", Load(), NOW_S)
+    made.report("unknown", Load(), NOW_S)
+    assert usable(made) == [True]
 
 
 def test_requests_that_come_together_spread() -> None:
@@ -154,15 +202,15 @@ def test_a_prediction_counts_until_the_worker_s_own_word_has_it_in() -> None:
     first.settled_s = NOW_S + 0.1
     made.report("w0", Load(blocks=10), NOW_S + 0.2)
     assert (made.blocks()[0], made.queue()[0]) == (15, 2)  # the second is still on its way
-    made.drop(first)  # its end: it is not counted any more
-    made.drop(second)
-    made.drop(second)
+    made.ended(second, NOW_S + 0.3)
     assert (made.blocks()[0], made.queue()[0]) == (10, 0)
+    made.ended(first, NOW_S + 0.3)
+    assert (made.blocks()[0], made.queue()[0]) == (0, -1)
 
 
 def test_what_was_sent_lately_fades() -> None:
     made = fleet(Load(), Load())
-    made.drop(made.predict("w0", 8, 1, NOW_S))
+    made.ended(made.predict("w0", 8, 1, NOW_S), NOW_S)
     assert made.recent(NOW_S)[0] == 8
     assert made.recent(NOW_S + RECENT_TAU_S)[0] == pytest.approx(8 / np.e)
     assert made.recent(NOW_S)[0] == pytest.approx(8 / np.e)  # time does not run backwards
@@ -173,9 +221,9 @@ def test_a_restarted_worker_carries_nothing_and_is_stale_until_it_reports() -> N
     made = fleet(Load(blocks=9), Load())
     old = made.predict("w0", 3, 1, NOW_S)
     assert made.join(worker("w0", incarnation="i2")) == 0
-    assert made.available(NOW_S).tolist() == [False, True]
+    assert usable(made) == [False, True]
     made.report("w0", Load(), NOW_S)
-    made.drop(old)
+    made.ended(old, NOW_S)
     assert made.blocks().tolist() == [0, 0]
 
 

@@ -80,10 +80,14 @@ def test_a_tenant_has_its_share_of_the_places() -> None:
 
 
 def test_a_wait_ends_with_its_time_to_live_or_its_deadline() -> None:
-    queue = Queue(10)
-    short, doomed, patient = waiting(until_s=5), waiting(deadline_s=4), waiting()
-    for each in (short, doomed, patient):
+    assert waiting(until_s=5).left_s(1) == 4
+    assert waiting(deadline_s=4).left_s(1) == 3
+    assert waiting(deadline_s=4).left_s(5) < 0
+
+
+def test_all_that_wait_in_the_order_of_their_turns() -> None:
+    queue = Queue(10, tenant_share=1.0)
+    late, urgent, early = waiting(deadline_s=9), waiting(band=9), waiting(deadline_s=1)
+    for each in (late, urgent, early):
         queue.push(each)
-    assert queue.expired(3.9) == []
-    assert queue.expired(4) == [doomed]
-    assert set(queue.expired(5)) == {short, doomed}
+    assert list(queue) == [urgent, early, late]

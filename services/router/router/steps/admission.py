@@ -1,0 +1,92 @@
+"""From what is asked for to a run: checked against the scenario, tokenised once, its blocks named. No worker has been asked yet."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine.handoff.chain import block_ids
+from meshkit.crypto.keyed_ids import uuid7
+
+from router import ports
+from router.domain.generation import Admitted, Request
+from router.domain.legs import Job
+from router.domain.model import ServedModel
+from router.domain.namespace import namespace_of, tenant_digest
+from router.domain.policy import Scenario, Scenarios, model_unknown
+from router.steps.answers import Answers
+from router.steps.pool import Need
+from router.steps.run import Run
+
+
+class Admission:
+    """``secret``: returns the key of namespaces that is in force."""
+
+    def __init__(self, scenarios: Callable[[], Scenarios], texts: ports.Texts, secret: Callable[[], bytes]) -> None:
+        self._scenarios = scenarios
+        self._texts = texts
+        self._secret = secret
+
+    async def __call__(self, request: Request, deadline_s: float) -> Run:
+        """Return a run. Raises InvalidArgument, NotFound, PermissionDenied with a reason that says what is wrong."""
+        scenario = self._scenarios().get(request.scenario)
+        scenario.check(request)
+        model = self._model(scenario.model(request.model))
+        prompt = await self._texts.tokens(model, request.input)
+        max_output_tokens = scenario.output_tokens(request.max_output_tokens, model.max_len_tokens - len(prompt))
+        job = self._job(request, scenario, model, prompt, max_output_tokens)
+        choices = job.sampling.choices
+
+        def new_answers() -> Answers:
+            keep_tokens = request.return_token_ids or request.sampling.logprobs
+            return Answers(lambda: self._texts.choice(model, request.stop), choices, keep_tokens=keep_tokens)
+
+        return Run(
+            request=request,
+            scenario=scenario,
+            model=model,
+            admitted=Admitted(
+                generation_id=job.request_id,
+                prompt_tokens=len(prompt),
+                max_output_tokens=max_output_tokens,
+                choices=choices,
+                model=model.name,
+                release=model.release,
+                seed=job.sampling.seed,
+            ),
+            job=job,
+            need=Need(
+                model_digest=model.digest,
+                block_ids=block_ids(job.namespace, prompt[: len(prompt) - len(prompt) % model.block_tokens], model.block_tokens),
+                tokens=len(prompt) + max_output_tokens,
+                grade=request.grade,
+                rows=choices,
+            ),
+            deadline_s=deadline_s,
+            new_answers=new_answers,
+            answers=new_answers(),
+        )
+
+    def _model(self, name: str) -> ServedModel:
+        for model in self._texts.models:
+            if model.name == name:
+                return model
+        raise model_unknown()
+
+    def _job(self, request: Request, scenario: Scenario, model: ServedModel, prompt: tuple[int, ...], max_output_tokens: int) -> Job:
+        secret = self._secret()
+        seed = request.sampling.seed if request.is_seed_set else secrets.randbits(64)
+        return Job(
+            request_id=uuid7(),
+            model_digest=model.digest,
+            prompt=prompt,
+            namespace=namespace_of(secret, request.tenant, scenario.name, request.grade, model.release),
+            tenant_digest=tenant_digest(secret, request.tenant),
+            grade=request.grade,
+            sampling=replace(request.sampling, seed=seed, choices=max(request.sampling.choices, 1)),
+            json_schema=request.json_schema,
+            max_output_tokens=max_output_tokens,
+            ignore_end=request.ignore_end,
+            priority=scenario.priority,
+        )

@@ -1,0 +1,98 @@
+"""The answers of one generation as they come: tokens in, pieces of text out.
+
+Tokens are taken in order and once: one that came before is dropped, a hole is the worker's failure. Stop strings are matched here, by the
+text; end ids, length and grammar are the worker's business, which says so by ending the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from meshkit.errors import Unavailable
+
+from router.domain.generation import ChoiceFinished, Delta, Finish, Token
+from router.ports import ChoiceText
+
+Piece = Delta | ChoiceFinished
+
+
+@dataclass(slots=True)
+class _Answer:
+    text: ChoiceText
+    tokens: list[int] = field(default_factory=list)
+    held: list[Token] = field(default_factory=list)  # whose text is not complete
+    finished: ChoiceFinished | None = None
+
+
+class Answers:
+    """``keep_tokens``: whether pieces carry their tokens."""
+
+    def __init__(self, text: Callable[[], ChoiceText], choices: int, *, keep_tokens: bool) -> None:
+        self._answers = [_Answer(text()) for _ in range(choices)]
+        self._keep = keep_tokens
+        self.output_tokens = 0
+
+    @property
+    def are_over(self) -> bool:
+        """Whether all of them ended."""
+        return all(answer.finished is not None for answer in self._answers)
+
+    @property
+    def finished(self) -> tuple[ChoiceFinished, ...]:
+        """Return those that ended."""
+        return tuple(answer.finished for answer in self._answers if answer.finished is not None)
+
+    @property
+    def tokens(self) -> Mapping[int, tuple[int, ...]]:
+        """Return the tokens so far, by choice."""
+        return {choice: tuple(answer.tokens) for choice, answer in enumerate(self._answers)}
+
+    def take(self, tokens: Iterable[Token]) -> list[Piece]:
+        """Take the next tokens of any answers; returns what there is to tell, one piece an answer, and which ended at a stop string.
+
+        Raises Unavailable (TOKENS_MISSING) when some were left out.
+        """
+        texts: dict[int, list[str]] = {}
+        for token in tokens:
+            if not token.choice < len(self._answers):
+                raise Unavailable("a token of an answer that nobody asked for", reason="TOKENS_MISSING")
+            answer = self._answers[token.choice]
+            if answer.finished is not None or token.position < len(answer.tokens):
+                continue
+            if token.position > len(answer.tokens):
+                raise Unavailable("tokens are missing", reason="TOKENS_MISSING")
+            answer.tokens.append(token.token_id)
+            self.output_tokens += 1
+            if self._keep:
+                answer.held.append(token)
+            text, is_stopped = answer.text.push(token.token_id)
+            texts.setdefault(token.choice, []).append(text)
+            if is_stopped:
+                answer.finished = ChoiceFinished(token.choice, Finish.STOP, len(answer.tokens))
+        found: list[Piece] = []
+        for choice, parts in texts.items():
+            ended = self._answers[choice].finished
+            found += self._piece(choice, "".join(parts), is_last=ended is not None)
+            if ended is not None:
+                found.append(ended)
+        return found
+
+    def finish(self, choice: int, reason: Finish) -> list[Piece]:
+        """End an answer, unless a stop string did; returns what was held back and the end."""
+        answer = self._answers[choice]
+        if answer.finished is not None:
+            return []
+        answer.finished = ChoiceFinished(choice, reason, len(answer.tokens))
+        return [*self._piece(choice, answer.text.end(), is_last=True), answer.finished]
+
+    def closed(self, reason: Finish) -> tuple[ChoiceFinished, ...]:
+        """Return how all answers ended when those that had not are over for this reason."""
+        return tuple(answer.finished or ChoiceFinished(choice, reason, len(answer.tokens)) for choice, answer in enumerate(self._answers))
+
+    def _piece(self, choice: int, text: str, *, is_last: bool) -> list[Piece]:
+        answer = self._answers[choice]
+        if not text and not (is_last and answer.held):
+            return []
+        held, answer.held = tuple(answer.held), []
+        return [Delta(choice, text, held, self.output_tokens)]

@@ -1,0 +1,189 @@
+"""RPC Generate: one generation, from what is asked for to the end of its answers.
+
+Admitted is told before any work. Then a decode worker with room is found, in line if need be; the prompt is read there, or by a prefill
+worker whose keys and values are handed over. The record of the start stands before the first byte, that of the end before the last part.
+What is done when something fails stands in `domain.attempts`; what is held anywhere is given back whichever way it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+
+from meshkit.clock import Clock
+from meshkit.crypto.keyed_ids import uuid7
+from meshkit.errors import MeshError
+
+from router import ports
+from router.domain.attempts import Next, Phase
+from router.domain.disaggregation import Transfers, way
+from router.domain.generation import Continued, Ended, Finish, Part, Request, StartFacts
+from router.domain.legs import Committed
+from router.steps.admission import Admission
+from router.steps.answers import Piece
+from router.steps.calls import LegFailed
+from router.steps.closing import Closing
+from router.steps.decode import Decode
+from router.steps.failover import Failover
+from router.steps.pool import Pool
+from router.steps.prefill import Prefill
+from router.steps.reserve import Reserve
+from router.steps.run import Run
+
+CHECKPOINT_TOKENS = 32
+_LOST = "EVIDENCE_LOST"  # somebody else has closed the record
+
+
+class Generate:
+    """The flow; its parts are steps."""
+
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        records: ports.GenerationRecords,
+        pool: Pool,
+        reserve: Reserve,
+        prefill: Prefill,
+        decode: Decode,
+        failover: Failover,
+        closing: Closing,
+        clock: Clock,
+    ) -> None:
+        self._admission = admission
+        self._records = records
+        self._pool = pool
+        self._reserve = reserve
+        self._prefill = prefill
+        self._decode = decode
+        self._failover = failover
+        self._closing = closing
+        self._clock = clock
+        self._transfers = Transfers()
+
+    async def __call__(self, request: Request, remaining_s: float) -> AsyncGenerator[Part, None]:
+        """Yield Admitted, then pieces of the answers and their ends, then Ended. Raises typed errors."""
+        run = await self._admission(request, self._clock.monotonic_s() + remaining_s)
+        try:
+            yield run.admitted
+            async with aclosing(self._answers(run)) as parts:
+                async for part in parts:
+                    yield part
+            yield await self._ended(run)
+        except MeshError as error:
+            with suppress(MeshError):
+                await self._broken_off(run, Finish.ERROR, error.reason)
+            raise
+        except BaseException:  # the caller went away, or its time is over
+            is_late = self._clock.monotonic_s() >= run.deadline_s
+            self._closing.add(self._broken_off(run, Finish.CANCELLED, "DEADLINE_EXCEEDED" if is_late else "CANCELLED"))
+            raise
+        finally:
+            self._prefill.abort(run)
+            self._reserve.release(run)
+
+    async def _answers(self, run: Run) -> AsyncGenerator[Part, None]:
+        """Yield pieces until all answers have ended; goes on after failures as long as the table of failures says so."""
+        handoff_id = uuid7()
+        await self._reserve(run)
+        self._choose_way(run)
+        while True:
+            try:
+                if run.is_to_be_handed_over:
+                    worker = self._prefill.choose(run)
+                    self._begin_record(run)
+                    await self._prefill(run, worker, handoff_id)
+                self._begin_record(run)
+                async with aclosing(self._told(run)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                self._reserve.release(run)
+                return
+            except LegFailed as failed:
+                error = failed.error
+            verdict = self._failover(run, error)
+            if verdict.next is Next.REPLAY:
+                run.continued.append(error.reason)
+                yield Continued(error.reason)
+            if run.room is None:
+                await self._reserve(run)
+                self._prefill.drop_unless_fit(run)
+
+    def _choose_way(self, run: Run) -> None:
+        """Decide whether keys and values are handed over."""
+        scenario, room = run.scenario, run.room
+        if room is not None:
+            load = self._pool.load(room.worker.name)
+            run.way = way(
+                scenario.disaggregation,
+                scenario.threshold_tokens,
+                prompt_tokens=run.admitted.prompt_tokens,
+                cached_tokens=room.reservation.first_block * run.model.block_tokens,
+                running=max(load.rows_used - run.need.rows, 0),
+                rates=self._transfers.rates(load.tokens_per_s, room.worker.token_bytes),
+            )
+
+    async def _told(self, run: Run) -> AsyncGenerator[Piece, None]:
+        """Yield pieces of the answers, the first tokens once their keys and values have arrived. Raises LegFailed."""
+        if run.handover is not None and run.answers.are_over:  # they ended with their first tokens: nobody needs to decode
+            await self._may_send(run)
+            for piece in run.handover.held:
+                yield piece
+            return
+        async with aclosing(self._decode(run)) as written:
+            async for news in written:
+                if isinstance(news, Committed):
+                    self._transfers.note(news.pulled_bytes, news.pull_ms)
+                    pieces = run.handover.held if run.handover else []
+                else:
+                    pieces = news
+                if pieces and run.phase is not Phase.STREAMING:
+                    await self._may_send(run)
+                    run.phase, run.handover = Phase.STREAMING, None
+                for piece in pieces:
+                    yield piece
+                self._checkpoint(run)
+
+    # Evidence
+
+    def _begin_record(self, run: Run) -> None:
+        """Write the record of the start beside the work; it must stand before the first byte."""
+        if run.started is None and run.decode_choice is not None:
+            facts = StartFacts(
+                generation_id=run.admitted.generation_id,
+                request=run.request,
+                model=run.model.name,
+                model_digest=run.model.digest,
+                release=run.model.release,
+                seed=run.admitted.seed,
+                prompt_tokens=run.job.prompt,
+                max_output_tokens=run.admitted.max_output_tokens,
+                decode=run.decode_choice,
+                prefill=run.prefill_choice,
+                reason=run.way.reason,
+                tokenizer_digest=run.model.tokenizer_digest,
+            )
+            run.started = asyncio.ensure_future(self._records.started(facts))
+
+    async def _may_send(self, run: Run) -> None:
+        if run.started is not None:
+            await asyncio.shield(run.started)
+
+    def _checkpoint(self, run: Run) -> None:
+        if run.answers.output_tokens - run.checkpoint >= CHECKPOINT_TOKENS:
+            run.checkpoint = run.answers.output_tokens
+            self._records.checkpoint(run.admitted.generation_id, run.checkpoint)
+
+    async def _ended(self, run: Run) -> Ended:
+        started, run.started = run.started, None
+        facts = run.end(Finish.ERROR, "")
+        ended_id = await self._records.ended(facts)
+        return Ended(facts.usage, facts.provenance, started.result() if started else "", ended_id)
+
+    async def _broken_off(self, run: Run, finish: Finish, reason: str) -> None:
+        """Record the end of what did not end well. Without a start, or when its end was tried already, there is nothing to record."""
+        started, run.started = run.started, None
+        if started is not None and reason != _LOST:
+            await started
+            await self._records.ended(run.end(finish, reason))

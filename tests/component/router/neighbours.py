@@ -1,0 +1,87 @@
+"""Texts whose tokens are characters, and records that are lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from meshkit.errors import InvalidArgument, Unavailable
+from router.domain.generation import Conversation, EndFacts, Input, StartFacts, Text
+from router.domain.model import ServedModel
+from router.ports import Piece
+
+from .inference import BLOCK_TOKENS, DIGEST, END
+
+MODEL = ServedModel("tiny", DIGEST, "ab" * 32, 256, BLOCK_TOKENS, 1 << 21, frozenset({END}), "Apache-2.0", sha256(b"tokenizer").digest())
+
+
+class CharacterText:
+    """One answer: a token is a character."""
+
+    def __init__(self, stop: Sequence[str]) -> None:
+        self._stop = stop
+        self._held = ""
+
+    def push(self, token_id: int) -> Piece:
+        self._held += chr(token_id) if token_id != END else ""
+        for stop in self._stop:
+            if stop in self._held:
+                return Piece(self._held.partition(stop)[0], True)
+        keep = max((at for stop in self._stop for at in range(len(stop)) if self._held.endswith(stop[:at])), default=0)
+        ready, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+        return Piece(ready, False)
+
+    def end(self) -> str:
+        held, self._held = self._held, ""
+        return held
+
+
+class CharacterTexts:
+    """See ``ports.Texts``."""
+
+    models = (MODEL,)
+
+    async def tokens(self, model: ServedModel, prompt: Input) -> tuple[int, ...]:
+        if isinstance(prompt, Conversation):
+            prompt = Text("".join(f"<{turn.role}>{turn.content}" for turn in prompt.messages))
+        if not isinstance(prompt, Text):
+            return prompt.ids
+        if len(prompt.text) >= model.max_len_tokens:
+            raise InvalidArgument("too long", reason="PROMPT_TOO_LONG")
+        return tuple(ord(each) for each in prompt.text)
+
+    def choice(self, model: ServedModel, stop: Sequence[str]) -> CharacterText:
+        return CharacterText(stop)
+
+
+class ListedRecords:
+    """See ``ports.GenerationRecords``. ``is_down``: nothing can be written."""
+
+    def __init__(self) -> None:
+        self.starts: list[StartFacts] = []
+        self.ends: list[EndFacts] = []
+        self.checkpoints: list[int] = []
+        self.order: list[str] = []
+        self.is_down = False
+        self.is_lost = False
+
+    async def started(self, facts: StartFacts) -> str:
+        self._check()
+        self.starts.append(facts)
+        self.order.append("started")
+        return f"start-{facts.generation_id}"
+
+    def checkpoint(self, generation_id: str, output_tokens: int) -> None:
+        if self.is_lost:
+            raise Unavailable("somebody else closed it", reason="EVIDENCE_LOST")
+        self.checkpoints.append(output_tokens)
+
+    async def ended(self, facts: EndFacts) -> str:
+        self._check()
+        self.ends.append(facts)
+        self.order.append("ended")
+        return f"end-{facts.generation_id}"
+
+    def _check(self) -> None:
+        if self.is_down:
+            raise Unavailable("the log can't be written", reason="EVENT_LOG_DOWN")
