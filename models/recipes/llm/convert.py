@@ -12,16 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from engine.llm.manifest import DEFAULT_MAX_LEN, Source
 
 from llm import folder, gguf_model, hf_folder
 from llm.checkpoint import Checkpoint
-from llm.errors import UnsupportedModelError
+from llm.errors import MalformedModelError, UnsupportedModelError
 from llm.graph import Weight
 from llm.products import BLOCK, Dense, Matrix, rounded
 
 HERMES = ("<tool_call>", "tools")
-_PIECE_BYTES = 1 << 20
+_LARGEST = {"cpu": float(np.finfo(np.float32).max), "cuda": float(np.finfo(np.float16).max)}
 Progress = Callable[[str, int, int], None]
 """(what, done, of how many)."""
 
@@ -94,11 +95,19 @@ def _weight(found: Checkpoint, choices: Choices, progress: Progress) -> Weight:
         done = min(done + 1, names)
         progress("weights", done, names)
         matrix = found.weight(name)
+        _finite(found.files[-1], name, matrix, choices.provider)
         if choices.quantise == "fp32":
             return Dense(matrix.dense())
         return rounded_weight(name, matrix) if choices.quantise == "int4" and isinstance(matrix, Dense) else matrix
 
     return weight
+
+
+def _finite(path: Path, name: str, matrix: Matrix, provider: str) -> None:
+    """A weight that is no number, or none in 16 bits where those are used, would silence the whole model."""
+    for values in (matrix.values,) if isinstance(matrix, Dense) else (matrix.scales, matrix.minimums):
+        if values is not None and not np.abs(values).max(initial=0) <= _LARGEST[provider]:
+            raise MalformedModelError(path, f"tensor {name}", f"a weight that is no number of {provider}'s")
 
 
 def _digest(files: tuple[Path, ...]) -> str:

@@ -6,7 +6,7 @@ halves; they are put back. Frequencies that Llama 3.1 stretches stand in a tenso
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Never
 
@@ -38,7 +38,6 @@ class _Keys:
 
     file: GgufFile
     family: str
-    unused: set[str] = field(default_factory=set)
 
     def integer(self, key: str, default: int | None = None) -> int:
         value = self._get(key, default)
@@ -50,10 +49,17 @@ class _Keys:
         value = self._get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
             self.refuse(key, f"{str(value)[:40]} is no number")
-        return float(np.float32(value)) if isinstance(value, float) else float(value)
+        return float(str(np.float32(value))) if isinstance(value, float) else float(value)  # 1e-06, as whoever wrote the 32 bits meant it
 
     def optional(self, key: str) -> Any:
-        return self.file.metadata.get(f"{self.family}.{key}")
+        """None when it is not there; a list or an array is refused, because no key that is asked for here has one value for each layer."""
+        return self.single(f"{self.family}.{key}")
+
+    def single(self, key: str) -> Any:
+        value = self.file.metadata.get(key)
+        if isinstance(value, list | np.ndarray):
+            raise UnsupportedModelError(self.file.path, key, "several values: one is converted")
+        return value
 
     def refuse(self, key: str, message: str) -> Never:
         raise MalformedModelError(self.file.path, f"{self.family}.{key}", message)
@@ -72,24 +78,25 @@ def read(path: Path) -> Checkpoint:
     """Return the checkpoint in a GGUF file. Raises MalformedModelError, UnsupportedModelError, OSError."""
     file = GgufFile(path)
     family = file.metadata.get("general.architecture")
-    if family not in ("llama", "qwen2", "qwen3"):
+    if not isinstance(family, str) or family not in ("llama", "qwen2", "qwen3"):
         raise UnsupportedModelError(path, "general.architecture", f"{str(family)[:40]}: llama, qwen2 and qwen3 are converted")
     tensors = {_renamed(name): tensor for name, tensor in file.tensors.items() if name != _FREQUENCIES}
-    architecture = _architecture(_Keys(file, family), file.tensors)
+    keys = _Keys(file, family)
+    architecture = _architecture(keys, file.tensors)
     check_sizes(path, architecture)
     check_tensors(path, architecture, {name: tensor.shape for name, tensor in tensors.items()})
     tokenizer = tokenizers.of_gguf(path, file.metadata)
-    template = file.metadata.get("tokenizer.chat_template")
+    template = keys.single("tokenizer.chat_template")
     return Checkpoint(
-        name=str(file.metadata.get("general.name") or path.stem),
+        name=str(keys.single("general.name") or path.stem),
         architecture=architecture,
         weight=lambda name: _matrix(path, architecture, name, tensors[name]),
         weights=_weights(tensors),
         tokenizer=tokenizers.written(path, tokenizer, architecture.vocabulary),
         template=template if isinstance(template, str) else None,
-        end_ids=_end_ids(file, tokenizers.added_tokens(tokenizer), architecture.vocabulary),
-        bos_id=_bos_id(file, template, architecture.vocabulary),
-        licence=str(file.metadata.get("general.license") or "unknown"),
+        end_ids=_end_ids(keys, tokenizers.added_tokens(tokenizer), architecture.vocabulary),
+        bos_id=_bos_id(keys, template, architecture.vocabulary),
+        licence=str(keys.single("general.license") or "unknown")[:60],
         files=(path,),
     )
 
@@ -193,22 +200,27 @@ def _halves(content: npt.NDArray[np.uint8]) -> F32:
     return np.ascontiguousarray(content).view("<f2")[..., 0].astype(np.float32)
 
 
-def _end_ids(file: GgufFile, added: dict[str, int], vocabulary: int) -> tuple[int, ...]:
-    declared = [file.metadata[key] for key in _ENDS if key in file.metadata]
-    found = end_ids(declared, added)
-    if not found or not all(isinstance(each, int) and 0 <= each < vocabulary for each in found):
-        raise MalformedModelError(file.path, _ENDS[0], f"{str(found)[:80]} are not ids that end an answer")
-    return found
+def _end_ids(keys: _Keys, added: dict[str, int], vocabulary: int) -> tuple[int, ...]:
+    declared = [value for key in _ENDS if (value := keys.single(key)) is not None]
+    if not all(_is_id(each, vocabulary) for each in declared):
+        raise MalformedModelError(keys.file.path, _ENDS[0], f"{str(declared)[:80]} are not in the vocabulary")
+    if found := end_ids(declared, added):
+        return found
+    raise MalformedModelError(keys.file.path, _ENDS[0], "missing: nothing would end an answer")
 
 
 _ENDS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")
 
 
-def _bos_id(file: GgufFile, template: object, vocabulary: int) -> int | None:
+def _bos_id(keys: _Keys, template: object, vocabulary: int) -> int | None:
     """The first token, when the tokenizer or the template puts one there."""
     key = "tokenizer.ggml.bos_token_id"
-    wanted = file.metadata.get("tokenizer.ggml.add_bos_token") or (isinstance(template, str) and "bos_token" in template)
-    value = file.metadata.get(key) if wanted else None
-    if value is not None and not (isinstance(value, int) and 0 <= value < vocabulary):
-        raise MalformedModelError(file.path, key, f"{str(value)[:40]} is not in the vocabulary")
+    wanted = keys.single("tokenizer.ggml.add_bos_token") or (isinstance(template, str) and "bos_token" in template)
+    value: int | None = keys.single(key) if wanted else None
+    if value is not None and not _is_id(value, vocabulary):
+        raise MalformedModelError(keys.file.path, key, f"{str(value)[:40]} is not in the vocabulary")
     return value
+
+
+def _is_id(value: object, vocabulary: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < vocabulary

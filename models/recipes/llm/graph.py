@@ -91,7 +91,7 @@ def _head(nodes: Nodes, a: Architecture, weight: Weight, hidden: str, pending: s
         logits = nodes.tied_product(normed, weight("model.embed_tokens.weight"), "embed_tokens", "lm_head")
     else:
         logits = nodes.product(normed, [weight("lm_head.weight")], "lm_head")
-    nodes.add("Cast", [logits], "logits", to=TensorProto.FLOAT)
+    nodes.name_output(logits, "logits")
 
 
 def _norm(nodes: Nodes, a: Architecture, weight: F32, name: str, hidden: str, pending: str | None) -> tuple[str, str]:

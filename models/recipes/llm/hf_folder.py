@@ -114,8 +114,9 @@ def _architecture(config: Document) -> Architecture:
         if (value := config.values.get(name, known)) != known:
             raise UnsupportedModelError(config.path, name, f"{str(value)[:40]}: {known} is converted")
     kinds = config.values.get("layer_types") or []
-    if not isinstance(kinds, list) or set(map(str, kinds)) - {"full_attention"}:
-        raise UnsupportedModelError(config.path, "layer_types", f"{sorted(set(map(str, kinds)))[:4]}: full_attention is converted")
+    named = sorted(set(map(str, kinds))) if isinstance(kinds, list) else [str(kinds)]
+    if named not in ([], ["full_attention"]):
+        raise UnsupportedModelError(config.path, "layer_types", f"{named[:4]}: full_attention is converted")
     hidden, heads = config.integer("hidden_size"), config.integer("num_attention_heads")
     if heads < 1:
         raise MalformedModelError(config.path, "num_attention_heads", f"{heads}")

@@ -134,6 +134,14 @@ class Nodes:
         self.add("SkipSimplifiedLayerNormalization", inputs, name, outputs=outputs, domain=CONTRIB, epsilon=epsilon)
         return outputs[0], outputs[3]
 
+    def name_output(self, values: str, name: str) -> None:
+        """Call the last node's output `name`, as 32-bit floats."""
+        if self.float_type != TensorProto.FLOAT:
+            self.add("Cast", [values], name, to=TensorProto.FLOAT)
+        else:
+            assert list(self.nodes[-1].output) == [values]
+            self.nodes[-1].output[:] = [name]
+
     def reshape(self, activations: str, shape: Sequence[int], name: str) -> str:
         return self.add("Reshape", [activations, self._shape("shape." + "_".join(map(str, shape)), shape)], name)
 

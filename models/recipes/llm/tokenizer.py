@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from llm.errors import MalformedModelError, UnsupportedModelError
@@ -51,9 +52,9 @@ def of_gguf(path: Path, metadata: Mapping[str, Any]) -> Tokenizer:
     vocabulary = {token: index for index, token in enumerate(tokens)}
     if len(vocabulary) != len(tokens):
         raise MalformedModelError(path, "tokenizer.ggml.tokens", "a token stands twice")
-    kinds = [int(each) for each in metadata.get("tokenizer.ggml.token_type", ())]
-    if len(kinds) != len(tokens):
-        raise MalformedModelError(path, "tokenizer.ggml.token_type", f"{len(kinds)} types of {len(tokens)} tokens")
+    kinds = metadata.get("tokenizer.ggml.token_type")
+    if not isinstance(kinds, np.ndarray) or kinds.dtype.kind not in "iu" or len(kinds) != len(tokens):
+        raise MalformedModelError(path, "tokenizer.ggml.token_type", f"not one whole number for each of {len(tokens)} tokens")
     pairs = [(first, second) for first, _, second in (merge.partition(" ") for merge in merges)]
     if wrong := next((pair for pair in pairs if not vocabulary.keys() >= {*pair, "".join(pair)}), None):
         raise MalformedModelError(path, "tokenizer.ggml.merges", f"{' '.join(wrong)[:80]!r} is not two tokens that make a third")
@@ -65,7 +66,7 @@ def of_gguf(path: Path, metadata: Mapping[str, Any]) -> Tokenizer:
     made.add_tokens(
         [
             AddedToken(token, special=kind == CONTROL, normalized=False)
-            for token, kind in zip(tokens, kinds, strict=True)
+            for token, kind in zip(tokens, kinds.tolist(), strict=True)
             if kind in (CONTROL, USER_DEFINED)
         ]
     )
@@ -120,6 +121,6 @@ def _parts(pre_tokenizer: dict[str, Any] | None) -> Sequence[dict[str, Any]]:
 
 def _texts(path: Path, metadata: Mapping[str, Any], key: str) -> list[str]:
     value = metadata.get(key)
-    if not isinstance(value, list):
+    if not isinstance(value, list) or not value:
         raise MalformedModelError(path, key, "missing, or no list of texts")
     return value
