@@ -102,9 +102,11 @@ def written(path: Path, tokenizer: Tokenizer, vocabulary: int) -> bytes:
         raise UnsupportedModelError(path, "pre_tokenizer", "without ByteLevel")
     if foreign := next((token for token in model["vocab"] if token not in added and not ALPHABET.issuperset(token)), None):
         raise MalformedModelError(path, "model.vocab", f"{foreign[:40]!r} does not stand for bytes")
-    highest = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
-    if highest >= vocabulary:
-        raise MalformedModelError(path, "model.vocab", f"id {highest}, and the model has a vocabulary of {vocabulary}")
+    ids = list(tokenizer.get_vocab(with_added_tokens=True).values())
+    if max(ids, default=-1) >= vocabulary:
+        raise MalformedModelError(path, "model.vocab", f"id {max(ids)}, and the model has a vocabulary of {vocabulary}")
+    if len(set(ids)) != len(ids):
+        raise MalformedModelError(path, "model.vocab", "two tokens have one id")
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
