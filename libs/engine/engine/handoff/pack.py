@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Protocol
 
 import xxhash
@@ -26,7 +25,6 @@ class BlockRef:
     size_bytes: int
     xxh3_64: int
     valid_tokens: int
-    block_id: bytes
 
 
 class Source(Protocol):
@@ -37,42 +35,29 @@ class Source(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Timing:
-    """Seconds of a thread."""
-
-    copy_s: float = 0.0
-    verify_s: float = 0.0
-
-
-def pack(row: RowView, length: int, arena: Arena, blocks: Sequence[int], ids: Sequence[bytes], first_block: int = 0) -> list[BlockRef]:
-    """Copy the blocks of a row from ``first_block`` on into ``blocks`` of the arena, which the caller holds; ``ids`` of all of them."""
+def pack(row: RowView, length: int, arena: Arena, places: Sequence[int], numbers: range) -> list[BlockRef]:
+    """Copy blocks ``numbers`` of a row with ``length`` tokens into ``places`` of the arena, which the caller holds."""
     layout, packed = arena.layout, []
-    for place, number in zip(blocks, range(first_block, layout.blocks(length)), strict=True):
+    for place, number in zip(places, numbers, strict=True):
         valid = layout.valid_tokens(number, length)
         start = number * layout.block_tokens
-        content = arena.content(place, valid)
-        digest = xxhash.xxh3_64()
+        end, digest = start + valid, xxhash.xxh3_64()
+        content, update = arena.content(place, valid), digest.update
         for target, stripe in zip(content, row.stripes, strict=True):
-            target[...] = stripe[:, start : start + valid]
-            digest.update(target)
-        packed.append(BlockRef(arena.offset(place), content.nbytes, digest.intdigest(), valid, ids[number]))
+            target[...] = stripe[:, start:end]
+            update(target)
+        packed.append(BlockRef(arena.offset(place), content.nbytes, digest.intdigest(), valid))
     return packed
 
 
-def land(source: Source, row: RowView, layout: Layout, block: int, valid_tokens: int, timing: Timing) -> int:
+def land(source: Source, row: RowView, layout: Layout, block: int, valid_tokens: int) -> int:
     """Write one block into its final place in the row and return the xxh3 of what stands there then."""
     start = block * layout.block_tokens
-    digest = xxhash.xxh3_64()
-    before = perf_counter()
+    end, digest = start + valid_tokens, xxhash.xxh3_64()
+    fill, update = source.fill, digest.update
     for number, stripe in enumerate(row.stripes):
-        target = stripe[:, start : start + valid_tokens]
-        source.fill(number, target)
-        filled = perf_counter()
+        target = stripe[:, start:end]
+        fill(number, target)
         for head in target:
-            digest.update(head)
-        after = perf_counter()
-        timing.copy_s += filled - before
-        timing.verify_s += after - filled
-        before = after
+            update(head)
     return digest.intdigest()

@@ -93,11 +93,10 @@ class Publisher:
         try:
             if (held.tokens, held.first_block) != (claims.token_count, claims.first_block):
                 raise Refused("GAP", "another length was reserved")
-            refs = pack(row, held.tokens, self.arena, held.places, claims.block_ids, held.first_block)
+            self._pack(held, row, self.layout.blocks(held.tokens))
             packed = time.perf_counter()
-            ticket = self._ticket(claims, held, refs).sign(self._key())
+            ticket = self._ticket(claims, held).sign(self._key())
             with self.lock:
-                held.refs = refs
                 self.machine.publish(*key)
             return ticket, PublishTiming(packed - before, time.perf_counter() - packed)
         except BaseException:
@@ -106,15 +105,35 @@ class Publisher:
                 self.machine.abort(*key, "NOT_PUBLISHED")
             raise
 
-    def _ticket(self, claims: Claims, held: _Held, refs: list[BlockRef]) -> Ticket:
+    def pack_ahead(self, handoff_id: str, epoch: int, row: RowView, tokens: int) -> None:
+        """Pack the whole blocks of the first ``tokens`` tokens before the rest is read: they are warm, and less is left to the end.
+
+        Raises Refused with the reason for which nobody wants the hand-off any more.
+        """
+        row.fits(self.layout, tokens)
+        with self.lock:
+            self.machine.pack(handoff_id, epoch)
+            held = self._held[handoff_id, epoch]
+        try:
+            self._pack(held, row, min(tokens, held.tokens) // self.layout.block_tokens)
+        finally:
+            self.released(handoff_id, epoch, PACKER)
+
+    def _pack(self, held: _Held, row: RowView, end: int) -> None:
+        """Pack what is not packed yet, up to before block ``end``."""
+        done = len(held.refs)
+        numbers = range(held.first_block + done, max(end, held.first_block + done))
+        held.refs += pack(row, held.tokens, self.arena, held.places[done : done + len(numbers)], numbers)
+
+    def _ticket(self, claims: Claims, held: _Held) -> Ticket:
         return Ticket(
             **{each.name: getattr(claims, each.name) for each in fields(Claims)},
             schema_version=SCHEMA_VERSION,
             layout_digest=self.layout.digest,
             block_tokens=self.layout.block_tokens,
             incarnation=self.incarnation,
-            checksums=tuple(ref.xxh3_64 for ref in refs),
-            last_valid_tokens=refs[-1].valid_tokens,
+            checksums=tuple(ref.xxh3_64 for ref in held.refs),
+            last_valid_tokens=held.refs[-1].valid_tokens,
             locations=self.locations,
             access_token=held.token,
             lease_ms=int(self.machine.lease.lease_s * 1000),

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from engine.handoff import wire
 from engine.handoff.claims import Location
@@ -22,7 +22,6 @@ from engine.handoff.layout import Layout
 from engine.handoff.link import Link, LinkBroken
 from engine.handoff.links import Links
 from engine.handoff.memory import Outcome, Outcomes
-from engine.handoff.pack import Timing
 from engine.handoff.rows import RowView
 from engine.handoff.ticket import Ticket
 from engine.handoff.tls import TlsEnd
@@ -44,15 +43,13 @@ class PullLimits:
 
 @dataclass(slots=True)
 class Pulled:
-    """A pull that may go on. ``commit``: COMMITTED, EXPIRED or PEER_GONE; seconds by this thread's clock."""
+    """A pull that may go on. ``commit``: COMMITTED, EXPIRED or PEER_GONE; ``pull_s``: all of it, verifying included."""
 
     size_bytes: int
     pulls: int
     transport: str
     commit: str
     pull_s: float
-    copy_s: float
-    verify_s: float
 
 
 @dataclass(slots=True)
@@ -65,7 +62,6 @@ class _Attempt:
     cancelled: Callable[[], bool]
     number: int = 0
     size_bytes: int = 0
-    timing: Timing = field(default_factory=Timing)
 
     def ref(self) -> bytes:
         return _ref(self.ticket, self.number)
@@ -114,15 +110,12 @@ class Puller:
         finally:
             with self._lock:
                 self._active.remove((ticket.handoff_id, ticket.epoch))
-        timing = attempt.timing
         return Pulled(
             size_bytes=attempt.size_bytes,
             pulls=pulls,
             transport=transport,
             commit=commit,
             pull_s=self._clock() - before,
-            copy_s=timing.copy_s,
-            verify_s=timing.verify_s,
         )
 
     def _begin(self, ticket: Ticket, landing: RowView, first_block: int) -> None:
@@ -201,7 +194,7 @@ class Puller:
                 beat = self._clock()
             place = block - ticket.first_block
             offset, valid = places[place]
-            found = link.land(place, offset, attempt.row, block, valid, attempt.timing)
+            found = link.land(place, offset, attempt.row, block, valid)
             if found != ticket.checksums[place]:
                 raise Refused("CHECKSUM", f"block {block}")
             attempt.size_bytes += valid * self._layout.token_bytes
