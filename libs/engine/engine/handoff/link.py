@@ -17,7 +17,7 @@ from engine.handoff.arena import Mapping
 from engine.handoff.claims import Location
 from engine.handoff.errors import HandoffError, Refused
 from engine.handoff.layout import Layout
-from engine.handoff.pack import Source, land
+from engine.handoff.pack import Source, Timing, land
 from engine.handoff.rows import Bytes, RowView
 from engine.handoff.server import user_of
 from engine.handoff.tls import TlsEnd
@@ -78,7 +78,7 @@ class Link:
         wire.send(self._sock, kind, body)
         return wire.receive(self._sock, self._io_s)
 
-    def land(self, number: int, offset: int, row: RowView, block: int, valid_tokens: int) -> int:
+    def land(self, number: int, offset: int, row: RowView, block: int, valid_tokens: int, timing: Timing) -> int:
         """Bring a granted block into its place in the row and return the xxh3 of what stands there. Raises Refused, LinkBroken."""
         if self._mapping is not None:
             mapping = self._mapping
@@ -86,7 +86,7 @@ class Link:
         else:
             self.ask(Kind.BLOCK, wire.block(number), Kind.DATA)
             source = _Streamed(self._sock)
-        return _guarded(lambda: land(source, row, self._layout, block, valid_tokens))
+        return _guarded(lambda: land(source, row, self._layout, block, valid_tokens, timing))
 
     def alive(self) -> bool:
         """Whether an idle connection still stands: a publisher says nothing unasked, so that anything to read is its end."""

@@ -46,7 +46,7 @@ class Links:
             except LinkBroken as broken:
                 if broken.reason not in _ELSEWHERE:
                     raise
-                reason = broken
+                reason = LinkBroken("PEER_GONE", str(broken)) if broken.reason == "NOT_THIS_HOST" else broken
                 continue
             if link.incarnation == ticket.incarnation:
                 return link, True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Protocol
 
 import xxhash
@@ -35,6 +36,14 @@ class Source(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Timing:
+    """Seconds of a thread."""
+
+    copy_s: float = 0.0
+    verify_s: float = 0.0
+
+
 def pack(row: RowView, length: int, arena: Arena, places: Sequence[int], numbers: range) -> list[BlockRef]:
     """Copy blocks ``numbers`` of a row with ``length`` tokens into ``places`` of the arena, which the caller holds."""
     layout, packed = arena.layout, []
@@ -50,14 +59,19 @@ def pack(row: RowView, length: int, arena: Arena, places: Sequence[int], numbers
     return packed
 
 
-def land(source: Source, row: RowView, layout: Layout, block: int, valid_tokens: int) -> int:
+def land(source: Source, row: RowView, layout: Layout, block: int, valid_tokens: int, timing: Timing) -> int:
     """Write one block into its final place in the row and return the xxh3 of what stands there then."""
     start = block * layout.block_tokens
     end, digest = start + valid_tokens, xxhash.xxh3_64()
-    fill, update = source.fill, digest.update
+    fill, update, before, copy_s = source.fill, digest.update, (began := perf_counter()), 0.0
     for number, stripe in enumerate(row.stripes):
         target = stripe[:, start:end]
         fill(number, target)
+        filled = perf_counter()
+        copy_s += filled - before
         for head in target:
             update(head)
+        before = perf_counter()
+    timing.copy_s += copy_s
+    timing.verify_s += before - began - copy_s
     return digest.intdigest()

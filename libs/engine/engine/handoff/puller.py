@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.handoff import wire
 from engine.handoff.claims import Location
@@ -22,6 +22,7 @@ from engine.handoff.layout import Layout
 from engine.handoff.link import Link, LinkBroken
 from engine.handoff.links import Links
 from engine.handoff.memory import Outcome, Outcomes
+from engine.handoff.pack import Timing
 from engine.handoff.rows import RowView
 from engine.handoff.ticket import Ticket
 from engine.handoff.tls import TlsEnd
@@ -50,6 +51,8 @@ class Pulled:
     transport: str
     commit: str
     pull_s: float
+    copy_s: float
+    verify_s: float
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class _Attempt:
     cancelled: Callable[[], bool]
     number: int = 0
     size_bytes: int = 0
+    timing: Timing = field(default_factory=Timing)
 
     def ref(self) -> bytes:
         return _ref(self.ticket, self.number)
@@ -116,6 +120,8 @@ class Puller:
             transport=transport,
             commit=commit,
             pull_s=self._clock() - before,
+            copy_s=attempt.timing.copy_s,
+            verify_s=attempt.timing.verify_s,
         )
 
     def _begin(self, ticket: Ticket, landing: RowView, first_block: int) -> None:
@@ -194,7 +200,7 @@ class Puller:
                 beat = self._clock()
             place = block - ticket.first_block
             offset, valid = places[place]
-            found = link.land(place, offset, attempt.row, block, valid)
+            found = link.land(place, offset, attempt.row, block, valid, attempt.timing)
             if found != ticket.checksums[place]:
                 raise Refused("CHECKSUM", f"block {block}")
             attempt.size_bytes += valid * self._layout.token_bytes
