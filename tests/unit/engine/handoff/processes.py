@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from typing import Any
 
 from engine.handoff.arena import Arena
 from engine.handoff.errors import PullFailed, Refused
-from engine.handoff.machine import Lease
 from engine.handoff.publisher import Publisher
 from engine.handoff.puller import Puller, PullLimits
 from engine.handoff.server import Server, ServerLimits
@@ -29,6 +29,7 @@ from tests.unit.engine.handoff.makers import KEY, KEYS, LAYOUT, MAX_LEN, claims,
 
 COUNT = 500
 SWEEP_S = 0.02
+PATIENCE_S = 20.0
 
 
 @dataclass
@@ -82,12 +83,23 @@ def peers() -> Iterator[Callable[..., Peer]]:
             each.pipe.close()
 
 
-def publish(pipe: Connection, folder: Path, shared: bool, lease_s: float, stall_s: float) -> None:
-    """P: answers ("publish", seed, claims' changes), ("held",), ("used",), ("stalled",)."""
+class Shifted:
+    """The real clock, and what a test adds to it: no test waits for a lease."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
+def publish(pipe: Connection, folder: Path, shared: bool, stall_s: float) -> None:
+    """P: answers ("publish", seed, claims' changes), ("held",), ("used",), ("stalled",), ("pass", seconds)."""
+    clock = Shifted()
     tls = None if shared else tls_end(folder / "certificates", "inference-prefill", "inference-decode")
     arena = Arena(LAYOUT, 4096 + 32 * LAYOUT.block_bytes)
-    publisher = Publisher(arena, lambda: KEY, f"p-{os.getpid()}", lease=Lease(lease_s=lease_s))
-    limits = ServerLimits(stall_s=stall_s, io_s=2.0)
+    publisher = Publisher(arena, lambda: KEY, f"p-{os.getpid()}", clock=clock)
+    limits = ServerLimits(stall_s=stall_s, io_s=PATIENCE_S)
     server = Server(publisher, unix_path=folder / "kv" if shared else None, tls=tls, limits=limits)
     ended = threading.Event()
     threading.Thread(target=_sweep, args=(publisher, ended), daemon=True).start()
@@ -111,6 +123,9 @@ def publish(pipe: Connection, folder: Path, shared: bool, lease_s: float, stall_
             pipe.send((arena.used_bytes, sum(int(arena.content(block, 64).any()) for block in range(arena.blocks))))
         elif question == "stalled":
             pipe.send(server.stalled)
+        elif question == "pass":
+            clock.ahead_s += arguments[0]
+            pipe.send(clock.ahead_s)
 
 
 def _sweep(publisher: Publisher, ended: threading.Event) -> None:
@@ -118,7 +133,7 @@ def _sweep(publisher: Publisher, ended: threading.Event) -> None:
         publisher.sweep()
 
 
-def pull(pipe: Connection, folder: Path, signed: bytes, shared: bool, wait_in_the_middle: bool) -> None:
+def pull(pipe: Connection, folder: Path, signed: bytes, shared: bool, wait_in_the_middle: bool, io_s: float = PATIENCE_S) -> None:
     """D: says "middle" before the third block and waits for a word; then reason or commit, pulls, whether the row is right, or zero."""
     tls = None if shared else tls_end(folder / "certificates", "inference-decode", "inference-prefill")
     looks = 0
@@ -132,7 +147,7 @@ def pull(pipe: Connection, folder: Path, signed: bytes, shared: bool, wait_in_th
         return False
 
     landing = row(None)
-    puller = Puller(LAYOUT, tls, limits=PullLimits(io_s=1.0))
+    puller = Puller(LAYOUT, tls, limits=PullLimits(io_s=io_s))
     try:
         pulled = puller.pull(Ticket.verify(signed, KEYS), landing, cancelled=cancelled)
         said = (pulled.commit, pulled.pulls)

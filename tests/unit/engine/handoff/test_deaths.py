@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.unit.engine.handoff.makers import new_id
-from tests.unit.engine.handoff.processes import Peer, peers, publish, pull
+from tests.unit.engine.handoff.processes import PATIENCE_S, Peer, peers, publish, pull
 from tests.unit.engine.handoff.waiting import until
 
 BOTH = pytest.mark.parametrize("shared", [True, False], ids=["memfd", "tls"])
@@ -20,8 +20,8 @@ def spawn():
         yield made
 
 
-def publisher(spawn, folder, shared: bool, *, lease_s: float = 30.0, stall_s: float = 30.0) -> Peer:
-    return spawn(publish, folder, shared, lease_s, stall_s)
+def publisher(spawn, folder, shared: bool, *, stall_s: float = PATIENCE_S) -> Peer:
+    return spawn(publish, folder, shared, stall_s)
 
 
 def fresh() -> dict[str, str]:
@@ -30,9 +30,9 @@ def fresh() -> dict[str, str]:
     return {"handoff_id": new_id(int(time.time() * 1000))}
 
 
-def middle(spawn, folder, shared: bool, signed: bytes) -> Peer:
+def middle(spawn, folder, shared: bool, signed: bytes, io_s: float = PATIENCE_S) -> Peer:
     """A puller that holds still in the middle of its transfer."""
-    puller = spawn(pull, folder, signed, shared, True)
+    puller = spawn(pull, folder, signed, shared, True, io_s)
     assert puller.hear() == "middle"
     return puller
 
@@ -86,18 +86,20 @@ def test_the_puller_dies_and_the_ticket_goes_to_another(spawn, tmp_path, shared:
 
 @BOTH
 def test_the_puller_dies_and_the_lease_is_the_backstop(spawn, tmp_path, shared: bool) -> None:
-    p = publisher(spawn, tmp_path, shared, lease_s=1.0)
+    p = publisher(spawn, tmp_path, shared)
     signed = p.ask("publish", 1, fresh())
     middle(spawn, tmp_path, shared, signed).kill()
+    p.ask("pass", 31.0)
     until(lambda: p.ask("held") == [])
     assert p.ask("used") == (0, 0)
     assert spawn(pull, tmp_path, signed, shared, False).hear() == ("LEASE_EXPIRED", 0, False, True)
 
 
 def test_a_stopped_puller_that_mapped_the_arena_keeps_its_bytes_until_it_dies(spawn, tmp_path) -> None:
-    p = publisher(spawn, tmp_path, True, lease_s=0.5, stall_s=0.2)
+    p = publisher(spawn, tmp_path, True, stall_s=1.0)
     d = middle(spawn, tmp_path, True, p.ask("publish", 1, fresh()))
     os.kill(d.pid, signal.SIGSTOP)
+    p.ask("pass", 31.0)
     until(lambda: p.ask("stalled") == 1)
     until(lambda: "EXPIRED" in p.ask("held")[0])
     assert p.ask("used")[1] == 8
@@ -107,9 +109,10 @@ def test_a_stopped_puller_that_mapped_the_arena_keeps_its_bytes_until_it_dies(sp
 
 
 def test_a_stopped_puller_on_another_host_is_cut_off(spawn, tmp_path) -> None:
-    p = publisher(spawn, tmp_path, False, lease_s=0.5, stall_s=0.2)
+    p = publisher(spawn, tmp_path, False, stall_s=2.0)
     d = middle(spawn, tmp_path, False, p.ask("publish", 1, fresh()))
     os.kill(d.pid, signal.SIGSTOP)
+    p.ask("pass", 31.0)
     until(lambda: p.ask("held") == [])
     assert (p.ask("used"), p.ask("stalled")) == ((0, 0), 1)
     os.kill(d.pid, signal.SIGCONT)
@@ -118,8 +121,9 @@ def test_a_stopped_puller_on_another_host_is_cut_off(spawn, tmp_path) -> None:
 
 def test_a_late_puller_whose_lease_ran_out_goes_on_with_what_it_verified(spawn, tmp_path) -> None:
     """It mapped the bytes, nobody else was granted them, and they are its own until it says so."""
-    p = publisher(spawn, tmp_path, True, lease_s=0.5)
+    p = publisher(spawn, tmp_path, True)
     d = middle(spawn, tmp_path, True, p.ask("publish", 1, fresh()))
+    p.ask("pass", 31.0)
     until(lambda: "EXPIRED" in p.ask("held")[0])
     assert d.ask("go on") == ("EXPIRED", 1, True, False)
     until(lambda: p.ask("held") == [])
@@ -128,14 +132,14 @@ def test_a_late_puller_whose_lease_ran_out_goes_on_with_what_it_verified(spawn, 
 
 def test_a_stopped_publisher_is_as_good_as_gone(spawn, tmp_path) -> None:
     p = publisher(spawn, tmp_path, True)
-    d = middle(spawn, tmp_path, True, p.ask("publish", 1, fresh()))
+    d = middle(spawn, tmp_path, True, p.ask("publish", 1, fresh()), 2.0)
     os.kill(p.pid, signal.SIGSTOP)
     assert d.ask("go on") == ("PEER_GONE", 1, True, False)
 
 
 def test_a_stopped_publisher_on_another_host_is_not_waited_for(spawn, tmp_path) -> None:
     p = publisher(spawn, tmp_path, False)
-    d = middle(spawn, tmp_path, False, p.ask("publish", 1, fresh()))
+    d = middle(spawn, tmp_path, False, p.ask("publish", 1, fresh()), 2.0)
     os.kill(p.pid, signal.SIGSTOP)
     assert d.ask("go on") == ("STALLED", 0, False, True)
 

@@ -20,7 +20,7 @@ from engine.handoff.wire import Kind, PullRef
 from tests.unit.engine.handoff.makers import LAYOUT, claims, content, ends, row
 from tests.unit.engine.handoff.waiting import until
 
-QUICK = ServerLimits(connections=3, idle_s=0.3, stall_s=0.3, io_s=0.3)
+QUICK = ServerLimits(connections=3, idle_s=1.0, stall_s=1.0, io_s=1.0)
 
 
 @pytest.fixture
