@@ -69,6 +69,7 @@ class Node(worker_grpc.WorkerServiceServicer):
         self.events: list[worker_pb2.KvEvent] = []
         self.load = worker_pb2.WorkerLoad(state=worker_pb2.WORKER_STATE_READY, step_ms=10, prefill_tokens_per_s=1000)
         self.positions: list[int] = []
+        self.is_gone = False
         self._news = asyncio.Condition()
         self._port = 0
         self._server: MeshServer | None = None
@@ -120,7 +121,7 @@ class Node(worker_grpc.WorkerServiceServicer):
             for event in [each for each in self.events if each.seq > told]:
                 told = event.seq
                 yield self._message(event=event)
-            yield self._message(load=self.load)
+            yield self._message(gone=True) if self.is_gone else self._message(load=self.load)
             async with self._news:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), 0.2)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -23,6 +23,16 @@ def remaining_s() -> float | None:
     """Return seconds until the current call's deadline (may be negative); None outside of a call."""
     at = _deadline_s.get()
     return None if at is None else at - time.monotonic()
+
+
+@contextmanager
+def lifted() -> Iterator[None]:
+    """Run what must still be done when the call's time is over; outgoing calls then have their own bounds alone."""
+    token = _deadline_s.set(None)
+    try:
+        yield
+    finally:
+        _deadline_s.reset(token)
 
 
 def budget_s(limit_s: float, *, margin_s: float = 0.0, min_s: float = 0.0) -> float:

@@ -31,11 +31,10 @@ _logger = logging.getLogger(__name__)
 class GrpcWorkers:
     """``targets``: gRPC target by name of the service, whose certificate each instance must show."""
 
-    def __init__(self, targets: Mapping[str, str], tls: TlsSettings, news: ports.WorkerNews, resolve_s: float = RESOLVE_S) -> None:
+    def __init__(self, targets: Mapping[str, str], tls: TlsSettings, news: ports.WorkerNews) -> None:
         self._targets = targets
         self._tls = tls
         self._news = news
-        self._resolve_s = resolve_s
         self._channels: dict[str, MeshChannel] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._addresses: dict[str, str] = {}  # worker -> address of the instance in front of it
@@ -58,7 +57,7 @@ class GrpcWorkers:
                 except OSError as error:  # the last answer holds
                     _logger.warning("a name can't be resolved", extra={"facts": {"service": service, "error": type(error).__name__}})
             await self._follow({address: service for service, addresses in known.items() for address in addresses})
-            await asyncio.sleep(self._resolve_s)
+            await asyncio.sleep(RESOLVE_S)
 
     async def _follow(self, wanted: Mapping[str, str]) -> None:
         for address in wanted.keys() - self._watches.keys():

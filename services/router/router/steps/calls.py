@@ -38,16 +38,26 @@ def left_s(run: _Bounded, clock: Clock, limit_s: float) -> float:
     return left
 
 
+def of_caller(error: MeshError, run: _Bounded, clock: Clock) -> MeshError:
+    """Return what an error of a leg is when it is the caller's own time that was over: nothing of the worker's."""
+    if isinstance(error, DeadlineExceeded) and run.deadline_s - clock.monotonic_s() <= 2 * MARGIN_S:
+        return DeadlineExceeded("the deadline is over", reason="DEADLINE_TOO_NEAR")
+    return error
+
+
 @contextmanager
-def counted(breaker: CircuitBreaker) -> Iterator[None]:
+def counted(breaker: CircuitBreaker, run: _Bounded, clock: Clock) -> Iterator[None]:
     """Run a call inside a breaker that counts what is this worker's own failure, and nothing else."""
     not_its_own: MeshError | None = None
     with breaker.guard():
         try:
             yield
-        except MeshError as error:
+        except MeshError as caught:
+            error = of_caller(caught, run, clock)
             if failure_of(error) is Failure.DOWN:
-                raise _down(error) from error
+                raise _down(error) from caught
+            if isinstance(error, DeadlineExceeded):
+                raise error from caught
             not_its_own = error
     if not_its_own is not None:
         raise not_its_own

@@ -1,6 +1,6 @@
 """Work that must still be done for somebody who does not wait any more: aborts, ends of records, rooms that are given back.
 
-It runs beside the calls, is bounded in time, raises nothing, and is waited for when the process stops.
+It runs beside the calls and without their deadlines, is bounded in time, raises nothing, and is waited for when the process stops.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from meshkit.errors import MeshError
+from meshkit.rpc import deadline
 
 _logger = logging.getLogger(__name__)
 
@@ -31,8 +32,9 @@ class Closing:
 
     async def _done(self, work: Coroutine[Any, Any, object]) -> None:
         try:
-            async with asyncio.timeout(self._limit_s):
-                await work
+            with deadline.lifted():
+                async with asyncio.timeout(self._limit_s):
+                    await work
         except TimeoutError:
             _logger.warning("closing work took too long")
         except MeshError as error:

@@ -13,7 +13,7 @@ from router.domain.attempts import Phase, no_worker
 from router.domain.generation import ChoiceFinished, Usage
 from router.domain.legs import Committed, DecodeAsk, DecodePart, LegEnded, Tokens
 from router.steps.answers import Piece
-from router.steps.calls import LegFailed, count, counted, left_s, next_part
+from router.steps.calls import LegFailed, count, counted, left_s, next_part, of_caller
 from router.steps.pool import Pool
 from router.steps.run import Room, Run
 
@@ -41,7 +41,7 @@ class Decode:
         is_committed = False
         try:
             async with aclosing(self._decode.decode(room.worker.name, self._ask(run, room))) as stream:
-                with counted(self._pool.breaker(room.worker)):
+                with counted(self._pool.breaker(room.worker), run, self._clock):
                     first = await self._next(run, stream, self._commit_s if run.handover else self._read_s)
                     if not isinstance(first, Committed):
                         raise Unavailable("the worker did not say that its row runs", reason="PROTOCOL")
@@ -51,10 +51,11 @@ class Decode:
                 async with aclosing(self._written(run, room, stream)) as written:
                     async for pieces in written:
                         yield pieces
-        except MeshError as error:
+        except MeshError as caught:
+            error = of_caller(caught, run, self._clock)
             if is_committed:
                 count(self._pool.breaker(room.worker), error)
-            raise LegFailed(error) from error
+            raise LegFailed(error) from caught
         finally:
             if len(run.usages) == told and (tokens := run.answers.output_tokens - before) > 0:
                 run.usages.append(self._estimate(room, tokens))

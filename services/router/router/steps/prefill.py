@@ -62,7 +62,7 @@ class Prefill:
         cached = run.prefill_choice.cached_blocks if run.prefill_choice else 0
         prediction = self._pool.predict(worker.name, max(len(run.need.block_ids) - cached, 1), 1)
         try:
-            with counted(self._pool.breaker(worker)):
+            with counted(self._pool.breaker(worker), run, self._clock):
                 async with self._renewed(room.reservation):
                     prefilled = await self._prefill.prefill(worker.name, ask, left_s(run, self._clock, self._call_s))
             self._take(run, handover, prefilled)

@@ -54,7 +54,7 @@ class Reserve:
         if worker is None:
             return None
         try:
-            with counted(self._pool.breaker(worker)):
+            with counted(self._pool.breaker(worker), run, self._clock):
                 return Room(worker, place, await self._reserved(worker.name, run))
         except MeshError as error:
             failure = failure_of(error)

@@ -49,6 +49,14 @@ async def test_the_handler_sees_what_is_left_and_outgoing_work_is_bounded_by_it(
     assert deadline.budget_s(60.0) == 60.0
 
 
+async def test_what_must_still_be_done_has_no_deadline() -> None:
+    async with DEADLINES(call(0.5)):
+        with deadline.lifted():
+            assert deadline.remaining_s() is None
+            assert deadline.budget_s(7.0) == 7.0
+        assert deadline.remaining_s() is not None
+
+
 async def test_work_past_the_deadline_ends_as_deadline_exceeded() -> None:
     import asyncio
 
