@@ -138,7 +138,7 @@ def _connected(location: Location, tls: TlsEnd | None, io_s: float) -> socket.so
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.settimeout(io_s)
-            sock.connect(location.address)
+            sock.connect(location.address.encode())
             if user_of(sock) != os.getuid():
                 raise Refused("PEER_NOT_ALLOWED")
         except BaseException:

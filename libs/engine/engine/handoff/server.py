@@ -75,7 +75,9 @@ class Server:
         listener.bind(os.fspath(path))
         path.chmod(0o600)
         self._listen(listener, shared=True)
-        return Location("memfd", os.fspath(path), self._publisher.arena.nonce)
+        return Location(
+            "memfd", os.fsencode(path).decode("utf-8"), self._publisher.arena.nonce
+        )  # inside Triton a path is ASCII in disguise
 
     def _listen_tcp(self, address: tuple[str, int], advertised: str) -> Location:
         listener = socket.create_server(address)

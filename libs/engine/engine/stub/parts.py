@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +54,7 @@ class Parts:
 
 def assemble(settings: Settings, publisher: Any, puller: Any) -> Parts:
     """Load and check the model, warm up, start to serve and to step. Raises whatever is wrong with files or settings."""
-    model = load(settings.model, threads=settings.threads)
+    model = load(_plain(settings.model), threads=settings.threads)
     identity = Identity(settings, model.manifest)
     keys = TicketKeys(settings.ticket_keys, identity.release)
     engine = Engine(
@@ -101,7 +102,7 @@ def _serve(settings: Settings, published: Publisher, closing: Closing) -> None:
     host, _, port = settings.kv.listen.rpartition(":")
     server = Server(
         published,
-        unix_path=Path(settings.kv.socket) if settings.kv.socket else None,
+        unix_path=settings.kv.socket,
         tls=_tls(settings) if settings.kv.listen else None,
         address=(host.strip("[]"), int(port)) if settings.kv.listen else ("127.0.0.1", 0),
         advertised=settings.kv.address.rpartition(":")[0],
@@ -120,6 +121,11 @@ def _every(seconds: float, work: Callable[[], object]) -> Callable[[], object]:
 
     threading.Thread(target=run, name="sweep", daemon=True).start()
     return stopping.set
+
+
+def _plain(folder: Path) -> Path:
+    """Return a name of a folder in ASCII, for this process: ONNX Runtime can't be told another inside Triton."""
+    return folder if str(folder).isascii() else Path(f"/proc/self/fd/{os.open(folder, os.O_PATH | os.O_DIRECTORY)}")
 
 
 def _layout(manifest: Manifest) -> Layout:

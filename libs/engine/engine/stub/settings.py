@@ -13,6 +13,7 @@ warm-up, so that a step takes at most 250 ms. `rated_power_w` and `chunk_tokens`
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -40,7 +41,7 @@ class SettingsError(ValueError):
 class KvSettings:
     """The endpoint of keys and values. Files are None without TLS, which only the Unix socket does without."""
 
-    socket: str
+    socket: Path | None
     listen: str
     address: str
     certificate: Path | None
@@ -91,13 +92,13 @@ def _settings(found: Fields) -> Settings:
     settings = Settings(
         role=Role(found.one_of("role", *Role)),
         worker_id=found.text("worker_id"),
-        model=Path(found.text("model")),
+        model=path_of(found.text("model")),
         rows=found.integer("rows", 1, 1024),
         max_len_tokens=found.integer("max_len_tokens", 16, 1 << 20),
         threads=found.integer("threads", 1, 1024),
         arena_bytes=found.integer("arena_bytes", 0, _LARGEST_BUDGET_BYTES),
         prefix_store_bytes=found.integer("prefix_store_bytes", 0, _LARGEST_BUDGET_BYTES),
-        ticket_keys=Path(found.text("ticket_keys")),
+        ticket_keys=path_of(found.text("ticket_keys")),
         pid_file=_path(found, "pid_file"),
         vendor=found.text("vendor"),
         device=found.text("device"),
@@ -114,7 +115,7 @@ def _settings(found: Fields) -> Settings:
 
 def _kv(found: Fields) -> KvSettings:
     kv = KvSettings(
-        socket=found.text("socket", may_be_empty=True),
+        socket=_path(found, "socket"),
         listen=found.text("listen", may_be_empty=True),
         address=found.text("address", may_be_empty=True),
         certificate=_path(found, "certificate"),
@@ -134,4 +135,9 @@ def _kv(found: Fields) -> KvSettings:
 
 def _path(found: Fields, name: str) -> Path | None:
     text = found.text(name, may_be_empty=True)
-    return Path(text) if text else None
+    return path_of(text) if text else None
+
+
+def path_of(text: str) -> Path:
+    """Return a path as this Python writes it: Triton's takes names of files for ASCII, and everything else for bytes in disguise."""
+    return Path(os.fsdecode(text.encode()))
