@@ -1,7 +1,7 @@
 """What one answer brought and its reader has not taken yet, bounded.
 
 Surprising: tokens that wait are one message, so a reader that comes late gets few large ones; and a full buffer is the reader's end,
-not the engine's: nothing here ever waits for a reader.
+not the engine's: nothing here ever waits for a reader. What comes at once, faster than anybody could read, is no fault of the reader's.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from meshkit.errors import MeshError
 from backends.port import DecodeEvent
 from backends.refusals import too_slow
 
+PATIENCE_S = 0.1
+
 
 class Stream:
-    """At most ``most_tokens`` wait. One reader."""
+    """No more than ``most_tokens`` wait for longer than `PATIENCE_S`. One reader."""
 
     def __init__(self, most_tokens: int) -> None:
         self._most = most_tokens
+        self._clock = asyncio.get_running_loop().time
+        self._read_s = self._clock()
         self._waiting: deque[DecodeEvent] = deque()
         self._tokens = 0
         self._error: MeshError | None = None
@@ -46,8 +50,10 @@ class Stream:
         """Take tokens. False when there is no room: the stream has failed, and its answer has to be ended."""
         if self.is_over:
             return True
+        if not self._waiting:
+            self._read_s = self._clock()
         self._tokens += len(tokens)
-        if self._tokens > self._most:
+        if self._tokens > self._most and self._clock() - self._read_s > PATIENCE_S:
             self.fail(too_slow())
             return False
         last = self._waiting[-1] if self._waiting else None
@@ -77,7 +83,7 @@ class Stream:
         await self._arrived.wait()
         if self._error is not None:
             raise self._error
-        event = self._waiting.popleft()
+        event, self._read_s = self._waiting.popleft(), self._clock()
         if isinstance(event, Tokens):
             self._tokens -= len(event.tokens)
         if not self._waiting:

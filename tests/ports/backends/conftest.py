@@ -1,0 +1,91 @@
+"""Both kinds of engine behind the port, as one suite asks them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from backends.feed import Feed
+from backends.port import Backend
+from backends.triton_engine import TritonEngine
+from finmesh.inference.v1.worker_pb2 import WORKER_STATE_READY
+
+from tests.engines import Engines, until
+from tests.scripted_engine import ScriptedEngine
+
+BUFFER_TOKENS = 64
+
+
+@dataclass
+class Pair:
+    """``prefill`` and ``decode`` may be one engine. ``kind``: "scripted" or "triton"."""
+
+    kind: str
+    prefill: Any
+    decode: Any
+    feed: Feed
+
+    @property
+    def model_digest(self) -> bytes:
+        return bytes(self.decode.description.model_digest)
+
+    async def free(self) -> None:
+        """Wait until nothing is held at either."""
+        async with asyncio.timeout(15):
+            while [*await self.prefill.held(), *await self.decode.held()]:
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def in_touch(*backends: Backend) -> AsyncIterator[Feed]:
+    """Engines that are watched, and ready."""
+    feed = Feed(asyncio.Event())
+    for backend in backends:
+        backend.watch(feed)
+    runs = [asyncio.create_task(backend.run()) for backend in backends]
+    try:
+        await until(lambda: all(backend.load.state == WORKER_STATE_READY for backend in backends), 60)
+        yield feed
+    finally:
+        for run in runs:
+            run.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[Pair]:
+    engine = ScriptedEngine(pace_s=0.002, buffer_tokens=BUFFER_TOKENS)
+    async with in_touch(engine) as feed:
+        yield Pair("scripted", engine, engine, feed)
+
+
+@pytest.fixture
+async def triton(engines: Engines) -> AsyncIterator[Pair]:
+    p = TritonEngine(engines.urls["prefill"], "llm_prefill", engines.pid_files["prefill"])
+    d = TritonEngine(engines.urls["decode"], "llm_decode", engines.pid_files["decode"], buffer_tokens=BUFFER_TOKENS)
+    async with in_touch(p, d) as feed:
+        yield Pair("triton", p, d, feed)
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Two Tritons with the tiny model, for the whole run; whoever kills one waits until it is back."""
+    from tests.stack import Stack
+
+    stack = Stack(tmp_path_factory.mktemp("engines") / "我的 文件")
+    made = Engines(stack.places.var)
+    running = made.running()
+    stack._run(running.__aenter__())
+    yield made
+    stack._run(running.__aexit__(None, None, None))
+    stack.close()
+
+
+@pytest.fixture(params=["scripted", pytest.param("triton", marks=pytest.mark.stack)])
+def pair(request: pytest.FixtureRequest) -> Pair:
+    found: Pair = request.getfixturevalue(request.param)
+    return found
