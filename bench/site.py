@@ -11,7 +11,7 @@ from drills.bankday import site as bankday
 from localmesh import launcher
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
-from localmesh.processes import table
+from localmesh.processes import table, without_language_models
 from localmesh.rows import only
 from localmesh.supervisor import UP, Mesh
 
@@ -36,7 +36,7 @@ class Site(bankday.Site):
 
 @asynccontextmanager
 async def opened(var: Path | None, names: list[str] | None = None) -> AsyncIterator[Site]:
-    """The mesh is up inside. `var`: where its folder is made, the checkout's own when None. `names`: these processes alone.
+    """The mesh is up inside, without language models. `var`: where its folder is made, the checkout's own when None. `names`: these alone.
 
     Raises StartError, MissingToolError.
     """
@@ -47,7 +47,7 @@ async def opened(var: Path | None, names: list[str] | None = None) -> AsyncItera
     try:
         launcher.ensure_identity(places)
         ports = Ports.free()
-        rows = table(places, ports)
+        rows = without_language_models(table(places, ports))
         async with Mesh(only(rows, names) if names else rows, places.var) as mesh:
             yield Site(places, ports, bankday.bank_tokens(places), run, mesh)
     finally:

@@ -1,7 +1,8 @@
-"""The real servers that tests talk to: one Kafka, one Triton, one Zipkin a run, each started when a test first asks for it.
+"""The real servers that tests talk to: one Kafka, one Triton, one Zipkin, one engine of each role a run, each started when a test first
+asks for it.
 
 They run on free ports in a scratch folder, beside whatever runs on this machine already. Isolation between tests is by topic
-prefix (Kafka), by an own server (Redis) and by nobody being able to change anything (Triton).
+prefix (Kafka), by an own server (Redis), by nobody being able to change anything (Triton) and by request ids (engines).
 """
 
 import asyncio
@@ -17,15 +18,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from llm import tiny
 from localmesh.child import GUARD
 from localmesh.fetch import redis
+from localmesh.launcher import ensure_identity
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports, free_ports
+from localmesh.processes import table
 from localmesh.rows import Row
 from localmesh.servers import kafka_row, triton_row, zipkin_row
 from localmesh.supervisor import Mesh
+from provisioning.engines import Sizes
 
 REDIS_START_TIMEOUT_S = 10.0
+ENGINES = ("triton-prefill", "triton-decode")
+LLM_NAME = "smollm2-135m-instruct"
+SMALL = Sizes(rows=4, prefill_rows=2, max_len_tokens=512, threads=1, arena_bytes=16 << 20, prefix_store_bytes=16 << 20)
+"""Engines of tests: the tiny model has 1 KB a token."""
 
 
 class Stack:
@@ -56,6 +65,23 @@ class Stack:
         """Base URL."""
         self._started("zipkin", zipkin_row)
         return f"http://{LOOPBACK}:{self.ports.zipkin}"
+
+    @property
+    def engines(self) -> dict[str, str]:
+        """host:port of gRPC of `triton-prefill` and `triton-decode`, a tiny language model in both; `places` has their folders.
+
+        Fronted by nobody: who calls them is who owns them.
+        """
+        if "engines" not in self._meshes:
+            ensure_identity(self.places)
+            rows = [row for row in table(replace(self.places, llm_model=self.llm_model), self.ports, sizes=SMALL) if row.name in ENGINES]
+            self._meshes["engines"] = self._run(Mesh(rows, self.places.var).__aenter__())
+        return {name: f"{LOOPBACK}:{self.ports.engine(name)['grpc']}" for name in ENGINES}
+
+    @property
+    def llm_model(self) -> Path:
+        """Folder of a tiny language model of random weights, which goes by the name that the scenarios know."""
+        return tiny.make(self.places.var / "models", tiny.Tiny(name=LLM_NAME))
 
     @property
     def redis_server(self) -> Path:

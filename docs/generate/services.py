@@ -18,6 +18,8 @@ def page() -> str:
     parts = [HEAD + _rows("service", "what it does", "called by", "calls", rows=[_service(each) for each in table.services])]
     processes = [_process(service, process) for service in table.services for process in service.processes]
     parts.append(_rows("process", "service", "module", "gRPC", "metrics", "uses", "keys", rows=processes))
+    engines = [_engine(process, process.engine) for process in table.processes if process.engine]
+    parts.append(_rows("engine", "fronted by", "model in Triton", "gRPC", "metrics", "blocks", "pulled by", "keys", rows=engines))
     parts.append(_rows("service", "writes", "reads", rows=[_topics(service, written) for service in table.services]))
     return "\n".join(parts)
 
@@ -34,6 +36,11 @@ def _service(service: services.Service) -> tuple[str, ...]:
 def _process(service: services.Service, process: services.Process) -> tuple[str, ...]:
     ports = (str(process.ports.grpc), str(process.ports.metrics))
     return process.name, service.name, f"`{process.module}`", *ports, _list(process.uses), _list(process.keys)
+
+
+def _engine(process: services.Process, engine: services.Engine) -> tuple[str, ...]:
+    ports = (str(engine.ports.grpc), str(engine.ports.metrics), str(engine.ports.kv or "–"))
+    return engine.name, process.name, f"`{engine.model}`", *ports, _list(engine.pulled_by), _list(engine.keys)
 
 
 def _topics(service: services.Service, written: tuple[topics.Topic, ...]) -> tuple[str, ...]:

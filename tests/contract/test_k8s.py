@@ -26,6 +26,8 @@ CUSTOM = {("Certificate", "cert-manager.io/v1"), ("Issuer", "cert-manager.io/v1"
 }
 # Workload, row of the process table.
 SERVICES = {process.workload: process.name for process in services.load().processes}
+# Workload, the engine in its pod.
+ENGINES = {process.workload: process.engine for process in services.load().processes if process.engine}
 # Read by libraries, not by our settings.
 STANDARD = re.compile(r"^OTEL_")
 
@@ -67,6 +69,13 @@ def test_pods_are_hardened(overlay: str) -> None:
             "capabilities": {"drop": ["ALL"]},
         }
         assert "memory" in box["resources"]["limits"], name(resource)
+
+
+def test_containers_beside_the_first_are_hardened_alike(overlay: str) -> None:
+    for resource in of_kind(overlay, *WORKLOADS):
+        for box in pod(resource)["spec"].get("initContainers", []):
+            assert box["securityContext"] == container(resource)["securityContext"], f"{name(resource)}: {box['name']}"
+            assert "memory" in box["resources"]["limits"], f"{name(resource)}: {box['name']}"
 
 
 def test_what_serves_survives_a_drained_node(overlay: str) -> None:
@@ -134,6 +143,12 @@ def test_network_policies_are_the_arrows_of_the_service_table(overlay: str) -> N
         for service in table_.services
         for process in service.processes
         for callee in service.calls
+    } | {
+        (puller.workload, process.workload)
+        for process in table_.processes
+        if process.engine
+        for name in process.engine.pulled_by
+        for puller in table_[name].processes
     }
     found = set()
     for resource in of_kind(overlay, "NetworkPolicy"):
@@ -218,7 +233,7 @@ def _allows(spec: Resource, direction: str, own: dict[str, str], other: dict[str
 
 
 def test_stream_scales_to_its_partitions(overlay: str) -> None:
-    (scaler,) = of_kind(overlay, "ScaledObject")
+    (scaler,) = [resource for resource in of_kind(overlay, "ScaledObject") if name(resource) not in ENGINES]
     (trigger,) = scaler["spec"]["triggers"]
     endpoints = next(resource for resource in of_kind(overlay, "ConfigMap") if name(resource).startswith("endpoints"))
     prefix = endpoints["data"]["topic-prefix"]

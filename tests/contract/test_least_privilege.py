@@ -39,15 +39,21 @@ FILES = {
         "commitment.json",
         "audit-batch.gateway.json",
         "audit-batch.risk-scoring.json",
+        "audit-batch.router.json",
         "audit-batch.json",
         "audit-log.key",
     },
+    "router": {"audit-batch.router.json", "commitment.json", "namespaces.json"},
+    "inference-prefill": set(),
+    "inference-decode": set(),
 }
+ENGINES = {engine.name: {"tickets.json"} for engine in services.load().engines}
 GROUPS = {
     "gateway": {"tls", "auth", "quota", "redis", "kafka", "keys"},
     "risk-stream": {"tls", "kafka", "keys", "redis", "triton"},
     "risk-rpc": {"tls", "kafka", "keys", "redis", "triton"},
     "audit": {"tls", "kafka", "keys", "audit"},
+    "router": {"tls", "kafka", "keys", "redis", "text", "evidence", "routing"},
 }
 LABELS = {
     "ids.json": {"entity", "id", "fingerprint"},
@@ -57,6 +63,9 @@ LABELS = {
     "audit-batch.json": {"audit-batch"},
     "audit-batch.gateway.json": {"audit-batch|gateway"},
     "audit-batch.risk-scoring.json": {"audit-batch|risk-scoring"},
+    "audit-batch.router.json": {"audit-batch|router"},
+    "namespaces.json": {"namespaces"},
+    "tickets.json": {"tickets"},
 }
 
 
@@ -131,7 +140,14 @@ async def test_what_the_launcher_was_told_reaches_whom_it_is_for(rows: dict[str,
     kafka = {"FINMESH_KAFKA__SASL_PASSWORD"}
     expected = {process.name: {"OTEL_EXPORTER_OTLP_HEADERS"} | (kafka if "kafka" in process.uses else set()) for process in PROCESSES}
     expected["audit"].add("FINMESH_AUDIT__SIGNING_KEY")
-    assert found == expected | {"kafka": set(), "redis": set(), "triton": set(), "zipkin": set(), "provision": kafka}
+    assert found == expected | {
+        "kafka": set(),
+        "redis": set(),
+        "triton": set(),
+        "zipkin": set(),
+        "provision": kafka,
+        **{engine: set() for engine in ENGINES},
+    }
 
 
 def _printing(row: Row, seen: Path) -> Row:
@@ -143,7 +159,7 @@ def _printing(row: Row, seen: Path) -> Row:
 def test_passwords_of_external_servers_go_where_they_are_used(places: Places) -> None:
     external = External(redis="redis://:redis-pw@h:1/0", database="postgresql://u:database-pw@h/d")
     told = {row.name: " ".join(row.env.values()) for row in table(places, Ports(), external)}
-    assert {name for name, text in told.items() if "redis-pw" in text} == {"gateway", "risk-stream", "risk-rpc"}
+    assert {name for name, text in told.items() if "redis-pw" in text} == {"gateway", "risk-stream", "risk-rpc", "router"}
     assert {name for name, text in told.items() if "database-pw" in text} == {"audit"}
 
 
@@ -154,12 +170,35 @@ def test_files_are_private(places: Places) -> None:
     assert {folder.stat().st_mode & 0o777 for folder in (places.keys, places.certs)} == {0o700}
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_is_told_of_the_keys_of_its_purposes(engine: str, rows: dict[str, Row], places: Places, tmp_path: Path) -> None:
+    """And whoever fronts it of none: neither in its environment nor in a file that this names."""
+    (process,) = [process for process in PROCESSES if process.engine and process.engine.name == engine]
+    (service,) = [service for service in services.load().services if process in service.processes]
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "manifest.json").write_text("{}")
+    row = {row.name: row for row in table(replace(places, llm_model=model), Ports())}[engine]
+    assert row.prepare is not None
+    row.prepare()
+    assert row.cwd is not None
+    linked = {path.readlink() for path in row.cwd.iterdir() if path.is_symlink()}
+    named = {path.name for path in linked if path.parent in {places.keys, places.certs}}
+    assert not linked & {places.keys, places.certs, places.var}, "a folder with the keys of others"
+    told = next((places.var / "engines" / engine).rglob("engine.json")).read_text() + " ".join(row.env.values())
+    assert str(places.keys) not in told and str(places.certs) not in told
+    assert named == ENGINES[engine] | {f"{service.name}.pem", f"{service.name}.key", "authority.pem"}
+    fronting = " ".join(rows[process.name].env.values())
+    assert not [name for name in ENGINES[engine] if name in fronting]
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_pod_mounts_the_secrets_of_its_purposes(overlay: str) -> None:
     for name, process in SERVICES.items():
         volumes = pod(workload(overlay, name))["spec"]["volumes"]
         projected = [source["secret"]["name"] for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
-        wanted = {"keys-" + file.rpartition(".")[0].replace(".", "-") for file in FILES.get(process, set())}
+        files = FILES.get(process, set()).union(*(ENGINES[each.engine.name] for each in PROCESSES if each.name == process and each.engine))
+        wanted = {"keys-" + file.rpartition(".")[0].replace(".", "-") for file in files}
         assert set(projected) == wanted and len(projected) == len(wanted), name
         identity = pod(workload(overlay, name))["metadata"]["labels"]["finmesh.io/identity"]
         assert [volume["secret"]["secretName"] for volume in volumes if "secret" in volume] == [f"{identity}-tls"]

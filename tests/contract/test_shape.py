@@ -20,12 +20,26 @@ from provisioning import services
 from .repository import ROOT, tracked_files
 from .settings import unknown
 
-# Module of each owner's gRPC service and the package that owns it; the gateway forwards and owns nothing.
-OWNERS = {
-    f"finmesh.{service.name.partition('-')[0]}.v1.{service.package}_service_pb2": ROOT / "services" / service.name / service.package
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def modules(service: services.Service) -> list[str]:
+    """Modules of the gRPC services that a service answers: those that its row names, else the one of its own name."""
+    named = [answered.rpartition(".") for answered in service.answers]
+    own = f"finmesh.{service.name.partition('-')[0]}.v1.{service.package}_service_pb2"
+    return [f"{package}.{snake(name)}_pb2" for package, _, name in named] or [own]
+
+
+# Module of each gRPC service and the packages that answer it; the gateway forwards and owns nothing.
+ANSWERED = [
+    (module, ROOT / "services" / service.name / service.package)
     for service in services.load().services
     if service.name != "gateway"
-}
+    for module in modules(service)
+]
+OWNERS = sorted({module for module, _ in ANSWERED})
 KIT = {("libs", "meshkit"), ("cli", "finmesh_cli"), *(("services", each.name) for each in services.load().services)}
 GATEWAY = "finmesh.gateway.v1.gateway_service_pb2"
 
@@ -35,13 +49,9 @@ def service(module: str) -> ServiceDescriptor:
     return only
 
 
-def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-@pytest.mark.parametrize("module", OWNERS)
-def test_an_rpc_is_a_use_case_of_its_name(module: str) -> None:
-    folder = OWNERS[module] / "usecases"
+@pytest.mark.parametrize(("module", "package"), ANSWERED)
+def test_an_rpc_is_a_use_case_of_its_name(module: str, package: Path) -> None:
+    folder = package / "usecases"
     missing = [method.name for method in service(module).methods if not (folder / f"{snake(method.name)}.py").exists()]
     assert not missing
 

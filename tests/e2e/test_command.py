@@ -17,6 +17,8 @@ from localmesh.ports import LOOPBACK, Ports
 from meshkit.crypto.derive import DEVELOPMENT_ROOT
 from provisioning import services, tokens
 
+from tests.stack import Stack
+
 pytestmark = pytest.mark.stack
 
 Finmesh = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,13 +29,14 @@ TRIES = 30
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A running mesh on free ports with run state of its own."""
+def environment(tmp_path_factory: pytest.TempPathFactory, stack: Stack) -> Iterator[dict[str, str]]:
+    """A running mesh on free ports with run state of its own, and a tiny language model."""
     ports, var = Ports.free(), tmp_path_factory.mktemp("mesh")
     chosen = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in ports.by_name().items()}
     own = SECRETS | {
         "FINMESH_VAR": str(var),
         "FINMESH_GATEWAY": f"{LOOPBACK}:{ports.grpc('gateway')}",
+        "FINMESH_LLM_MODEL": str(stack.llm_model),
         "FINMESH_LANGUAGE": "en",
         "COLUMNS": "200",
     }

@@ -1,7 +1,11 @@
-"""The rows of engines: for each process that fronts one, a Triton of its own with the language model and the shim of its role."""
+"""The rows of engines: for each process that fronts one, a Triton of its own with the language model and the shim of its role.
+
+The Python inside Triton takes paths for ASCII, so an engine is told plain names of its working folder, which link to where things lie. The
+socket alone is named by others too: its path is ASCII and short, wherever the mesh's folder is.
+"""
 
 import hashlib
-import tempfile
+import os
 from pathlib import Path
 
 from meshkit.crypto.derive import TICKETS
@@ -15,6 +19,8 @@ from localmesh.rows import Row
 from localmesh.tritonserver import tritonserver
 
 PID_FILE = "triton.pid"
+_MODEL, _RUN, _TICKETS = "llm-model", "run", "tickets.json"
+_CERTIFICATE, _KEY, _AUTHORITY = "tls.crt", "tls.key", "ca.crt"
 _SOCKET_BYTES = 100  # of a Unix socket's path, which the kernel bounds at 107
 _START_TIMEOUT_S = 180.0  # a model is loaded and warmed up, on cores that everything else starts on as well
 
@@ -23,24 +29,30 @@ def engine_row(places: Places, ports: Ports, service: Service, engine: Engine, n
     """The row of one instance, counted from 1. Its repository is assembled before each start; NoModelError when there is no model then."""
     name = instance(engine.name, number)
     listens, folder = ports.engine(name), folder_of(places, name)
+    links = {
+        _MODEL: places.llm_model,
+        _RUN: folder,
+        _CERTIFICATE: places.certs / f"{service.name}.pem",
+        _KEY: places.certs / f"{service.name}.key",
+        _AUTHORITY: places.certs / "authority.pem",
+    } | ({_TICKETS: path_of(places.keys, TICKETS)} if "tickets" in engine.keys else {})
     content = EngineFile(
         role=engine.role,
         worker_id=name,
-        model=str(places.llm_model),
-        kv=_endpoint(places, service, engine, listens.get("kv"), folder),
-        ticket_keys=str(path_of(places.keys, TICKETS)) if "tickets" in engine.keys else "",
-        pid_file=str(folder / PID_FILE),
+        model=_MODEL,
+        kv=_endpoint(service, engine, listens.get("kv"), folder),
+        ticket_keys=_TICKETS if _TICKETS in links else "",
+        pid_file=f"{_RUN}/{PID_FILE}",
         sizes=sizes,
     )
 
     def prepare() -> None:
-        assemble(folder / "repository", places.shims, engine, content)
+        assemble(folder / "repository", places.shims, content, places.llm_model)
         (folder / PID_FILE).unlink(missing_ok=True)
         if content.kv.socket:
-            Path(content.kv.socket).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            Path(content.kv.socket).unlink(missing_ok=True)
+            _clear(Path(content.kv.socket))
 
-    return tritonserver(places, name, listens, folder / "repository", prepare, _START_TIMEOUT_S)
+    return tritonserver(places, name, listens, folder / "repository", prepare, links, _START_TIMEOUT_S)
 
 
 def folder_of(places: Places, name: str) -> Path:
@@ -48,12 +60,11 @@ def folder_of(places: Places, name: str) -> Path:
     return places.var / "engines" / name
 
 
-def _endpoint(places: Places, service: Service, engine: Engine, port: int | None, folder: Path) -> KvEndpoint:
-    certs = places.certs
+def _endpoint(service: Service, engine: Engine, port: int | None, folder: Path) -> KvEndpoint:
     return KvEndpoint(
-        certificate=str(certs / f"{service.name}.pem"),
-        key=str(certs / f"{service.name}.key"),
-        authority=str(certs / "authority.pem"),
+        certificate=_CERTIFICATE,
+        key=_KEY,
+        authority=_AUTHORITY,
         server_name=service.name,
         peers=engine.pulled_by,
         socket=str(_socket(folder)) if port else "",
@@ -63,8 +74,16 @@ def _endpoint(places: Places, service: Service, engine: Engine, port: int | None
 
 
 def _socket(folder: Path) -> Path:
-    """In the folder, unless that path is too long for a socket: then of the same name each time, among temporary files."""
+    """In the folder, unless that path is too long for a socket or not ASCII: then of the same name each time, among temporary files."""
     near = folder / "kv.sock"
-    if len(str(near).encode()) <= _SOCKET_BYTES:
+    if str(near).isascii() and len(str(near)) <= _SOCKET_BYTES:
         return near
-    return Path(tempfile.gettempdir(), f"finmesh-{hashlib.blake2b(str(folder).encode(), digest_size=8).hexdigest()}", "kv.sock")
+    return Path("/tmp", f"finmesh-{hashlib.blake2b(str(folder).encode(), digest_size=8).hexdigest()}", "kv.sock")  # noqa: S108
+
+
+def _clear(socket: Path) -> None:
+    """Nothing is left of the socket before, and its folder is ours alone. PermissionError when somebody else made it."""
+    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if socket.parent.stat().st_uid != os.geteuid():
+        raise PermissionError(f"{socket.parent} is another user's")
+    socket.unlink(missing_ok=True)

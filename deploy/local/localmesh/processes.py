@@ -74,6 +74,19 @@ def table(
     return only(servers + rows, [row.name for row in servers + rows])  # an external server is somebody else's to start
 
 
+def without_language_models(rows: list[Row]) -> list[Row]:
+    """The rows without engines, those who front them and those who call nobody else: what decides transactions is all there."""
+    known = services.load()
+    fronting = {service.name for service in known.services if any(process.engine for process in service.processes)}
+    left_out = fronting | {service.name for service in known.services if service.calls and fronting.issuperset(service.calls)}
+    names = {process.name for name in left_out for process in known[name].processes} | {engine.name for engine in known.engines}
+    return only(rows, [row.name for row in rows if not any(row.name == name or _is_instance(row.name, name) for name in names)])
+
+
+def _is_instance(name: str, process: str) -> bool:
+    return name.startswith(f"{process}-") and name.removeprefix(f"{process}-").isdigit()
+
+
 class Addresses:
     """Where each part is reached, as the settings that services read."""
 

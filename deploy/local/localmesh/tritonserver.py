@@ -9,6 +9,7 @@ what carries its name.
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from localmesh.fetch import triton
 from localmesh.fetch.once import UTF_8
@@ -17,6 +18,7 @@ from localmesh.places import Places
 from localmesh.ports import LOOPBACK
 from localmesh.rows import Row
 
+NO_LINKS: Mapping[str, Path] = MappingProxyType({})
 RESTRICTED = "model-repository,shared-memory,trace,logging"
 
 
@@ -26,9 +28,13 @@ def tritonserver(
     ports: Mapping[str, int],
     models: Path,
     prepare: Callable[[], None] = lambda: None,
+    links: Mapping[str, Path] = NO_LINKS,
     start_timeout_s: float = 60.0,
 ) -> Row:
-    """The row. `ports`: http, grpc, metrics and what the model itself listens on; `prepare` makes `models` before each start."""
+    """The row. `ports`: http, grpc, metrics and what the model itself listens on; `prepare` makes `models` before each start.
+
+    `links`: what the model finds under plain names in its working folder, since its Python takes every other path for ASCII.
+    """
     software, own = triton.fetch(places.stack), places.var / name
     closed = f"closed={secrets.token_hex(16)}"
     memory = f"finmesh-triton-{ports['grpc']}-"
@@ -38,6 +44,8 @@ def tritonserver(
             left.unlink(missing_ok=True)
         prepare()
         triton.lay_out(own, software, places.triton_python, models)
+        for link, target in links.items():
+            (own / link).symlink_to(target)
 
     return Row(
         name=name,

@@ -1,4 +1,4 @@
-"""`python -m provisioning`: topics, on the broker of FINMESH_KAFKA__BOOTSTRAP_SERVERS."""
+"""`python -m provisioning`: topics, on the broker of FINMESH_KAFKA__BOOTSTRAP_SERVERS; engine, the model repository of one pod's engine."""
 
 import asyncio
 import os
@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from meshkit.errors import InvalidDocument
-from meshkit.service import load_kafka
+from meshkit.config import Environment
+from meshkit.errors import InvalidDocument, MeshError
+from meshkit.service import load_config, load_kafka
 from rich.console import Console
 
-from provisioning import preflight
+from provisioning import engines, preflight
 from provisioning.broker import ProvisionError, provision
+from provisioning.services import Role
 from provisioning.topics import FILE, load
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What has to be there before a mesh starts.")
@@ -45,6 +47,58 @@ def topics(
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
     console.print(f"{len(names)} topics on {kafka.bootstrap_servers}", highlight=False)
+
+
+@app.command()
+def engine(
+    role: Annotated[Role, typer.Option(help="what it is for")],
+    worker_id: Annotated[str, typer.Option(help="name of the worker that it is, of this instance alone")],
+    model: Annotated[Path, typer.Option(help="folder of the converted language model")],
+    tls: Annotated[Path, typer.Option(help="folder with tls.crt, tls.key and ca.crt of the identity")],
+    identity: Annotated[str, typer.Option(help="workload whose certificate that is")],
+    ticket_keys: Annotated[Path, typer.Option(help="key ring of tickets")],
+    pid_file: Annotated[Path, typer.Option(help="where the engine writes the pid of its Triton")],
+    listen: Annotated[str, typer.Option(help="host:port where other engines pull key-value blocks")] = "",
+    address: Annotated[str, typer.Option(help="host:port that tickets name for it")] = "",
+    pulled_by: Annotated[list[str] | None, typer.Option(help="identities that may pull")] = None,
+    zone: Annotated[str, typer.Option(help="where it stands")] = "local",
+    device: Annotated[str, typer.Option(help="what it runs on")] = "cpu",
+    highest_grade: Annotated[int, typer.Option(min=1, max=5, help="of data that may be there")] = 3,
+    price_per_hour_minor: Annotated[int, typer.Option(min=0, help="of its time, in minor units")] = 0,
+    shims: Annotated[Path, typer.Option(help="what Tritons load")] = engines.SHIMS,
+    repository: Annotated[Path, typer.Option(help="folder that is emptied and filled")] = Path("/models"),
+) -> None:
+    """Make the model repository of one engine. Sizes are those of FINMESH_LLM_*."""
+    endpoint = engines.KvEndpoint(
+        certificate=str(tls / "tls.crt"),
+        key=str(tls / "tls.key"),
+        authority=str(tls / "ca.crt"),
+        server_name=identity,
+        listen=listen,
+        address=address,
+        peers=tuple(pulled_by or ()),
+    )
+    try:
+        content = engines.EngineFile(
+            role=role,
+            worker_id=worker_id,
+            model=str(model),
+            kv=endpoint,
+            ticket_keys=str(ticket_keys),
+            pid_file=str(pid_file),
+            sizes=engines.Sizes.from_environment(),
+            highest_grade=highest_grade,
+            price_per_hour_minor=price_per_hour_minor,
+            zone=zone,
+            device=device,
+        )
+        if not load_config(Environment).allow_development_keys:
+            engines.refuse_known_keys(content)
+        engines.assemble(repository, shims, content, model)
+    except (engines.NoModelError, engines.KnownKeyError, MeshError, OSError, ValueError) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    console.print(f"{worker_id} in {repository}", highlight=False, markup=False)
 
 
 if __name__ == "__main__":

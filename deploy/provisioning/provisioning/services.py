@@ -19,6 +19,11 @@ EnginePurpose = Literal["tickets"]
 Role = Literal["prefill", "decode"]
 
 
+def model_of(role: Role) -> str:
+    """What the model of an engine is called in Triton, and the folder of its shim."""
+    return f"llm_{role}"
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,8 +62,8 @@ class Engine(_Entry):
 
     @property
     def model(self) -> str:
-        """What its model is called in Triton, and the folder of the shim."""
-        return f"llm_{self.role}"
+        """What its model is called in Triton."""
+        return model_of(self.role)
 
     @model_validator(mode="after")
     def _is_pulled_from_somewhere(self) -> "Engine":

@@ -12,7 +12,7 @@ from localmesh.external import External
 from localmesh.health import RedisHealth
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, free_ports
-from localmesh.processes import table
+from localmesh.processes import table, without_language_models
 from localmesh.rows import Row
 from localmesh.servers import redis_row
 
@@ -24,7 +24,7 @@ _OURS = ("audit", "risk-stream", "risk-rpc", "gateway")
 
 
 def table_of(site: Site, cut: Cut, seed: int) -> list[Row]:
-    """The process table with a proxy before Redis, without the tracing screen, and in no order among our services."""
+    """The process table with a proxy before Redis, without the tracing screen and language models, and in no order among our services."""
     proxy_port = free_ports(1)[0]
     redis = redis_row(site.places, site.ports)
     prepare = redis.prepare or (lambda: None)
@@ -40,7 +40,7 @@ def table_of(site: Site, cut: Cut, seed: int) -> list[Row]:
         prepare()
         cut.apply()
 
-    rows = table(site.places, site.ports, External(redis=f"redis://{LOOPBACK}:{proxy_port}/0"))
+    rows = without_language_models(table(site.places, site.ports, External(redis=f"redis://{LOOPBACK}:{proxy_port}/0")))
     ours = [
         replace(row, needs=(), env={**row.env, "OTEL_TRACES_EXPORTER": "none"}) if row.name in _OURS else row
         for row in rows

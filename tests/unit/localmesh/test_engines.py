@@ -50,15 +50,28 @@ def test_instances_have_nothing_of_one_another(places: Places, ports: Ports) -> 
         row.prepare()
     assert [row.name for row in rows] == ["triton-prefill", "triton-prefill-2"]
     first, second = (said(places, row.name) for row in rows)
-    assert {name for name in first if first[name] != second[name]} == {"worker_id", "kv", "pid_file"}
+    assert {name for name in first if first[name] != second[name]} == {"worker_id", "kv"}
     kv_first, kv_second = first["kv"], second["kv"]
     assert isinstance(kv_first, dict) and isinstance(kv_second, dict)
     assert {name for name in kv_first if kv_first[name] != kv_second[name]} == {"socket", "listen", "address"}
     assert kv_first["peers"] == ["decoders"]
-    assert Path(kv_first["certificate"]).name == "inference-prefill.pem"
+    assert (places.var / "triton-prefill" / str(kv_first["certificate"])).readlink() == places.certs / "inference-prefill.pem"
+    runs = [places.var / row.name / str(said(places, row.name)["pid_file"]) for row in rows]
+    assert [run.resolve() for run in runs] == [(folder_of(places, row.name) / PID_FILE).resolve() for row in rows]
     assert not set(rows[0].ports.values()) & set(rows[1].ports.values())
     memory = [word for row in rows for word in row.command if "shm-region-prefix-name" in word]
     assert len(set(memory)) == 2
+
+
+def test_what_the_stub_is_told_is_ascii_wherever_the_mesh_lies(places: Places, ports: Ports) -> None:
+    """Its Python can open nothing else."""
+    row = engine_row(places, ports, SERVICE, ENGINE, 1, Sizes())
+    assert row.prepare is not None
+    row.prepare()
+    text = (folder_of(places, row.name) / "repository" / "llm_prefill" / "engine.json").read_text()
+    assert text.isascii()
+    assert row.cwd is not None
+    assert (row.cwd / str(said(places, row.name)["model"]) / "manifest.json").is_file()
 
 
 def test_a_socket_s_path_is_short_and_its_folder_private(places: Places, ports: Ports) -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 from dataclasses import replace
@@ -7,7 +8,7 @@ import pytest
 from localmesh.external import External
 from localmesh.places import Places
 from localmesh.ports import Ports
-from localmesh.processes import table
+from localmesh.processes import table, without_language_models
 from localmesh.rows import Row, ordered
 
 
@@ -24,15 +25,16 @@ def test_the_table_has_an_order_and_no_port_twice(places: Places) -> None:
     rows = table(places, Ports.free())
     assert {row.name for row in ordered(rows)} == {
         "kafka", "redis", "triton", "zipkin", "provision", "audit", "risk-stream", "risk-rpc", "gateway",
+        "router", "inference-prefill", "inference-decode", "triton-prefill", "triton-decode",
     }  # fmt: skip
     ports = [port for row in rows for port in row.ports.values()]
-    assert len(ports) == len(set(ports)) == 15
+    assert len(ports) == len(set(ports)) == 28
 
 
 def test_topics_exist_before_any_service_starts(places: Places) -> None:
     rows = by_name(table(places, Ports()))
     services = [row for row in rows.values() if "FINMESH_LISTEN" in row.env]
-    assert len(services) == 4
+    assert len(services) == 7
     assert all("provision" in row.needs for row in services)
     assert rows["provision"].one_shot
 
@@ -41,13 +43,23 @@ def test_every_process_can_be_probed_or_ends(places: Places) -> None:
     assert all(row.one_shot or row.health is not None for row in table(places, Ports()))
 
 
-@pytest.mark.parametrize("setting, gone", [("kafka", "kafka"), ("redis", "redis"), ("triton", "triton"), ("otlp", "zipkin")])
+@pytest.mark.parametrize(
+    "setting, gone",
+    [
+        ("kafka", "kafka"),
+        ("redis", "redis"),
+        ("triton", "triton"),
+        ("otlp", "zipkin"),
+        ("triton_prefill", "triton-prefill"),
+        ("triton_decode", "triton-decode"),
+    ],
+)
 def test_an_external_server_takes_the_place_of_a_row(places: Places, setting: str, gone: str) -> None:
     rows = by_name(table(places, Ports(), External(**{setting: "http://elsewhere:1"})))
     assert gone not in rows
-    assert len(rows) == 8
+    assert len(rows) == 13
     assert all(gone not in row.needs for row in rows.values())
-    assert any("http://elsewhere:1" in row.env.values() for row in rows.values())
+    assert any("http://elsewhere:1" in value for row in rows.values() for value in row.env.values())
 
 
 def test_external_servers_are_read_from_the_environment() -> None:
@@ -118,7 +130,10 @@ def test_no_shell_sees_where_triton_lies(places: Places) -> None:
 def test_each_service_has_the_certificate_of_its_identity(places: Places) -> None:
     rows = by_name(table(places, Ports()))
     identities = {name: Path(row.env["FINMESH_TLS__CERTIFICATE"]).stem for name, row in rows.items() if "FINMESH_LISTEN" in row.env}
-    assert identities == {"audit": "audit", "risk-stream": "risk-scoring", "risk-rpc": "risk-scoring", "gateway": "gateway"}
+    assert identities == {
+        "audit": "audit", "risk-stream": "risk-scoring", "risk-rpc": "risk-scoring", "gateway": "gateway", "router": "router",
+        "inference-prefill": "inference-prefill", "inference-decode": "inference-decode",
+    }  # fmt: skip
 
 
 def test_instances_of_a_process_differ_in_name_and_ports_alone(places: Places) -> None:
@@ -137,6 +152,45 @@ def test_a_caller_is_told_of_every_instance(places: Places) -> None:
     addresses = [f"127.0.0.1:{rows[name].ports['grpc']}" for name in ("risk-rpc", "risk-rpc-2")]
     assert rows["gateway"].env["FINMESH_UPSTREAM__RISK_SCORING"] == f"ipv4:{addresses[0]},{addresses[1]}"
     assert rows["gateway"].env["FINMESH_UPSTREAM__AUDIT"] == f"127.0.0.1:{rows['audit'].ports['grpc']}"
+
+
+def test_each_instance_fronts_an_engine_of_its_own(places: Places) -> None:
+    rows = by_name(table(places, Ports(), copies={"inference-decode": 2, "triton-decode": 2, "inference-prefill": 1}))
+    for process, engine in (("inference-decode", "triton-decode"), ("inference-decode-2", "triton-decode-2")):
+        (told,) = json.loads(rows[process].env["FINMESH_ENGINES"])
+        assert told == {
+            "url": f"127.0.0.1:{rows[engine].ports['grpc']}",
+            "pid_file": str(places.var / "engines" / engine / "triton.pid"),
+        }
+        assert engine in rows[process].needs
+    assert rows["router"].env["FINMESH_UPSTREAM__INFERENCE_DECODE"].startswith("ipv4:")
+    assert "triton-prefill-2" not in rows
+
+
+@pytest.mark.parametrize(
+    "copies, external, words",
+    [
+        ({"triton-decode": 2}, External(), "as many of both"),
+        ({"inference-decode": 2, "triton-decode": 1}, External(), "as many of both"),
+        ({"inference-decode": 2}, External(triton_decode="127.0.0.1:1"), "runs already"),
+    ],
+)
+def test_an_engine_without_a_process_of_its_own_is_refused(places: Places, copies: dict[str, int], external: External, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        table(places, Ports(), external, copies=copies)
+
+
+def test_what_decides_transactions_runs_without_language_models(places: Places) -> None:
+    rows = without_language_models(table(places, Ports(), copies={"gateway": 2, "router": 2, "inference-decode": 2}))
+    assert {row.name for row in rows} == {
+        "kafka", "redis", "triton", "zipkin", "provision", "audit", "risk-stream", "risk-rpc", "gateway", "gateway-2",
+    }  # fmt: skip
+    assert [row.name for row in ordered(rows)]
+
+
+def test_an_engine_that_runs_already_is_not_ours_to_end(places: Places) -> None:
+    rows = by_name(table(places, Ports(), External(triton_decode="127.0.0.1:1")))
+    assert json.loads(rows["inference-decode"].env["FINMESH_ENGINES"]) == [{"url": "127.0.0.1:1"}]
 
 
 @pytest.mark.parametrize("copies", [{"gatewy": 2}, {"gateway": 0}, {"kafka": 2}])

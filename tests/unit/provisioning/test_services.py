@@ -24,7 +24,8 @@ def written(folder: Path, change: Any) -> Path:
 
 def test_the_shipped_table_is_read() -> None:
     table = services.load()
-    assert table.names == ("gateway", "risk-scoring", "audit")
+    assert table.names == ("gateway", "risk-scoring", "audit", "router", "inference-prefill", "inference-decode")
+    assert [engine.name for engine in table.engines] == ["triton-prefill", "triton-decode"]
     assert table["risk-scoring"].called.name == "risk-rpc"
 
 
@@ -41,6 +42,12 @@ def test_the_shipped_table_is_read() -> None:
         (lambda s: s[0]["processes"][0]["uses"].append("kafak"), "kafak"),
         (lambda s: s[2]["processes"][0].update(name="审计"), "should match pattern"),
         (lambda s: s[2].update(processes=[]), "at least 1 item"),
+        (lambda s: s[4]["processes"][0]["engine"]["ports"].update(kv=18021), "port 18021 stands there twice"),
+        (lambda s: s[4]["processes"][0]["engine"].update(name="gateway"), "process gateway stands there twice"),
+        (lambda s: s[4]["processes"][0]["engine"].update(pulled_by=["audit"]), "pulled by audit, which has no engine"),
+        (lambda s: s[4]["processes"][0]["engine"].update(pulled_by=[]), "both or neither"),
+        (lambda s: s[4]["processes"][0]["engine"].update(keys=["seal"]), "seal"),
+        (lambda s: s[4].update(answers=["PrefillService"]), "should match pattern"),
     ],
 )
 def test_what_does_not_hang_together_is_refused(tmp_path: Path, change: Any, words: str) -> None:
