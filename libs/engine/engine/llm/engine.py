@@ -58,7 +58,7 @@ class Engine:
     """A model with its KV memory, its batch and its prefix store."""
 
     def __init__(self, model: LoadedModel, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take memory, and measure the chunk; seconds. ``clock``: of deadlines, reservations and silence; seconds."""
+        """Take memory, and measure the pace; that may take seconds. ``clock``: of deadlines, reservations and silence; seconds."""
         self.limits = limits or Limits()
         self.manifest, self.incarnation = model.manifest, token_hex(8)
         self._loop = Loop(model, self.limits, clock)
@@ -69,11 +69,6 @@ class Engine:
     def max_len(self) -> int:
         """Tokens that a row holds, of prompt and answer together."""
         return self._loop.max_len
-
-    @property
-    def chunk_tokens(self) -> int:
-        """Most tokens of prompts that a step reads."""
-        return self._loop.chunk_tokens
 
     def step(self) -> list[Event]:
         """Do one step: end what shall end, write a token for every answer that runs, read a chunk of prompts. Returns what happened.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Rows and bytes are budgets of a deployment. ``max_len``: None is the manifest's. ``chunk_tokens``: None is measured at the start."""
+    """Rows and bytes are budgets of a deployment. ``max_len``: None is the manifest's. ``chunk_tokens``: most tokens of prompts that a step
+    reads; None: as many as leave a step under ``step_ms``, as measured at the start."""
 
     rows: int = 16
     max_len: int | None = None

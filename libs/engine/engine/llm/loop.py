@@ -24,9 +24,9 @@ from engine.llm.prefix import PrefixStore, longest_hit
 from engine.llm.reservations import Reservations
 from engine.llm.rows import Rows
 from engine.llm.runner import Runner
-from engine.llm.scheduler import Chunk, Scheduler
+from engine.llm.scheduler import Budget, Chunk, Scheduler
 from engine.llm.sequence import Choice, Phase, Request
-from engine.llm.warmup import chunk_tokens, fewest_rows
+from engine.llm.warmup import fewest_rows, measured
 
 F32 = npt.NDArray[np.float32]
 
@@ -42,12 +42,17 @@ class Loop:
         self.prefix = PrefixStore(model.manifest.layout, limits.prefix_store_bytes, limits.cache_events_kept)
         self.reservations = Reservations(self.rows, self.prefix.pool)
         self.runner.fewest_rows = fewest_rows(self.runner, limits.rows)
-        self.chunk_tokens = limits.chunk_tokens or chunk_tokens(self.runner, limits.rows, self.max_len, limits.step_ms)
-        self.scheduler = Scheduler(self.rows, self.chunk_tokens)
+        self.scheduler = Scheduler(self.rows, self._budget(limits))
         self.requests: dict[str, Request] = {}
         self.landed: list[Request] = []
         self.owners, self.meter, self.steps = Owners(limits.owner_silence_s), Meter(), 0
         self._answers = Answers(model.manifest.end_ids)
+
+    def _budget(self, limits: Limits) -> Budget:
+        fixed = limits.chunk_tokens
+        if fixed is not None:
+            return lambda *_: fixed
+        return measured(self.runner, limits.rows, self.max_len, limits.step_ms).chunk
 
     def step(self) -> list[Event]:
         """Do one step and return what happened."""

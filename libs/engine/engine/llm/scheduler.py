@@ -5,7 +5,7 @@ A request waits for a row, has its prompt read in chunks, then writes one token 
     WAITING --rows free--> PREFILLING --last chunk--> DECODING (or PREFILLED: kept for a hand-off) --> ENDED
 
 A step first writes: every answer that runs gets its next token, so nobody who reads is held up by more than one step. Then it reads:
-up to `chunk_tokens` of the prompts that were admitted first. One long prompt is so spread over many steps, several short ones share one.
+up to a budget of the prompts that were admitted first. One long prompt is so spread over many steps, several short ones share one.
 
 Surprising: no chunk has one token. Attention over a single new token takes another path than over several and rounds otherwise, and a
 prompt must give the same bits however it was cut (rule "Bit equality"). A chunk that would leave one token over leaves two. A prompt of
@@ -21,6 +21,8 @@ from heapq import heappop, heappush
 from engine.llm.rows import Rows
 from engine.llm.sequence import Choice, Phase, Request
 
+Budget = Callable[[int, int, int], int]
+"""How many tokens may be read: beside so many answers that hold so many tokens together, from this token of a prompt on."""
 SMALLEST_CHUNK = 16
 """A prompt is not begun, or gone on with, for the few tokens that others leave of a step."""
 
@@ -45,9 +47,8 @@ class Plan:
 class Scheduler:
     """Owns the queue and the order of work; the rows themselves are shared with reservations."""
 
-    def __init__(self, rows: Rows, chunk_tokens: int) -> None:
-        self.chunk_tokens = chunk_tokens
-        self._rows = rows
+    def __init__(self, rows: Rows, budget: Budget) -> None:
+        self._rows, self._budget = rows, budget
         self._waiting: list[tuple[tuple[int, float, int], Request]] = []
         self._prefilling: list[Request] = []
         self._decoding: list[Choice] = []
@@ -118,7 +119,10 @@ class Scheduler:
 
     def _chunks(self) -> list[Chunk]:
         chunks: list[Chunk] = []
-        budget = self.chunk_tokens
+        if not self._prefilling:
+            return chunks
+        held = sum(choice.length for choice in self._decoding)
+        budget = self._budget(len(self._decoding), held, self._prefilling[0].computed)
         for request in self._prefilling:
             count = chunk(request.remaining, budget)
             if chunks and count < min(SMALLEST_CHUNK, request.remaining):

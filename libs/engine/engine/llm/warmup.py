@@ -1,7 +1,7 @@
-"""What is measured before anybody is served: how long a chunk may be, and how few rows may be computed.
+"""What is measured before anybody is served: how long pieces of work take, and how few rows may be computed.
 
-A step writes for every row and reads one chunk; who reads along waits for both. The longest chunk is taken with which that stays under the
-limit, at the end of a full row, where attention costs most.
+A step writes for every row that runs and reads a chunk; who reads along waits for both. The longest chunk is taken with which that stays
+under the limit: long when few rows write and contexts are short, shorter when the batch is full.
 
 Surprising: some products of 4-bit weights by unrounded activations sum a single row in another order than several, so that an answer
 that is alone would get other bits than beside others, and a replay in company other tokens. Where that is seen, two rows are computed.
@@ -10,6 +10,7 @@ that is alone would get other bits than beside others, and a replay in company o
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
@@ -18,21 +19,55 @@ from engine.llm.runner import LARGEST_CHUNK, Runner
 from engine.llm.scheduler import SMALLEST_CHUNK
 
 
-def chunk_tokens(runner: Runner, rows: int, max_len: int, step_ms: float) -> int:
-    """Return the longest chunk of 16, 32, 64 or 128 tokens with which a step of ``rows`` rows takes at most ``step_ms``; at least 16."""
-    own = list(range(rows))
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds. ``one_s``, ``all_s``: a step of one row, of all, with short contexts; ``full_s``: of all with full ones.
 
-    def read(length: int) -> float:
-        tokens = np.zeros(length, dtype=np.int64)
-        return _measured(lambda: runner.read(0, tokens, max_len - length))
+    ``read_s``: (tokens, at the beginning of a row, at its end) of chunks, ascending. What lies between is taken to lie on a line.
+    """
 
-    write_s = _measured(lambda: runner.write(own, [0] * rows, [max_len - 1] * rows))
-    best, length = SMALLEST_CHUNK, SMALLEST_CHUNK
-    while length <= min(LARGEST_CHUNK, max_len):
-        if (write_s + read(length)) * 1e3 > step_ms:
+    step_s: float
+    rows: int
+    max_len: int
+    one_s: float
+    all_s: float
+    full_s: float
+    read_s: tuple[tuple[int, float, float], ...]
+
+    def chunk(self, writing: int, held: int, start: int) -> int:
+        """Return how many tokens may be read from ``start`` beside ``writing`` rows that hold ``held`` tokens together."""
+        left = self.step_s - self._write_s(writing, held)
+        best = SMALLEST_CHUNK
+        for count, begin_s, end_s in self.read_s:
+            if begin_s + (end_s - begin_s) * start / self.max_len <= left:
+                best = count
+        return best
+
+    def _write_s(self, writing: int, held: int) -> float:
+        if not writing:
+            return 0.0
+        growth = (self.all_s - self.one_s) / max(self.rows - 1, 1)
+        return self.one_s + growth * (writing - 1) + (self.full_s - self.all_s) * held / (self.rows * self.max_len)
+
+
+def measured(runner: Runner, rows: int, max_len: int, step_ms: float) -> Pace:
+    """Run chunks of 16 to 128 tokens and steps of one row and all, and return what they took."""
+    step_s, reads, length = step_ms / 1e3, [], SMALLEST_CHUNK
+    while length <= min(LARGEST_CHUNK, max_len - 1):
+        begin_s, end_s = _read_s(runner, length, 0), _read_s(runner, length, max_len - length)
+        reads.append((length, begin_s, end_s))
+        if begin_s > step_s:
             break
-        best, length = length, length * 2
-    return best
+        length *= 2
+    return Pace(
+        step_s=step_s,
+        rows=rows,
+        max_len=max_len,
+        one_s=_write_s(runner, 1, 1),
+        all_s=_write_s(runner, rows, 1),
+        full_s=_write_s(runner, rows, max_len - 1),
+        read_s=tuple(reads),
+    )
 
 
 def fewest_rows(runner: Runner, rows: int) -> int:
@@ -47,9 +82,22 @@ def fewest_rows(runner: Runner, rows: int) -> int:
     return 1 if (logits[0] == logits[1]).all() else 2
 
 
-def _measured(run: Callable[[], object]) -> float:
-    """Return the seconds of a second run: the first one finds memory."""
+def _read_s(runner: Runner, length: int, start: int) -> float:
+    tokens = np.zeros(length, dtype=np.int64)
+    return _shortest(lambda: runner.read(0, tokens, start))
+
+
+def _write_s(runner: Runner, rows: int, length: int) -> float:
+    own = list(range(rows))
+    return _shortest(lambda: runner.write(own, [0] * rows, [length] * rows))
+
+
+def _shortest(run: Callable[[], object]) -> float:
+    """Return the seconds of the shorter of two runs, after one that found memory: what others do to the machine is no property of it."""
     run()
-    begun = perf_counter()
-    run()
-    return perf_counter() - begun
+    times = []
+    for _ in range(2):
+        begun = perf_counter()
+        run()
+        times.append(perf_counter() - begun)
+    return min(times)

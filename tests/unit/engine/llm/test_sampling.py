@@ -18,11 +18,12 @@ def logits(rows: int, seed: int = 1, width: int = VOCABULARY) -> np.ndarray:
 
 
 def plainly(row: np.ndarray, asked: Sampling, choice: int, index: int) -> int:
-    """What is wanted, as simply as it can be said: sort all, cut, draw."""
-    order = np.lexsort((np.arange(len(row)), -row))
+    """What is wanted, as simply as it can be said: sort all, cut, draw; with no cut, draw along the ids."""
+    order = np.lexsort((np.arange(len(row)), -row)) if asked.top_k or asked.top_p < 1 else np.arange(len(row))
     masses = np.exp((row - row.max()) / np.float32(asked.temperature))
     ladder = np.cumsum(masses[order], dtype=np.float64)
     kept = ladder[asked.top_k - 1] if 0 < asked.top_k < len(row) else masses.sum(dtype=np.float64)
+    kept = kept if asked.top_k or asked.top_p < 1 else ladder[-1]
     if asked.top_p < 1:
         kept = min(kept, ladder[min(np.searchsorted(ladder, asked.top_p * kept), len(ladder) - 1)])
     point = uniforms(*(np.array([value], dtype=np.uint64) for value in (asked.seed, choice, index)))[0]
@@ -34,7 +35,7 @@ def plainly(row: np.ndarray, asked: Sampling, choice: int, index: int) -> int:
     st.sampled_from([0.05, 0.7, 1.0, 2.0]),
     st.sampled_from([0, 1, 2, 50, 1024, 1025, 4999, 9999]),
     st.sampled_from([0.0, 0.1, 0.9, 0.999, 1.0]),
-    st.sampled_from([1, 7, 1024, 1025, VOCABULARY]),
+    st.sampled_from([1, 7, 1024, 1025, VOCABULARY, 20_000]),
 )
 @settings(max_examples=150, deadline=None)
 def test_the_quick_way_gives_what_a_full_sort_gives(seed: int, temperature: float, top_k: int, top_p: float, width: int) -> None:
@@ -167,3 +168,9 @@ def test_a_partition_is_what_is_sorted_when_it_tells_enough(monkeypatch: pytest.
     own = logits(4, 2, 49_152) * 4
     sample(own, [Draw(row, Sampling(1, 0.5, top_p=0.9), 0, 0) for row in range(4)])
     assert widths == [1024] * 4
+    widths.clear()
+    sample(own / 1e6, [Draw(0, Sampling(1, 1.0, top_p=0.9), 0, 0)])
+    assert widths == [1024, 8192, 49_152]
+    widths.clear()
+    sample(own / 1e6, [Draw(0, Sampling(1, 1.0), 0, 0)])
+    assert widths == []

@@ -50,7 +50,7 @@ def test_a_one_token_chunk_is_never_scheduled(length: int, budget: int) -> None:
 
 
 def test_answers_are_written_first_and_prompts_are_read_in_the_order_of_their_coming() -> None:
-    scheduler = Scheduler(Rows(8), 64)
+    scheduler = Scheduler(Rows(8), lambda *_: 64)
     first, second, third = request(100), request(20), request(30)
     for each in (first, second, third):
         scheduler.wait(each)
@@ -67,7 +67,7 @@ def test_answers_are_written_first_and_prompts_are_read_in_the_order_of_their_co
 
 
 def test_answers_are_in_the_order_of_their_rows() -> None:
-    scheduler, rows = Scheduler(Rows(4), 64), []
+    scheduler, rows = Scheduler(Rows(4), lambda *_: 64), []
     for each in (request(4, 2), request(4), request(4)):
         scheduler.wait(each)
     read(scheduler, plan(scheduler))
@@ -76,7 +76,7 @@ def test_answers_are_in_the_order_of_their_rows() -> None:
 
 
 def test_a_prompt_that_is_only_read_writes_nothing_and_keeps_one_row() -> None:
-    scheduler = Scheduler(Rows(2), 64)
+    scheduler = Scheduler(Rows(2), lambda *_: 64)
     asked = request(10, 3, prefill_only=True)
     scheduler.wait(asked)
     read(scheduler, plan(scheduler))
@@ -87,7 +87,7 @@ def test_a_prompt_that_is_only_read_writes_nothing_and_keeps_one_row() -> None:
 
 def test_nobody_passes_who_waits_for_more_rows() -> None:
     rows = Rows(2)
-    scheduler = Scheduler(rows, 64)
+    scheduler = Scheduler(rows, lambda *_: 64)
     rows.take("somebody")
     two, one = request(5, 2), request(5)
     scheduler.wait(two)
@@ -99,7 +99,7 @@ def test_nobody_passes_who_waits_for_more_rows() -> None:
 
 
 def test_higher_priority_then_the_earlier_deadline_then_who_came_first() -> None:
-    scheduler = Scheduler(Rows(9), 128)
+    scheduler = Scheduler(Rows(9), lambda *_: 128)
     late, soon, urgent, plain = request(3), request(3, deadline=5.0), request(3, priority=9), request(3)
     for each in (late, soon, urgent, plain):
         scheduler.wait(each)
@@ -107,7 +107,7 @@ def test_higher_priority_then_the_earlier_deadline_then_who_came_first() -> None
 
 
 def test_a_prompt_is_not_begun_for_the_few_tokens_that_others_leave() -> None:
-    scheduler = Scheduler(Rows(9), 64)
+    scheduler = Scheduler(Rows(9), lambda *_: 64)
     for each in (request(60), request(40)):
         scheduler.wait(each)
     assert [piece.count for piece in plan(scheduler).prefill] == [60]
@@ -128,7 +128,7 @@ OPERATIONS = st.lists(
 @settings(max_examples=200, deadline=None)
 def test_whatever_happens_nothing_leaks_and_everybody_is_served(operations, count: int, budget: int) -> None:
     rows = Rows(count)
-    scheduler = Scheduler(rows, budget)
+    scheduler = Scheduler(rows, lambda *_: budget)
     live: list[Request] = []
 
     def end(each: Request) -> None:
@@ -174,7 +174,7 @@ def test_whatever_happens_nothing_leaks_and_everybody_is_served(operations, coun
 
 def test_the_smallest_budget_reads_every_length() -> None:
     for length in range(1, 80):
-        scheduler = Scheduler(Rows(1), SMALLEST_CHUNK)
+        scheduler = Scheduler(Rows(1), lambda *_: SMALLEST_CHUNK)
         asked = request(length)
         scheduler.wait(asked)
         for _ in range(length):
