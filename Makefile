@@ -157,6 +157,7 @@ locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fi
 	  -c requirements/dev.txt -o requirements/$(name).txt &&) true
 	@grep -E '^(llguidance|onnxruntime|protobuf|xxhash)==' requirements/dev.txt | sed 's/ .*//' > requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/triton.in -c requirements/.triton.constraint -o requirements/triton.txt
+	@$(BIN)/uv pip compile $(LOCK) requirements/triton-gpu.in -c requirements/.triton.constraint -o requirements/triton-gpu.txt
 	@rm requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/models.in -c requirements/dev.txt -o requirements/models.txt
 	@$(BIN)/uv pip compile $(LOCK) --no-deps requirements/stack.in -o requirements/stack.txt

@@ -39,6 +39,18 @@ def test_triton_runs_what_tests_ran(package: str) -> None:
     assert lock("triton")[package] == lock("dev")[package]
 
 
+def test_the_gpu_image_runs_what_tests_ran_but_for_the_runtime() -> None:
+    shared = {"flatbuffers", "llguidance", "numpy", "protobuf", "xxhash"}
+    assert {package: lock("triton-gpu")[package] for package in shared} == {package: lock("triton")[package] for package in shared}
+    assert {"onnxruntime"}.isdisjoint(lock("triton-gpu")), "two distributions of one package overwrite each other"
+
+
+def test_the_gpu_runtime_knows_resting_rows_or_the_documents_say_that_it_does_not() -> None:
+    """`query_seqlens` came with 1.32. When the lock gets there, the note goes."""
+    noted = "onnxruntime-gpu 1.31.1" in (ROOT / "docs/operations.md").read_text()
+    assert (numbers(lock("triton-gpu")["onnxruntime-gpu"]) < (1, 32, 0)) == noted
+
+
 @pytest.mark.parametrize("name", [*LOCKS, "models"])
 def test_tests_run_on_what_services_run_on(name: str) -> None:
     own, dev = lock(name), lock("dev")
@@ -78,7 +90,7 @@ def test_generated_code_fits_grpc() -> None:
     assert all(stamp <= runtime for stamp in stamps), f"generated {stamps}, runtime {runtime}"
 
 
-@pytest.mark.parametrize("name", ["bootstrap", *LOCKS, "dev", "triton", "models", "stack"])
+@pytest.mark.parametrize("name", ["bootstrap", *LOCKS, "dev", "triton", "triton-gpu", "models", "stack"])
 def test_locks_carry_hashes(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     entries = re.findall(r"^[A-Za-z0-9].*?==(?:.*\\\n)(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)

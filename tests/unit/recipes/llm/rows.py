@@ -26,7 +26,8 @@ class Rows:
         self.capacity = capacity
         layout = self.manifest.layout
         shape = (rows, layout.kv_heads, capacity, layout.head_dim)
-        self.caches = [np.zeros(shape, np.float32) for _ in range(2 * layout.layers)]
+        self.dtype = np.dtype(layout.dtype)
+        self.caches = [np.zeros(shape, self.dtype) for _ in range(2 * layout.layers)]
 
     def step(self, rows: Sequence[Row], *, first: int = 0) -> npt.NDArray[np.float32]:
         """Logits of every position, (rows, chunk, vocabulary). `first`: the row of the caches where `rows` begin."""
@@ -50,8 +51,8 @@ class Rows:
         for index, whole in enumerate(self.caches):
             name, view = f"{index // 2}.{('key', 'value')[index % 2]}", whole[rows]
             assert view.flags.c_contiguous
-            binding.bind_input(f"past.{name}", "cpu", 0, np.float32, view.shape, view.ctypes.data)
-            binding.bind_output(f"present.{name}", "cpu", 0, np.float32, view.shape, view.ctypes.data)
+            binding.bind_input(f"past.{name}", "cpu", 0, self.dtype, view.shape, view.ctypes.data)
+            binding.bind_output(f"present.{name}", "cpu", 0, self.dtype, view.shape, view.ctypes.data)
         logits = np.full((*inputs["logits_at"].shape, self.manifest.vocabulary), np.nan, np.float32)
         binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
         self.session.run_with_iobinding(binding)

@@ -99,6 +99,20 @@ def test_settings_at_the_top_and_an_older_name_say_the_same(tmp_path: Path) -> N
     assert hf_folder.read(copy).architecture == hf_folder.read(FOLDER / "llama3").architecture
 
 
+@pytest.mark.parametrize("quantise", [None, "int4"])
+@pytest.mark.parametrize("name", ["llama", "qwen2", "qwen3"])
+def test_graphs_for_cuda_have_caches_of_sixteen_bits(tmp_path: Path, name: str, quantise: str | None) -> None:
+    """ONNX Runtime's own processor code runs them here: the same graph, near the same answers."""
+    folder = convert(FOLDER / name, tmp_path, Choices(provider="cuda", quantise=quantise, accuracy_level=0))
+    manifest, said = manifests.read(folder), expected(name)
+    assert (manifest.provider, manifest.layout.dtype) == ("cuda", "float16")
+    assert manifest.layout.token_bytes == 2 * 2 * 2 * manifest.layout.head_dim * 2
+    steps = [(prompt, 0) for prompt in said["prompts"].tolist()]
+    rows, whole = Rows(folder, 2), Rows(convert(FOLDER / name, tmp_path, Choices(quantise=quantise, accuracy_level=0)), 2)
+    assert {cache.dtype for cache in rows.caches} == {np.dtype(np.float16)}
+    assert np.abs(rows.step(steps) - whole.step(steps)).max() < 0.1
+
+
 @pytest.mark.parametrize("accuracy_level", [0, 4])
 @pytest.mark.parametrize("name", ["llama", "qwen2", "qwen3"])
 def test_four_bits_are_near(tmp_path: Path, name: str, accuracy_level: int) -> None:
