@@ -6,13 +6,15 @@ from contextlib import aclosing
 
 from finmesh.router.v1 import router_service_pb2_grpc
 from meshkit.audit.batch import SigningKey
-from meshkit.audit.records import KEYS
-from meshkit.audit.trail import audit_trail
+from meshkit.audit.denials import Denials
+from meshkit.audit.records import KEYS, POLICIES, Versions
+from meshkit.audit.trail import AuditTrail, audit_trail
 from meshkit.clock import SystemClock
 from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.derive import COMMITMENT, NAMESPACES, signing
 from meshkit.events.publisher import Publisher
 from meshkit.rpc.deadline import Deadlines
+from meshkit.rpc.peer import Refused
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config
 
@@ -21,6 +23,7 @@ from router.adapters.file_scenarios import file_scenarios
 from router.adapters.grpc_decode import GrpcDecode
 from router.adapters.grpc_prefill import GrpcPrefill
 from router.adapters.grpc_workers import GrpcWorkers
+from router.adapters.otel_observer import OtelObserver
 from router.adapters.redis_open_generations import RedisOpenGenerations
 from router.adapters.tokenizers_texts import TokenizersTexts
 from router.config import SERVICE, Config
@@ -55,17 +58,21 @@ async def main(config: Config | None = None) -> None:
 
 async def serve(config: Config, service: Service) -> None:
     """Build everything and serve."""
+    clock = SystemClock()
     texts = await service.add(TokenizersTexts.opened(config.models, config.text.limits()))
-    await service.run(await routed(config, service, texts, await evidence(config, service)))
-
-
-async def evidence(config: Config, service: Service) -> Evidence:
-    """Return what records generations, running beside the service."""
-    clock, timing, reload_s = SystemClock(), config.evidence.timing(), config.keys.reload_s
     events = await service.add(aclosing(Publisher(config.kafka)))
-    signing_keys = service.ring(config.keys.audit_batch, signing(SERVICE), SigningKey, reload_s)
+    signing_keys = service.ring(config.keys.audit_batch, signing(SERVICE), SigningKey, config.keys.reload_s)
     trail = await audit_trail(service, SERVICE, events, signing_keys, config.kafka.topic_prefix, clock)
-    commitments = service.ring(config.keys.commitment, COMMITMENT, CommitmentKey, reload_s)
+    denials = await service.add(aclosing(Denials(trail.records, trail.emitter.put, None, clock)))
+    service.task(denials.run(), name="denials", endless=True)
+    records = await evidence(config, service, trail)
+    await service.run(await routed(config, service, texts, records, trail.versions, denials.refused))
+
+
+async def evidence(config: Config, service: Service, trail: AuditTrail) -> Evidence:
+    """Return what records generations, running beside the service."""
+    clock, timing = SystemClock(), config.evidence.timing()
+    commitments = service.ring(config.keys.commitment, COMMITMENT, CommitmentKey, config.keys.reload_s)
     trail.versions.follow(KEYS, lambda: commitments.hash, commitments.purpose)
     store = await service.add(aclosing(RedisOpenGenerations(config.redis, _REDIS_PREFIX, timing.lease_s, timing.sweep_s)))
     codec = GenerationCodec(trail.records, commitments, clock)
@@ -75,18 +82,29 @@ async def evidence(config: Config, service: Service) -> Evidence:
     return records
 
 
-async def routed(config: Config, service: Service, texts: ports.Texts, records: ports.GenerationRecords) -> MeshServer:
+async def routed(
+    config: Config,
+    service: Service,
+    texts: ports.Texts,
+    records: ports.GenerationRecords,
+    versions: Versions | None = None,
+    refused: Refused | None = None,
+) -> MeshServer:
     """Return the server of a router whose texts and records are these."""
     clock, routing = SystemClock(), config.routing
     scenarios = file_scenarios(config.scenarios)
     service.watch("scenarios", scenarios.reload, interval_s=_SCENARIOS_S)
     namespaces = service.ring(config.keys.namespaces, NAMESPACES, NamespaceKey, config.keys.reload_s)
+    if versions is not None:
+        versions.follow(POLICIES, lambda: scenarios.value.sha256, "scenarios")
+        versions.follow(KEYS, lambda: namespaces.hash, namespaces.purpose)
     pool = Pool(clock, routing.weights(), waiting=routing.prefill_waiting, open_s=routing.breaker_ms / 1000)
     workers = await service.add(aclosing(GrpcWorkers(config.upstream, config.tls, pool)))
     service.task(workers.run(), name="workers", endless=True)
     closing = await service.add(aclosing(Closing()))
     prefill_leg, decode_leg = GrpcPrefill(workers), GrpcDecode(workers)
     line = Line(pool, clock, routing.queue_limit)
+    observer = OtelObserver(line.__len__)
     reserve = Reserve(pool, line, decode_leg, closing, clock=clock, call_s=routing.reserve_ms / 1000)
     prefill = Prefill(pool, prefill_leg, decode_leg, closing, clock=clock, call_s=routing.prefill_ms / 1000)
     decode = Decode(
@@ -98,17 +116,18 @@ async def routed(config: Config, service: Service, texts: ports.Texts, records: 
         between_s=routing.silence_ms / 1000,
     )
     generate = Generate(
-        admission=Admission(lambda: scenarios.value, texts, lambda: namespaces.primary.secret),
+        admission=Admission(lambda: scenarios.value, texts, pool, lambda: namespaces.primary.secret),
         records=records,
         pool=pool,
         reserve=reserve,
         prefill=prefill,
         decode=decode,
-        failover=Failover(pool, reserve, prefill, clock),
+        failover=Failover(pool, reserve, prefill, observer, clock),
         closing=closing,
+        observer=observer,
         clock=clock,
     )
     servicer = RouterServicer(generate, ListModels(lambda: scenarios.value, texts, pool), ListBackends(pool))
-    server = MeshServer.of(config, config.callers, DEADLINES)
+    server = MeshServer.of(config, config.callers, DEADLINES, refused=refused)
     router_service_pb2_grpc.add_RouterServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
     return server

@@ -175,6 +175,22 @@ class DecodeLeg(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Whoever counts what happens; nothing in it can fail."""
+
+    def first_token(self, seconds: float) -> None:
+        """Note how long the first piece of text took from the call on."""
+        ...
+
+    def failed(self, phase: str, then: str, reason: str) -> None:
+        """Count a worker's failure in a phase and what was done about it."""
+        ...
+
+    def ended(self, way: str, error: str) -> None:
+        """Count a generation by the way its prompt went; ``error`` empty: it ended well."""
+        ...
+
+
 class WorkerNews(Protocol):
     """Whoever keeps what workers tell. ``service``: the address of the instance in front of them."""
 

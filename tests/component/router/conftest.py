@@ -104,13 +104,13 @@ class Site:
                 heard.parts.append(part)
         return heard
 
-    async def known(self, count: int | None = None) -> None:
-        """Wait until the router has heard of the workers."""
-        wanted = len(self.nodes) if count is None else count
+    async def known(self) -> None:
+        """Wait until the router has heard of all workers that are up."""
+        wanted = {node.incarnation for node in self.nodes if node.is_up}
 
         async def heard_of() -> bool:
             response = await self.stub.ListBackends(pb.ListBackendsRequest(tenant="bank-a"))
-            return sum(each.age_ms < 1_000 for each in response.backends) == wanted
+            return {each.description.incarnation for each in response.backends if each.age_ms < 1_000} >= wanted
 
         await until(heard_of)
 

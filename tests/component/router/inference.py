@@ -88,6 +88,10 @@ class Node(worker_grpc.WorkerServiceServicer):
         raise NotImplementedError
 
     @property
+    def is_up(self) -> bool:
+        return self._server is not None
+
+    @property
     def address(self) -> str:
         return f"127.0.0.1:{self._port}"
 

@@ -101,8 +101,12 @@ async def test_a_watch_that_broke_goes_on_after_the_last_event(site: Sites) -> N
         await until(is_known)
         await node.kill()
         await node.start()  # the service in front of the engine: the incarnation is the same
-        await mesh.known()
-        assert node.positions[-1] == 1
+
+        async def is_watched() -> bool:
+            return len(node.positions) == 2
+
+        await until(is_watched)
+        assert node.positions == [0, 1]
         assert await cached(mesh, "decode-1") == BLOCKS
 
 

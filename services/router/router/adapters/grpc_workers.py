@@ -15,7 +15,7 @@ from typing import Any
 from finmesh.inference.v1 import worker_service_pb2_grpc
 from finmesh.inference.v1.worker_service_pb2 import WatchWorkersResponse
 from meshkit.config import TlsSettings
-from meshkit.errors import MeshError, Unavailable
+from meshkit.errors import DeadlineExceeded, MeshError, Unavailable
 from meshkit.events import backoff
 from meshkit.rpc.channel import MeshChannel
 
@@ -85,9 +85,12 @@ class GrpcWorkers:
                         attempt = 0
                         if not self._take(address, news):
                             break  # numbers are missing: ask again from the last one
+            except DeadlineExceeded:
+                continue  # as long as one call may take
             except MeshError as error:
-                _logger.info("a watch ended", extra={"facts": {"address": address, "reason": error.reason}})
-                self._news.lost(address)
+                _logger.info("a watch broke off", extra={"facts": {"address": address, "reason": error.reason}})
+                if attempt:  # it could not be taken up again
+                    self._news.lost(address)
             except Exception:  # what one service says must not end the watch of it
                 _logger.exception("a watch failed")
                 self._news.lost(address)

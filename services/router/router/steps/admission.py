@@ -16,25 +16,27 @@ from router.domain.model import ServedModel
 from router.domain.namespace import namespace_of, tenant_digest
 from router.domain.policy import Scenario, Scenarios, model_unknown
 from router.steps.answers import Answers
-from router.steps.pool import Need
+from router.steps.pool import Need, Pool
 from router.steps.run import Run
 
 
 class Admission:
     """``secret``: returns the key of namespaces that is in force."""
 
-    def __init__(self, scenarios: Callable[[], Scenarios], texts: ports.Texts, secret: Callable[[], bytes]) -> None:
+    def __init__(self, scenarios: Callable[[], Scenarios], texts: ports.Texts, pool: Pool, secret: Callable[[], bytes]) -> None:
         self._scenarios = scenarios
+        self._pool = pool
         self._texts = texts
         self._secret = secret
 
-    async def __call__(self, request: Request, deadline_s: float) -> Run:
-        """Return a run. Raises InvalidArgument, NotFound, PermissionDenied with a reason that says what is wrong."""
+    async def __call__(self, request: Request, now_s: float, remaining_s: float) -> Run:
+        """Return a run that begins now. Raises InvalidArgument, NotFound, PermissionDenied with a reason that says what is wrong."""
         scenario = self._scenarios().get(request.scenario)
         scenario.check(request)
         model = self._model(scenario.model(request.model))
         prompt = await self._texts.tokens(model, request.input)
-        max_output_tokens = scenario.output_tokens(request.max_output_tokens, model.max_len_tokens - len(prompt))
+        longest = min(model.max_len_tokens, self._pool.longest(model.digest) or model.max_len_tokens)
+        max_output_tokens = scenario.output_tokens(request.max_output_tokens, longest - len(prompt))
         job = self._job(request, scenario, model, prompt, max_output_tokens)
         choices = job.sampling.choices
 
@@ -63,7 +65,8 @@ class Admission:
                 grade=request.grade,
                 rows=choices,
             ),
-            deadline_s=deadline_s,
+            begun_s=now_s,
+            deadline_s=now_s + remaining_s,
             new_answers=new_answers,
             answers=new_answers(),
         )

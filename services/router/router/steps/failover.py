@@ -7,6 +7,7 @@ from dataclasses import replace
 from meshkit.clock import Clock
 from meshkit.errors import MeshError
 
+from router import ports
 from router.domain.attempts import Attempts, Next, Phase, Situation, Verdict, after, failure_of
 from router.domain.fleet import Role
 from router.domain.generation import Choice
@@ -21,8 +22,9 @@ _BUSY_SHARE = 0.75
 class Failover:
     """Raises what the caller gets when nothing else can be done."""
 
-    def __init__(self, pool: Pool, reserve: Reserve, prefill: Prefill, clock: Clock) -> None:
+    def __init__(self, pool: Pool, reserve: Reserve, prefill: Prefill, observer: ports.Observer, clock: Clock) -> None:
         self._pool = pool
+        self._observer = observer
         self._reserve = reserve
         self._prefill = prefill
         self._clock = clock
@@ -33,6 +35,7 @@ class Failover:
             run.phase, failure_of(error), error, run.legs, run.attempts, lambda tried: self._look(run, tried), run.scenario.limits
         )
         run.attempts = verdict.attempts
+        self._observer.failed(run.phase.value, verdict.next.value, error.reason)
         if verdict.alert:
             self._pool.unfit_pair(run.legs.prefill, run.legs.decode)
         if verdict.abort_prefill:

@@ -179,6 +179,11 @@ class Pool:
         group = self._groups.get((Role.DECODE, model_digest))
         return group is not None and bool(group.fleet.fit(self._clock.monotonic_s()).any())
 
+    def longest(self, model_digest: bytes) -> int:
+        """Return the tokens that the longest row of a decode worker of this model holds; 0 when none is known."""
+        group = self._groups.get((Role.DECODE, model_digest))
+        return max((worker.max_len_tokens for worker in group.fleet), default=0) if group else 0
+
     # Choice
 
     def pick(self, role: Role, need: Need, attempts: Attempts, *, partner: str = "") -> Choice | Nobody:

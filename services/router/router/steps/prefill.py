@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from meshkit.clock import Clock
-from meshkit.errors import MeshError
+from meshkit.errors import MeshError, Unavailable
 
 from router import ports
 from router.domain.attempts import Attempts, Phase, no_worker
@@ -61,6 +61,7 @@ class Prefill:
         ask = PrefillAsk(run.job, handoff, handover.layout, handover.first_block)
         cached = run.prefill_choice.cached_blocks if run.prefill_choice else 0
         prediction = self._pool.predict(worker.name, max(len(run.need.block_ids) - cached, 1), 1)
+        self._pool.taken(prediction)  # as it is sent: the worker's next word has it in
         try:
             with counted(self._pool.breaker(worker), run, self._clock):
                 async with self._renewed(room.reservation):
@@ -72,6 +73,8 @@ class Prefill:
             self._pool.ended(prediction)
 
     def _take(self, run: Run, handover: Handover, prefilled: Prefilled) -> None:
+        if sorted(token.choice for token in prefilled.first_tokens) != list(range(run.job.sampling.choices)):
+            raise Unavailable("the worker did not begin every answer", reason="PROTOCOL")
         run.usages.append(prefilled.usage)
         handover.ticket = prefilled.ticket
         handover.until_s = self._clock.monotonic_s() + prefilled.lease_s

@@ -53,6 +53,7 @@ class Run:
     admitted: Admitted
     job: Job
     need: Need
+    begun_s: float
     deadline_s: float
     new_answers: Callable[[], Answers]
     answers: Answers

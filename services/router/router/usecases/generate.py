@@ -49,6 +49,7 @@ class Generate:
         decode: Decode,
         failover: Failover,
         closing: Closing,
+        observer: ports.Observer,
         clock: Clock,
     ) -> None:
         self._admission = admission
@@ -59,12 +60,13 @@ class Generate:
         self._decode = decode
         self._failover = failover
         self._closing = closing
+        self._observer = observer
         self._clock = clock
         self._transfers = Transfers()
 
     async def __call__(self, request: Request, remaining_s: float) -> AsyncGenerator[Part, None]:
         """Yield Admitted, then pieces of the answers and their ends, then Ended. Raises typed errors."""
-        run = await self._admission(request, self._clock.monotonic_s() + remaining_s)
+        run = await self._admission(request, self._clock.monotonic_s(), remaining_s)
         try:
             yield run.admitted
             async with aclosing(self._answers(run)) as parts:
@@ -126,9 +128,10 @@ class Generate:
 
     async def _told(self, run: Run) -> AsyncGenerator[Piece, None]:
         """Yield pieces of the answers, the first tokens once their keys and values have arrived. Raises LegFailed."""
-        if run.handover is not None and run.answers.are_over:  # they ended with their first tokens: nobody needs to decode
+        handover = run.handover
+        if handover is not None and run.answers.are_over:  # they ended with their first tokens: nobody needs to decode
             await self._may_send(run)
-            for piece in run.handover.held:
+            for piece in handover.held:
                 yield piece
             return
         async with aclosing(self._decode(run)) as written:
@@ -140,7 +143,7 @@ class Generate:
                     pieces = news
                 if pieces and run.phase is not Phase.STREAMING:
                     await self._may_send(run)
-                    run.phase, run.handover = Phase.STREAMING, None
+                    run.handover = None  # its publisher has freed what it held
                 for piece in pieces:
                     yield piece
                 self._checkpoint(run)
@@ -167,8 +170,11 @@ class Generate:
             run.started = asyncio.ensure_future(self._records.started(facts))
 
     async def _may_send(self, run: Run) -> None:
+        """Wait for the record of the start; from then on the caller has had the first byte."""
         if run.started is not None:
             await asyncio.shield(run.started)
+        run.phase = Phase.STREAMING
+        self._observer.first_token(self._clock.monotonic_s() - run.begun_s)
 
     def _checkpoint(self, run: Run) -> None:
         if run.answers.output_tokens - run.checkpoint >= CHECKPOINT_TOKENS:
@@ -178,12 +184,14 @@ class Generate:
     async def _ended(self, run: Run) -> Ended:
         started, run.started = run.started, None
         facts = run.end(Finish.ERROR, "")
+        self._observer.ended(run.way.reason, "")
         ended_id = await self._records.ended(facts)
         return Ended(facts.usage, facts.provenance, started.result() if started else "", ended_id)
 
     async def _broken_off(self, run: Run, finish: Finish, reason: str) -> None:
         """Record the end of what did not end well. Without a start, or when its end was tried already, there is nothing to record."""
         started, run.started = run.started, None
+        self._observer.ended(run.way.reason, reason)
         if started is not None and reason != _LOST:
             await started
             await self._records.ended(run.end(finish, reason))
