@@ -1,4 +1,4 @@
-"""docs/decision-protocol.md: every rule has its mutant, and whoever cites a rule cites one that stands there.
+"""docs/decision-protocol.md and docs/handoff-protocol.md: every rule has its mutant, and whoever cites a rule cites one that stands there.
 
 That a mutant is of code under libs/ or services/ and that no timeout counts is seen to by tests/protocol/mutants.py, while it runs.
 """
@@ -8,9 +8,16 @@ from __future__ import annotations
 import ast
 import re
 
+import pytest
+
 from .repository import ROOT, tracked_files
 
-RULES = re.findall(r"^- \*\*(D[1-9][0-9]?) ", (ROOT / "docs/decision-protocol.md").read_text(), re.MULTILINE)
+PAGES = {"D": "docs/decision-protocol.md", "H": "docs/handoff-protocol.md"}
+RULES = [
+    rule
+    for letter, page in PAGES.items()
+    for rule in re.findall(rf"^- \*\*({letter}[1-9][0-9]?) ", (ROOT / page).read_text(), re.MULTILINE)
+]
 KEPT = {"D25"}
 """Numbers that are spoken for and not in force."""
 
@@ -28,10 +35,12 @@ def proven() -> set[str]:
     return found
 
 
-def test_rules_are_numbered_once_and_in_order() -> None:
-    numbers = [int(rule[1:]) for rule in RULES]
+@pytest.mark.parametrize("letter", PAGES)
+def test_rules_are_numbered_once_and_in_order(letter: str) -> None:
+    numbers = [int(rule[1:]) for rule in RULES if rule.startswith(letter)]
+    assert len(numbers) > 10
     assert numbers == sorted(set(numbers))
-    assert {f"D{number}" for number in range(1, numbers[-1] + 1)} - KEPT == set(RULES)
+    assert {f"{letter}{number}" for number in range(1, numbers[-1] + 1)} - KEPT == {rule for rule in RULES if rule.startswith(letter)}
 
 
 def test_every_rule_has_a_mutant_and_every_mutant_a_rule() -> None:
@@ -49,6 +58,6 @@ def test_code_cites_rules_that_stand_there() -> None:
             "bench",
             "proto",
         }:
-            cited |= dict.fromkeys(re.findall(r"\b(D[1-9][0-9]?)\b", path.read_text()), path)
+            cited |= dict.fromkeys(re.findall(r"\b([DH][1-9][0-9]?)\b", path.read_text()), path)
     assert len(cited) > 15
     assert not {rule: path for rule, path in cited.items() if rule not in RULES}

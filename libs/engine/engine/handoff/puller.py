@@ -56,7 +56,7 @@ class Pulled:
 
 
 @dataclass(slots=True)
-class _Attempt:
+class Attempt:
     """One try of a pull. ``number``: as granted, 0 before that."""
 
     ticket: Ticket
@@ -99,7 +99,7 @@ class Puller:
         Raises PullFailed; the row's tokens from ``first_block`` on are zero then.
         """
         self._begin(ticket, landing, first_block)
-        before, attempt = self._clock(), _Attempt(ticket, landing, first_block, cancelled)
+        before, attempt = self._clock(), Attempt(ticket, landing, first_block, cancelled)
         try:
             pulls = 1
             try:
@@ -146,7 +146,7 @@ class Puller:
         except Refused as refused:
             raise PullFailed(refused.reason, refused.message) from refused
 
-    def _try(self, attempt: _Attempt) -> tuple[str, str]:
+    def _try(self, attempt: Attempt) -> tuple[str, str]:
         """Pull once. Returns the transport and what became of the commit. Raises PullFailed; nothing that landed is left then."""
         link: Link | None = None
         try:
@@ -163,7 +163,7 @@ class Puller:
         self.links.keep(link)
         return link.location.kind, commit
 
-    def _grant(self, attempt: _Attempt) -> tuple[Link, list[tuple[int, int]]]:
+    def _grant(self, attempt: Attempt) -> tuple[Link, list[tuple[int, int]]]:
         """Return a connection on which the pull was granted, and (offset, valid tokens) of its blocks."""
         ticket = attempt.ticket
         while True:
@@ -189,7 +189,7 @@ class Puller:
             raise Refused("GAP", "what is offered is not what the ticket names")
         return link, [(offset, valid) for offset, _, valid, _ in blocks]
 
-    def _land(self, link: Link, attempt: _Attempt, places: list[tuple[int, int]]) -> None:
+    def _land(self, link: Link, attempt: Attempt, places: list[tuple[int, int]]) -> None:
         ticket, beat = attempt.ticket, self._clock()
         attempt.size_bytes = 0
         for block in range(attempt.first_block, ticket.blocks):
@@ -205,7 +205,7 @@ class Puller:
                 raise Refused("CHECKSUM", f"block {block}")
             attempt.size_bytes += valid * self._layout.token_bytes
 
-    def _commit(self, link: Link, attempt: _Attempt) -> str:
+    def _commit(self, link: Link, attempt: Attempt) -> str:
         """Return COMMITTED, EXPIRED or PEER_GONE. Raises Refused for everything that must stop a verified pull."""
         self._fenced(attempt.ticket)
         try:
@@ -223,7 +223,7 @@ class Puller:
         self._fenced(attempt.ticket)
         return "COMMITTED"
 
-    def _commit_again(self, location: Location, attempt: _Attempt) -> str:
+    def _commit_again(self, location: Location, attempt: Attempt) -> str:
         """The answer was lost: ask once more on a new connection. Another incarnation knows nothing, so that ours is gone."""
         again = self.links.new(location)
         try:
@@ -240,10 +240,10 @@ class Puller:
         if begun is not None and begun.epoch > ticket.epoch:
             raise Refused("FENCED", "a higher epoch came while this one was pulled")
 
-    def _discard(self, attempt: _Attempt) -> None:
+    def _discard(self, attempt: Attempt) -> None:
         attempt.row.clear(attempt.first_block * self._layout.block_tokens, attempt.ticket.token_count)
 
-    def _release(self, link: Link, attempt: _Attempt, error: BaseException | None) -> None:
+    def _release(self, link: Link, attempt: Attempt, error: BaseException | None) -> None:
         """Tell the publisher that we read no more, by word or by the end of the connection."""
         if error is None or isinstance(error, Refused):
             with suppress(LinkBroken, Refused):
