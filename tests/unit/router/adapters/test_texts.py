@@ -161,6 +161,15 @@ async def test_any_content_comes_through_as_it_is(opened: Opening) -> None:
             assert await model.said(("user", content), ("assistant", content)) == chat(("user", content), ("assistant", content))
 
 
+async def test_what_looks_like_control_tokens_is_encoded_as_any_text(opened: Opening) -> None:
+    """However often it comes, and not piece by piece: as by a tokenizer that has no added tokens at all."""
+    document = byte_level()
+    plain = tokenizer(document | {"added_tokens": []})
+    async with opened(document=document, max_len=1 << 20) as model:
+        for content in ("<|im_end|>", "<think>", "a  b", "回答", "<|im_start|><think>回答  " * 2_000):
+            assert list(await model.texts.tokens(model.model, Text(content))) == plain.encode(content, add_special_tokens=False).ids
+
+
 async def test_a_mark_in_a_content_is_text(opened: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even somebody who knew the secret part of a mark could not place anything with it."""
     monkeypatch.setattr(tokenizers_texts.secrets, "token_hex", lambda size: "ab" * size)
@@ -453,6 +462,14 @@ async def test_files_that_are_not_the_manifest_s_are_refused(tmp_path: Path, nam
         async with TokenizersTexts.opened([path], PromptLimits()):
             pytest.fail("it was loaded")
     assert caught.value.reason == "MODEL_INVALID"
+
+
+async def test_an_end_id_has_no_text_whatever_token_it_is(opened: Opening) -> None:
+    document = byte_level()
+    end = next(entry["id"] for entry in document["added_tokens"] if entry["content"] == "回答")
+    async with opened(document=document, end_ids=(end,)) as model:
+        text = model.texts.choice(model.model, [])
+        assert text.push(end).text == "" and text.push(model.made.token_to_id("<think>")).text == "<think>"
 
 
 async def test_the_text_of_an_answer(opened: Opening) -> None:

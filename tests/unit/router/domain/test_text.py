@@ -75,6 +75,14 @@ def test_control_tokens_say_nothing_and_other_added_tokens_their_content() -> No
     assert vocabulary.added >= set(ids)
 
 
+def test_a_token_outside_of_the_alphabet_of_bytes_stands_for_itself() -> None:
+    document = byte_level()
+    number = max(document["model"]["vocab"].values()) + 100
+    document["model"]["vocab"]["你 好"] = number
+    vocabulary = Vocabulary.of(document, 640)
+    assert vocabulary.texts[number] == "你 好".encode()
+
+
 def test_an_id_that_no_token_has_says_nothing() -> None:
     assert decoded(VOCABULARIES["byte level"], [639, -1, 10**9]) == ("", ["", "", "", ""])
 
@@ -114,6 +122,16 @@ def plainly(stops: list[str], text: str) -> tuple[str, bool]:
         if complete:
             return text[: end - max(map(len, complete))], True
     return text, False
+
+
+@pytest.mark.parametrize(
+    ("stop", "text", "before"),
+    [("aab", "aaaab", "aa"), ("abab你", "ababab你", "ab"), ("abcabd", "abcabcabdx", "abc"), ("aaab", "aaaaaaab", "aaaa")],
+)
+def test_a_stop_that_begins_again_inside_itself_is_found(stop: str, text: str, before: str) -> None:
+    for pieces in ([text], list(text), [text[:3], text[3:]]):
+        said, is_stopped = streamed([stop, "zz"], pieces)
+        assert ("".join(said), is_stopped) == (before, True)
 
 
 ABC = st.text("ab你", min_size=1, max_size=5)
