@@ -21,7 +21,7 @@ from router.steps.sweep import Sweeper
 from tests.ports.router.routers import LEASE_S, PREFIX, AuditLog, Killed, Life, Router, kept, passed, routed
 from tests.protocol.mutants import Mutant, assert_fails_without, rewritten, swapped
 from tests.stack import PrivateRedis
-from tests.unit.router.generations import ANSWER, codec, end_facts, generation_id, start_facts
+from tests.unit.router.generations import codec, end_facts, generation_id, start_facts
 
 Check = Callable[[], Awaitable[None]]
 _numbers = count(1)
@@ -71,6 +71,7 @@ async def test_a_start_stands_before_the_first_byte_and_an_end_before_the_last(f
     number = next(_numbers)
     started = await first.evidence.started(start_facts(number))
     assert [AuditRecord.FromString(each).audit_record_id for each in log.records] == [started]
+    await first.evidence.beat()
     first.evidence.checkpoint(generation_id(number), 32)
     ended = await first.evidence.ended(end_facts(number))
     assert [AuditRecord.FromString(each).audit_record_id for each in log.records] == [started, ended]
@@ -181,6 +182,9 @@ async def test_a_router_that_cannot_renew_gives_its_generations_up(private_redis
         async with routed(private_redis, log) as router:
             number = next(_numbers)
             await router.evidence.started(start_facts(number))
+            for _ in range(3):
+                router.clock.advance(LEASE_S - 0.1)
+                await router.evidence.beat()
             router.clock.advance(LEASE_S - 0.1)
             router.evidence.checkpoint(generation_id(number), 32)
             router.clock.advance(0.2)
@@ -243,7 +247,7 @@ async def test_an_end_that_redis_forgot_is_not_ended_again(private_redis: Privat
         "ends are told again",
         check,
         script("renew", "for place = 5 + 3 * count, #ARGV do settled(ARGV[place], ARGV[3]) end"),
-        rewritten(Evidence, "beat", "list(self._in_log) if is_due else []", "[]"),
+        rewritten(Evidence, "beat", "list(self._in_log) if is_due else self._new_in_log", "self._new_in_log"),
     )
 
 
@@ -374,12 +378,12 @@ async def test_without_the_log_nothing_begins_and_what_may_have_begun_is_closed(
         await first.evidence.started(start_facts(number))
     assert caught.value.reason == "EVENT_LOG_DOWN"
     await passed(second)
+    first.clock.advance(6)
+    await first.evidence.beat()
     with pytest.raises(Unavailable):
         await second.sweep()
     log.is_down = False
     await passed(first)
-    first.clock.advance(6)
-    await first.evidence.beat()
     assert await first.sweep() == 1
     assert end_of(log, number).generation.ended.interrupted
 
@@ -467,6 +471,8 @@ async def test_a_generation_that_its_router_forgot_is_given_up(first: Router, se
     for _ in range(int(3_600 / 6) + 1):
         first.clock.advance(6)
         await first.evidence.beat()
+    with pytest.raises(Unavailable):
+        first.evidence.checkpoint(generation_id(number), 32)
     await passed(second)
     assert await second.sweep() == 1
     assert end_of(log, number).generation.ended.interrupted
@@ -480,6 +486,24 @@ async def test_what_cannot_be_read_holds_nothing_up(first: Router, second: Route
     assert await second.sweep() == 1
     assert end_of(log, number).generation.ended.interrupted
     assert "can't be read" in caplog.text
+
+
+async def test_a_checkpoint_that_could_not_be_written_down_is_written_with_the_next(
+    private_redis: PrivateRedis, first: Router, log: AuditLog
+) -> None:
+    number = next(_numbers)
+    await first.evidence.started(start_facts(number))
+    first.clock.advance(6)
+    await first.evidence.beat()
+    first.evidence.checkpoint(generation_id(number), 32)
+    private_redis.kill()
+    with pytest.raises(Unavailable):
+        await first.evidence.beat()
+    private_redis.start()
+    await first.evidence.beat()
+    await passed(first)
+    assert await first.sweep() == 1
+    assert end_of(log, number).generation.ended.usage.output_tokens == 32
 
 
 async def test_many_are_closed_at_once_and_checkpoints_go_together(private_redis: PrivateRedis, log: AuditLog) -> None:
@@ -514,8 +538,13 @@ async def test_a_redis_that_may_lose_what_it_was_told_is_refused(private_redis: 
 async def test_orphans_say_what_they_were(first: Router, second: Router) -> None:
     number = next(_numbers)
     await first.store.open(Checkpoint(generation_id(number), 0, 5), b"start")
-    await first.store.renew([Checkpoint(generation_id(number), 64, 7)], [])
+    last = Checkpoint(generation_id(number), 64, 7)
+    assert (await first.store.renew([last], []))[0] > 1_700_000_000_000
+    assert await second.store.orphans(10) == [], "its lease runs"
     await passed(second)
-    assert await second.store.orphans(10) == [Orphan(Checkpoint(generation_id(number), 64, 7), b"start", b"")]
+    assert await second.store.orphans(10) == [Orphan(Checkpoint(generation_id(number), 64, 7), b"start")]
     assert await first.store.renew([Checkpoint(generation_id(next(_numbers)), 1, 1)], []) == [-1]
-    assert len(ANSWER) == 3
+    await second.store.take_over(Orphan(last, b"start"), b"end")
+    assert await first.store.renew([last], []) == [0], "it was claimed"
+    await second.store.settle([last.generation_id])
+    assert await first.store.renew([last], []) == [0], "it is done"

@@ -75,7 +75,7 @@ class RedisOpenGenerations:
     async def orphans(self, limit: int) -> list[Orphan]:
         """Return generations whose owners are silent."""
         found = await self._run("orphans", self._name, self._sweeper_ms, limit)
-        return [Orphan(Checkpoint(_text(id_), int(tokens), int(at_us)), started, ended) for id_, started, tokens, at_us, ended in found]
+        return [Orphan(Checkpoint(_text(id_), int(tokens), int(at_us)), started) for id_, started, tokens, at_us in found]
 
     async def take_over(self, orphan: Orphan, ended: bytes) -> bytes:
         """Claim the end of an orphan."""

@@ -22,11 +22,10 @@ class Checkpoint(NamedTuple):
 
 
 class Orphan(NamedTuple):
-    """A generation whose owner is silent. ``ended``: bytes of an end that was claimed and perhaps never written; empty for none."""
+    """A generation whose owner is silent. ``started``: bytes of the record of its start."""
 
     last: Checkpoint
     started: bytes
-    ended: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Evidence:
         self._mine: dict[str, _Mine] = {}
         self._changed: set[str] = set()  # with a checkpoint that is not written down yet
         self._in_log: dict[str, float] = {}  # ended here; until when the store is told
-        self._unsettled: list[str] = []
+        self._new_in_log: list[str] = []  # of these, what the store was not told once
         self._ending: set[asyncio.Task[str]] = set()
         self._waiting = asyncio.Event()
         self._beat_s = clock.monotonic_s()
@@ -161,14 +161,11 @@ class Evidence:
             self._give_up(generation_id)
         wanted = list(self._mine) if is_due else [each for each in self._changed if each in self._mine]
         self._changed.clear()
-        unsettled, self._unsettled = self._unsettled, []
+        in_log, self._new_in_log = list(self._in_log) if is_due else self._new_in_log, []
         try:
-            await self._renewed(wanted, list(self._in_log) if is_due else [], now_s)
-            if unsettled:
-                await self._store.settle(unsettled)
+            await self._renewed(wanted, in_log, now_s)
         except BaseException as error:
             self._changed |= set(wanted)
-            self._unsettled += unsettled
             if isinstance(error, Unavailable):
                 self._health.degraded(COMPONENT, error.reason)
             raise
@@ -191,7 +188,7 @@ class Evidence:
 
     def _is_in_log(self, generation_id: str) -> None:
         self._in_log[generation_id] = self._clock.monotonic_s() + _TOLD_S
-        self._unsettled.append(generation_id)
+        self._new_in_log.append(generation_id)
         self._waiting.set()
 
     def _give_up(self, generation_id: str) -> None:

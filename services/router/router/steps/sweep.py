@@ -72,8 +72,6 @@ class Sweeper:
 
     async def _end_of(self, orphan: Orphan) -> bytes:
         """Return the bytes of the end that stands; none when there is nothing to close."""
-        if orphan.ended:
-            return orphan.ended
         try:
             record = self._codec.interrupted(orphan.last, orphan.started)
         except DataCorrupted as error:
