@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from llm.nodes import Nodes
 
 TEMPLATE = "chat_template.jinja"
 ONE_FILE_BYTES = 1_500_000_000
+_SCRATCH, _LEFT_S = ".model-", 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Facts:
 def write(root: Path, architecture: Architecture, weight: Weight, facts: Facts, *, one_file_bytes: int = ONE_FILE_BYTES) -> Path:
     """Return the model's folder, `root`/<first 16 of its digest>. What fails on the way leaves nothing behind."""
     root.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".model-", dir=root))
+    _sweep(root)
+    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=root))
     try:
         scratch.chmod(0o755)
         _graph(scratch, architecture, weight, facts, one_file_bytes)
@@ -62,6 +66,14 @@ def write(root: Path, architecture: Architecture, weight: Weight, facts: Facts, 
         return _named(scratch, root / manifest.folder_name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _sweep(root: Path) -> None:
+    """Remove what was left by conversions that were killed, once nobody can be at work in it any more."""
+    for left in root.glob(f"{_SCRATCH}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _LEFT_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _graph(folder: Path, architecture: Architecture, weight: Weight, facts: Facts, one_file_bytes: int) -> None:

@@ -110,7 +110,7 @@ def _architecture(config: Document) -> Architecture:
     for name, what in _REFUSED.items():
         if config.values.get(name):
             raise UnsupportedModelError(config.path, name, f"{what} are not converted")
-    for name, known in (("hidden_act", "silu"), ("partial_rotary_factor", 1.0)):
+    for name, known in (("hidden_act", "silu"), ("partial_rotary_factor", 1.0), ("rope_interleaved", False)):
         if (value := config.values.get(name, known)) != known:
             raise UnsupportedModelError(config.path, name, f"{str(value)[:40]}: {known} is converted")
     kinds = config.values.get("layer_types") or []

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine.llm import manifest as manifests
 from llm import hf_folder
 from llm.__main__ import main
 from llm.convert import Choices, convert
@@ -116,6 +117,7 @@ UNSUPPORTED: dict[str, dict[str, Any]] = {
     "quantization_config: weights that are packed": {"quantization_config": {"quant_method": "gptq"}},
     "hidden_act: gelu": {"hidden_act": "gelu"},
     "head_dim: 24": {"head_dim": 24},
+    "rope_interleaved: True": {"rope_interleaved": True},
 }
 
 
@@ -257,6 +259,15 @@ def test_the_command_prints_the_folder(folder: Path, capsys: pytest.CaptureFixtu
     root = folder.parent / "out"
     assert main(["--from", str(folder), "--root", str(root), "--quantise", "int4", "--max-len", "128"]) == 0
     assert [str(path) for path in root.iterdir()] == [capsys.readouterr().out.strip()]
+
+
+def test_a_folder_may_have_any_name_and_says_how_far_it_is(folder: Path) -> None:
+    chinese = folder.rename(folder.parent / "我的 模型")
+    said: list[tuple[str, int, int]] = []
+    manifest = manifests.read(convert(chinese, folder.parent / "出", progress=lambda *each: said.append(each)))
+    assert (manifest.name, manifest.source.name) == ("model", "我的 模型")
+    assert [done for _, done, _ in said] == list(range(1, len(said) + 1))
+    assert {count for _, _, count in said} == {len(said)}
 
 
 def test_a_width_that_is_no_block_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,15 @@ def test_any_text_has_tokens_and_comes_back(tmp_path: Path) -> None:
     for text in ("", " a  b\n\t", "客户的付款：￥1,200。", "🙂👩‍👩‍👧", "<|im_start|>user\nx<|im_end|>\n", "\x00\x7f"):
         assert tokenizer.decode(tokenizer.encode(text).ids, skip_special_tokens=False) == text
     assert [tokenizer.token_to_id(each) for each in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")] == [0, 1, 2]
+
+
+def test_what_a_killed_conversion_left_is_removed_a_day_later(tmp_path: Path) -> None:
+    for name, age_s in ((".model-old", 90_000), (".model-new", 60)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.onnx").write_bytes(b"half")
+        os.utime(tmp_path / name, (time.time() - age_s,) * 2)
+    made = tiny.make(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".model-new", made.name}
 
 
 @pytest.mark.parametrize("weights", ["fp32", "int4"])
