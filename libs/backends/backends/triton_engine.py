@@ -29,6 +29,7 @@ from finmesh.inference.v1.worker_pb2 import (
     WorkerLoad,
 )
 from meshkit.errors import MeshError
+from meshkit.telemetry import metrics
 
 from backends.block_news import BlockNews
 from backends.liveness import PROBE_S, WATCHDOG_S, Liveness, end_process
@@ -65,7 +66,9 @@ class TritonEngine:
         self._streams: dict[str, Stream] = {}
         self._prompts: dict[str, asyncio.Future[Published]] = {}
         self._numbers = itertools.count(1)
-        self.killed = 0
+        self._killed = metrics.meter().create_counter(
+            "finmesh.inference.engines_killed", description="tritonservers killed because their engine was dead or hung; an alarm"
+        )
 
     @property
     def description(self) -> WorkerDescription | None:
@@ -151,7 +154,7 @@ class TritonEngine:
     def _kill(self, reason: str) -> None:
         pid = end_process(self._pid_file) if self._pid_file is not None else None
         if pid is not None:
-            self.killed += 1
+            self._killed.add(1, {"reason": reason})
         _logger.error("engine isolated", extra={"facts": {"worker": self._name, "reason": reason, "killed_pid": pid or 0}})
 
     @property
