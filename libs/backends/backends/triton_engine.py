@@ -100,8 +100,9 @@ class TritonEngine:
         owner = secrets.token_hex(12)
         liveness = Liveness(self._monotonic_s())
         link = TritonLink(self._url, self._model, owner, self._told)
-        try:
-            async with link:
+        async with link:
+            why: MeshError = engine_lost("the engine was left")
+            try:
                 await self._meet(link)
                 self._link = link
                 while link.why is None:
@@ -109,13 +110,15 @@ class TritonEngine:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(link.lost.wait(), PROBE_S)
                 raise link.why
-        except MeshError as error:
-            if error.reason in ("ENGINE_DEAD", "ENGINE_HUNG"):
-                self._kill(error.reason)
-            raise
-        finally:
-            self._link = None
-            self._fail_all(link.why or engine_lost("the engine was left"))
+            except MeshError as error:
+                why = error
+                if error.reason in ("ENGINE_DEAD", "ENGINE_HUNG"):
+                    self._kill(error.reason)
+                self._isolate(error.reason)
+                raise
+            finally:  # before the goodbye, which takes its time where nobody listens
+                self._link = None
+                self._fail_all(why)
 
     async def _meet(self, link: TritonLink) -> None:
         """Learn what it is and what it holds. Raises Unavailable ENGINE_HUNG when it says nothing."""
