@@ -89,10 +89,8 @@ class TritonEngine:
     async def run(self) -> None:
         """Link, probe, link again, until cancelled."""
         while True:
-            try:
+            with suppress(MeshError):
                 await self._linked()
-            except MeshError as error:
-                self._isolate(error.reason)
             await asyncio.sleep(AGAIN_S)
 
     async def _linked(self) -> None:
@@ -168,6 +166,8 @@ class TritonEngine:
         load = WorkerLoad()
         load.CopyFrom(self._load)
         load.state, load.reason = WORKER_STATE_ISOLATED, reason
+        if self._description is None:
+            load.state = WORKER_STATE_STARTING
         self._loaded(load)
 
     def _loaded(self, load: WorkerLoad) -> None:
