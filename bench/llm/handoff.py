@@ -128,7 +128,7 @@ def _pull(layout: Layout, tokens: int, pipe: Connection) -> None:
 
 def _row(layout: Layout, tokens: int) -> RowView:
     shape = (layout.layers, 2, layout.kv_heads, max(tokens, 2048), layout.head_dim)
-    memory = np.random.default_rng(1).random(shape, dtype=np.float32)
+    memory = np.random.default_rng(1).random(shape, dtype=np.float32).astype(layout.dtype)
     return RowView(list(memory[:, 0]), list(memory[:, 1]))
 
 

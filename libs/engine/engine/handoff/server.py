@@ -80,7 +80,7 @@ class Server:
         )  # inside Triton a path is ASCII in disguise
 
     def _listen_tcp(self, address: tuple[str, int], advertised: str) -> Location:
-        listener = socket.create_server(address)
+        listener = socket.create_server(address, family=socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         self._listen(listener, shared=False)
         return Location("tls", f"{advertised or address[0]}:{listener.getsockname()[1]}")
 

@@ -214,6 +214,52 @@ def test_connections_wait_for_the_next_pull_and_pruning_lets_dead_ones_go(both) 
     assert both.puller.links._idle == {}
 
 
+@pytest.mark.parametrize("count", [1, 64, 200, 256])
+@pytest.mark.parametrize("first_block", [0, 1])
+def test_packing_ahead_gives_the_same_ticket_and_the_same_bytes(both, count: int, first_block: int) -> None:
+    if first_block >= LAYOUT.blocks(count):
+        return
+    source, landing = row(1), row(None)
+    said, again = claims(count, first_block=first_block), claims(count, first_block=first_block)
+    both.publisher.reserve(said.handoff_id, 1, count, first_block=first_block)
+    both.publisher.start(said.handoff_id, 1)
+    for read in range(1, count, 37):
+        both.publisher.pack_ahead(said.handoff_id, 1, source, read)
+    signed, _ = both.publisher.publish(said, source)
+    ticket = Ticket.verify(signed, KEYS)
+    assert ticket.checksums == both.published(again, source).checksums
+    both.puller.pull(ticket, landing, first_block)
+    assert content(landing, first_block * 64, count) == content(source, first_block * 64, count)
+
+
+def test_packing_ahead_packs_whole_blocks_once(both) -> None:
+    source, said = row(1), claims(200)
+    both.publisher.reserve(said.handoff_id, 1, 200)
+    both.publisher.start(said.handoff_id, 1)
+    both.publisher.pack_ahead(said.handoff_id, 1, source, 130)
+    assert [both.publisher.arena.content(block, 64).any() for block in range(4)] == [True, True, False, False]
+    for stripe in source.stripes:
+        stripe[:, :128] = 0  # what was packed is not read again
+    both.publisher.pack_ahead(said.handoff_id, 1, source, 128)
+    landing = row(None)
+    both.puller.pull(Ticket.verify(both.publisher.publish(said, source)[0], KEYS), landing)
+    assert content(landing, 0, 128) == content(row(1), 0, 128)
+
+
+def test_packing_ahead_for_nobody_is_refused_and_leaves_nothing(both) -> None:
+    source, said = row(1), claims(200)
+    both.publisher.reserve(said.handoff_id, 1, 200)
+    with pytest.raises(Refused):
+        both.publisher.pack_ahead(said.handoff_id, 1, source, 128)  # not begun
+    both.publisher.start(said.handoff_id, 1)
+    both.publisher.pack_ahead(said.handoff_id, 1, source, 128)
+    both.publisher.abort(said.handoff_id, 1)
+    with pytest.raises(Refused):
+        both.publisher.pack_ahead(said.handoff_id, 1, source, 200)
+    assert both.publisher.held() == []
+    assert not both.publisher.arena.content(0, 64).any()
+
+
 def test_the_ticket_is_all_that_is_needed(both) -> None:
     said = claims(200)
     both.publisher.reserve(said.handoff_id, 1, 200)
