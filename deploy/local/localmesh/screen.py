@@ -29,7 +29,7 @@ class Progress:
                 continue
             took = f"{slot.took_s:.1f} s" if slot.state in UP else slot.reason
             ports = " ".join(f"{use}={port}" for use, port in slot.row.ports.items())
-            self._console.print(f"[{STYLE[slot.state]}]{slot.state.value:8}[/] {name:12} {took:8} [dim]{ports}[/]", highlight=False)
+            self._console.print(f"[{STYLE[slot.state]}]{slot.state.value:8}[/] {name:20} {took:8} [dim]{ports}[/]", highlight=False)
 
 
 def table(status: dict[str, Any]) -> Table:
