@@ -171,8 +171,11 @@ def test_files_are_private(places: Places) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_engine_is_told_of_the_keys_of_its_purposes(engine: str, rows: dict[str, Row], places: Places, tmp_path: Path) -> None:
+def test_an_engine_is_told_of_the_keys_of_its_purposes(
+    engine: str, rows: dict[str, Row], places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And whoever fronts it of none: neither in its environment nor in a file that this names."""
+    monkeypatch.setattr("localmesh.fetch.triton.lay_out", lambda folder, *_: folder.mkdir(parents=True))  # the software alone
     (process,) = [process for process in PROCESSES if process.engine and process.engine.name == engine]
     (service,) = [service for service in services.load().services if process in service.processes]
     model = tmp_path / "model"
