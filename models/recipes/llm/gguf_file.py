@@ -23,7 +23,7 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 DEFAULT_ALIGNMENT = 32
 MOST_METADATA_BYTES, MOST_STRINGS, MOST_TENSORS, MOST_FIELDS = 256 << 20, 2_000_000, 100_000, 10_000
-MOST_NAME_BYTES, MOST_AXES = 1024, 4
+MOST_NAME_BYTES, MOST_TEXT_BYTES, MOST_AXES = 1024, 16 << 20, 4
 _STRING, _ARRAY, _BOOL = 8, 9, 7
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", _BOOL: "?", 10: "Q", 11: "q", 12: "d"}
 _KINDS = {0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 8: ("Q8_0", 32, 34)}
@@ -166,6 +166,8 @@ class GgufFile:
         return self._text(size)
 
     def _text(self, size: int) -> str:
+        if size > MOST_TEXT_BYTES:
+            self._refuse(f"a text of {size} bytes: more than {MOST_TEXT_BYTES}")
         try:
             return self._raw(size).decode("utf-8")
         except UnicodeDecodeError as error:

@@ -49,7 +49,7 @@ FILES: dict[str, tuple[bytes, str, str]] = {
     "many tensors": (header(tensors=1 << 60), "header", "more than"),
     "fields without bytes": (header(fields=5), "metadata field 0", "truncated"),
     "a key of 2^63 bytes": (header(struct.pack("<Q", 1 << 63), fields=1), "metadata field 0", "a name of"),
-    "a text of 2^63 bytes": (header(text(b"k"), struct.pack("<IQ", STRING, 1 << 63), fields=1), "k", "truncated"),
+    "a text of 2^63 bytes": (header(text(b"k"), struct.pack("<IQ", STRING, 1 << 63), fields=1), "k", "a text of"),
     "a list of 2^62 texts": (header(text(b"k"), struct.pack("<IIQ", ARRAY, STRING, 1 << 62), fields=1), "k", "more than the file holds"),
     "2^62 numbers": (header(text(b"k"), struct.pack("<IIQ", ARRAY, U64, 1 << 62), fields=1), "k", "truncated"),
     "a list of lists": (header(text(b"k"), struct.pack("<IIQ", ARRAY, ARRAY, 1), fields=1), "k", "type 9"),
@@ -81,6 +81,25 @@ def test_a_broken_file_is_named_with_its_place(tmp_path: Path, name: str) -> Non
     tracemalloc.stop()
     assert (refused.value.field, refused.value.path) == (field, path)
     assert str(refused.value).startswith("hostile.gguf: ")
+    assert peak < MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    "value",
+    [struct.pack("<IQ", STRING, 1 << 30), struct.pack("<IIQ", ARRAY, STRING, 1 << 27), struct.pack("<IIQ", ARRAY, U64, 1 << 27)],
+    ids=["a text", "texts", "numbers"],
+)
+def test_a_file_with_a_hole_of_gigabytes_takes_no_memory(tmp_path: Path, value: bytes) -> None:
+    path = tmp_path / "hostile.gguf"
+    path.write_bytes(header(text(b"k"), value, fields=1))
+    with path.open("r+b") as file:
+        file.truncate(2 << 30)
+    tracemalloc.start()
+    with pytest.raises(MalformedModelError) as refused:
+        GgufFile(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert refused.value.field == "k"
     assert peak < MOST_BYTES
 
 
