@@ -9,6 +9,7 @@ Surprising:
   `x-guidance` into a schema would change that: refused.
 - An error inside a matcher is a state, not an exception, and a mask taken in that state means nothing: `get_error` is asked each time.
 - Tokens that the grammar forces are chosen like any other, one a step: all rows go on together and bits stay those of single steps.
+- The tokenizer's table is made at the start: it takes a quarter of a second, in which nothing else of the process runs.
 - The mask allows the end tokens where the JSON may end. Stop tokens that a request adds may come there only, so that what ends is whole.
 """
 
@@ -90,8 +91,8 @@ class Grammars:
     def __init__(
         self, tokenizer_json: str, vocabulary: int, end_ids: Sequence[int], kept: int = 64, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._tokenizer_json, self._vocabulary, self._end_ids = tokenizer_json, vocabulary, list(end_ids)
-        self._tokenizer: Any = None
+        self._vocabulary = vocabulary
+        self._tokenizer = llguidance.LLTokenizer(tokenizer_json, n_vocab=vocabulary, eos_token=list(end_ids))
         self._kept, self._clock, self._lock = kept, clock, Lock()
         self._compiled: OrderedDict[str, Any] = OrderedDict()  # a schema's text: a matcher at the beginning, or Refused
 
@@ -126,8 +127,6 @@ class Grammars:
 
     def _compile(self, schema: str) -> Any:
         _check_text(schema)
-        if self._tokenizer is None:
-            self._tokenizer = llguidance.LLTokenizer(self._tokenizer_json, n_vocab=self._vocabulary, eos_token=self._end_ids)
         begun = self._clock()
         try:
             text = llguidance.LLMatcher.grammar_from_json_schema(schema, overrides=cast(Any, _OPTIONS))

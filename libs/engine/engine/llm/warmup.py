@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter, process_time
 
 import numpy as np
@@ -37,11 +38,13 @@ class Pace:
     def chunk(self, writing: int, held: int, start: int) -> int:
         """Return how many tokens may be read from ``start`` beside ``writing`` rows that hold ``held`` tokens together."""
         left = self.step_s - self._write_s(writing, held)
+        times = [(count, begin_s + (end_s - begin_s) * start / self.max_len) for count, begin_s, end_s in self.read_s]
         best = SMALLEST_CHUNK
-        for count, begin_s, end_s in self.read_s:
-            if begin_s + (end_s - begin_s) * start / self.max_len <= left:
-                best = count
-        return best
+        for (count, time_s), (next_count, next_s) in pairwise([*times, (LARGEST_CHUNK + 1, float("inf"))]):
+            if time_s > left:
+                break
+            best = max(best, count, count + int((next_count - count) * (left - time_s) / max(next_s - time_s, 1e-9)))
+        return min(best, LARGEST_CHUNK) // SMALLEST_CHUNK * SMALLEST_CHUNK
 
     def _write_s(self, writing: int, held: int) -> float:
         if not writing:

@@ -282,7 +282,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.driver.submit(generation)
             self.asked.add(generation.request_id)
         except Refused as refused:
-            assert refused.reason in {"OVERLOADED", "RESERVATION_UNKNOWN"}
+            assert refused.reason in {"OVERLOADED", "RESERVATION_UNKNOWN", "LAYOUT_MISMATCH"}
 
     @rule(rows=st.integers(1, 2), ttl_s=st.sampled_from([1, 20]))
     def reserve(self, rows: int, ttl_s: int) -> None:
