@@ -163,8 +163,9 @@ async def test_a_taken_port_is_an_os_error() -> None:
 
 async def test_messages_above_the_limit_are_refused() -> None:
     async with serving(shapes_server(limits=Limits(message_bytes=1000))) as server, MeshChannel(server.address) as channel:
-        with pytest.raises(errors.QuotaExceeded):
+        with pytest.raises(errors.InvalidArgument) as refused:
             await ask(channel, "unary_unary", "x" * 2000)
+        assert refused.value.reason == "MESSAGE_TOO_LARGE"
 
 
 async def test_callers_are_those_of_the_configuration(certs: Path) -> None:

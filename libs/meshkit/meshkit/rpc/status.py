@@ -40,13 +40,18 @@ _CODE_OF = dict(_ROWS)
 _CLASS_NAMED = {row[0].__name__: row[0] for row in _ROWS}
 _PRIMARY: dict[grpc.StatusCode, type[MeshError]] = {code: cls for cls, code in reversed(_ROWS)}
 
-# Codes that gRPC itself or a foreign server sends.
+# Codes that gRPC itself or a foreign server sends. A quota is ours alone: what gRPC calls exhausted is a size or a number of calls.
 _FOREIGN: dict[grpc.StatusCode, tuple[type[MeshError], str]] = {
     grpc.StatusCode.CANCELLED: (errors.Unavailable, "CANCELLED"),
     grpc.StatusCode.ABORTED: (errors.Conflict, "ABORTED"),
     grpc.StatusCode.OUT_OF_RANGE: (errors.InvalidArgument, "OUT_OF_RANGE"),
     grpc.StatusCode.UNIMPLEMENTED: (errors.FailedPrecondition, "UNIMPLEMENTED"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (errors.Overloaded, "RESOURCE_EXHAUSTED"),
 }
+_TOO_LARGE = {
+    "message larger than max": "MESSAGE_TOO_LARGE",
+    "metadata size exceeds": "METADATA_TOO_LARGE",
+}  # gRPC's words, the caller's matter
 
 
 def code_of(error: BaseException) -> grpc.StatusCode:
@@ -112,11 +117,19 @@ def from_status(code: grpc.StatusCode, message: str, details: bytes | None) -> M
             violations = [FieldViolation(v.field, v.description) for v in bad.field_violations]
     cls = _CLASS_NAMED.get(metadata.pop(_CLASS_KEY, ""))
     if cls is None or _CODE_OF[cls] is not code:
-        cls, foreign_reason = _FOREIGN.get(code, (_PRIMARY.get(code, MeshError), ""))
+        cls, foreign_reason = (_PRIMARY[code], "") if reason and code in _PRIMARY else _foreign(code, message)
         reason = reason or foreign_reason or None
     if cls is MeshError:
         return MeshError(INTERNAL_MESSAGE)
     return cls(message, reason=reason, metadata=metadata, retry_after_s=retry_after_s, violations=tuple(violations))
+
+
+def _foreign(code: grpc.StatusCode, message: str) -> tuple[type[MeshError], str]:
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        for words, reason in _TOO_LARGE.items():
+            if words in message:
+                return errors.InvalidArgument, reason
+    return _FOREIGN.get(code, (_PRIMARY.get(code, MeshError), ""))
 
 
 def _details(serialised: bytes | None) -> list[status_pb2.Status]:

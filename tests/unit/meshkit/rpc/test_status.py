@@ -55,6 +55,7 @@ def test_a_long_message_is_cut() -> None:
         (grpc.StatusCode.UNIMPLEMENTED, errors.FailedPrecondition, "UNIMPLEMENTED"),
         (grpc.StatusCode.ABORTED, errors.Conflict, "ABORTED"),
         (grpc.StatusCode.CANCELLED, errors.Unavailable, "CANCELLED"),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, errors.Overloaded, "RESOURCE_EXHAUSTED"),
         (grpc.StatusCode.UNKNOWN, errors.MeshError, "INTERNAL"),
         (grpc.StatusCode.INTERNAL, errors.MeshError, "INTERNAL"),
     ],
