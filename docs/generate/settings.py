@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = tuple(service.package for service in services.load().services)
 UNITS = {
     "_per_s": "1/s", "_s": "s", "_ms": "ms", "_us": "µs", "_bytes": "bytes", "_minor": "minor units", "_percent": "%",
-    "_tokens": "tokens", "_hours": "h", "_days": "d", "_minutes": "min",
+    "_tokens": "tokens", "_per_minute": "1/min", "_hours": "h", "_days": "d", "_minutes": "min",
 }  # fmt: skip
 BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "min_length": "length ≥", "max_length": "length ≤", "pattern": "matches"}
 

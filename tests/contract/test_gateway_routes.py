@@ -7,22 +7,25 @@ from pathlib import Path
 
 import cedarpy
 import pytest
-from gateway.domain.route import Route
+from gateway.domain.route import HIGHEST_GRADE, Route
 from gateway.main.grpc import deadlines as gateway_deadlines
 from gateway.routes import ROUTES
 from gateway.translate import SERVICE
 from generate import policy_schema
 from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FieldDescriptor
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
 from provisioning import services
 from risk_scoring.main import rpc as risk_rpc
+from router import main as router_main
 
 from .test_shape import OWNERS
 
 for module in OWNERS:
     importlib.import_module(module)  # registers the owner's service
 POLICIES = Path(str(files("gateway") / "policies"))
+DEADLINES = {"risk-scoring": risk_rpc.DEADLINES, "router": router_main.DEADLINES}
 METHODS = sorted(SERVICE.methods_by_name)
 
 
@@ -68,17 +71,36 @@ def test_a_request_with_a_tenant_has_it_checked(route: Route) -> None:
     assert message.fields_by_name[route.tenant_path[-1]].type == 9  # a string
 
 
+def asked(route: Route) -> FieldDescriptor:
+    """The owner's request in the wrapper of a route."""
+    return SERVICE.methods_by_name[route.method].input_type.fields_by_name["request"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.method)
+def test_what_a_request_says_of_its_scenario_and_grade_is_asked_of_the_policy(route: Route) -> None:
+    fields = asked(route).message_type.fields_by_name
+    assert route.scenario_path == (("request", "scenario") if "scenario" in fields else ())
+    assert route.grade_path == (("request", "grade") if "grade" in fields else ())
+    if route.grade_path:
+        assert fields["grade"].enum_type.full_name == "finmesh.common.v1.DataGrade"
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.method)
 def test_bounds_are_sane(route: Route) -> None:
-    assert 0 < route.maximum_s <= 60
+    assert 0 < route.maximum_s <= (60 if route.stream is None else 600)
     assert 0 < route.request_bytes <= 2 * 1024 * 1024
-    assert 1 <= route.grade <= 3
+    if route.grade_path:
+        assert route.grade == HIGHEST_GRADE, "a grade that is not stated is the highest"
+    else:
+        assert 1 <= route.grade <= 3
+    if route.stream is not None:
+        assert 0 < route.stream.first_s <= route.stream.between_s < route.maximum_s
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.method)
 async def test_a_connection_that_ages_lets_the_longest_call_end(route: Route) -> None:
     """At the gateway and at the owner, whose deadline for the method is not the shorter one."""
-    of_owner = risk_rpc.DEADLINES if route.upstream == "risk-scoring" else Deadlines()
+    of_owner = DEADLINES.get(route.upstream, Deadlines())
     assert of_owner.effective_s(route.upstream_path, None) >= route.maximum_s
     for deadlines in (of_owner, gateway_deadlines(ROUTES)):
         options = dict(MeshServer("127.0.0.1:0", deadlines=deadlines).options)

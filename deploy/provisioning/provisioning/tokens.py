@@ -1,4 +1,4 @@
-"""The bearer tokens that core banking and the fraud desk would get from the bank's identity provider, and the key set to check them by.
+"""The bearer tokens that core banking, the fraud desk and operations would get from the bank's identity provider, and the key set for them.
 
 ES256, valid 12 hours; whoever starts the mesh renews those that have less than half of that left.
 """
@@ -23,6 +23,8 @@ LIFE = dt.timedelta(hours=12)
 _TOKENS: Mapping[str, Mapping[str, object]] = {
     "token.jwt": {},  # core banking
     "editor.jwt": {"sub": "fraud-operations", "roles": ["list-editor", "rule-editor", "audit-reader"]},
+    "assistant.jwt": {"sub": "fraud-analyst", "roles": ["assistant-user", "audit-reader"]},
+    "operator.jwt": {"sub": "operations", "roles": ["operator", "audit-reader"]},
 }
 
 

@@ -1,12 +1,14 @@
 """One client of the gateway: mutual TLS, a bearer token, typed errors; a method for each RPC that a caller of ours needs.
 
 Raises the errors of ``meshkit.errors`` and nothing of gRPC's. How long to insist is the caller's matter: the most that happens here is a
-quick second attempt of the channel (``retried``).
+quick second attempt of the channel (``retried``), and of a stream none once its first response has come.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Self
 
 from finmesh.audit.v1 import audit_service_pb2 as audit
@@ -14,6 +16,7 @@ from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as pb_grpc
 from finmesh.risk.v1 import list_entry_pb2, transaction_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
+from finmesh.router.v1 import router_service_pb2 as router
 from google.protobuf.message import Message
 from meshkit.config import TlsSettings
 from meshkit.errors import InvalidArgument
@@ -24,6 +27,9 @@ from meshkit.rpc.tls import is_configured
 from finmesh_client.tokens import TokenSource
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["GatewayService"].full_name
+GENERATE_S = 300.0
+"""How long the gateway lets a generation take."""
+
 _PAGE = 1000
 _HEADER = re.compile(r"[!-~]+")
 
@@ -32,7 +38,7 @@ class GatewayClient:
     """Use as an asynchronous context manager.
 
     ``target``: host:port (by DNS), or a list ``ipv4:a:1,b:2``. ``tokens`` is asked before each call. ``timeout_s`` bounds calls that name
-    none. ``retried``: repeat what cannot be reached a few times within the timeout; every RPC of the gateway is idempotent.
+    none, ``GENERATE_S`` generations. ``retried``: repeat what cannot be reached a few times within the timeout; every RPC may be.
     """
 
     def __init__(
@@ -109,11 +115,31 @@ class GatewayClient:
         response: audit.GetCheckpointResponse = await self._call("GetCheckpoint", tenant, audit.GetCheckpointRequest())
         return response
 
+    async def generate(self, asked: router.GenerateRequest, timeout_s: float = GENERATE_S) -> AsyncGenerator[router.GenerateResponse, None]:
+        """Yield the parts of an answer as they come. Closing it (`contextlib.aclosing`) ends the work for it everywhere."""
+        request = pb.GenerateRequest(request=asked)
+        async with aclosing(self._stub.Generate(request, metadata=self._metadata(asked.tenant), timeout=timeout_s)) as responses:
+            async for response in responses:
+                yield response.response
+
+    async def list_models(self, tenant: str, scenario: str = "") -> list[router.Model]:
+        """Return the models that a scenario may use; ``assistant`` unless one is named."""
+        asked = router.ListModelsRequest(tenant=tenant, scenario=scenario)
+        response: router.ListModelsResponse = await self._call("ListModels", tenant, asked)
+        return list(response.models)
+
+    async def list_backends(self, tenant: str) -> list[router.Backend]:
+        """Return the engines and what they do."""
+        response: router.ListBackendsResponse = await self._call("ListBackends", tenant, router.ListBackendsRequest(tenant=tenant))
+        return list(response.backends)
+
     async def _call(self, rpc: str, tenant: str, asked: Message, timeout_s: float | None = None) -> Any:
-        bearer = ("authorization", f"Bearer {_header('the token', self._tokens(tenant))}")
         request = getattr(pb, f"{rpc}Request")(request=asked)
-        answer = await getattr(self._stub, rpc)(request, metadata=(bearer, *self._headers), timeout=timeout_s)
+        answer = await getattr(self._stub, rpc)(request, metadata=self._metadata(tenant), timeout=timeout_s)
         return answer.response
+
+    def _metadata(self, tenant: str) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {_header('the token', self._tokens(tenant))}"), *self._headers)
 
 
 def _header(what: str, value: str) -> str:

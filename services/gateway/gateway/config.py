@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.domain.route import QuotaClass
 from gateway.domain.token_bucket import Rate
+from gateway.domain.token_shares import Kind, Scope, Share
 
+MINUTE_S = 60
 PerSecond = Annotated[float, Field(gt=0, le=1_000_000)]
 
 
@@ -43,6 +45,8 @@ class QuotaSettings(_Group):
     read_burst: PerSecond = Field(default=1_000, description="reads at once")
     change_per_s: PerSecond = Field(default=50, description="changes of lists, tests of rules")
     change_burst: PerSecond = Field(default=100, description="changes at once")
+    generate_per_s: PerSecond = Field(default=100, description="generations begun; what they cost is metered in tokens")
+    generate_burst: PerSecond = Field(default=500, description="generations begun at once")
 
     def rates(self) -> dict[QuotaClass, Rate]:
         """Return the rate of each class."""
@@ -50,7 +54,36 @@ class QuotaSettings(_Group):
             "decide": Rate(self.decide_per_s, self.decide_burst),
             "read": Rate(self.read_per_s, self.read_burst),
             "change": Rate(self.change_per_s, self.change_burst),
+            "generate": Rate(self.generate_per_s, self.generate_burst),
         }
+
+
+class TokenShares(_Group):
+    """Tokens of generations in a calendar minute."""
+
+    prompt_per_minute: int = Field(default=0, ge=0, le=10**12, description="tokens of prompts; 0 no limit")
+    output_per_minute: int = Field(default=0, ge=0, le=10**12, description="tokens of answers; 0 no limit")
+
+    def shares(self, scope: Scope) -> list[Share]:
+        """Return the limits that there are."""
+        kinds: tuple[tuple[Kind, int], ...] = (("prompt", self.prompt_per_minute), ("output", self.output_per_minute))
+        return [Share(scope, kind, MINUTE_S, tokens) for kind, tokens in kinds if tokens]
+
+
+class BudgetSettings(_Group):
+    """Shares of tokens: of every tenant, of each of its scenarios, of each of its principals."""
+
+    tenant: TokenShares = TokenShares(prompt_per_minute=20_000_000, output_per_minute=4_000_000)
+    scenario: TokenShares = TokenShares()
+    principal: TokenShares = TokenShares(prompt_per_minute=10_000_000, output_per_minute=2_000_000)
+    assumed_output_tokens: int = Field(
+        default=1_024, ge=1, le=1_000_000, description="what a request that names no maximum is taken to want, until the router says"
+    )
+    hold_s: Seconds = Field(default=30, description="when the tokens of a gateway that died are free again")
+
+    def shares(self) -> list[Share]:
+        """Return the limits that there are."""
+        return [*self.tenant.shares("tenant"), *self.scenario.shares("scenario"), *self.principal.shares("principal")]
 
 
 class GatewayKeys(ProducerKeys):
@@ -75,6 +108,7 @@ class GatewayConfig(ServiceConfig):
         default={}, description="gRPC target of each service whose methods are forwarded: `FINMESH_UPSTREAM__RISK_SCORING=host:port`"
     )
     quota: QuotaSettings = QuotaSettings()
+    budget: BudgetSettings = BudgetSettings()
     redis: RedisSettings = RedisSettings(timeout_ms=50)
     kafka: KafkaSettings = KafkaSettings()
     keys: GatewayKeys = GatewayKeys()

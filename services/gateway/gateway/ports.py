@@ -11,6 +11,7 @@ from meshkit.auth.policy import Question
 
 from gateway.domain.call import Admitted
 from gateway.domain.route import QuotaClass, Route
+from gateway.domain.token_shares import Exhausted, Stage, TokenCount, Whose
 
 
 class Tokens(Protocol):
@@ -39,6 +40,30 @@ class Quotas(Protocol):
 
     async def take(self, tenant: str, scenario: str, quota_class: QuotaClass) -> float:
         """Take one call. Returns 0, or the seconds after which one would be granted. Never raises for a store that is down."""
+        ...
+
+
+class TokenBudgets(Protocol):
+    """Meters tokens. ``call`` is the id of one call. Never raises for a store that is down."""
+
+    async def hold(self, whose: Whose, call: str, least: TokenCount, most: TokenCount) -> TokenCount | Exhausted:
+        """Hold as much of ``most`` as there is, instead of what the call held before; Exhausted, and nothing changes, below ``least``."""
+        ...
+
+    async def settle(self, whose: Whose, call: str, used: TokenCount) -> None:
+        """End the hold and count what was used."""
+        ...
+
+
+class GenerationCodec(Protocol):
+    """Reads the responses of a generation, serialised."""
+
+    def stage(self, response: bytes) -> Stage | None:
+        """Return what a response is; None when it says nothing of tokens. Cheap: it is asked of every response."""
+        ...
+
+    def tokens(self, response: bytes) -> TokenCount:
+        """Return what a generation may use at most (admitted), used (ended), or put out so far (text; 0 when it does not say)."""
         ...
 
 

@@ -26,12 +26,16 @@ SERVICE_NAME = SERVICE.full_name
 
 
 def handlers(
-    routes: tuple[Route, ...], forward: Forward, forward_stream: ForwardStream, service: ServiceDescriptor = SERVICE
+    routes: tuple[Route, ...],
+    forward: Forward,
+    forward_stream: ForwardStream,
+    service: ServiceDescriptor = SERVICE,
+    assumed_output_tokens: int = 0,
 ) -> grpc.GenericRpcHandler:
     """Return the gRPC handlers of every route."""
     methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
     for route in routes:
-        codec = Codec(route, service)
+        codec = Codec(route, service, assumed_output_tokens)
         if route.stream is None:
             methods[route.method] = grpc.unary_unary_rpc_method_handler(_single(route, codec, forward))
         else:

@@ -5,40 +5,51 @@ The owner's response is never parsed here: it is wrapped by putting the tag of f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from finmesh.gateway.v1 import gateway_service_pb2
+from finmesh.router.v1 import router_service_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from meshkit.errors import FieldViolation, InvalidArgument
 
 from gateway.domain.route import Route
+from gateway.domain.token_shares import Stage, TokenCount
 
 SERVICE = gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"]
 _KEY_CHARACTERS = 200
+_TEMPLATE_TOKENS = 128
+_MAX_TOKENS = 10**9
 _FIELD_1_BYTES = b"\x0a"  # field 1, wire type 2 (length-delimited)
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An unpacked request: ``body`` is the owner's message, always serialised alike; ``tenant`` None where the method has none."""
+    """An unpacked request: ``body`` is the owner's message, always serialised alike. ``tenant`` is None where the method has none,
+    ``scenario`` and ``grade`` are empty and 0 where it does not say them.
+    """
 
     tenant: str | None
+    scenario: str
+    grade: int
     idempotency_key: str
     body: bytes
+    tokens: TokenCount | None = None
 
 
 class Codec:
     """Unpacks and packs the wrappers of one route."""
 
-    def __init__(self, route: Route, service: ServiceDescriptor = SERVICE) -> None:
+    def __init__(self, route: Route, service: ServiceDescriptor = SERVICE, assumed_output_tokens: int = 0) -> None:
         method = service.methods_by_name[route.method]
         self._request: Any = GetMessageClass(method.input_type)
         self._has_key = "idempotency_key" in method.input_type.fields_by_name
-        self._tenant_path = route.tenant_path
+        self._route = route
         self._limit_bytes = route.request_bytes
+        self._assumed_output_tokens = assumed_output_tokens
 
     def unpack(self, raw: bytes) -> Envelope:
         """Return what a serialised wrapper holds. Raises InvalidArgument."""
@@ -55,15 +66,48 @@ class Codec:
         if len(key) > _KEY_CHARACTERS or not key.isprintable():
             violation = FieldViolation("idempotency_key", f"at most {_KEY_CHARACTERS} printable characters")
             raise InvalidArgument("the idempotency key is wrong", violations=(violation,))
-        return Envelope(self._tenant(wrapper), key, wrapper.request.SerializeToString(deterministic=True))
+        body = wrapper.request.SerializeToString(deterministic=True)
+        return Envelope(
+            tenant=str(_at(wrapper, self._route.tenant_path)) if self._route.tenant_path else None,
+            scenario=str(_at(wrapper, self._route.scenario_path)) if self._route.scenario_path else "",
+            grade=int(_at(wrapper, self._route.grade_path)) if self._route.grade_path else 0,
+            idempotency_key=key,
+            body=body,
+            tokens=self._bound(wrapper.request, len(body)) if self._route.metered else None,
+        )
 
-    def _tenant(self, wrapper: Message) -> str | None:
-        if not self._tenant_path:
-            return None
-        value: Any = wrapper
-        for name in self._tenant_path:
-            value = getattr(value, name)
-        return str(value)
+    def _bound(self, asked: Any, size_bytes: int) -> TokenCount:
+        """Return what a generation may use at most: no token has less than a byte, but for those that the model's template adds."""
+        output = (asked.max_output_tokens or self._assumed_output_tokens) * max(1, asked.sampling.choices)
+        return TokenCount(size_bytes + _TEMPLATE_TOKENS, min(output, _MAX_TOKENS))
+
+
+def _at(message: Message, path: tuple[str, ...]) -> Any:
+    value: Any = message
+    for name in path:
+        value = getattr(value, name)
+    return value
+
+
+class GenerationCodec:
+    """Reads what a generation's responses say of tokens. A response is one field of a oneof, so its first byte tells which."""
+
+    _STAGES: Mapping[bytes, Stage] = {b"\x0a": "admitted", b"\x12": "text", b"\x2a": "ended"}  # fields 1, 2 and 5, length-delimited
+
+    def stage(self, response: bytes) -> Stage | None:
+        """Return what a response is; see ``ports.GenerationCodec``."""
+        return self._STAGES.get(response[:1])
+
+    def tokens(self, response: bytes) -> TokenCount:
+        """Return what a response says; see ``ports.GenerationCodec``."""
+        said = router_service_pb2.GenerateResponse.FromString(response)
+        if said.HasField("admitted"):
+            return TokenCount(
+                said.admitted.prompt_tokens, min(said.admitted.max_output_tokens * max(1, said.admitted.choices), _MAX_TOKENS)
+            )
+        if said.HasField("ended"):
+            return TokenCount(said.ended.usage.prompt_tokens, said.ended.usage.output_tokens)
+        return TokenCount(0, said.delta.output_tokens)
 
 
 def pack(body: bytes) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as pb_grpc
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.risk.v1 import transaction_pb2
+from finmesh.router.v1 import router_service_pb2 as router
 from finmesh_client import GatewayClient, by_tenant
 from meshkit import errors
 from meshkit.config import TlsSettings
@@ -32,6 +35,9 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
     failures: list[Exception] = field(default_factory=list)
     asked: list[Any] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=lambda: ["你好", "，", "世界"])
+    breaks: Exception | None = None
+    left: asyncio.Event = field(default_factory=asyncio.Event)
 
     def _note(self, request: Any) -> None:
         call = current_call()
@@ -54,6 +60,24 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
     async def GetCheckpoint(self, request: pb.GetCheckpointRequest, context: Any) -> pb.GetCheckpointResponse:
         self._note(request)
         return pb.GetCheckpointResponse(response=audit.GetCheckpointResponse(verifier_key="key"))
+
+    async def Generate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateResponse]:
+        self._note(request)
+        try:
+            for piece in self.pieces:
+                yield pb.GenerateResponse(response=router.GenerateResponse(delta=router.Delta(text=piece)))
+            if self.breaks:
+                raise self.breaks
+        finally:
+            self.left.set()
+
+    async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
+        self._note(request)
+        return pb.ListModelsResponse(response=router.ListModelsResponse(models=[router.Model(name="smollm2")]))
+
+    async def ListBackends(self, request: pb.ListBackendsRequest, context: Any) -> pb.ListBackendsResponse:
+        self._note(request)
+        return pb.ListBackendsResponse(response=router.ListBackendsResponse(backends=[router.Backend(age_ms=7)]))
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +169,45 @@ async def test_a_token_never_goes_out_in_clear_text() -> None:
     with pytest.raises(errors.InvalidArgument) as raised:
         GatewayClient("127.0.0.1:1", TlsSettings(), lambda _: "token")
     assert raised.value.reason == "TLS_NEEDED"
+
+
+ASKED = router.GenerateRequest(tenant="bank-a", text="从前")
+
+
+async def test_an_answer_comes_in_parts(gateway: FakeGateway, address: str, certs: Path) -> None:
+    async with GatewayClient(address, tls(certs, "client"), by_tenant({"bank-a": "token-a"}), purpose="customer-service") as client:
+        assert [part.delta.text async for part in client.generate(ASKED)] == ["你好", "，", "世界"]
+    assert gateway.asked == [ASKED]
+    assert gateway.headers == [{"authorization": "Bearer token-a", "x-finmesh-purpose": "customer-service"}]
+
+
+async def test_closing_an_answer_ends_it_at_the_gateway(gateway: FakeGateway, address: str, certs: Path) -> None:
+    gateway.pieces = ["字" * 20_000] * 10_000
+    async with GatewayClient(address, tls(certs, "client"), lambda _: "token") as client:
+        async with aclosing(client.generate(ASKED)) as parts:
+            await anext(parts)
+        await gateway.left.wait()
+
+
+@pytest.mark.parametrize(
+    "failure", [errors.QuotaExceeded("used up", reason="TOKENS_EXHAUSTED", retry_after_s=9.0), errors.Unavailable("x")]
+)
+@pytest.mark.parametrize("retried", [False, True])
+async def test_an_answer_that_breaks_off_is_not_begun_again(
+    gateway: FakeGateway, address: str, certs: Path, failure: errors.MeshError, retried: bool
+) -> None:
+    gateway.breaks = failure
+    told = []
+    async with GatewayClient(address, tls(certs, "client"), lambda _: "token", retried=retried) as client:
+        with pytest.raises(type(failure)) as raised:
+            async for part in client.generate(ASKED):
+                told.append(part.delta.text)  # noqa: PERF401  what came before the error counts
+    assert told == gateway.pieces and len(gateway.asked) == 1
+    assert (raised.value.reason, raised.value.retry_after_s) == (failure.reason, failure.retry_after_s)
+
+
+async def test_models_and_engines_are_listed(gateway: FakeGateway, address: str, certs: Path) -> None:
+    async with GatewayClient(address, tls(certs, "client"), lambda _: "token") as client:
+        assert [model.name for model in await client.list_models("bank-a", "research")] == ["smollm2"]
+        assert [backend.age_ms for backend in await client.list_backends("bank-a")] == [7]
+    assert gateway.asked == [router.ListModelsRequest(tenant="bank-a", scenario="research"), router.ListBackendsRequest(tenant="bank-a")]

@@ -1,4 +1,4 @@
-"""A gateway in process, with real sockets and mutual TLS, in front of a risk-scoring that remembers what reached it."""
+"""A gateway in process, with real sockets and mutual TLS, in front of a risk-scoring and a router that remember what reached them."""
 
 import asyncio
 import datetime as dt
@@ -15,6 +15,7 @@ import pytest
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.risk.v1 import risk_scoring_service_pb2_grpc as risk_grpc
+from finmesh.router.v1 import router_service_pb2_grpc as router_grpc
 from gateway.config import AuthSettings, GatewayConfig, QuotaSettings
 from gateway.main.grpc import serve
 from meshkit.config import RedisSettings, TlsSettings
@@ -22,12 +23,16 @@ from meshkit.errors import MeshError
 from meshkit.rpc import deadline
 from meshkit.rpc.chain import current_call
 from meshkit.rpc.channel import MeshChannel
+from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.metadata import CallerFacts, caller_facts
+from meshkit.rpc.responses import Responses
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service
 from meshkit.testing.events import MemoryEvents
 from meshkit.testing.serving import running, serving
 from provisioning import certificates, tokens
+
+from tests.component.gateway.scripted_router import ScriptedRouter
 
 NOWHERE = "127.0.0.1:1"
 
@@ -37,7 +42,7 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificates of every identity, a key set and a token."""
     folder = tmp_path_factory.mktemp("certs")
     now = dt.datetime.now(dt.UTC)
-    certificates.ensure_certificates(folder, now, ["stranger"])
+    certificates.ensure_certificates(folder, now, ["stranger", "router"])
     tokens.ensure_token(folder, now)
     return folder
 
@@ -109,6 +114,8 @@ class Door:
     address: str
     certs: Path
     risk: RiskScoring
+    router: ScriptedRouter
+    routers_server: MeshServer
     service: Service
     stub: Any
     channel: MeshChannel
@@ -122,7 +129,10 @@ class Door:
     async def failure(self, call: Any, request: Any, metadata: Any = None, **arguments: Any) -> MeshError:
         """Return the typed error of a call that must fail."""
         with pytest.raises(MeshError) as caught:
-            await call(request, metadata=self.token() if metadata is None else metadata, **arguments)
+            answer = call(request, metadata=self.token() if metadata is None else metadata, **arguments)
+            if isinstance(answer, Responses):
+                answer = anext(answer)
+            await answer
         return caught.value
 
 
@@ -140,6 +150,9 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
         neighbour = RiskScoring()
         server = MeshServer("127.0.0.1:0", tls(certs, "risk-scoring"), callers={"gateway"})
         risk_grpc.add_RiskScoringServiceServicer_to_server(neighbour, server)
+        router = ScriptedRouter()
+        routers_server = MeshServer("127.0.0.1:0", tls(certs, "router"), callers={"gateway"}, deadlines=Deadlines(300.0))
+        router_grpc.add_RouterServiceServicer_to_server(router, routers_server)
         policies = tmp_path / "policies"
         shutil.copytree(str(files("gateway") / "policies"), policies, dirs_exist_ok=True)
         auth = {"jwks": certs / "jwks.json", "issuer": tokens.ISSUER, "audience": tokens.AUDIENCE, "policies": policies, "reload_s": 0.05}
@@ -147,7 +160,7 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
             listen="127.0.0.1:0",
             tls=tls(certs, "gateway"),
             redis=RedisSettings(url=redis_url, timeout_ms=500),
-            upstream={"risk-scoring": upstream or server.address, "audit": NOWHERE},
+            upstream={"risk-scoring": upstream or server.address, "router": routers_server.address, "audit": NOWHERE},
             auth=AuthSettings(**(auth | settings.pop("auth", {}))),
             quota=QuotaSettings(**settings.pop("quota", {})),
             shutdown_grace_s=0.5,
@@ -155,10 +168,11 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
         )
         events = MemoryEvents()
         made = partial(serve, config, publisher=publisher or (lambda _: events))
-        async with serving(server), running(Service(config, "gateway"), made) as service:
+        async with serving(server), serving(routers_server), running(Service(config, "gateway"), made) as service:
             address = f"127.0.0.1:{service.port}"
             async with MeshChannel(address, tls(certs, "client"), server_name="gateway") as channel:
-                yield Door(address, certs, neighbour, service, gateway_grpc.GatewayServiceStub(channel), channel, policies, events)
+                stub = gateway_grpc.GatewayServiceStub(channel)
+                yield Door(address, certs, neighbour, router, routers_server, service, stub, channel, policies, events)
 
     return opened
 

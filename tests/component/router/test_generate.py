@@ -40,6 +40,8 @@ async def test_the_first_token_is_told_once(site: Sites) -> None:
     ids = [token for delta in heard.of("delta") for token in delta.token_ids]
     assert ids == answer([ord(each) for each in PROMPT], heard.admitted.seed, 0)
     assert ids[-1] == END
+    so_far = [delta.output_tokens for delta in heard.of("delta")]
+    assert so_far == sorted(so_far) and so_far[-1] == len(ids), "a stream that is broken off says what it used"
     assert asked.ticket and not asked.emitted
 
 

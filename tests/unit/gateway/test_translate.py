@@ -3,8 +3,10 @@
 import pytest
 from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
+from finmesh.router.v1 import router_service_pb2 as router
+from gateway.domain.token_shares import TokenCount
 from gateway.routes import ROUTES
-from gateway.translate import Codec, pack
+from gateway.translate import Codec, GenerationCodec, pack
 from hypothesis import given
 from hypothesis import strategies as st
 from meshkit.errors import InvalidArgument
@@ -37,6 +39,64 @@ def test_fields_that_this_build_does_not_know_reach_the_owner() -> None:
     unknown = b"\xfa\x7f\x03new"  # field 2047
     inner = risk.GetDecisionRequest(tenant="bank-a").SerializeToString() + unknown
     assert unknown in CODECS["GetDecision"].unpack(b"\x0a" + bytes([len(inner)]) + inner).body
+
+
+def generation(**fields: object) -> pb.GenerateRequest:
+    return pb.GenerateRequest(request=router.GenerateRequest(tenant="bank-a", **fields))  # type: ignore[arg-type]
+
+
+def test_scenario_and_grade_are_read_out() -> None:
+    envelope = CODECS["Generate"].unpack(generation(scenario="assistant", grade=3).SerializeToString())
+    assert (envelope.tenant, envelope.scenario, envelope.grade) == ("bank-a", "assistant", 3)
+    unsaid = CODECS["Generate"].unpack(generation().SerializeToString())
+    assert (unsaid.scenario, unsaid.grade) == ("", 0)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), st.text(max_size=40)), max_size=20))
+def test_a_prompt_has_no_more_tokens_than_the_bound_says(turns: list[tuple[str, str]]) -> None:
+    """By the worst of tokenisers: one token a byte, and five more for each turn (marks, role, new lines)."""
+    messages = [router.Message(role=role, content=content) for role, content in turns]
+    envelope = CODECS["Generate"].unpack(generation(conversation=router.Conversation(messages=messages)).SerializeToString())
+    assert envelope.tokens is not None
+    assert envelope.tokens.prompt >= sum(len(content.encode()) + 5 for _, content in turns)
+
+
+@pytest.mark.parametrize(
+    ("asked", "choices", "output"), [(0, 0, 7), (0, 3, 21), (100, 0, 100), (100, 4, 400), (2**32 - 1, 2**32 - 1, 10**9)]
+)
+def test_an_answer_has_no_more_tokens_than_the_bound_says(asked: int, choices: int, output: int) -> None:
+    request = generation(max_output_tokens=asked)
+    request.request.sampling.choices = choices
+    codec = Codec(next(route for route in ROUTES if route.method == "Generate"), assumed_output_tokens=7)
+    envelope = codec.unpack(request.SerializeToString())
+    assert envelope.tokens is not None and envelope.tokens.output == output
+
+
+def test_only_generations_cost_tokens() -> None:
+    assert {route.method for route in ROUTES if route.metered} == {"Generate"}
+    request = pb.ListModelsRequest(request=router.ListModelsRequest(tenant="bank-a"))
+    assert CODECS["ListModels"].unpack(request.SerializeToString()).tokens is None
+
+
+@pytest.mark.parametrize("part", [field.name for field in router.GenerateResponse.DESCRIPTOR.oneofs_by_name["part"].fields])
+def test_what_a_response_is_stands_in_its_first_byte(part: str) -> None:
+    response = router.GenerateResponse()
+    getattr(response, part).SetInParent()
+    stages = {"admitted": "admitted", "delta": "text", "ended": "ended"}
+    assert GenerationCodec().stage(response.SerializeToString()) == stages.get(part)
+
+
+def test_what_a_response_says_of_tokens() -> None:
+    codec = GenerationCodec()
+
+    def said(**part: object) -> TokenCount:
+        return codec.tokens(router.GenerateResponse(**part).SerializeToString())  # type: ignore[arg-type]
+
+    assert said(admitted=router.Admitted(prompt_tokens=12, max_output_tokens=50, choices=3)) == TokenCount(12, 150)
+    assert said(admitted=router.Admitted(prompt_tokens=12, max_output_tokens=50)) == TokenCount(12, 50)
+    assert said(delta=router.Delta(text="你好", output_tokens=9)) == TokenCount(0, 9)
+    assert said(ended=router.Ended(usage={"prompt_tokens": 12, "output_tokens": 40, "shadow_tokens": 5})) == TokenCount(12, 40)
+    assert codec.stage(b"") is None
 
 
 @given(st.binary(max_size=300))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.domain.token_shares import TokenCount
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -19,7 +21,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A call that goes on: for whom, what for, by which policy (hexadecimal digest), and the owner's request."""
+    """A call that goes on: for whom, what for, by which policy (hexadecimal digest), and the owner's request.
+
+    ``tokens``: bound of what a generation may use; None for what costs no tokens.
+    """
 
     request_id: str
     principal: str
@@ -28,3 +33,4 @@ class Admitted:
     purpose: str
     policy_hash: str
     body: bytes
+    tokens: TokenCount | None = None

@@ -50,8 +50,9 @@ async def serve(
     )
 
     server = MeshServer.of(config, config.callers, deadlines(routes, described), limits, parts.denials.refused)
-    forward, forward_stream = Forward(parts.admit, parts.upstreams), ForwardStream(parts.admit, parts.upstreams)
-    server.add_generic_rpc_handlers((handlers(routes, forward, forward_stream, described),))
+    forward, forward_stream = Forward(parts.admit, parts.upstreams), ForwardStream(parts.admit, parts.meter, parts.upstreams)
+    rpcs = handlers(routes, forward, forward_stream, described, config.budget.assumed_output_tokens)
+    server.add_generic_rpc_handlers((rpcs,))
     await service.run(server)
 
 

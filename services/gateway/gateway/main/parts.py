@@ -25,9 +25,12 @@ from redis.asyncio import Redis
 from gateway.adapters.grpc_upstreams import GrpcUpstreams
 from gateway.adapters.redis_idempotency import RedisIdempotencyKeys
 from gateway.adapters.redis_quotas import RedisQuotas
+from gateway.adapters.redis_token_budgets import RedisTokenBudgets
 from gateway.config import GatewayConfig
 from gateway.domain.route import Route
 from gateway.steps.admit import Admit
+from gateway.steps.meter import Meter
+from gateway.translate import GenerationCodec
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Parts:
     """Adapters and steps of one process."""
 
     admit: Admit
+    meter: Meter
     upstreams: GrpcUpstreams
     denials: Denials
 
@@ -77,10 +81,13 @@ async def assemble(
     trail.versions.follow(KEYS, lambda: principals.hash, principals.purpose)
     upstreams = await service.add(GrpcUpstreams(routes, targets(config, routes), config.tls))
     keys = RedisIdempotencyKeys(redis, config.idempotency_life_s, clock)
+    budgets = RedisTokenBudgets(redis, config.budget.shares(), clock, config.budget.hold_s)
     service.task(denials.run(), name="denials", endless=True)
+    service.task(budgets.run(), name="token budgets", endless=True)
     service.watch("redis", redis.ping)
     service.watch("policy", policy.reload, interval_s=auth.reload_s)
     service.watch("jwks", tokens.reload, interval_s=auth.reload_s)
     for name in upstreams.names:
         service.watch(name, partial(upstreams.probe, name))
-    return Parts(Admit(tokens, policy, RedisQuotas(redis, config.quota.rates(), clock), keys, denials), upstreams, denials)
+    admit = Admit(tokens, policy, RedisQuotas(redis, config.quota.rates(), clock), keys, denials)
+    return Parts(admit, Meter(budgets, GenerationCodec()), upstreams, denials)

@@ -21,6 +21,7 @@ from meshkit.tenants import checked_tenant
 from gateway import ports
 from gateway.domain.call import Admitted, Caller
 from gateway.domain.route import Route
+from gateway.domain.token_shares import TokenCount
 
 
 class Unpacked(Protocol):
@@ -32,6 +33,16 @@ class Unpacked(Protocol):
         ...
 
     @property
+    def scenario(self) -> str:
+        """Scenario that the request names; empty when it does not."""
+        ...
+
+    @property
+    def grade(self) -> int:
+        """Grade of its data that the request states; 0 when it does not."""
+        ...
+
+    @property
     def idempotency_key(self) -> str:
         """The caller's key, may be empty."""
         ...
@@ -39,6 +50,11 @@ class Unpacked(Protocol):
     @property
     def body(self) -> bytes:
         """The owner's request, serialised."""
+        ...
+
+    @property
+    def tokens(self) -> TokenCount | None:
+        """Bound of the tokens that it may use; None when it costs none."""
         ...
 
 
@@ -54,28 +70,45 @@ class Admit:
     async def __call__(self, route: Route, caller: Caller, unpack: Callable[[], Unpacked]) -> AsyncIterator[Admitted]:
         """Yield what goes on to the owner. Raises typed errors; a denial inside, the owner's that is, is recorded as well."""
         principal: Principal | None = None
+        scenario = route.scenario
         try:
             principal = self._verified(caller)
             _check_holder(principal, caller)
-            yield await self._admitted(principal, route, caller, unpack())
+            request = unpack()
+            scenario = route.scenario_of(request.scenario)
+            yield await self._admitted(principal, route, scenario, caller, request)
         except (Unauthenticated, PermissionDenied) as error:
-            self._denied(error, principal, route, caller)
+            self._denied(error, principal, route, scenario, caller)
             raise
 
-    def _denied(self, error: MeshError, principal: Principal | None, route: Route, caller: Caller) -> None:
+    def _denied(self, error: MeshError, principal: Principal | None, route: Route, scenario: str, caller: Caller) -> None:
         refusal = Refusal(error.reason, route.method, caller.workload)
         if principal is None:
             self._denials.unverified(refusal)
             return
         purpose = caller.purpose if caller.purpose in principal.purposes else ""
-        facts = (caller.request_id, route.scenario, purpose, self._policy.hash)
+        facts = (caller.request_id, scenario, purpose, self._policy.hash)
         self._denials.verified(refusal, Asked(principal.subject, principal.tenant, *facts))
 
-    async def _admitted(self, principal: Principal, route: Route, caller: Caller, request: Unpacked) -> Admitted:
+    async def _admitted(self, principal: Principal, route: Route, scenario: str, caller: Caller, request: Unpacked) -> Admitted:
         tenant = self._tenant(principal, request.tenant, ".".join(route.tenant_path))
         purpose = _purpose(principal, caller.purpose)
-        self._authorise(route, caller, principal, tenant, purpose)
-        wait_s = await self._quotas.take(tenant, route.scenario, route.quota_class)
+        question = Question(
+            subject=principal.subject,
+            principal_tenant=principal.tenant,
+            roles=principal.roles,
+            purposes=principal.purposes,
+            workload=caller.workload,
+            action=route.method,
+            tenant=tenant,
+            scenario=scenario,
+            purpose=purpose,
+            grade=route.grade_of(request.grade),
+        )
+        if not self._policy.allows(question):
+            unsaid = "; its grade is not stated and counts as the highest" if route.grade_path and not request.grade else ""
+            raise PermissionDenied(f"the policy does not allow it{unsaid}", reason="POLICY_DENIED")
+        wait_s = await self._quotas.take(tenant, scenario, route.quota_class)
         if wait_s > 0:
             raise QuotaExceeded("this tenant used up its share", retry_after_s=wait_s, metadata={"quota": route.quota_class})
         if request.idempotency_key:
@@ -87,10 +120,11 @@ class Admit:
             request_id=caller.request_id,
             principal=principal.subject,
             tenant=tenant,
-            scenario=route.scenario,
+            scenario=scenario,
             purpose=purpose,
             policy_hash=policy,
             body=request.body,
+            tokens=request.tokens,
         )
 
     def _verified(self, caller: Caller) -> Principal:
@@ -108,22 +142,6 @@ class Admit:
         if checked_tenant(named, field) != principal.tenant:
             raise PermissionDenied("the token is for another tenant", reason="TENANT_MISMATCH")
         return named
-
-    def _authorise(self, route: Route, caller: Caller, principal: Principal, tenant: str, purpose: str) -> None:
-        question = Question(
-            subject=principal.subject,
-            principal_tenant=principal.tenant,
-            roles=principal.roles,
-            purposes=principal.purposes,
-            workload=caller.workload,
-            action=route.method,
-            tenant=tenant,
-            scenario=route.scenario,
-            purpose=purpose,
-            grade=route.grade,
-        )
-        if not self._policy.allows(question):
-            raise PermissionDenied("the policy does not allow it", reason="POLICY_DENIED")
 
 
 def _check_holder(principal: Principal, caller: Caller) -> None:

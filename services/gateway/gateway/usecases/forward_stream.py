@@ -16,20 +16,25 @@ from gateway import ports
 from gateway.domain.call import Caller
 from gateway.domain.route import Route, Stream
 from gateway.steps.admit import Admit, Unpacked
+from gateway.steps.meter import Meter
 
 
 class ForwardStream:
     """The use case of every RPC with a stream of responses."""
 
-    def __init__(self, admit: Admit, upstreams: ports.Upstreams) -> None:
-        self._admit = admit
-        self._upstreams = upstreams
+    def __init__(self, admit: Admit, meter: Meter, upstreams: ports.Upstreams) -> None:
+        self._admit, self._meter, self._upstreams = admit, meter, upstreams
 
     async def __call__(self, route: Route, bounds: Stream, caller: Caller, unpack: Callable[[], Unpacked]) -> AsyncGenerator[bytes, None]:
         """Yield the owner's serialised responses. Raises typed errors, the owner's included."""
-        async with self._admit(route, caller, unpack) as admitted, aclosing(self._upstreams.stream(route, admitted)) as responses:
+        async with (
+            self._admit(route, caller, unpack) as admitted,
+            self._meter(admitted) as metered,
+            aclosing(self._upstreams.stream(route, admitted)) as responses,
+        ):
             wait_s, reason = bounds.first_s, "FIRST_RESPONSE_LATE"
             while (response := await _next(responses, wait_s, reason)) is not None:
+                await metered.saw(response)
                 yield response
                 wait_s, reason = bounds.between_s, "STREAM_STALLED"
 

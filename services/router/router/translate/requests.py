@@ -76,7 +76,7 @@ def _admitted(part: domain.Admitted, asked: domain.Request) -> pb.GenerateRespon
 
 
 def _delta(part: domain.Delta, asked: domain.Request) -> pb.GenerateResponse:
-    delta = pb.Delta(choice=part.choice, text=part.text)
+    delta = pb.Delta(choice=part.choice, text=part.text, output_tokens=part.output_tokens)
     if part.tokens and asked.return_token_ids:
         delta.token_ids.extend(token.token_id for token in part.tokens)
     if part.tokens and asked.sampling.logprobs:

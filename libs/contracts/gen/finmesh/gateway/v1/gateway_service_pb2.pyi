@@ -1,5 +1,6 @@
 from finmesh.audit.v1 import audit_service_pb2 as _audit_service_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as _risk_scoring_service_pb2
+from finmesh.router.v1 import router_service_pb2 as _router_service_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
@@ -132,3 +133,39 @@ class GetStatisticsResponse(_message.Message):
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     response: _audit_service_pb2.GetStatisticsResponse
     def __init__(self, response: _Optional[_Union[_audit_service_pb2.GetStatisticsResponse, _Mapping]] = ...) -> None: ...
+
+class GenerateRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _router_service_pb2.GenerateRequest
+    def __init__(self, request: _Optional[_Union[_router_service_pb2.GenerateRequest, _Mapping]] = ...) -> None: ...
+
+class GenerateResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _router_service_pb2.GenerateResponse
+    def __init__(self, response: _Optional[_Union[_router_service_pb2.GenerateResponse, _Mapping]] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _router_service_pb2.ListModelsRequest
+    def __init__(self, request: _Optional[_Union[_router_service_pb2.ListModelsRequest, _Mapping]] = ...) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _router_service_pb2.ListModelsResponse
+    def __init__(self, response: _Optional[_Union[_router_service_pb2.ListModelsResponse, _Mapping]] = ...) -> None: ...
+
+class ListBackendsRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _router_service_pb2.ListBackendsRequest
+    def __init__(self, request: _Optional[_Union[_router_service_pb2.ListBackendsRequest, _Mapping]] = ...) -> None: ...
+
+class ListBackendsResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _router_service_pb2.ListBackendsResponse
+    def __init__(self, response: _Optional[_Union[_router_service_pb2.ListBackendsResponse, _Mapping]] = ...) -> None: ...

@@ -86,6 +86,21 @@ class GatewayServiceStub:
                 request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatisticsRequest.SerializeToString,
                 response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatisticsResponse.FromString,
                 _registered_method=True)
+        self.Generate = channel.unary_stream(
+                '/finmesh.gateway.v1.GatewayService/Generate',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GenerateRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GenerateResponse.FromString,
+                _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/ListModels',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
+        self.ListBackends = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/ListBackends',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsResponse.FromString,
+                _registered_method=True)
 
 
 class GatewayServiceServicer:
@@ -163,6 +178,28 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Generate(self, request, context):
+        """Generates answers and streams them. Tokens count against the shares of tenant, scenario and principal: RESOURCE_EXHAUSTED TOKENS_EXHAUSTED
+        says which one is used up and when it frees.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListModels(self, request, context):
+        """Lists the models that the scenario may use.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBackends(self, request, context):
+        """Lists the engines and what they do. For operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GatewayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -215,6 +252,21 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.GetStatistics,
                     request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatisticsRequest.FromString,
                     response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatisticsResponse.SerializeToString,
+            ),
+            'Generate': grpc.unary_stream_rpc_method_handler(
+                    servicer.Generate,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GenerateRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GenerateResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListModelsRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'ListBackends': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBackends,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -489,6 +541,87 @@ class GatewayService:
             '/finmesh.gateway.v1.GatewayService/GetStatistics',
             finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatisticsRequest.SerializeToString,
             finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Generate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/Generate',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GenerateRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/ListModels',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListModelsRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBackends(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/ListBackends',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsResponse.FromString,
             options,
             channel_credentials,
             insecure,

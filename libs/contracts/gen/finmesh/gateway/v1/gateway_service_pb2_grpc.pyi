@@ -55,6 +55,14 @@ class GatewayServiceStub:
     """Returns the newest checkpoint of the log."""
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetStatisticsRequest, _gateway_service_pb2.GetStatisticsResponse]
     """Returns counts that completeness checks compare."""
+    Generate: _grpc.UnaryStreamMultiCallable[_gateway_service_pb2.GenerateRequest, _gateway_service_pb2.GenerateResponse]
+    """Generates answers and streams them. Tokens count against the shares of tenant, scenario and principal: RESOURCE_EXHAUSTED TOKENS_EXHAUSTED
+    says which one is used up and when it frees.
+    """
+    ListModels: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListModelsRequest, _gateway_service_pb2.ListModelsResponse]
+    """Lists the models that the scenario may use."""
+    ListBackends: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListBackendsRequest, _gateway_service_pb2.ListBackendsResponse]
+    """Lists the engines and what they do. For operators."""
 
 @_typing.type_check_only
 class GatewayServiceAsyncStub(GatewayServiceStub):
@@ -83,6 +91,14 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Returns the newest checkpoint of the log."""
     GetStatistics: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetStatisticsRequest, _gateway_service_pb2.GetStatisticsResponse]  # type: ignore[assignment]
     """Returns counts that completeness checks compare."""
+    Generate: _aio.UnaryStreamMultiCallable[_gateway_service_pb2.GenerateRequest, _gateway_service_pb2.GenerateResponse]  # type: ignore[assignment]
+    """Generates answers and streams them. Tokens count against the shares of tenant, scenario and principal: RESOURCE_EXHAUSTED TOKENS_EXHAUSTED
+    says which one is used up and when it frees.
+    """
+    ListModels: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListModelsRequest, _gateway_service_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """Lists the models that the scenario may use."""
+    ListBackends: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListBackendsRequest, _gateway_service_pb2.ListBackendsResponse]  # type: ignore[assignment]
+    """Lists the engines and what they do. For operators."""
 
 class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     """The one public door. mTLS and a JWT bearer token; deny by default. Every method states its deadline, size and quota in the gateway's routes.
@@ -168,5 +184,31 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_service_pb2.GetStatisticsResponse, _abc.Awaitable[_gateway_service_pb2.GetStatisticsResponse]]:
         """Returns counts that completeness checks compare."""
+
+    @_abc_1.abstractmethod
+    def Generate(
+        self,
+        request: _gateway_service_pb2.GenerateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_gateway_service_pb2.GenerateResponse], _abc.AsyncIterator[_gateway_service_pb2.GenerateResponse]]:
+        """Generates answers and streams them. Tokens count against the shares of tenant, scenario and principal: RESOURCE_EXHAUSTED TOKENS_EXHAUSTED
+        says which one is used up and when it frees.
+        """
+
+    @_abc_1.abstractmethod
+    def ListModels(
+        self,
+        request: _gateway_service_pb2.ListModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ListModelsResponse, _abc.Awaitable[_gateway_service_pb2.ListModelsResponse]]:
+        """Lists the models that the scenario may use."""
+
+    @_abc_1.abstractmethod
+    def ListBackends(
+        self,
+        request: _gateway_service_pb2.ListBackendsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ListBackendsResponse, _abc.Awaitable[_gateway_service_pb2.ListBackendsResponse]]:
+        """Lists the engines and what they do. For operators."""
 
 def add_GatewayServiceServicer_to_server(servicer: GatewayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
