@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from finmesh_cli import terminal
-from finmesh_cli.commands import audit, decision, fsck, keys, list_entry, proof, rules, send, status, verify, watch
+from finmesh_cli.commands import audit, chat, decision, fsck, keys, list_entry, models, pool, proof, rules, send, status, verify, watch
 from finmesh_cli.failures import BUG, Readable, report
 from finmesh_cli.settings import Language, Settings, default_certs, default_language
 
@@ -19,6 +19,9 @@ app.command("status")(status.status)
 app.command("send")(send.send)
 app.command("watch")(watch.watch)
 app.command("decision")(decision.decision)
+app.command("chat")(chat.chat)
+app.command("models")(models.models)
+app.command("pool")(pool.pool)
 app.add_typer(list_entry.app, name="list")
 app.add_typer(rules.app, name="rules")
 audit.app.command("fsck")(fsck.fsck)
@@ -38,12 +41,12 @@ def shared(
     ],
     language: Annotated[Language, typer.Option(envvar="FINMESH_LANGUAGE", help="of the answers", default_factory=default_language)],
     gateway: Annotated[str, typer.Option(envvar="FINMESH_GATEWAY", help="host:port")] = "127.0.0.1:8443",
-    token: Annotated[Path | None, typer.Option(envvar="FINMESH_TOKEN", help="file of the bearer token; token.jwt of --certs")] = None,
+    token: Annotated[Path | None, typer.Option(envvar="FINMESH_TOKEN", help="file of the bearer token; one of --certs")] = None,
     tenant: Annotated[str, typer.Option(envvar="FINMESH_TENANT", help="the token's tenant unless given")] = "",
     purpose: Annotated[str, typer.Option(envvar="FINMESH_PURPOSE", help="why the data is used")] = "fraud-prevention",
     timeout_s: Annotated[float, typer.Option(envvar="FINMESH_TIMEOUT_S", min=0.01, max=600, help="of one call")] = 5.0,
 ) -> None:
-    """Send transactions, watch and explain decisions, test rules, check the audit log.
+    """Send transactions, watch and explain decisions, test rules, talk to models, check the audit log.
 
     Exit status: 0 all is well, 1 something was tampered with, 2 wrong use or bad input, 3 something cannot be reached.
     """
@@ -55,6 +58,7 @@ def shared(
         purpose=purpose,
         timeout_s=timeout_s,
         language=language,
+        any_desk=token is None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -29,7 +29,10 @@ class Language(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Options before the subcommand. ``certs`` holds authority.pem, client.pem and client.key."""
+    """Options before the subcommand. ``certs`` holds authority.pem, client.pem and client.key.
+
+    ``any_desk``: no token was named, so that each subcommand takes the one of those who use it.
+    """
 
     gateway: str
     certs: Path
@@ -38,6 +41,11 @@ class Settings:
     purpose: str
     timeout_s: float
     language: Language
+    any_desk: bool = False
+
+    def at_desk(self, token: str) -> Settings:
+        """Return the settings with that token of the development mesh, unless one was named."""
+        return replace(self, token=self.certs / token, any_desk=False) if self.any_desk else self
 
     def bearer(self) -> str:
         """Return the token's text. Raises UsageError when it cannot be read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from finmesh_cli.money import exponent
 from finmesh_cli.settings import Language
 
 _LABEL_CELLS = 16
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 OUTCOME_STYLES = {
     decision_pb2.OUTCOME_APPROVE: "green",
     decision_pb2.OUTCOME_CHALLENGE: "yellow",
@@ -28,6 +30,11 @@ OUTCOME_STYLES = {
 def console() -> Console:
     """Return a console on today's standard output."""
     return Console(highlight=False, soft_wrap=True)
+
+
+def plain(text: str) -> str:
+    """Return a text of somebody else's as a terminal may have it: what would steer it, or turn its writing round, is shown as an escape."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def line(out: Console, label: str, value: str, language: Language, style: str = "") -> None:

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from finmesh.inference.v1 import worker_pb2
 from finmesh.risk.v1 import decision_pb2, transaction_pb2
 from meshkit.strict_json import parse_json
 
@@ -110,6 +111,46 @@ _CHINESE = {
     "no features": "无特征",
     "deadline": "时限将至",
     "old schema": "旧特征版本",
+    "tokens": "词元",
+    "prompt {prompt} (found again: {cached}), answer {output}": "提示 {prompt}（复用 {cached}），回答 {output}",
+    "speed": "速度",
+    "first token {first_ms:.0f} ms, {rate:.1f} tokens/s": "首词 {first_ms:.0f} 毫秒，每秒 {rate:.1f} 词元",
+    "engines": "推理引擎",
+    "not handed over": "未移交键值缓存",
+    "seed": "随机种子",
+    "began": "开始",
+    "ended": "结束",
+    "the answer was cut off at its greatest length": "回答已达长度上限，被截断",
+    "goes on with another engine: {reason}": "已换引擎继续：{reason}",
+    "stopped": "已停止",
+    "nothing was answered yet": "尚无回答",
+    "Ctrl-C stops an answer, Ctrl-D or /bye ends": "Ctrl-C 停止回答，Ctrl-D 或 /bye 退出",
+    "/new forgets, /usage explains the last answer, /help says this again": "/new 清空对话，/usage 查看上次回答的用量，/help 显示本帮助",
+    'several lines: \\ at the end of each but the last, or """ before and after': '多行输入：行尾加 \\，或在前后各输入一行 """',
+    "a new conversation": "新对话",
+    "release": "发布",
+    "longest": "最大长度",
+    "licence": "许可证",
+    "available": "可用",
+    "yes": "是",
+    "no": "否",
+    "role": "角色",
+    "state": "状态",
+    "device": "设备",
+    "rows": "行",
+    "queue": "排队",
+    "prefixes": "前缀缓存",
+    "arena": "移交区",
+    "out/s": "输出/秒",
+    "in/s": "读入/秒",
+    "step ms": "步长毫秒",
+    "age": "数据时龄",
+    "why": "隔离原因",
+    "no engine is known": "没有已知的引擎",
+    "starting": "启动中",
+    "ready": "就绪",
+    "draining": "排空中",
+    "isolated": "已隔离",
 }
 
 
@@ -147,6 +188,16 @@ def channel(value: int, language: Language) -> str:
 def degradation(value: int, language: Language) -> str:
     """Return what was missing."""
     return _enum(decision_pb2.Degradation.Name, value, "DEGRADATION_", language)
+
+
+def worker_role(value: int, language: Language) -> str:
+    """Return what an engine does."""
+    return _enum(worker_pb2.WorkerRole.Name, value, "WORKER_ROLE_", language)
+
+
+def worker_state(value: int, language: Language) -> str:
+    """Return the name of an engine's state."""
+    return _enum(worker_pb2.WorkerState.Name, value, "WORKER_STATE_", language)
 
 
 def _enum(name: Callable[[Any], str], value: int, prefix: str, language: Language) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as pb_grpc
 from finmesh.risk.v1 import decision_pb2, transaction_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
+from finmesh.router.v1 import router_service_pb2 as router
 from finmesh_cli.__main__ import app
 from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.config import TlsSettings
@@ -34,6 +35,8 @@ from translog.note import Signer
 from translog.reader import Leaf
 from translog.sqlite import SqliteDatabase
 from typer.testing import CliRunner, Result
+
+from tests.component.gateway.scripted_router import ANSWER, Part
 
 NOW_MS = 1_795_000_000_000
 TENANT = "bank-a"
@@ -109,6 +112,10 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
     stored: dict[str, bytes] = field(default_factory=dict)
     rule_test: risk.BacktestRulesResponse = field(default_factory=risk.BacktestRulesResponse)
     by_uetr: dict[str, str] = field(default_factory=dict)
+    script: Sequence[Part] = ANSWER
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    models: list[router.Model] = field(default_factory=list)
+    backends: list[router.Backend] = field(default_factory=list)
 
     def _note(self, request: Any) -> None:
         self.asked.append(request.request)
@@ -188,6 +195,27 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
         self._note(request)
         return pb.BacktestRulesResponse(response=self.rule_test)
 
+    async def Generate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateResponse]:
+        self._note(request)
+        try:
+            for part in self.script:
+                if isinstance(part, Exception):
+                    raise part
+                if isinstance(part, router.GenerateResponse):
+                    yield pb.GenerateResponse(response=part)
+                else:
+                    await part()
+        finally:
+            self.left.set()
+
+    async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
+        self._note(request)
+        return pb.ListModelsResponse(response=router.ListModelsResponse(models=self.models))
+
+    async def ListBackends(self, request: pb.ListBackendsRequest, context: Any) -> pb.ListBackendsResponse:
+        self._note(request)
+        return pb.ListBackendsResponse(response=router.ListBackendsResponse(backends=self.backends))
+
     async def ListRecords(self, request: pb.ListRecordsRequest, context: Any) -> pb.ListRecordsResponse:
         self._note(request)
         asked, size = request.request, 1  # the smallest pages there are
@@ -238,9 +266,9 @@ async def address(gateway: FakeGateway, certs: Path) -> AsyncIterator[str]:
 def cli(address: str, certs: Path) -> Cli:
     """Runs the command in a thread, while the server lives in this test's loop."""
 
-    async def run(*arguments: str, language: str = "en", **options: str) -> Result:
+    async def run(*arguments: str, language: str = "en", stdin: str | bytes | None = None, **options: str) -> Result:
         shared = {"gateway": address, "certs": str(certs), "language": language, **options}
         line = [word for name, value in shared.items() for word in (f"--{name}", value)]
-        return await asyncio.to_thread(CliRunner().invoke, app, [*line, *arguments])
+        return await asyncio.to_thread(CliRunner().invoke, app, [*line, *arguments], input=stdin)
 
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from finmesh.inference.v1 import worker_pb2
 from finmesh.risk.v1 import decision_pb2, transaction_pb2
 from finmesh_cli import words
 from finmesh_cli.settings import Language
@@ -11,6 +12,8 @@ ENUMS = [
     *[(words.outcome, value) for value in decision_pb2.Outcome.values() if value],
     *[(words.mode, value) for value in decision_pb2.ChannelMode.values() if value],
     *[(words.degradation, value) for value in decision_pb2.Degradation.values() if value],
+    *[(words.worker_role, value) for value in worker_pb2.WorkerRole.values() if value],
+    *[(words.worker_state, value) for value in worker_pb2.WorkerState.values() if value],
     *[(words.channel, value) for value in transaction_pb2.Channel.values() if value],
 ]
 

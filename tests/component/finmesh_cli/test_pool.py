@@ -1,0 +1,105 @@
+"""`finmesh models` and `finmesh pool`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from finmesh.inference.v1 import worker_pb2 as worker
+from finmesh.router.v1 import router_service_pb2 as router
+from meshkit import errors
+
+from .conftest import Cli, FakeGateway
+
+
+def engines() -> list[router.Backend]:
+    """One that decodes, one that reads prompts and is isolated."""
+    return [
+        router.Backend(
+            description=worker.WorkerDescription(
+                worker_id="decode-0", role=worker.WORKER_ROLE_DECODE, vendor="cpu", device="onnxruntime", model="smollm2", rows=8
+            ),
+            load=worker.WorkerLoad(
+                rows_used=3, queued=2, cached_blocks=30, cache_capacity_blocks=120, step_ms=41.5, output_tokens_per_s=70.25,
+                state=worker.WORKER_STATE_READY,
+            ),
+            age_ms=120,
+        ),
+        router.Backend(
+            description=worker.WorkerDescription(worker_id="prefill-0", role=worker.WORKER_ROLE_PREFILL, model="smollm2", rows=4),
+            load=worker.WorkerLoad(state=worker.WORKER_STATE_ISOLATED, reason="STEPS_STAND_STILL", arena_used_bytes=1, arena_bytes=2),
+            age_ms=4_500,
+        ),
+    ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+async def test_engines_with_their_load_and_why_one_is_isolated(cli: Cli, gateway: FakeGateway, certs: Path) -> None:
+    gateway.backends = engines()
+    done = await cli("pool")
+    assert done.exit_code == 0
+    prefill, decode = (" ".join(line.split()) for line in done.stdout.splitlines() if "smollm2" in line)
+    assert decode == "decode-0 decode ready smollm2 cpu/onnxruntime 3/8 2 25% - 70.2 0.0 41.5 0.1 s"
+    assert prefill == "prefill-0 prefill isolated smollm2 / 0/4 0 - 50% 0.0 0.0 0.0 4.5 s STEPS_STAND_STILL"
+    assert gateway.headers[0]["authorization"] == "Bearer " + (certs / "operator.jwt").read_text()
+    assert "已隔离" in (await cli("pool", language="zh")).stdout
+
+
+async def test_a_pool_without_engines_says_so(cli: Cli) -> None:
+    assert "no engine is known" in (await cli("pool")).stdout
+
+
+async def test_engines_as_json(cli: Cli, gateway: FakeGateway) -> None:
+    gateway.backends = engines()
+    (line,) = (await cli("pool", "--json")).stdout.splitlines()
+    assert [backend["description"]["workerId"] for backend in json.loads(line)["backends"]] == ["decode-0", "prefill-0"]
+
+
+@pytest.mark.parametrize("command", ["pool", "models"])
+async def test_who_may_not_is_told(cli: Cli, gateway: FakeGateway, command: str) -> None:
+    gateway.failure = errors.PermissionDenied("the policy does not allow it", reason="POLICY_DENIED")
+    done = await cli(command)
+    assert done.exit_code == 2 and "POLICY_DENIED" in done.stderr
+
+
+async def test_models_with_what_can_answer_now(cli: Cli, gateway: FakeGateway) -> None:
+    gateway.models = [
+        router.Model(name="smollm2", release="ab12" * 16, max_len_tokens=2048, licence="Apache-2.0", available=True),
+        router.Model(name="大模型", max_len_tokens=8192),
+    ]
+    done = await cli("models", "--scenario", "assistant")
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "smollm2 yes 2,048 Apache-2.0 ab12ab12ab12ab12" in lines and "大模型 no 8,192" in lines
+    assert gateway.asked == [router.ListModelsRequest(tenant="bank-a", scenario="assistant")]
+    assert [json.loads(line)["name"] for line in (await cli("models", "--json")).stdout.splitlines()] == ["smollm2", "大模型"]
+
+
+async def test_watching_goes_on_until_ctrl_c_and_over_what_passes(address: str, gateway: FakeGateway, certs: Path) -> None:
+    gateway.backends = engines()
+    environment = os.environ | {"COLUMNS": "200", "LC_ALL": "C.UTF-8"}
+    command = [sys.executable, "-m", "finmesh_cli", "--gateway", address, "--certs", str(certs), "--language", "en", "pool"]
+    options = ["--watch", "--interval-s", "0.1"]
+    process = await asyncio.create_subprocess_exec(
+        *command, *options, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment
+    )
+    async with asyncio.timeout(30):
+        while len(gateway.asked) < 2:
+            await asyncio.sleep(0.02)
+        gateway.failure = errors.QuotaExceeded("later", reason="QUOTA_EXCEEDED")
+        before = len(gateway.asked)
+        while len(gateway.asked) < before + 3:
+            await asyncio.sleep(0.02)
+        gateway.failure = None
+        process.send_signal(signal.SIGINT)
+        out, said = await process.communicate()
+    assert process.returncode == 130 and b"Traceback" not in said
+    assert b"STEPS_STAND_STILL" in out
