@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 import pty
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -134,24 +134,49 @@ async def test_an_answer_does_not_steer_the_terminal(cli: Cli, gateway: FakeGate
     assert (await cli("chat", "--once", "问")).stdout == "\\x1b]0;骗\\x07[bold]:smile:\n"
 
 
-@dataclass
 class Screen:
     """A terminal with a `finmesh chat` on it."""
 
-    terminal: int
-    process: asyncio.subprocess.Process
-    seen: str = ""
+    def __init__(self, terminal: int, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self._terminal = terminal
+        self._seen, self._news = "", asyncio.Event()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        asyncio.get_running_loop().add_reader(terminal, self._read)
+
+    def _read(self) -> None:
+        try:
+            self._seen += self._decoder.decode(os.read(self._terminal, 4096))
+        except OSError:  # nobody has the other end any more
+            asyncio.get_running_loop().remove_reader(self._terminal)
+        self._news.set()
 
     def type(self, text: str) -> None:
         """Type a text; a line is typed when it ends."""
-        os.write(self.terminal, text.encode())
+        os.write(self._terminal, text.encode())
 
-    async def shows(self, text: str) -> None:
+    async def shows(self, text: str, within_s: float = 30) -> None:
         """Return when a text stands on the screen, behind what was looked for before."""
+        async with asyncio.timeout(within_s):
+            while text not in self._seen:
+                self._news.clear()
+                await self._news.wait()
+        self._seen = self._seen.partition(text)[2]
+
+    async def gives_up_what_is_typed(self) -> None:
+        """Press Ctrl-C at the prompt. Python's readline misses a signal between writing the prompt and waiting for a key: then again."""
         async with asyncio.timeout(30):
-            while text not in self.seen:
-                self.seen += (await asyncio.to_thread(os.read, self.terminal, 4096)).decode("utf-8", "replace")
-        self.seen = self.seen.partition(text)[2]
+            while True:
+                self.process.send_signal(signal.SIGINT)
+                try:
+                    return await self.shows("> ", within_s=1)
+                except TimeoutError:
+                    continue
+
+    def close(self) -> None:
+        """Look no more."""
+        asyncio.get_running_loop().remove_reader(self._terminal)
+        os.close(self._terminal)
 
 
 @asynccontextmanager
@@ -163,13 +188,14 @@ async def screen(address: str, certs: Path) -> AsyncIterator[Screen]:
     environment = kept | {"LC_ALL": "C.UTF-8", "TERM": "dumb", "COLUMNS": "200"}
     process = await asyncio.create_subprocess_exec(*command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
+    here = Screen(ours, process)
     try:
-        yield Screen(ours, process)
+        yield here
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
-        os.close(ours)
+        here.close()
 
 
 async def test_ctrl_c_ends_the_answer_and_not_the_conversation(address: str, gateway: FakeGateway, certs: Path) -> None:
@@ -184,8 +210,7 @@ async def test_ctrl_c_ends_the_answer_and_not_the_conversation(address: str, gat
         await gateway.left.wait()
         gateway.script = ANSWER
         await here.shows("> ")
-        here.process.send_signal(signal.SIGINT)  # at the prompt it drops what was typed
-        await here.shows("> ")
+        await here.gives_up_what_is_typed()
         here.type('"""\n继续\n谢谢\n"""\n')
         await here.shows("你好，世界")
         await here.shows("> ")
