@@ -1,13 +1,8 @@
-"""A prefill and a decode engine as they run in production: a Triton of its own each, supervised, on the tiny model."""
+"""A prefill and a decode engine as they run in production: rows of the process table, supervised, on a tiny model."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import shutil
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,51 +10,35 @@ from typing import Any
 from backends.liveness import start_ticks
 from engine.llm import manifest
 from llm import tiny
+from localmesh.engines import PID_FILE, folder_of
 from localmesh.places import Places
-from localmesh.ports import LOOPBACK, free_ports
+from localmesh.ports import LOOPBACK, Ports
+from localmesh.processes import table
 from localmesh.rows import Row
-from localmesh.supervisor import Mesh
-from localmesh.tritonserver import tritonserver
-
-from tests.unit.engine.stub.stubs import engine_json
+from provisioning.engines import Sizes
 
 ROLES = ("prefill", "decode")
+NAME = "smollm2-135m-instruct"
+"""What the scenarios call their model; the tiny one goes by it."""
+SMALL = Sizes(rows=4, prefill_rows=4, max_len_tokens=512, chunk_tokens=64, threads=1, arena_bytes=8 << 20, prefix_store_bytes=4 << 20)
+"""The tiny model has 1 KB a token."""
+
+
+def tiny_model(folder: Path) -> Path:
+    """Folder of a language model of random weights."""
+    return tiny.make(folder, tiny.Tiny(weights="fp32", accuracy_level=0, family="llama", name=NAME))
 
 
 class Engines:
     """``urls``, ``pid_files`` and ``manifest`` by role; whoever dies is started again."""
 
-    def __init__(self, scratch: Path, changes: Mapping[str, Mapping[str, Any]] | None = None, shims: Path | None = None) -> None:
-        self.places = replace(Places.default(), var=scratch)
-        self.shims = shims or self.places.shims
-        scratch.mkdir(parents=True, exist_ok=True)
-        self.model = tiny.make(scratch / "model", tiny.Tiny(weights="fp32", accuracy_level=0, family="llama"))
-        self.manifest = manifest.read(self.model)
-        numbers = iter(free_ports(6))
-        self.ports = {role: {name: next(numbers) for name in ("http", "grpc", "metrics")} for role in ROLES}
-        self.urls = {role: f"{LOOPBACK}:{self.ports[role]['grpc']}" for role in ROLES}
-        self.pid_files = {role: scratch / role / "triton.pid" for role in ROLES}
-        self._changes = changes or {}
-
-    def row(self, role: str) -> Row:
-        """One engine's row."""
-        folder, model = self.places.var / role, f"llm_{role}"
-
-        def prepare() -> None:
-            repository = folder / "repository"
-            shutil.rmtree(repository, ignore_errors=True)
-            shutil.copytree(self.shims / model, repository / model, ignore=shutil.ignore_patterns("__pycache__"))
-            told = engine_json(folder, self.model, role, pid_file=str(self.pid_files[role]), **self._changes.get(role, {}))
-            (repository / model / "engine.json").write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
-
-        folder.mkdir(parents=True, exist_ok=True)
-        return tritonserver(self.places, f"triton-{role}", self.ports[role], folder / "repository", prepare)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Mesh]:
-        """Run both while the block runs."""
-        async with Mesh([self.row(role) for role in ROLES], self.places.var) as mesh:
-            yield mesh
+    def __init__(self, places: Places, ports: Ports) -> None:
+        self.places = replace(places, llm_model=tiny_model(places.var / "models"))
+        self.manifest = manifest.read(self.places.llm_model)
+        names = {role: f"triton-{role}" for role in ROLES}
+        self.rows: list[Row] = [row for row in table(self.places, ports, sizes=SMALL) if row.name in names.values()]
+        self.urls = {role: f"{LOOPBACK}:{ports.engine(name)['grpc']}" for role, name in names.items()}
+        self.pid_files = {role: folder_of(places, name) / PID_FILE for role, name in names.items()}
 
     def server(self, role: str) -> int:
         """Pid of an engine's tritonserver."""
@@ -80,8 +59,3 @@ async def until(condition: Any, timeout_s: float = 30.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.02)
-
-
-def kill(pid: int, number: int) -> None:
-    """Signal one process of ours."""
-    os.kill(pid, number)

@@ -18,23 +18,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llm import tiny
 from localmesh.child import GUARD
 from localmesh.fetch import redis
 from localmesh.launcher import ensure_identity
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports, free_ports
-from localmesh.processes import table
 from localmesh.rows import Row
 from localmesh.servers import kafka_row, triton_row, zipkin_row
 from localmesh.supervisor import Mesh
-from provisioning.engines import Sizes
+
+from tests.engines import Engines, tiny_model
 
 REDIS_START_TIMEOUT_S = 10.0
-ENGINES = ("triton-prefill", "triton-decode")
-LLM_NAME = "smollm2-135m-instruct"
-SMALL = Sizes(rows=4, prefill_rows=2, max_len_tokens=512, threads=1, arena_bytes=16 << 20, prefix_store_bytes=16 << 20)
-"""Engines of tests: the tiny model has 1 KB a token."""
 
 
 class Stack:
@@ -44,6 +39,7 @@ class Stack:
         self.places = replace(Places.default(), var=scratch)
         self.ports = Ports.free()
         self._meshes: dict[str, Mesh] = {}
+        self._engines: Engines | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="stack", daemon=True)
         self._thread.start()
@@ -67,21 +63,18 @@ class Stack:
         return f"http://{LOOPBACK}:{self.ports.zipkin}"
 
     @property
-    def engines(self) -> dict[str, str]:
-        """host:port of gRPC of `triton-prefill` and `triton-decode`, a tiny language model in both; `places` has their folders.
-
-        Fronted by nobody: who calls them is who owns them.
-        """
-        if "engines" not in self._meshes:
+    def engines(self) -> Engines:
+        """A prefill and a decode engine, fronted by nobody: who calls them owns them. Who kills one waits until it is back."""
+        if self._engines is None:
+            self._engines = Engines(self.places, self.ports)
             ensure_identity(self.places)
-            rows = [row for row in table(replace(self.places, llm_model=self.llm_model), self.ports, sizes=SMALL) if row.name in ENGINES]
-            self._meshes["engines"] = self._run(Mesh(rows, self.places.var).__aenter__())
-        return {name: f"{LOOPBACK}:{self.ports.engine(name)['grpc']}" for name in ENGINES}
+            self._meshes["engines"] = self._run(Mesh(self._engines.rows, self.places.var).__aenter__())
+        return self._engines
 
     @property
     def llm_model(self) -> Path:
-        """Folder of a tiny language model of random weights, which goes by the name that the scenarios know."""
-        return tiny.make(self.places.var / "models", tiny.Tiny(name=LLM_NAME))
+        """Folder of a tiny language model, for a mesh of one's own."""
+        return tiny_model(self.places.var / "models")
 
     @property
     def redis_server(self) -> Path:

@@ -16,6 +16,7 @@ from finmesh.inference.v1.worker_pb2 import WORKER_STATE_READY
 
 from tests.engines import Engines, until
 from tests.scripted_engine import ScriptedEngine
+from tests.stack import Stack
 
 BUFFER_TOKENS = 64
 
@@ -72,17 +73,9 @@ async def triton(engines: Engines) -> AsyncIterator[Pair]:
 
 
 @pytest.fixture(scope="session")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def engines(stack: Stack) -> Engines:
     """Two Tritons with the tiny model, for the whole run; whoever kills one waits until it is back."""
-    from tests.stack import Stack
-
-    stack = Stack(tmp_path_factory.mktemp("engines") / "我的 文件")
-    made = Engines(stack.places.var)
-    running = made.running()
-    stack._run(running.__aenter__())
-    yield made
-    stack._run(running.__aexit__(None, None, None))
-    stack.close()
+    return stack.engines
 
 
 @pytest.fixture(params=["scripted", pytest.param("triton", marks=pytest.mark.stack)])
