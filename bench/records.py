@@ -1,7 +1,7 @@
 """How many of our own audit records the audit service takes for plaintext: none may be, and what the look costs.
 
 The records are those of the mesh's own code: decisions by risk-scoring's codec from drafts whose every value differs (ids, keyed hashes,
-reasons, versions, degradations, askers), denials and versions as every service begins them.
+reasons, versions, degradations, askers), denials and versions as every service begins them, both records of generations by the router's.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from risk_scoring.domain.observation import Observation
 from risk_scoring.domain.reasons import REASONS
 from risk_scoring.domain.transaction import Transaction
 from risk_scoring.translate import RecordCodec
+from router.domain.generation import Choice, ChoiceFinished, EndFacts, Finish, Provenance, Sampling, Score, StartFacts, Text, Usage
+from router.domain.generation import Request as Asked
+from router.translate.generation_records import GenerationCodec
 
 from bench.report import Figures, Target
 
@@ -39,6 +42,7 @@ def own_records(count: int, seed: int) -> Iterator[bytes]:
     build = f"0.2.0+{rng.getrandbits(28):07x}"
     codec = RecordCodec(keyed_ids(), commitment_ring(), build)
     others = AuditRecords("gateway", build, SystemClock())
+    generations = GenerationCodec(AuditRecords("router", build, SystemClock()), commitment_ring(), SystemClock())
     versions, policies = [_versions(rng, number) for number in range(50)], [rng.randbytes(32) for _ in range(10)]
     for number in range(count):
         if number % 50:
@@ -46,7 +50,7 @@ def own_records(count: int, seed: int) -> Iterator[bytes]:
             draft = _draft(rng, versions[in_force % len(versions)], policies[in_force % len(policies)])
             yield codec.audit(draft, codec.decision(draft))
         else:
-            yield _other(rng, others)
+            yield _generation(rng, generations) if rng.random() < 0.3 else _other(rng, others)
 
 
 def _versions(rng: random.Random, number: int) -> Versions:
@@ -114,6 +118,41 @@ def _other(rng: random.Random, records: AuditRecords) -> bytes:
     record.principal_key, record.commitment_key_id, record.lost_before = rng.randbytes(16), "principals-2026-11", rng.randrange(5)
     record.denial.refused.add(reason="POLICY_DENIED", method="ChangeListEntry", workload="core-banking", count=rng.randrange(1, 99))
     return record.SerializeToString()
+
+
+def _generation(rng: random.Random, codec: GenerationCodec) -> bytes:
+    """One of a generation's two records."""
+    generation_id = str(uuid.UUID(bytes=rng.randbytes(16), version=4))
+    scores = tuple(Score(f"decode-{each}/0", rng.random() * 100, rng.randrange(40), rng.random() * 40, rng.random()) for each in range(8))
+    principal = f"teller-{rng.randrange(5_000)}"
+    sampling = Sampling(temperature=rng.random() * 2, top_p=rng.random(), top_k=rng.randrange(100))
+    started = codec.started(
+        StartFacts(
+            generation_id=generation_id,
+            request=Asked(
+                rng.choice(TENANTS), "assistant", "smollm2", 2, Text(""), sampling=sampling, principal=f"teller-{rng.randrange(5_000)}"
+            ),
+            model="smollm2-135m-instruct",
+            model_digest=rng.randbytes(32),
+            release=rng.randbytes(16).hex(),
+            seed=rng.getrandbits(64),
+            prompt_tokens=[rng.randrange(49_152) for _ in range(8)],
+            max_output_tokens=rng.randint(1, 2_048),
+            decode=Choice("decode-0/0", "CHEAPEST", 0, scores),
+            prefill=Choice("prefill-0/0", "LEAST_LOADED", 0),
+            reason="ALWAYS",
+            tokenizer_digest=rng.randbytes(32),
+        )
+    )
+    if rng.random() < 0.5:
+        return started.content
+    tokens = rng.randint(1, 2_048)
+    usage = Usage(
+        prompt_tokens=8, output_tokens=tokens, accelerator="cpu/onnxruntime", busy_ms=rng.random() * 1e6, energy_j=rng.random() * 1e4
+    )
+    provenance = Provenance("prefill-0/0", "decode-0/0", True, "ALWAYS", integrity="CHECKSUM")
+    facts = EndFacts(generation_id, "", (ChoiceFinished(0, Finish.STOP, tokens),), usage, provenance, output_tokens=([1, 2, 3],))
+    return codec.ended(facts, started.content).content
 
 
 def poisoned(count: int, seed: int) -> tuple[Counter[str], float, list[AuditRecord]]:

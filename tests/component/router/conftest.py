@@ -149,6 +149,7 @@ def site(tmp_path: Path) -> Sites:
         decodes: int | list[DecodeNode] = 1,
         scenarios: str | None = None,
         ledger: Ledger | None = None,
+        records: Any = None,
         **routing: Any,
     ) -> AsyncIterator[Site]:
         path = tmp_path / "scenarios.yaml"
@@ -156,7 +157,7 @@ def site(tmp_path: Path) -> Sites:
         ledger = ledger or Ledger()
         first = prefills if isinstance(prefills, list) else [PrefillNode(f"prefill-{n}", ledger) for n in range(prefills)]
         second = decodes if isinstance(decodes, list) else [DecodeNode(f"decode-{n}", ledger) for n in range(decodes)]
-        records = ListedRecords()
+        records = records or ListedRecords()
         async with AsyncExitStack() as stack:
             for node in (*first, *second):
                 await node.start()

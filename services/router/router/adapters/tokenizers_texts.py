@@ -36,7 +36,7 @@ from router.domain.utf8 import TextDecoder
 from router.domain.vocabulary import Vocabulary
 from router.ports import Piece
 
-_INLINE_BYTES = 8_192  # more is encoded on a thread
+_INLINE_BYTES = 4_096  # more (2 ms of work) is encoded on a thread
 _MAX_KNOWN = 1_024
 _MAX_HALVES = 1_000
 _PROBES = ("user",), ("system", "user"), ("user", "assistant", "user"), ("system", "user", "assistant", "user")

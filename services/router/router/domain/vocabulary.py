@@ -34,6 +34,8 @@ class Vocabulary:
     def of(cls, document: Mapping[str, Any], size: int) -> Vocabulary:
         """Return the vocabulary of a parsed tokenizer.json for ``size`` ids. Raises InvalidDocument (TOKENIZER_INVALID)."""
         try:
+            if (kind := document["model"]["type"]) != "BPE":
+                raise _invalid(f"model {kind} is not known here")
             tokens = {number: token for token, number in document["model"]["vocab"].items()}
             added = {entry["id"]: entry for entry in document["added_tokens"]}
             decoder = Decoder.of(document["decoder"])

@@ -42,14 +42,15 @@ class Sweeper:
             try:
                 await self._store.check_durability()
                 break
-            except Unavailable:
+            except Unavailable as error:
+                _waiting(error)
                 await asyncio.sleep(self._timing.sweep_s)
         while True:
             await asyncio.sleep(self._timing.sweep_s)
             try:
                 await self.sweep()
             except Unavailable as error:
-                _logger.warning("generations of silent routers wait", extra={"facts": {"error.reason": error.reason}})
+                _waiting(error)
 
     async def sweep(self) -> int:
         """Close what is to be closed now; returns how many. Raises Unavailable."""
@@ -81,3 +82,7 @@ class Sweeper:
 
     def _wait(self) -> None:
         self._not_before_s = self._clock.monotonic_s() + 2 * self._timing.heartbeat_s
+
+
+def _waiting(error: Unavailable) -> None:
+    _logger.warning("generations of silent routers wait", extra={"facts": {"error.reason": error.reason}})
