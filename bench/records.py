@@ -129,9 +129,7 @@ def _generation(rng: random.Random, codec: GenerationCodec) -> bytes:
     started = codec.started(
         StartFacts(
             generation_id=generation_id,
-            request=Asked(
-                rng.choice(TENANTS), "assistant", "smollm2", 2, Text(""), sampling=sampling, principal=f"teller-{rng.randrange(5_000)}"
-            ),
+            request=Asked(rng.choice(TENANTS), "assistant", "smollm2", 2, Text(""), sampling=sampling, principal=principal),
             model="smollm2-135m-instruct",
             model_digest=rng.randbytes(32),
             release=rng.randbytes(16).hex(),
