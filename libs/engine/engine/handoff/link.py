@@ -1,6 +1,6 @@
 """The puller's end of a connection: over a Unix socket with the arena mapped, or over TLS.
 
-Surprising: a mapping lives and dies with its connection, so that the memory of a dead publisher is let go as soon as its socket is closed.
+Surprising: a mapping lives no longer than the connections that use it, so that the memory of a dead publisher is let go with its sockets.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from engine.handoff.arena import Mapping
 from engine.handoff.claims import Location
 from engine.handoff.errors import HandoffError, Refused
 from engine.handoff.layout import Layout
+from engine.handoff.mappings import Key, Mappings
 from engine.handoff.pack import Source, Timing, land
 from engine.handoff.rows import Bytes, RowView
 from engine.handoff.server import user_of
@@ -33,9 +34,11 @@ class LinkBroken(HandoffError):
 class Link:
     """One connection to one publisher; for one thread."""
 
-    def __init__(self, location: Location, layout: Layout, tls: TlsEnd | None, io_s: float) -> None:
+    def __init__(self, location: Location, layout: Layout, tls: TlsEnd | None, io_s: float, mappings: Mappings | None = None) -> None:
         """Connect and say what we speak. Raises LinkBroken; Refused with the publisher's reason (LAYOUT_MISMATCH, OVERLOADED, …)."""
         self.location, self._layout, self._io_s = location, layout, io_s
+        self._mappings = Mappings() if mappings is None else mappings
+        self._mapped: Key | None = None
         self._mapping: Mapping | None = None
         self.closed = False
         self._sock = _guarded(lambda: _connected(location, tls, io_s))
@@ -61,7 +64,7 @@ class Link:
         try:
             kind, body = wire.receive(self._sock, self._io_s, head)
             if descriptors:
-                self._mapping = Mapping(descriptors.pop(), self._layout, self.location.nonce)
+                self._mapped, self._mapping = self._mappings.take(descriptors.pop(), self._layout, self.location.nonce)
             return kind, body
         finally:
             for descriptor in descriptors:
@@ -80,8 +83,9 @@ class Link:
 
     def land(self, number: int, offset: int, row: RowView, block: int, valid_tokens: int, timing: Timing) -> int:
         """Bring a granted block into its place in the row and return the xxh3 of what stands there. Raises Refused, LinkBroken."""
-        if self._mapping is not None:
-            mapping = self._mapping
+        if self.closed:
+            raise LinkBroken("SHORT_READ", "the connection was closed")
+        if (mapping := self._mapping) is not None:
             source: Source = _Mapped(_guarded(lambda: mapping.content(offset, valid_tokens)))
         else:
             self.ask(Kind.BLOCK, wire.block(number), Kind.DATA)
@@ -106,8 +110,9 @@ class Link:
         if not self.closed:
             self.closed = True
             self._sock.close()
-            if self._mapping is not None:
-                self._mapping.close()
+            self._mapping = None
+            if self._mapped is not None:
+                self._mappings.drop(self._mapped)
 
 
 class _Mapped:

@@ -10,6 +10,7 @@ from engine.handoff.claims import Location
 from engine.handoff.errors import Refused
 from engine.handoff.layout import Layout
 from engine.handoff.link import Link, LinkBroken
+from engine.handoff.mappings import Mappings
 from engine.handoff.ticket import Ticket
 from engine.handoff.tls import TlsEnd
 
@@ -25,10 +26,11 @@ class Links:
         self._lock = threading.Lock()
         self._idle: dict[Location, list[Link]] = {}
         self._closed = False
+        self.mappings = Mappings()
 
     def new(self, location: Location) -> Link:
         """Return a new connection. Raises LinkBroken, Refused."""
-        return Link(location, self._layout, self._tls, self._io_s)
+        return Link(location, self._layout, self._tls, self._io_s, self.mappings)
 
     def to(self, ticket: Ticket) -> tuple[Link, bool]:
         """Return a connection to the publisher's incarnation, and whether it is new: by the first location that leads there.

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hmac
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, fields
 
 from engine.handoff.arena import Arena
@@ -32,6 +32,7 @@ class _Held:
     first_block: int
     token: bytes = field(default_factory=new_access_token)
     refs: list[BlockRef] = field(default_factory=list)
+    packing: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +88,20 @@ class Publisher:
         """Pack the row's blocks, return the signed ticket: the lease runs. Raises Refused, also when it ended meanwhile."""
         key, before = (claims.handoff_id, claims.epoch), time.perf_counter()
         row.fits(self.layout, claims.token_count)
-        with self.lock:
-            self.machine.pack(*key)
-            held = self._held[key]
-        try:
-            if (held.tokens, held.first_block) != (claims.token_count, claims.first_block):
-                raise Refused("GAP", "another length was reserved")
-            self._pack(held, row, self.layout.blocks(held.tokens))
-            packed = time.perf_counter()
-            ticket = self._ticket(claims, held).sign(self._key())
-            with self.lock:
-                self.machine.publish(*key)
-            return ticket, PublishTiming(packed - before, time.perf_counter() - packed)
-        except BaseException:
-            with self.lock:
-                self.machine.released(*key, PACKER)
-                self.machine.abort(*key, "NOT_PUBLISHED")
-            raise
+        with self._packing(*key) as held:
+            try:
+                if (held.tokens, held.first_block) != (claims.token_count, claims.first_block):
+                    raise Refused("GAP", "another length was reserved")
+                self._pack(held, row, self.layout.blocks(held.tokens))
+                packed = time.perf_counter()
+                ticket = self._ticket(claims, held).sign(self._key())
+                with self.lock:
+                    self.machine.publish(*key)
+            except BaseException:
+                with self.lock:
+                    self.machine.abort(*key, "NOT_PUBLISHED")
+                raise
+        return ticket, PublishTiming(packed - before, time.perf_counter() - packed)
 
     def pack_ahead(self, handoff_id: str, epoch: int, row: RowView, tokens: int) -> None:
         """Pack the whole blocks of the first ``tokens`` tokens before the rest is read: they are warm, and less is left to the end.
@@ -111,13 +109,24 @@ class Publisher:
         Raises Refused with the reason for which nobody wants the hand-off any more.
         """
         row.fits(self.layout, tokens)
-        with self.lock:
-            self.machine.pack(handoff_id, epoch)
-            held = self._held[handoff_id, epoch]
-        try:
+        with self._packing(handoff_id, epoch) as held:
             self._pack(held, row, min(tokens, held.tokens) // self.layout.block_tokens)
-        finally:
-            self.released(handoff_id, epoch, PACKER)
+
+    @contextmanager
+    def _packing(self, handoff_id: str, epoch: int) -> Iterator[_Held]:
+        """One thread after the other packs, as a reader. Raises Refused."""
+        with self.lock:
+            held = self._held.get((handoff_id, epoch))
+        with held.packing if held is not None else nullcontext():
+            with self.lock:
+                self.machine.pack(handoff_id, epoch)
+                held = self._held[handoff_id, epoch]
+            try:
+                yield held
+            finally:
+                with self.lock:
+                    if (handoff_id, epoch) in self._held:
+                        self.machine.released(handoff_id, epoch, PACKER)
 
     def _pack(self, held: _Held, row: RowView, end: int) -> None:
         """Pack what is not packed yet, up to before block ``end``."""

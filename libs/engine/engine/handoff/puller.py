@@ -38,7 +38,7 @@ class PullLimits:
 
     io_s: float = 5.0
     heartbeat_s: float = 10.0
-    idle_links: int = 4
+    idle_links: int = 16
     remembered: int = 16_384
 
 

@@ -1,7 +1,7 @@
 """Mutual TLS 1.3 between hosts: both ends show a certificate, and both look whose it is.
 
 Identity is the SPIFFE URI in the subject alternative name, as everywhere in the mesh; names of hosts are not compared. Files are read again
-when they changed, so that a renewed certificate needs no restart.
+when they changed, so that a renewed certificate needs no restart; files that are spoilt or half written leave the last good ones in force.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class TlsEnd:
         """Read the files. Raises OSError, ssl.SSLError among them."""
         self._files, self._allowed = (certificate, key, authority), frozenset(allowed)
         self._made: dict[bool, tuple[tuple[int, ...], ssl.SSLContext]] = {}
-        self._context(server=True)
+        for server in (True, False):
+            self._context(server=server)
 
     def wrap(self, sock: socket.socket, *, server: bool) -> ssl.SSLSocket:
         """Shake hands on a connected socket, within its timeout. Raises Refused (PEER_NOT_ALLOWED), OSError."""
@@ -35,18 +36,25 @@ class TlsEnd:
         return wrapped
 
     def _context(self, *, server: bool) -> ssl.SSLContext:
-        version = tuple(path.stat().st_mtime_ns for path in self._files)
         made = self._made.get(server)
-        if made is None or made[0] != version:
-            certificate, key, authority = self._files
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
-            context.minimum_version = ssl.TLSVersion.TLSv1_3
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_cert_chain(certificate, key)
-            context.load_verify_locations(authority)
-            made = self._made[server] = (version, context)
+        try:
+            version = tuple(path.stat().st_mtime_ns for path in self._files)
+            if made is None or made[0] != version:
+                made = self._made[server] = (version, self._new(server=server))
+        except OSError:
+            if made is None:
+                raise
         return made[1]
+
+    def _new(self, *, server: bool) -> ssl.SSLContext:
+        certificate, key, authority = self._files
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(certificate, key)
+        context.load_verify_locations(authority)
+        return context
 
 
 def peer(sock: ssl.SSLSocket) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 from engine.handoff.errors import PullFailed, Refused, TicketRefused
 from engine.handoff.layout import Layout
@@ -269,3 +272,21 @@ def test_the_ticket_is_all_that_is_needed(both) -> None:
     landing = row(None)
     both.puller.pull(Ticket.verify(signed, KEYS), landing)
     assert content(landing, 0, 200) == content(row(1), 0, 200)
+
+
+def test_publishing_waits_for_a_thread_that_packs_ahead(both) -> None:
+    source, landing, said = row(1), row(None), claims(200)
+    both.publisher.reserve(said.handoff_id, 1, 200)
+    both.publisher.start(said.handoff_id, 1)
+    held = both.publisher._held[said.handoff_id, 1]
+    with ThreadPoolExecutor(3) as pool:
+        with held.packing:
+            ahead = [pool.submit(both.publisher.pack_ahead, said.handoff_id, 1, source, 150) for _ in range(2)]
+            published = pool.submit(both.publisher.publish, said, source)
+            assert not published.done()
+        signed, _ = published.result(20)
+        for each in ahead:
+            with suppress(Refused):  # what comes behind the ticket is out of order
+                each.result(20)
+    both.puller.pull(Ticket.verify(signed, KEYS), landing)
+    assert content(landing, 0, 200) == content(source, 0, 200)

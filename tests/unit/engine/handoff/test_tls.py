@@ -112,6 +112,25 @@ def test_a_renewed_certificate_needs_no_restart(both, certificates) -> None:
         Link(location, LAYOUT, old, 5.0)
 
 
+def test_half_a_renewal_leaves_the_last_good_certificate(both, certificates) -> None:
+    key, authority = certificates / "inference-prefill.authority.key", certificates / "authority.pem"
+    whole = key.read_bytes()
+    for spoil in (lambda: key.write_bytes(whole[:50]), key.unlink, lambda: authority.write_text("")):
+        spoil()
+        Link(both.publisher.locations[0], LAYOUT, tls_end_of(both), 5.0).close()
+    with pytest.raises(OSError, match=r"(?i)no such file|pem|key"):
+        tls_end_from(certificates)
+
+
+def tls_end_of(both) -> TlsEnd:
+    return both.puller.links._tls
+
+
+def tls_end_from(certificates) -> TlsEnd:
+    names = ("inference-prefill.authority.pem", "inference-prefill.authority.key", "authority.pem")
+    return TlsEnd(*(certificates / name for name in names), ("inference-decode",))
+
+
 def test_the_next_location_is_tried_when_the_first_leads_nowhere(tmp_path, certificates) -> None:
     with ends(tmp_path, tls=tls_ends(certificates)) as both:
         ticket = both.published(claims(200), row(1))
