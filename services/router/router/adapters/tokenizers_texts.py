@@ -37,7 +37,8 @@ from router.domain.vocabulary import Vocabulary
 from router.ports import Piece
 
 _INLINE_BYTES = 4_096  # more (2 ms of work) is encoded on a thread
-_MAX_KNOWN = 1_024
+_MAX_KNOWN = 512
+_MAX_KNOWN_MESSAGES, _MAX_KNOWN_CHARACTERS = 64, 1_024  # longer ones are as many as callers like, and are not remembered
 _MAX_HALVES = 1_000
 _PROBES = ("user",), ("system", "user"), ("user", "assistant", "user"), ("system", "user", "assistant", "user")
 
@@ -66,9 +67,11 @@ class _Model:
     def _of_template(self, text: str) -> list[int]:
         known = self.pieces.get(text)
         if known is None:
-            if len(self.pieces) >= _MAX_KNOWN:
-                self.pieces.clear()
-            known = self.pieces[text] = self.own.encode(text, add_special_tokens=False).ids
+            known = self.own.encode(text, add_special_tokens=False).ids
+            if len(text) <= _MAX_KNOWN_CHARACTERS:
+                if len(self.pieces) >= _MAX_KNOWN:
+                    self.pieces.clear()
+                self.pieces[text] = known
         return known
 
     def of_content(self, text: str) -> list[int]:
@@ -158,12 +161,14 @@ class TokenizersTexts:
         seen = shape(messages)
         key = (model.served.digest, seen)
         parts = self._rendered.get(key)
-        if parts is None:
-            parts = self._rendered[key] = await self._render(model, seen, self._marks)
+        if parts is not None:
+            self._rendered.move_to_end(key)
+            return parts
+        parts = await self._render(model, seen, self._marks)
+        if len(seen) <= _MAX_KNOWN_MESSAGES:
+            self._rendered[key] = parts
             if len(self._rendered) > _MAX_KNOWN:
                 self._rendered.popitem(last=False)
-        else:
-            self._rendered.move_to_end(key)
         return parts
 
     async def _render(self, model: _Model, seen: Shape, marks: Marks) -> tuple[Part, ...]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -288,6 +289,22 @@ async def test_a_process_that_was_ended_is_started_anew() -> None:
         await process.aclose()
 
 
+async def test_a_process_that_stands_still_is_ended() -> None:
+    process = JinjaProcess(max_characters=1_000, wall_s=0.3)
+    try:
+        await process.render("a", "x", {})
+        stopped = process._process
+        assert stopped is not None
+        stopped.send_signal(signal.SIGSTOP)
+        with pytest.raises(Unavailable) as caught:
+            await process.render("a", "x", {})
+        assert caught.value.reason == "TEMPLATE_FAILED" and stopped.returncode == -signal.SIGKILL
+        process._wall_s = 15
+        assert await process.render("a", "x", {}) == "x"
+    finally:
+        await process.aclose()
+
+
 async def test_a_rendering_that_nobody_waits_for_leaves_no_answer_behind() -> None:
     process = JinjaProcess(max_characters=1_000)
     try:
@@ -452,6 +469,26 @@ async def test_the_same_shape_is_rendered_once(opened: Opening, monkeypatch: pyt
         for content in (" a", "a ", " a "):
             await model.ids(("user", content))
         assert len(rendered) == 4
+
+
+async def test_what_is_remembered_of_shapes_has_bounds_that_callers_do_not_set(opened: Opening) -> None:
+    async with opened(max_len=1 << 20) as model:
+        known = model.texts._models[model.model.digest]
+        for count in range(1, 60):
+            await model.ids(*[("user", "")] * (count * 3), ("user", "x"))
+        for number in range(600):
+            await model.ids(*[("user", "x " if number >> bit & 1 else "x") for bit in range(10)])
+        assert max(len(shape) for _, shape in model.texts._rendered) <= 64
+        assert len(model.texts._rendered) <= 512
+        assert max(map(len, known.pieces)) <= 1_024 and len(known.pieces) <= 512
+
+
+async def test_a_conversation_as_long_as_it_may_be(opened: Opening) -> None:
+    turns = [("user" if number % 2 else "assistant", f"第{number}轮 <|im_end|>") for number in range(511)]
+    padding = "指" * 300
+    async with opened(chatml.TEMPLATE.replace("'\\n' + message", f"'{padding}\\n' + message"), max_len=1 << 20) as model:
+        said = await model.said(*turns)
+    assert said == chat(*turns).replace("user\n", f"user{padding}\n").replace("assistant\n第", f"assistant{padding}\n第")
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "chat_template.jinja"])
