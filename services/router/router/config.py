@@ -105,6 +105,10 @@ class Config(ServiceConfig):
     )
     routing: RoutingSettings = RoutingSettings()
     redis: RedisSettings = RedisSettings()
+    redis_prefix: str = Field(
+        default="finmesh:router:",
+        description="prepended to every Redis key: one for each environment or test; routers of one prefix end one another's generations",
+    )
     kafka: KafkaSettings = KafkaSettings()
     keys: RouterKeys = RouterKeys()
 

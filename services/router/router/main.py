@@ -46,7 +46,6 @@ from router.usecases.list_models import ListModels
 
 DEADLINES = Deadlines(maximum_s={"/finmesh.router.v1.RouterService/Generate": 300.0})  # as the gateway's routes
 _SCENARIOS_S = 2.0
-_REDIS_PREFIX = "finmesh:router:"
 
 
 async def main(config: Config | None = None) -> None:
@@ -74,7 +73,7 @@ async def evidence(config: Config, service: Service, trail: AuditTrail) -> Evide
     clock, timing = SystemClock(), config.evidence.timing()
     commitments = service.ring(config.keys.commitment, COMMITMENT, CommitmentKey, config.keys.reload_s)
     trail.versions.follow(KEYS, lambda: commitments.hash, commitments.purpose)
-    store = await service.add(aclosing(RedisOpenGenerations(config.redis, _REDIS_PREFIX, timing.lease_s, timing.sweep_s)))
+    store = await service.add(aclosing(RedisOpenGenerations(config.redis, config.redis_prefix, timing.lease_s, timing.sweep_s)))
     codec = GenerationCodec(trail.records, commitments, clock)
     records = await service.add(aclosing(Evidence(codec, store, trail.emitter, clock=clock, timing=timing, health=service)))
     service.task(records.run(), name="evidence", endless=True)
