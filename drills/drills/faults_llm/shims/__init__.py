@@ -23,7 +23,7 @@ class TritonPythonModel(Model):
     """Operations of finmesh.engine.v1."""
 
     def __init__(self) -> None:
-        tell = Count(Path(__file__).resolve().parents[1])
+        tell = Count(Path("run"))  # a link in Triton's working folder; what lies beside the model goes with each start
         super().__init__({side}=partial(Spoiling{name}, draw=draw, tell=tell, heals=heals))
 '''
 

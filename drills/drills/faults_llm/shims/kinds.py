@@ -10,7 +10,7 @@ KINDS = ("short_read", "flipped_bit", "stale_epoch", "version_skew", "expired_le
 SHARE = 0.03
 """Of all hand-offs, for each kind."""
 FILE = "spoilt.txt"
-"""Beside a model's config.pbtxt: one line for each hand-off that was spoilt, kind and id."""
+"""In an engine's folder (`localmesh.engines.folder_of`): one line for each hand-off that was spoilt, kind and id."""
 
 
 def draw(handoff_id: str, epoch: int, share: float = SHARE) -> str:
