@@ -111,6 +111,7 @@ class TritonEngine:
             except MeshError as error:
                 why = error
                 if error.reason in ("ENGINE_DEAD", "ENGINE_HUNG"):
+                    link.is_deaf = True
                     self._kill(error.reason)
                 self._isolate(error.reason)
                 raise

@@ -22,7 +22,8 @@ from backends.refusals import engine_lost, error_of
 
 FOREVER_S = 3.0e8
 ANSWER_S = 5.0
-GOODBYE_S = 2.0
+GOODBYE_S = 1.0
+SILENT_S = 5.0  # whom the stub has not heard for so long, it ends
 _EVENTS = "events"
 _FINAL = "triton_final_response"
 _REFUSED = 1
@@ -31,12 +32,16 @@ _MESSAGE_BYTES = 64 * 1024 * 1024
 
 
 class TritonLink:
-    """Use as ``async with``; ``told`` is handed each Events, ``lost`` is set when the call is over. Names an owner of its own."""
+    """Use as ``async with``; ``told`` is handed each Events, ``lost`` is set when the call is over.
+
+    ``is_deaf``: set by whoever found out that nobody listens at the other end, and that waiting for its goodbye is in vain.
+    """
 
     def __init__(self, url: str, model: str, owner: str, told: Callable[[pb.Events], None]) -> None:
         self.owner = owner
         self.lost = asyncio.Event()
         self.why: MeshError | None = None
+        self.is_deaf = False
         self._model, self._told = model, told
         self._channel = MeshChannel(url, timeout_s=FOREVER_S, message_bytes=_MESSAGE_BYTES)
         self._stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
@@ -52,7 +57,7 @@ class TritonLink:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Say goodbye, read to the end, close. What does not end by itself is broken, and closed with its connection."""
+        """Say goodbye, read to the end, close. What has not ended when the engine would have ended it is closed with its connection."""
         assert self._reading is not None
         if not self.lost.is_set():
             self._put("leave", pb.OwnerOperation(owner=self.owner), "")
@@ -60,7 +65,7 @@ class TritonLink:
                 async with asyncio.timeout(GOODBYE_S):
                     await self.lost.wait()
         self._outgoing.put_nowait(None)
-        await asyncio.wait({self._reading}, timeout=GOODBYE_S)
+        await asyncio.wait({self._reading}, timeout=GOODBYE_S if self.is_deaf else SILENT_S + GOODBYE_S)
         await self._channel.close()
         await asyncio.wait({self._reading})
 

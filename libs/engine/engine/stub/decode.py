@@ -175,7 +175,8 @@ class DecodeRole:
         self._pulled.pop(work.key, None)
         if self._works.done(work):
             facts = None if usage is None else self._identity.usage(usage)
-            refusal = None if error is None else translate.refusal(as_asked(error))
+            why = work.why(error)
+            refusal = None if why is None else translate.refusal(as_asked(why))
             self._outbox.put(work.owner, pb.RequestEnded(work_id=work.work_id, usage=facts, refusal=refusal))
 
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -136,7 +138,7 @@ class Outbox:
                 answers, self._answers = self._answers, []
                 ready, closing = self._ready(), self._closing
             for answer, content in answers:
-                answer.send(content, is_last=True)
+                _sent(answer, content, is_last=True)
             for owner in ready:
                 self._send(owner)
             if closing and not answers and not ready:
@@ -156,14 +158,15 @@ class Outbox:
             owner.leaving = owner.leaving or "OWNER_TOO_SLOW"
         elif items and not gone:
             incarnation, turn = self._head()
-            owner.events.send(pack(incarnation, turn, items))
+            gone = not _sent(owner.events, pack(incarnation, turn, items), is_last=False)
         if gone:
             owner.leaving = owner.leaving or "OWNER_GONE"
         if owner.leaving:
             with self._changed:
                 del self._owners[owner.name]
             self._lost(owner.name, owner.leaving)
-            owner.events.end()
+            with suppress(Exception):  # whoever asked is gone, and Triton knows
+                owner.events.end()
 
     def _look(self) -> None:
         """Find who is gone."""
@@ -175,3 +178,13 @@ class Outbox:
                 self.leave(owner.name, "OWNER_GONE")
             elif now - owner.heard_s >= SILENT_S:
                 self.leave(owner.name, "OWNER_SILENT")
+
+
+def _sent(answer: Answer, content: bytes, *, is_last: bool) -> bool:
+    """Send; False when Triton does not take it, which is the end of this answer and of no other."""
+    try:
+        answer.send(content, is_last=is_last)
+    except Exception as error:
+        traceback.print_exception(error)
+        return False
+    return True

@@ -124,9 +124,8 @@ class PrefillRole:
         except Exception as error:
             if not isinstance(error, HandoffError | KeyError):
                 traceback.print_exception(error)
-            is_over = isinstance(error, KeyError)  # ended meanwhile: there is no such row, or nobody asks for it any more
             self._engine.release_row(work.key)
-            self._fail(work, Refused(work.ending or "CANCELLED", "ended before it was published") if is_over else error, prefilled.usage)
+            self._fail(work, error, prefilled.usage)
             return
         self._engine.release_row(work.key)
         packed_ns = begun_ns + int(timing.pack_s * 1e9)
@@ -173,7 +172,8 @@ class PrefillRole:
     def _fail(self, work: Work, error: Exception, usage: Usage) -> None:
         self._drop(work, "FAILED")
         if self._works.done(work):
-            ended = pb.RequestEnded(work_id=work.work_id, usage=self._identity.usage(usage), refusal=translate.refusal(error))
+            refusal = translate.refusal(work.why(error) or error)
+            ended = pb.RequestEnded(work_id=work.work_id, usage=self._identity.usage(usage), refusal=refusal)
             self._outbox.put(work.owner, ended)
 
     def _drop(self, work: Work, reason: str) -> None:

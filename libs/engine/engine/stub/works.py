@@ -40,6 +40,10 @@ class Work:
         """Return the name under which the engine has it."""
         return f"{self.owner}/{self.work_id}"
 
+    def why(self, error: Exception | None) -> Exception | None:
+        """Return why it ended: what was asked for counts, and not what came of that where it was just then."""
+        return Refused(self.ending, "ended on demand") if self.ending and error is not None else error
+
     def phase(self, name: str, start_ns: int, end_ns: int | None = None) -> None:
         """Note how time went; until now, unless said."""
         self.phases.append(pb.Phase(name=name, start_ns=start_ns, end_ns=end_ns or time.time_ns()))
