@@ -153,17 +153,18 @@ class Outbox:
     def _send(self, owner: Owner) -> None:
         with self._changed:
             items, owner.waiting = owner.waiting, []
-        gone = owner.events.is_cancelled
-        if len(items) > MOST_WAITING:
-            owner.leaving = owner.leaving or "OWNER_TOO_SLOW"
-        elif items and not gone:
+        failed = "OWNER_TOO_SLOW" if len(items) > MOST_WAITING else ""
+        if owner.events.is_cancelled:
+            failed = "OWNER_GONE"
+        elif items and not failed:
             incarnation, turn = self._head()
-            gone = not _sent(owner.events, pack(incarnation, turn, items), is_last=False)
-        if gone:
-            owner.leaving = owner.leaving or "OWNER_GONE"
-        if owner.leaving:
-            with self._changed:
+            failed = "" if _sent(owner.events, pack(incarnation, turn, items), is_last=False) else "OWNER_GONE"
+        with self._changed:
+            owner.leaving = owner.leaving or failed
+            is_over = bool(owner.leaving) and (bool(failed) or not owner.waiting)  # else what came meanwhile goes out first
+            if is_over:
                 del self._owners[owner.name]
+        if is_over:
             self._lost(owner.name, owner.leaving)
             with suppress(Exception):  # whoever asked is gone, and Triton knows
                 owner.events.end()
