@@ -11,13 +11,15 @@ from finmesh.common.v1.money_pb2 import Money
 from finmesh.risk.v1 import decision_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 
 from finmesh_cli import generation, words
 from finmesh_cli.money import exponent
 from finmesh_cli.settings import Language
 
 _LABEL_CELLS = 16
+_ENDLESS = 10_000
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 OUTCOME_STYLES = {
     decision_pb2.OUTCOME_APPROVE: "green",
@@ -30,6 +32,18 @@ OUTCOME_STYLES = {
 def console() -> Console:
     """Return a console on today's standard output."""
     return Console(highlight=False, soft_wrap=True)
+
+
+def width(out: Console, shown: RenderableType) -> int:
+    """Return the cells that something takes when there is no end to them."""
+    return Measurement.get(out, out.options.update(width=_ENDLESS), shown).maximum
+
+
+def whole(out: Console, shown: RenderableType) -> None:
+    """Print a table; who reads it from a pipe gets it in whole, a terminal what it has room for."""
+    if not out.is_terminal:
+        out.width = max(out.width, width(out, shown))
+    out.print(shown)
 
 
 def plain(text: str) -> str:

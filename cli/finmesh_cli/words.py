@@ -145,7 +145,6 @@ _CHINESE = {
     "in/s": "读入/秒",
     "step ms": "步长毫秒",
     "age": "数据时龄",
-    "why": "隔离原因",
     "no engine is known": "没有已知的引擎",
     "starting": "启动中",
     "ready": "就绪",

@@ -39,4 +39,4 @@ def models(
         said = words.say("yes" if model.available else "no", chosen.language)
         texts = (model.name, said, f"{model.max_len_tokens:,}", model.licence, model.release[:16])
         table.add_row(*map(show.plain, texts), style="" if model.available else "yellow")
-    out.print(table)
+    show.whole(out, table)

@@ -12,7 +12,7 @@ from finmesh.router.v1 import router_service_pb2 as router
 from google.protobuf import json_format
 from meshkit.errors import DeadlineExceeded, Overloaded, QuotaExceeded, Unavailable
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -29,8 +29,9 @@ _STYLES = {
     worker_pb2.WORKER_STATE_ISOLATED: "red",
 }
 _PASSING = (Unavailable, DeadlineExceeded, Overloaded, QuotaExceeded)
-_COLUMNS = ("engine", "role", "state", "model", "device", "rows", "queue", "prefixes", "arena", "out/s", "in/s", "step ms", "age", "why")
-_WORDS = frozenset({"engine", "role", "state", "model", "device", "why"})
+_COLUMNS = ("engine", "role", "state", "model", "device", "rows", "queue", "prefixes", "arena", "out/s", "in/s", "step ms", "age")
+_WORDS = frozenset({"engine", "role", "state", "model", "device"})
+_SPARE = ("device", "in/s", "age", "model", "arena")  # left out in this order where there is no room
 
 
 def pool(
@@ -48,16 +49,18 @@ async def _look(chosen: Settings, as_json: bool) -> None:
     async with connect(chosen) as gateway:
         found = await gateway.list_backends(chosen.tenant())
     out = show.console()
-    out.print(line(found) if as_json else table(found, chosen.language), markup=False)
+    if as_json:
+        out.print(line(found), markup=False)
+    else:
+        show.whole(out, board(out, found, chosen.language))
 
 
 async def _follow(chosen: Settings, interval_s: float, as_json: bool) -> None:
     out, shown = show.console(), Group()
     async with connect(chosen) as gateway:
-        if as_json:
-            while True:
-                out.print(line(await gateway.list_backends(chosen.tenant())), markup=False)
-                await asyncio.sleep(interval_s)
+        while as_json:
+            out.print(line(await gateway.list_backends(chosen.tenant())), markup=False)
+            await asyncio.sleep(interval_s)
         with Live(console=out, get_renderable=lambda: shown, refresh_per_second=4):
             found: list[router.Backend] = []
             while True:
@@ -66,7 +69,7 @@ async def _follow(chosen: Settings, interval_s: float, as_json: bool) -> None:
                     found = await gateway.list_backends(chosen.tenant())
                 except _PASSING as error:
                     said = failures.describe(error)
-                shown = Group(table(found, chosen.language), *([Text(said, style="red")] if said else []))
+                shown = Group(board(out, found, chosen.language), *([Text(said, style="red")] if said else []))
                 await asyncio.sleep(interval_s)
 
 
@@ -75,37 +78,49 @@ def line(found: Sequence[router.Backend]) -> str:
     return json_format.MessageToJson(router.ListBackendsResponse(backends=found), indent=None, ensure_ascii=False)
 
 
-def table(found: Sequence[router.Backend], language: Language) -> RenderableType:
-    """Return what to show: prefill first, then by name."""
+def board(out: Console, found: Sequence[router.Backend], language: Language) -> RenderableType:
+    """Return what to show: prefill first, then by name; below it why engines are isolated. Columns are left out where there is no room."""
     if not found:
         return Text(words.say("no engine is known", language), style="yellow")
+    ordered = sorted(found, key=lambda each: (each.description.role, each.description.worker_id))
+    shown = _table(ordered, _COLUMNS, language)
+    for spared in range(1, len(_SPARE) + 1 if out.is_terminal else 0):
+        if show.width(out, shown) <= out.width:
+            break
+        shown = _table(ordered, tuple(column for column in _COLUMNS if column not in _SPARE[:spared]), language)
+    why = [f"{each.description.worker_id}: {each.load.reason}" for each in ordered if each.load.reason]
+    return Group(shown, *(Text(show.plain(text), style="red") for text in why))
+
+
+def _table(ordered: Sequence[router.Backend], columns: Sequence[str], language: Language) -> Table:
     shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in _COLUMNS:
+    for column in columns:
         shown.add_column(words.say(column, language), no_wrap=True, justify="left" if column in _WORDS else "right")
-    for backend in sorted(found, key=lambda each: (each.description.role, each.description.worker_id)):
+    for backend in ordered:
+        cells = _cells(backend, language)
         stale = backend.age_ms > _STALE_MS
-        shown.add_row(*map(show.plain, _cells(backend, language)), style="yellow" if stale else _STYLES.get(backend.load.state, ""))
+        style = "yellow" if stale else _STYLES.get(backend.load.state, "")
+        shown.add_row(*(show.plain(cells[column]) for column in columns), style=style)
     return shown
 
 
-def _cells(backend: router.Backend, language: Language) -> tuple[str, ...]:
+def _cells(backend: router.Backend, language: Language) -> dict[str, str]:
     what, load = backend.description, backend.load
-    return (
-        what.worker_id,
-        words.worker_role(what.role, language),
-        words.worker_state(load.state, language),
-        what.model,
-        f"{what.vendor}/{what.device}",
-        f"{load.rows_used}/{what.rows}",
-        str(load.queued),
-        _share(load.cached_blocks, load.cache_capacity_blocks),
-        _share(load.arena_used_bytes, load.arena_bytes),
-        f"{load.output_tokens_per_s:.1f}",
-        f"{load.prefill_tokens_per_s:.1f}",
-        f"{load.step_ms:.1f}",
-        f"{backend.age_ms / 1000:.1f} s",
-        load.reason,
-    )
+    return {
+        "engine": what.worker_id,
+        "role": words.worker_role(what.role, language),
+        "state": words.worker_state(load.state, language),
+        "model": what.model,
+        "device": f"{what.vendor}/{what.device}",
+        "rows": f"{load.rows_used}/{what.rows}",
+        "queue": str(load.queued),
+        "prefixes": _share(load.cached_blocks, load.cache_capacity_blocks),
+        "arena": _share(load.arena_used_bytes, load.arena_bytes),
+        "out/s": f"{load.output_tokens_per_s:.1f}",
+        "in/s": f"{load.prefill_tokens_per_s:.1f}",
+        "step ms": f"{load.step_ms:.1f}",
+        "age": f"{backend.age_ms / 1000:.1f} s",
+    }
 
 
 def _share(used: int, of: int) -> str:

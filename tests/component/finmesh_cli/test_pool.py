@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -12,7 +13,11 @@ from pathlib import Path
 import pytest
 from finmesh.inference.v1 import worker_pb2 as worker
 from finmesh.router.v1 import router_service_pb2 as router
+from finmesh_cli.commands.pool import board
+from finmesh_cli.settings import Language
 from meshkit import errors
+from rich.cells import cell_len
+from rich.console import Console
 
 from .conftest import Cli, FakeGateway
 
@@ -38,20 +43,30 @@ def engines() -> list[router.Backend]:
     ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-
-
 async def test_engines_with_their_load_and_why_one_is_isolated(cli: Cli, gateway: FakeGateway, certs: Path) -> None:
     gateway.backends = engines()
     done = await cli("pool")
     assert done.exit_code == 0
     prefill, decode = (" ".join(line.split()) for line in done.stdout.splitlines() if "smollm2" in line)
     assert decode == "decode-0 decode ready smollm2 cpu/onnxruntime 3/8 2 25% - 70.2 0.0 41.5 0.1 s"
-    assert prefill == "prefill-0 prefill isolated smollm2 / 0/4 0 - 50% 0.0 0.0 0.0 4.5 s STEPS_STAND_STILL"
+    assert prefill == "prefill-0 prefill isolated smollm2 / 0/4 0 - 50% 0.0 0.0 0.0 4.5 s"
+    assert "prefill-0: STEPS_STAND_STILL" in done.stdout.splitlines()
     assert gateway.headers[0]["authorization"] == "Bearer " + (certs / "operator.jwt").read_text()
     assert "已隔离" in (await cli("pool", language="zh")).stdout
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_terminal_of_eighty_columns_has_room_for_what_matters(language: Language) -> None:
+    out = Console(width=80, force_terminal=True, color_system=None, file=io.StringIO())
+    found = engines()
+    for backend, name in zip(found, ("triton-decode-2", "triton-prefill-2"), strict=True):
+        backend.description.worker_id = name
+        backend.description.model = "smollm2-135m-instruct"
+    out.print(board(out, found, language))
+    said = out.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in said and max(cell_len(line.rstrip()) for line in said.splitlines()) <= 80
+    for text in ("triton-decode-2", "3/8", "25%", "70.2", "41.5", "triton-prefill-2: STEPS_STAND_STILL"):
+        assert text in said
 
 
 async def test_a_pool_without_engines_says_so(cli: Cli) -> None:
