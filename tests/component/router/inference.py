@@ -61,8 +61,8 @@ class Node(worker_grpc.WorkerServiceServicer):
 
     role = worker_pb2.WORKER_ROLE_UNSPECIFIED
 
-    def __init__(self, name: str, ledger: Ledger, *, rows: int = 8, layout: bytes = LAYOUT, grade: int = 3) -> None:
-        self.name, self.ledger, self.rows, self.layout, self.grade = name, ledger, rows, layout, grade
+    def __init__(self, name: str, ledger: Ledger, *, rows: int = 8, layout: bytes = LAYOUT, grade: int = 3, max_len: int = 256) -> None:
+        self.name, self.ledger, self.rows, self.layout, self.grade, self.max_len = name, ledger, rows, layout, grade, max_len
         self.incarnation = f"{name}-1"
         self.faults: deque[Fault] = deque()
         self.asked: list[Any] = []
@@ -145,7 +145,7 @@ class Node(worker_grpc.WorkerServiceServicer):
             layout_digest=self.layout,
             block_tokens=BLOCK_TOKENS,
             token_bytes=1024,
-            max_len_tokens=256,
+            max_len_tokens=self.max_len,
             rows=self.rows,
             highest_grade=self.grade,
         )
@@ -161,10 +161,11 @@ def tokens(answers: list[tuple[int, int, int]]) -> list[pb.Token]:
 
 
 class PrefillNode(Node, prefill_grpc.PrefillServiceServicer):
-    """Reads prompts. ``lease_ms``: how long what it publishes holds."""
+    """Reads prompts. ``lease_ms``: how long what it publishes holds; ``forgets``: so many prompts are begun without the last answer."""
 
     role = worker_pb2.WORKER_ROLE_PREFILL
     lease_ms = 20_000
+    forgets = 0
 
     def _add(self, server: MeshServer) -> None:
         prefill_grpc.add_PrefillServiceServicer_to_server(self, server)  # type: ignore[arg-type]
@@ -178,7 +179,9 @@ class PrefillNode(Node, prefill_grpc.PrefillServiceServicer):
             raise FailedPrecondition("layouts differ", reason="LAYOUT_MISMATCH")
         prompt, choices = list(request.prompt_tokens), request.sampling.choices
         said = [answer(prompt, request.sampling.seed, choice) for choice in range(choices)]
-        first = tokens([(choice, 0, said[choice][0]) for choice in range(choices)])
+        begun = range(choices - (self.forgets > 0))
+        self.forgets = 0
+        first = tokens([(choice, 0, said[choice][0]) for choice in begun])
         usage = pb.UsageFacts(prompt_tokens=len(prompt), cached_tokens=2, accelerator="cpu/prefill", busy_ms=7)
         ended = request.bounds.max_output_tokens == 1
         finished = [pb.ChoiceFinished(choice=each, reason=pb.FINISH_REASON_LENGTH, output_tokens=1) for each in range(choices) if ended]

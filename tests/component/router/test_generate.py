@@ -12,7 +12,7 @@ from meshkit.errors import InvalidArgument, MeshError, NotFound, Overloaded, Per
 from router.domain.generation import Finish
 
 from .conftest import PROMPT, Heard, Sites, scenario, until
-from .inference import BLOCK_TOKENS, END, Ledger, PrefillNode, answer
+from .inference import BLOCK_TOKENS, END, DecodeNode, Ledger, PrefillNode, answer
 
 STOP, LENGTH = generation_pb2.FINISH_REASON_STOP, generation_pb2.FINISH_REASON_LENGTH
 
@@ -348,3 +348,73 @@ async def test_a_worker_of_a_lower_grade_gets_no_data_above_it(site: Sites) -> N
     async with site(prefills=[low, high], ledger=ledger) as mesh:
         for _ in range(4):
             assert (await mesh.generate()).how.prefill_worker == "prefill-high"
+
+
+async def test_a_more_urgent_scenario_goes_first(site: Sites) -> None:
+    table = scenario() + scenario("urgent").replace("priority: 5", "priority: 9")
+    ledger = Ledger()
+    async with site(decodes=[DecodeNode("decode-0", ledger, rows=1)], ledger=ledger, scenarios=table) as mesh:
+        stuck, go = asyncio.Event(), asyncio.Event()
+
+        async def hold() -> None:
+            stuck.set()
+            await go.wait()
+
+        mesh.decodes[0].faults.append(hold)
+        first = asyncio.ensure_future(mesh.generate())
+        await stuck.wait()
+        heard = {name: Heard() for name in ("assistant", "urgent")}
+        waiting = [asyncio.ensure_future(mesh.generate(mesh.ask(scenario=name), heard=each)) for name, each in heard.items()]
+
+        async def are_admitted() -> bool:  # told right before they get in line
+            return all(each.parts for each in heard.values())
+
+        await until(are_admitted)
+        await mesh.known()
+        ordinary, urgent = waiting
+        assert not ordinary.done() and not urgent.done()
+        go.set()
+        await asyncio.gather(first, *waiting)
+        order = [start.request.scenario for start in mesh.records.starts]
+    assert order[0] == ""
+    assert order[1:] == ["urgent", "assistant"]
+
+
+async def test_a_changed_table_of_scenarios_is_in_force_and_a_broken_one_is_not(site: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.main._SCENARIOS_S", 0.02)
+    async with site() as mesh:
+        mesh.scenarios.write_text('version: "2"\nscenarios:' + scenario(mode="never"))
+
+        async def is_in_force() -> bool:
+            return (await mesh.generate()).how.reason == "NEVER"
+
+        await until(is_in_force)
+        mesh.scenarios.write_text('version: "3"\nscenarios: {}')
+
+        async def is_told() -> bool:
+            return mesh.service.state()["missing"] == {"scenarios": "SCENARIOS_INVALID"}
+
+        await until(is_told)
+        assert mesh.service.state()["state"] == "ready-degraded"
+        assert (await mesh.generate()).how.reason == "NEVER"
+
+
+async def test_a_prompt_is_as_long_as_the_rows_of_those_who_answer(site: Sites) -> None:
+    ledger = Ledger()
+    async with site(decodes=[DecodeNode("decode-0", ledger, max_len=64)], ledger=ledger) as mesh:
+        heard = await mesh.generate(mesh.ask("x" * 60))
+        assert (heard.admitted.max_output_tokens, heard.reasons()) == (4, {0: LENGTH})
+        with pytest.raises(InvalidArgument) as refused:
+            await mesh.generate(mesh.ask("x" * 64))
+        assert refused.value.reason == "PROMPT_TOO_LONG"
+
+
+async def test_a_prefill_worker_must_begin_every_answer(site: Sites) -> None:
+    async with site() as mesh:
+        mesh.prefills[0].forgets = 1
+        request = mesh.ask()
+        request.sampling.choices = 2
+        heard = await mesh.generate(request)
+        await mesh.nothing_is_held()
+    assert heard.is_right(0) and heard.is_right(1)
+    assert list(heard.how.degradations) == ["PREFILL_DOWN"]  # there was no other
