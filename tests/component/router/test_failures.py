@@ -339,9 +339,11 @@ async def test_else_the_caller_is_told_that_the_stream_broke(site: Sites, scenar
 async def test_a_worker_that_fails_again_and_again_is_left_alone_for_a_while(site: Sites) -> None:
     async with site(prefills=1, breaker_ms=60_000) as mesh:
         mesh.prefills[0].faults.extend([raising(Unavailable("no"))] * 3)
-        for _ in range(5):
-            assert (await mesh.generate()).is_right()
+        heard = [await mesh.generate() for _ in range(5)]
+        assert all(each.is_right() for each in heard)
         assert len(mesh.prefills[0].asked) == 3
+        # Nobody asks to be told that the breaker is open.
+        assert [start.prefill is not None for start in mesh.records.starts] == [True, True, True, False, False]
         # Each leg has a breaker of its own, and what is not a worker's fault does not count against it.
         for _ in range(2):
             mesh.decodes[0].faults.extend([raising(NotFound("gone", reason="RESERVATION_LOST"))] * 2)
@@ -428,6 +430,12 @@ async def test_a_deadline_ends_it_in_every_phase(site: Sites, where: str) -> Non
         await mesh.recorded()
         assert mesh.records.ends[0].error in ("DEADLINE_EXCEEDED", "DEADLINE_TOO_NEAR", "CANCELLED")
         assert sum(len(node.asked) for node in mesh.nodes) == (1 if where == "prefill" else 2)  # nothing is tried again
+        if where != "stream":
+
+            async def is_aborted() -> bool:  # though no time is left
+                return any(each.startswith("abort") for each in mesh.ledger.log)
+
+            await until(is_aborted)
 
 
 async def test_the_room_is_kept_while_the_prompt_is_read_elsewhere(site: Sites, monkeypatch: pytest.MonkeyPatch) -> None:

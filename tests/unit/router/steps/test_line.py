@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from meshkit.clock import FakeClock
@@ -89,6 +90,24 @@ async def test_nobody_passes_who_waits(desk: Desk) -> None:
     newcomer.cancel()
     await asyncio.gather(newcomer, return_exceptions=True)
     assert len(desk.line) == 0
+
+
+async def test_who_needs_more_rows_is_not_passed_by_those_who_need_fewer(desk: Desk) -> None:
+    desk.pool.described("here", worker("d0", rows=1))
+    desk.pool.described("there", worker("d1", rows=2))
+    desk.pool.loaded("d1", "1", Load())
+    first, second = desk.come("first"), desk.come("second")
+    await asyncio.gather(first, second)  # one row is left, at d1
+    many = desk.come("many", need=replace(NEED, rows=2))
+    await desk.settled()
+    few = desk.come("few")
+    await desk.settled()
+    assert not many.done() and not few.done()
+    for name in ("first", "second"):
+        desk.go(name)
+        await desk.settled()
+    await asyncio.gather(many, few)
+    assert desk.order[2:] == ["many", "few"]
 
 
 async def test_those_whom_nobody_could_serve_let_others_pass(desk: Desk) -> None:
