@@ -62,7 +62,7 @@ class PrefixStore:
                 block[...] = stripe[:, start : start + self._tokens]
         ids = tuple(chain[position] for position, _ in stored.places)
         self.pool.give_back(ids)
-        if ids or stored.removed:
+        if ids:  # nothing is evicted but for something new
             self._sequence += 1
             event = CacheChanged(self._sequence, ids, stored.removed)
             self._events.append(event)

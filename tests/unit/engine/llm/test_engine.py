@@ -281,6 +281,38 @@ def test_a_grammar_that_breaks_ends_its_answer_alone(monkeypatch: pytest.MonkeyP
     assert driver.finished("free").reason is FinishReason.LENGTH
 
 
+def test_a_token_that_breaks_the_grammar_ends_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.llm.grammar import GrammarError, Matcher
+
+    def breaking(self: Matcher, token: int) -> None:
+        raise GrammarError("ParserTooComplex")
+
+    monkeypatch.setattr(Matcher, "advance", breaking)
+    driver = Driver(limits()).run(asked("g", prompt(20), 30, schema=SCHEMA))
+    assert (driver.finished("g").reason, driver.finished("g").error) == (FinishReason.ERROR, "GRAMMAR_FAILED")
+    assert driver.tokens("g") == []
+    assert driver.engine.held() == []
+
+
+@pytest.mark.parametrize("where", ["write", "read"])
+def test_nothing_is_told_after_an_abort_but_the_end(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """The abort comes from another thread while the graph runs."""
+    driver, genuine = Driver(limits()), getattr(Runner, where)
+    driver.submit(asked("r", prompt(20), 9, **ENDLESS))
+    if where == "write":
+        driver.step()
+
+    def aborting(self: Runner, *arguments: object) -> np.ndarray:
+        driver.engine.abort("r")
+        driver.events.clear()
+        return genuine(self, *arguments)
+
+    monkeypatch.setattr(Runner, where, aborting)
+    driver.run()
+    assert [type(event) for event in driver.events if not isinstance(event, Started | CacheChanged)] == [Finished]
+    assert driver.finished("r").reason is FinishReason.CANCELLED
+
+
 # KV events
 
 

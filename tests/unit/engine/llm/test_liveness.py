@@ -127,6 +127,7 @@ def test_what_was_pulled_at_the_last_moment_can_still_be_used() -> None:
     driver.engine.reserve("v", 100, 10)
     with driver.engine.landing("v"):
         driver.clock.now += 11
+        driver.step()  # its time is over, but for the pull
     driver.step()
     driver.run(asked("r", prompt(10), 3, landed=True, reservation_id="v", choices=(ChoiceStart(0, (5,)),), **ENDLESS))
     assert len(driver.tokens("r")) == 2

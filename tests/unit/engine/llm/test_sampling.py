@@ -46,12 +46,12 @@ def test_the_quick_way_gives_what_a_full_sort_gives(seed: int, temperature: floa
     assert tokens == wanted
 
 
-@pytest.mark.parametrize("top_p", [1.0, 0.9])
-def test_equal_logits_at_the_cut_are_taken_by_id(top_p: float) -> None:
+@pytest.mark.parametrize(("top_k", "top_p"), [(0, 1.0), (0, 0.9), (50, 1.0), (50, 0.5)])
+def test_equal_logits_at_the_cut_are_taken_by_id(top_k: int, top_p: float) -> None:
     """Which of equal ones a partition finds is chance: there the row is sorted whole."""
     row = np.zeros((1, VOCABULARY), dtype=np.float32)
-    for index in range(200):
-        asked = Sampling(3, 1.0, 0, top_p)
+    for index in range(50):
+        asked = Sampling(3, 1.0, top_k, top_p)
         assert sample(row, [Draw(0, asked, 0, index)])[0] == [plainly(row[0], asked, 0, index)]
 
 
