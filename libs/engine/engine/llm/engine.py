@@ -157,10 +157,13 @@ class Engine:
 
     @contextmanager
     def row(self, request_id: str) -> Iterator[RowView]:
-        """Give the row of a request that is Prefilled, to be read. The row is not given to others while this is open. Raises KeyError."""
+        """Give the row of a request that is Prefilled, to be read; of one that is being read, as far as `Progress` said.
+
+        The row is not given to others while this is open. Raises KeyError.
+        """
         with self._loop.lock:
             request = self._loop.requests[request_id]
-            if request.phase is not Phase.PREFILLED:
+            if request.phase not in (Phase.PREFILLING, Phase.PREFILLED):
                 raise KeyError(request_id)
             row = request.rows[0]
             self._loop.rows.pin(row)

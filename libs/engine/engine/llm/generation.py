@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -143,10 +144,19 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The first time that work is done for a request; ``landed``: its row runs from what was handed over."""
+    """The first time that work is done for a request; ``landed``: its row runs from what was handed over. ``at_ns``: Unix nanoseconds."""
 
     request_id: str
     landed: bool
+    at_ns: int = field(default_factory=time.time_ns, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Of a prompt that is only read: so many of its tokens stand in its row and are not written again; more are to come."""
+
+    request_id: str
+    computed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,4 +197,4 @@ class CacheChanged:
     removed: tuple[bytes, ...] = ()
 
 
-Event = Token | Started | Finished | Prefilled | CacheChanged
+Event = Token | Started | Progress | Finished | Prefilled | CacheChanged

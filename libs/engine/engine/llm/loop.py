@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from engine.llm import errors
 from engine.llm.answers import Answers
-from engine.llm.generation import Event, FinishReason, Prefilled, Started, Token
+from engine.llm.generation import Event, FinishReason, Prefilled, Progress, Started, Token
 from engine.llm.limits import Limits
 from engine.llm.liveness import Meter, Owners
 from engine.llm.loading import LoadedModel
@@ -111,8 +111,12 @@ class Loop:
         with self.lock:
             self.meter.read(chunk.count, spent)
             request.computed += chunk.count
-            if not request.remaining and request.ending is None:
+            if request.ending is not None:
+                return
+            if not request.remaining:
                 self._begin_answers(request, events, logits)
+            elif request.generation.prefill_only:
+                events.append(Progress(request.request_id, request.computed))
 
     def _begin(self, request: Request, events: list[Event]) -> None:
         """A prompt's turn has come: what the store holds of it need not be read."""

@@ -147,7 +147,7 @@ class DecodeRole:
         """Take note of what befell an answer."""
         if isinstance(event, Started):
             if not event.landed:
-                work.phase("queue", work.accepted_ns)
+                work.phase("queue", work.accepted_ns, event.at_ns)
             committed = self._pulled.pop(work.key, None) or decode_service_pb2.Committed()
             self._outbox.put(work.owner, pb.RowCommitted(work_id=work.work_id, committed=committed, phases=work.phases))
         elif isinstance(event, Token):

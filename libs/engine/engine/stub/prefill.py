@@ -1,8 +1,8 @@
 """Reading prompts: reserve room in the arena, let the engine read, pack and publish, tell the ticket.
 
 Surprising: room is taken before the prompt is read, so that a full arena refuses and nothing is computed in vain; and a higher epoch
-ends the lower ones wherever they are, in the queue, in a step or while they are packed. When every answer ends with its first token,
-nothing is published.
+ends the lower ones wherever they are, in the queue, in a step or while they are packed. Blocks are packed beside the next chunk, so
+that little is left to do when the first token is there. When every answer ends with its first token, nothing is published.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import traceback
 from concurrent.futures import Executor
+from contextlib import suppress
 
 from finmesh.engine.v1 import engine_pb2 as pb
 from finmesh.inference.v1 import prefill_service_pb2
@@ -21,7 +22,7 @@ from engine.handoff.errors import Refused as HandoffRefused
 from engine.handoff.publisher import Publisher
 from engine.llm.engine import Engine
 from engine.llm.errors import Refused
-from engine.llm.generation import ChoiceStart, Event, Finished, Generation, Prefilled, Started, Token, Usage
+from engine.llm.generation import ChoiceStart, Event, Finished, Generation, Prefilled, Progress, Started, Token, Usage
 from engine.stub import translate
 from engine.stub.decode import FAILED
 from engine.stub.outbox import Outbox
@@ -82,16 +83,18 @@ class PrefillRole:
     def told(self, work: Work, event: Event) -> None:
         """Take note of what befell a prompt."""
         if isinstance(event, Started):
-            work.phase("queue", work.accepted_ns)
-            work.accepted_ns = time.time_ns()
+            work.phase("queue", work.accepted_ns, event.at_ns)
+            work.begun_ns = event.at_ns
             try:
                 self.publisher.start(*_handoff(work))
             except HandoffRefused as refused:
                 self.end(work, refused.reason)
         elif isinstance(event, Token):
             work.first.append(event)
+        elif isinstance(event, Progress):
+            self._pool.submit(self._pack_ahead, work, event.computed)
         elif isinstance(event, Prefilled):
-            work.phase("prefill", work.accepted_ns)
+            work.phase("prefill", work.begun_ns)
             self._pool.submit(self._publish, work, event)
         elif isinstance(event, Finished):
             work.finished.append(event)
@@ -101,7 +104,7 @@ class PrefillRole:
             if event.is_last and work.failure is not None:
                 self._fail(work, work.failure, event.usage)
             elif event.is_last:
-                work.phase("prefill", work.accepted_ns)
+                work.phase("prefill", work.begun_ns)
                 self._tell(work, b"", 0, event.usage)
                 self._drop(work, "FINISHED")
 
@@ -115,6 +118,11 @@ class PrefillRole:
     def held(self) -> list[str]:
         """Return hand-offs that hold something."""
         return self.publisher.held()
+
+    def _pack_ahead(self, work: Work, computed: int) -> None:
+        """Pack what was read so far beside the next chunk. What is ended meanwhile is told elsewhere."""
+        with suppress(HandoffError, KeyError), self._engine.row(work.key) as row:
+            self.publisher.pack_ahead(*_handoff(work), row, computed)
 
     def _publish(self, work: Work, prefilled: Prefilled) -> None:
         begun_ns = time.time_ns()

@@ -29,6 +29,7 @@ class Work:
     work_id: str
     handoff: tuple[str, int] | None = None
     accepted_ns: int = field(default_factory=time.time_ns)
+    begun_ns: int = 0
     phases: list[pb.Phase] = field(default_factory=list)
     first: list[Token] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)

@@ -291,3 +291,26 @@ def test_a_replay_goes_on_where_it_was(d: Stub) -> None:
     rest = decode(d, tokens, emitted=emitted)
     assert not d.ended(rest).HasField("refusal")
     assert d.tokens(rest) == expected[5:]
+
+
+def test_a_long_prompt_is_packed_beside_its_reading(d: Stub) -> None:
+    packed: list[int] = []
+
+    class Counting(Publisher):
+        def pack_ahead(self, handoff_id: str, epoch: int, row: Any, tokens: int) -> None:
+            super().pack_ahead(handoff_id, epoch, row, tokens)
+            packed.append(tokens)
+
+    tokens = prompt(400)
+    alone = decode(d, tokens)
+    assert not d.ended(alone).HasField("refusal")
+    with stub("prefill", publisher=Counting) as ahead:
+        reservation_id, _ = d.reserve(tokens)
+        ticket = ticket_of(ahead, tokens)
+        work_id = decode(d, tokens, ticket=ticket, reservation_id=reservation_id)
+        assert not d.ended(work_id).HasField("refusal")
+        PUBLISHED.clear()
+        ahead.until_free()
+    assert packed
+    assert all(0 < each < 400 for each in packed)
+    assert d.tokens(work_id) == d.tokens(alone)[1:]
