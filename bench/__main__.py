@@ -1,6 +1,7 @@
 """`python -m bench stream|sync|audit|compare|lists|pii|records|routing`."""
 
 import gc
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,9 @@ from provisioning import preflight
 from rich.console import Console
 
 from bench import audit, compare, lists, pii, records, routing, stream, sync
-from bench.report import Figures, show
+from bench.llm.measure import Plan as LlmPlan
+from bench.llm.measure import measure as measure_llm
+from bench.report import Figures, as_json, show, show_table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Seconds = Annotated[float, typer.Option(help="how long each measurement takes")]
@@ -82,6 +85,25 @@ def routing_command(
 ) -> None:
     """One routing decision of the pure modules, beside a naive loop that decides the same."""
     show(routing.measure(workers, prefixes, decisions, seed, _say), console)
+
+
+@app.command(name="llm")
+def llm_command(
+    rounds: Annotated[int, typer.Option(min=1, help="rounds of all four")] = 3,
+    waves: Annotated[int, typer.Option(min=1, help="requests of each caller in a round")] = 2,
+    only: Annotated[str, typer.Option(help="shipped or large")] = "",
+) -> None:
+    """LLM serving: the engine beside onnxruntime-genai, the mesh beside the engine, hand-off beside a copy, long prompts."""
+    preflight.check()
+    plan = LlmPlan(rounds, waves, only)
+    try:
+        found = uvloop.run(measure_llm(None, plan, _say))
+    except (MissingToolError, StartError, LookupError) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    for figures in found.values():
+        show_table(figures, console)
+    console.file.write(json.dumps({name: as_json(figures) for name, figures in found.items()}) + "\n")
 
 
 def _say(words: str) -> None:

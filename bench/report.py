@@ -44,6 +44,17 @@ def rounded(value: float) -> float | None:
 
 def show(figures: Figures, console: Console) -> None:
     """Print the table, then JSON as the last line."""
+    show_table(figures, console)
+    console.file.write(json.dumps(as_json(figures)) + "\n")
+
+
+def as_json(figures: Figures) -> dict[str, float | None]:
+    """The figures, rounded."""
+    return {name: rounded(value) for name, value in figures.values.items()}
+
+
+def show_table(figures: Figures, console: Console) -> None:
+    """Print the table."""
     table = Table(title=figures.title, title_justify="left")
     table.add_column("figure")
     table.add_column("value", justify="right")
@@ -58,4 +69,3 @@ def show(figures: Figures, console: Console) -> None:
     for name, text in figures.notes.items():
         table.add_row(name, text, "", "", style="dim")
     console.print(table)
-    console.file.write(json.dumps({name: rounded(value) for name, value in figures.values.items()}) + "\n")

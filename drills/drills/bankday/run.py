@@ -32,6 +32,7 @@ from translog.errors import TranslogError
 
 from drills.bankday import summary, workload
 from drills.bankday.conclude import conclude
+from drills.bankday.conversation import converse
 from drills.bankday.live import Meter, Screen
 from drills.bankday.past import import_past
 from drills.bankday.replay import replay
@@ -94,6 +95,7 @@ async def _run(options: Options, console: Console) -> int:
             async with Screen(console, meter):
                 done = await replay(site, bank, meter, options.rate_per_s, options.seconds)
                 report = await conclude(site, mesh, done, began_s, kept=options.keep)
+            report.conversation = await converse(site, console)
             summary.show_report(report, console)
             if options.json_file is not None:
                 options.json_file.write_text(json.dumps(summary.as_json(report), indent=1, ensure_ascii=False))
@@ -101,7 +103,7 @@ async def _run(options: Options, console: Console) -> int:
                 console.print("[bold]the mesh stays up[/]  stop with Ctrl-C")
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
-            return 0 if report.balance.even else 1
+            return 0 if report.ok else 1
 
 
 def _prepare(wanted: int, site: Site) -> tuple[workload.Bank, list[Path]]:

@@ -35,6 +35,19 @@ class Site:
         tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "simbank.pem", key=certs / "simbank.key")
         return GatewayClient(self.gateway, tls, by_tenant(self.tokens))
 
+    def assistant(self) -> GatewayClient:
+        """Somebody of bank-a's staff who may ask the models."""
+        return self._person("assistant.jwt")
+
+    def auditor(self) -> GatewayClient:
+        """Somebody of bank-a who may read the audit log."""
+        return self._person("token.jwt")
+
+    def _person(self, token: str) -> GatewayClient:
+        certs = self.places.certs
+        tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "client.pem", key=certs / "client.key")
+        return GatewayClient(self.gateway, tls, lambda _: (certs / token).read_text())
+
     @property
     def zipkin(self) -> str:
         return f"http://{LOOPBACK}:{self.ports.zipkin}"

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from drills.bankday.conversation import Conversation
 from drills.bankday.live import Meter, milliseconds, quantiles_ms
 from drills.checks.balance import Balance
 
@@ -40,13 +41,19 @@ class Report:
     trace: list[str] = field(default_factory=list)
     by_hand: list[str] = field(default_factory=list)
     kept: bool = False
+    conversation: Conversation = field(default_factory=Conversation)
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was lost or contradicted, and the model answered."""
+        return self.balance.even and not self.conversation.finding
 
 
 def as_json(report: Report) -> dict[str, Any]:
     """Numbers and ids alone; latencies in milliseconds, None where nothing was timed."""
     meter, balance = report.meter, report.balance
     return {
-        "ok": balance.even,
+        "ok": report.ok,
         "run": report.run,
         "folder": str(report.folder),
         "rate_per_s": report.rate_per_s,
@@ -69,7 +76,21 @@ def as_json(report: Report) -> dict[str, Any]:
         "explained": [decision.decision_id for decision in report.explained],
         "proof": report.proof_file,
         "trace_url": report.trace_url,
+        "conversation": _conversation(report.conversation),
     }  # fmt: skip
+
+
+def _conversation(held: Conversation) -> dict[str, Any]:
+    return {
+        "answers": len(held.answers),
+        "output_tokens": held.output_tokens,
+        "tokens_per_s": round(held.output_tokens / held.seconds, 1) if held.seconds else None,
+        "first_token_ms": [round(each, 1) for each in held.first_token_ms],
+        "handed_over": held.handed_over,
+        "proof": held.proof,
+        "trace_url": held.trace_url,
+        "finding": held.finding,
+    }
 
 
 def _latency(latencies_s: list[float]) -> dict[str, float] | None:
@@ -84,17 +105,32 @@ def show_report(report: Report, console: Console) -> None:
     _numbers(report, console)
     _explanations(report, console)
     where = report.trace_url if report.kept else f"{report.trace_url}  (the page is there with: make run KEEP=1)"
-    for title, lines in (("audit proof", [report.proof]), (f"trace {where}", report.trace), ("by hand", report.by_hand)):
+    held = report.conversation
+    for title, lines in (
+        ("audit proof", [report.proof]),
+        (f"trace {where}", report.trace),
+        ("the conversation", _told(held)),
+        (f"trace {held.trace_url}", held.trace),
+        ("by hand", report.by_hand),
+    ):
         if any(lines):
             console.print(f"\n[bold]{title}[/]", highlight=False, soft_wrap=True)
             for line in lines:
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print()
-    for finding in report.balance.findings:
+    for finding in (*report.balance.findings, *filter(None, [held.finding])):
         console.print(finding, style="bold red", highlight=False, markup=False)
-    if report.balance.even:
+    if report.ok:
         console.print("nothing was lost, nothing is contradictory, every decision is audited", style="bold green")
     console.print(f"logs, topics and audit log: {report.folder}", style="dim", highlight=False, soft_wrap=True)
+
+
+def _told(held: Conversation) -> list[str]:
+    if not held.first_token_ms:
+        return []
+    way = "read by prefill, handed over, written by decode" if held.handed_over else "read and written by one engine"
+    firsts = ", ".join(f"{each:.0f} ms" for each in held.first_token_ms)
+    return [f"{held.output_tokens} tokens, {held.output_tokens / held.seconds:.0f}/s, first token after {firsts}; {way}", held.proof]
 
 
 def _numbers(report: Report, console: Console) -> None:

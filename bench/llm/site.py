@@ -1,0 +1,102 @@
+"""A mesh that serves one model: two engines, four services, what they need, and two scenarios: never handed over, always handed over."""
+
+import datetime as dt
+import json
+import shutil
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import gateway
+from engine.llm import manifest as manifests
+from finmesh_client import GatewayClient
+from localmesh import launcher
+from localmesh.places import Places
+from localmesh.ports import LOOPBACK, Ports
+from localmesh.processes import table
+from localmesh.rows import Row, only
+from localmesh.supervisor import UP, Mesh
+from meshkit.config import TlsSettings
+from provisioning.engines import Sizes
+from provisioning.tokens import issuer_key, mint
+
+from bench.processes import Usage, usage
+
+TENANT = "bank-a"
+NEVER, ALWAYS = "bench-never", "bench-always"
+_ROWS = (
+    "kafka", "redis", "provision", "audit", "gateway", "router", "inference-prefill", "inference-decode", "triton-prefill", "triton-decode",
+)  # fmt: skip
+_POLICY = """
+@id("bench")
+permit (principal, action == Action::"Generate", resource)
+when { principal.roles.contains("assistant-user") && ["bench-never", "bench-always"].contains(context.scenario) };
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where it is."""
+
+    places: Places
+    ports: Ports
+    mesh: Mesh
+
+    def client(self) -> GatewayClient:
+        """A client of the gateway that repeats nothing."""
+        certs = self.places.certs
+        token = mint(issuer_key(certs), dt.datetime.now(dt.UTC), sub="bench", roles=["assistant-user"], purposes=["staff-assistance"])
+        tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "client.pem", key=certs / "client.key")
+        return GatewayClient(f"{LOOPBACK}:{self.ports.grpc('gateway')}", tls, lambda _: token)
+
+    def usage(self) -> Mapping[str, Usage]:
+        """Memory and processor time of every process that runs."""
+        running = [name for name, slot in self.mesh.slots.items() if slot.child is not None and self.mesh.state(name) in UP]
+        return usage({name: self.mesh.pid(name) for name in running})
+
+
+@asynccontextmanager
+async def opened(var: Path | None, model: Path, sizes: Sizes) -> AsyncIterator[Site]:
+    """The mesh is up inside. Raises StartError, MissingToolError."""
+    parent = Places.default().var if var is None else var
+    places = replace(Places.default(), var=parent / "bench" / str(time.time_ns() // 1_000), llm_model=model)
+    places.var.mkdir(parents=True)
+    try:
+        launcher.ensure_identity(places)
+        ports = Ports.free()
+        rows = only([_own(row, places) for row in table(places, ports, sizes=sizes)], list(_ROWS))
+        async with Mesh(rows, places.var) as mesh:
+            yield Site(places, ports, mesh)
+    finally:
+        shutil.rmtree(places.var, ignore_errors=True)
+
+
+def _own(row: Row, places: Places) -> Row:
+    """Rows with the bench's scenarios and the policy that lets them be asked for; no tracing."""
+    if row.name == "gateway":
+        return replace(row, env={**row.env, "FINMESH_AUTH__POLICIES": str(_policies(places)), "OTEL_TRACES_EXPORTER": "none"})
+    if row.name == "router":
+        return replace(row, env={**row.env, "FINMESH_SCENARIOS": str(_scenarios(places)), "OTEL_TRACES_EXPORTER": "none"})
+    return replace(row, env={**row.env, "OTEL_TRACES_EXPORTER": "none"}) if "OTEL_TRACES_EXPORTER" in row.env else row
+
+
+def _policies(places: Places) -> Path:
+    folder = places.var / "policies"
+    shutil.copytree(Path(str(gateway.__file__)).parent / "policies", folder)
+    (folder / "bench.cedar").write_text(_POLICY)
+    return folder
+
+
+def _scenarios(places: Places) -> Path:
+    name = manifests.read(places.llm_model).name
+    common = {
+        "models": [name], "highest_grade": 3, "default_output_tokens": 128, "max_output_tokens": 2_048, "max_choices": 4, "priority": 5,
+        "queue_ttl_s": 60, "threshold_tokens": 256, "alone_tokens": 1_024, "on_stream_break": "error",
+    }  # fmt: skip
+    scenarios = {"assistant": {**common, "disaggregation": "auto"}}
+    scenarios |= {scenario: {**common, "disaggregation": scenario.removeprefix("bench-")} for scenario in (NEVER, ALWAYS)}
+    file = places.var / "scenarios.yaml"
+    file.write_text(json.dumps({"version": "bench", "scenarios": scenarios}))
+    return file
