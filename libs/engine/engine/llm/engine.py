@@ -250,8 +250,9 @@ class Engine:
         request.rows = rows[: request.rows_needed]
         for row in request.rows:
             self._loop.rows.pass_on(row, f"request {request.request_id}")
+        request.phase = Phase.PREFILLING
         if asked.landed:
-            request.phase, request.computed = Phase.PREFILLING, request.length
+            request.computed = request.length
             self._loop.landed.append(request)
         else:
-            self._loop.scheduler.prefill(request)
+            self._loop.redeemed.append(request)

@@ -45,6 +45,7 @@ class Loop:
         self.scheduler = Scheduler(self.rows, self._budget(limits))
         self.requests: dict[str, Request] = {}
         self.landed: list[Request] = []
+        self.redeemed: list[Request] = []  # have their rows, and their prompts still to be read
         self.owners, self.meter, self.steps = Owners(limits.owner_silence_s), Meter(), 0
         self._answers = Answers(model.manifest.end_ids)
 
@@ -61,6 +62,7 @@ class Loop:
             begun = self.clock()
             self._end_noted(begun, events)
             self._begin_landed(events)
+            self._begin_redeemed(events)
             plan = self.scheduler.plan(lambda request: self._begin(request, events))
         if plan.decode:
             self._write(plan.decode, events)
@@ -75,7 +77,12 @@ class Loop:
         return events
 
     def is_idle(self) -> bool:
-        return self.scheduler.is_idle and not self.landed and not any(request.ending for request in self.requests.values())
+        return (
+            self.scheduler.is_idle
+            and not self.landed
+            and not self.redeemed
+            and not any(request.ending for request in self.requests.values())
+        )
 
     def _write(self, choices: list[Choice], events: list[Event]) -> None:
         """Feed each answer its next token, and choose a new one for those that have no other."""
@@ -123,6 +130,13 @@ class Loop:
         events.append(Started(request.request_id, landed=False))
         with self.runner.memory.open(request.rows[0], writes=True) as row:
             request.cached = request.computed = self.prefix.load(row, request.block_ids, longest_hit(request.length))
+
+    def _begin_redeemed(self, events: list[Event]) -> None:
+        redeemed, self.redeemed = self.redeemed, []
+        for request in redeemed:
+            if request.ending is None:
+                self._begin(request, events)
+                self.scheduler.prefill(request)
 
     def _begin_landed(self, events: list[Event]) -> None:
         landed, self.landed = self.landed, []

@@ -131,6 +131,28 @@ def test_a_landed_answer_is_forked_and_its_first_tokens_are_not_told_again() -> 
     assert [event.landed for event in driver.events if isinstance(event, Started)] == [True]
 
 
+def test_a_prompt_that_is_read_in_its_reserved_row_begins_as_every_other() -> None:
+    """Its start is told before its first token, and what the prefix store holds of it is not read again."""
+    driver = Driver(limits()).run(asked("old", prompt(130), 2))
+    driver.events.clear()
+    driver.engine.reserve("v", 200, 30)
+    driver.run(asked("r", prompt(130), 3, reservation_id="v", **ENDLESS))
+    told = [event for event in driver.events if isinstance(event, Started | Token | Finished)]
+    assert isinstance(told[0], Started) and not told[0].landed
+    assert [event.index for event in told if isinstance(event, Token)] == [0, 1, 2]
+    assert driver.finished("r").usage.cached_tokens == 128
+
+
+def test_a_prompt_that_is_ended_before_its_turn_leaves_its_reserved_row() -> None:
+    driver = Driver(limits())
+    driver.engine.reserve("v", 60, 30)
+    driver.engine.submit(asked("r", prompt(20), reservation_id="v"))
+    driver.engine.abort("r", "CANCELLED")
+    driver.run()
+    assert driver.finished("r").reason is FinishReason.CANCELLED
+    assert driver.engine.held() == []
+
+
 def test_what_ended_already_when_it_landed_ends_at_once() -> None:
     driver = Driver(limits())
     driver.engine.reserve("v", 60, 30, rows=2)
