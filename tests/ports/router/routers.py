@@ -76,6 +76,21 @@ class Life:
         return answer
 
 
+@dataclass
+class Unlucky(Life):
+    """Calls of ``fails`` (by number) come to nothing; of those with True nobody hears that they were done all the same."""
+
+    fails: dict[int, bool] = field(default_factory=dict)
+
+    async def call(self, work: Any, arguments: Any) -> Any:
+        number, self.calls = self.calls, self.calls + 1
+        if number not in self.fails:
+            return await work(*arguments)
+        if self.fails[number]:
+            await work(*arguments)
+        raise Unavailable("no answer", reason="EVIDENCE_DOWN")
+
+
 class _Mortal:
     def __init__(self, outside: Any, life: Life) -> None:
         self._outside = outside

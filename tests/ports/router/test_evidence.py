@@ -18,7 +18,7 @@ from router.domain.evidence import Checkpoint, EvidenceTiming, Orphan
 from router.steps.evidence import COMPONENT, Evidence
 from router.steps.sweep import Sweeper
 
-from tests.ports.router.routers import LEASE_S, PREFIX, AuditLog, Killed, Life, Router, kept, passed, routed
+from tests.ports.router.routers import LEASE_S, PREFIX, AuditLog, Killed, Life, Router, Unlucky, kept, passed, routed
 from tests.protocol.mutants import Mutant, assert_fails_without, rewritten, swapped
 from tests.stack import PrivateRedis
 from tests.unit.router.generations import codec, end_facts, generation_id, start_facts
@@ -136,6 +136,44 @@ async def test_a_router_may_be_killed_at_any_statement_and_the_sweepers_too(priv
                     assert not log.records, "it died before anything was done"
     assert {each[2] for each in interrupted} == {True, False}
     assert len(interrupted) == 2 * whole.calls - 1, "what stands depends on where the router died and not on where the sweeper did"
+
+
+async def test_any_answer_may_be_lost(private_redis: PrivateRedis) -> None:
+    """Each call of a router's life, and each two of them, fails once: before it was done, or after."""
+    whole = Life()
+    async with routed(private_redis, AuditLog(), whole) as router:
+        await life(router, next(_numbers))
+    places = [{one: is_done} for one in range(whole.calls + 1) for is_done in (True, False)]
+    both = [first | second for first in places for second in places if max(first) < max(second)]
+    for fails in [*places, *both]:
+        number, log = next(_numbers), AuditLog()
+        async with routed(private_redis, log, Unlucky(fails=fails)) as router, routed(private_redis, log) as other:
+            is_told = await lived(router, number)
+            await passed(other)
+            await other.sweep()
+            assert await kept(other) == set(), fails
+            if log.records:
+                assert end_of(log, number).generation.ended.interrupted in ((False,) if is_told else (True, False)), fails
+            else:
+                assert not is_told
+
+
+async def lived(router: Router, number: int) -> bool:
+    """A life in which beats that fail come again; whether the client was told that its generation ended."""
+    try:
+        await router.evidence.started(start_facts(number))
+        for tokens in (32, 64):
+            router.evidence.checkpoint(generation_id(number), tokens)
+            for _ in range(3):
+                with suppress(Unavailable):
+                    await router.evidence.beat()
+            router.clock.advance(6)
+        await router.evidence.ended(end_facts(number))
+    except Unavailable:
+        return False
+    with suppress(Unavailable):
+        await router.evidence.beat()
+    return True
 
 
 async def test_one_end_whoever_is_first(private_redis: PrivateRedis) -> None:
