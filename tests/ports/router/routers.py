@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from meshkit.clock import Clock, FakeClock
@@ -19,8 +19,10 @@ from router.domain.evidence import EvidenceTiming
 from router.steps.evidence import Evidence
 from router.steps.sweep import Sweeper
 
-from tests.stack import PrivateRedis
 from tests.unit.router.generations import codec
+
+if TYPE_CHECKING:
+    from tests.stack import PrivateRedis  # which a process that is to be killed has no use for
 
 PREFIX = "finmesh:router:"
 LEASE_S = 30.0
