@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,12 @@ class Engines:
         self.rows: list[Row] = [row for row in table(self.places, ports, sizes=SMALL) if row.name in names.values()]
         self.urls = {role: f"{LOOPBACK}:{ports.engine(name)['grpc']}" for role, name in names.items()}
         self.pid_files = {role: folder_of(places, name) / PID_FILE for role, name in names.items()}
+
+    @property
+    def socket(self) -> Path:
+        """Where the prefill engine hands memory over to others of this machine."""
+        told = json.loads((self.pid_files["prefill"].parent / "repository" / "llm_prefill" / "engine.json").read_bytes())
+        return Path(told["kv"]["socket"])
 
     def server(self, role: str) -> int:
         """Pid of an engine's tritonserver."""

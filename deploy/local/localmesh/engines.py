@@ -25,8 +25,13 @@ _SOCKET_BYTES = 100  # of a Unix socket's path, which the kernel bounds at 107
 _START_TIMEOUT_S = 180.0  # a model is loaded and warmed up, on cores that everything else starts on as well
 
 
-def engine_row(places: Places, ports: Ports, service: Service, engine: Engine, number: int, sizes: Sizes) -> Row:
-    """The row of one instance, counted from 1. Its repository is assembled before each start; NoModelError when there is no model then."""
+def engine_row(
+    places: Places, ports: Ports, service: Service, engine: Engine, *, number: int = 1, sizes: Sizes | None = None, pulls_from: str = ""
+) -> Row:
+    """The row of one instance, counted from 1. `pulls_from`: the service whose engines it pulls from.
+
+    Its repository is assembled before each start; NoModelError when there is no model then.
+    """
     name = instance(engine.name, number)
     listens, folder = ports.engine(name), folder_of(places, name)
     links = {
@@ -40,10 +45,10 @@ def engine_row(places: Places, ports: Ports, service: Service, engine: Engine, n
         role=engine.role,
         worker_id=name,
         model=_MODEL,
-        kv=_endpoint(service, engine, listens.get("kv"), folder),
+        kv=_endpoint(engine, listens.get("kv"), folder, pulls_from),
         ticket_keys=_TICKETS if _TICKETS in links else "",
         pid_file=f"{_RUN}/{PID_FILE}",
-        sizes=sizes,
+        sizes=sizes or Sizes(),
     )
 
     def prepare() -> None:
@@ -60,12 +65,12 @@ def folder_of(places: Places, name: str) -> Path:
     return places.var / "engines" / name
 
 
-def _endpoint(service: Service, engine: Engine, port: int | None, folder: Path) -> KvEndpoint:
+def _endpoint(engine: Engine, port: int | None, folder: Path, pulls_from: str) -> KvEndpoint:
     return KvEndpoint(
         certificate=_CERTIFICATE,
         key=_KEY,
         authority=_AUTHORITY,
-        server_name=service.name,
+        server_name=pulls_from,
         peers=engine.pulled_by,
         socket=str(_socket(folder)) if port else "",
         listen=f"{LOOPBACK}:{port}" if port else "",

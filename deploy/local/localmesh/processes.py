@@ -65,7 +65,10 @@ def table(
             one_shot=True,
         ),
         *(
-            engine_row(places, ports, service, process.engine, number, sizes or Sizes.from_environment())
+            engine_row(
+                places, ports, service, process.engine,
+                number=number, sizes=sizes or Sizes.from_environment(), pulls_from=at.services.pulls_from(service.name),
+            )
             for service, process, number in at.instances()
             if process.engine and not external.engine(process.engine.name)
         ),

@@ -61,13 +61,14 @@ class Sizes:
 class KvEndpoint:
     """Where other engines pull key-value blocks, and the certificate that this one shows there or when it pulls itself.
 
-    `listen`, `socket` and `address` (what tickets name) are empty where nobody pulls. `peers`: identities that may pull.
+    `server_name`: the identity that it pulls from, empty when it pulls from nobody. `listen`, `socket` and `address` (what tickets name)
+    are empty where nobody pulls. `peers`: identities that may pull.
     """
 
     certificate: str
     key: str
     authority: str
-    server_name: str
+    server_name: str = ""
     socket: str = ""
     listen: str = ""
     address: str = ""

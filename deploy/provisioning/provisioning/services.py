@@ -150,6 +150,13 @@ class ServiceTable(_Entry):
     def engines(self) -> tuple[Engine, ...]:
         return tuple(process.engine for process in self.processes if process.engine)
 
+    def pulls_from(self, service: str) -> str:
+        """The service whose engines those of another pull from; empty when they pull from nobody."""
+        found = (
+            each.name for each in self.services for process in each.processes if process.engine and service in process.engine.pulled_by
+        )
+        return next(found, "")
+
     @property
     def producers(self) -> dict[str, str]:
         """The service that may sign the batches of a producer, by the producer's prefix."""

@@ -11,7 +11,7 @@ import pytest
 from localmesh.engines import PID_FILE, engine_row, folder_of
 from localmesh.places import Places
 from localmesh.ports import Ports, free_ports
-from provisioning.engines import NoModelError, Sizes
+from provisioning.engines import NoModelError
 from provisioning.services import Engine, EnginePorts, Process, ProcessPorts, Service
 
 ENGINE = Engine(
@@ -44,7 +44,7 @@ def said(places: Places, name: str) -> dict[str, object]:
 
 
 def test_instances_have_nothing_of_one_another(places: Places, ports: Ports) -> None:
-    rows = [engine_row(places, ports, SERVICE, ENGINE, number, Sizes()) for number in (1, 2)]
+    rows = [engine_row(places, ports, SERVICE, ENGINE, number=number) for number in (1, 2)]
     for row in rows:
         assert row.prepare is not None
         row.prepare()
@@ -65,7 +65,7 @@ def test_instances_have_nothing_of_one_another(places: Places, ports: Ports) -> 
 
 def test_what_the_stub_is_told_is_ascii_wherever_the_mesh_lies(places: Places, ports: Ports) -> None:
     """Its Python can open nothing else."""
-    row = engine_row(places, ports, SERVICE, ENGINE, 1, Sizes())
+    row = engine_row(places, ports, SERVICE, ENGINE)
     assert row.prepare is not None
     row.prepare()
     text = (folder_of(places, row.name) / "repository" / "llm_prefill" / "engine.json").read_text()
@@ -75,7 +75,7 @@ def test_what_the_stub_is_told_is_ascii_wherever_the_mesh_lies(places: Places, p
 
 
 def test_a_socket_s_path_is_short_and_its_folder_private(places: Places, ports: Ports) -> None:
-    row = engine_row(places, ports, SERVICE, ENGINE, 1, Sizes())
+    row = engine_row(places, ports, SERVICE, ENGINE)
     assert row.prepare is not None
     for _ in range(2):
         row.prepare()
@@ -94,7 +94,7 @@ def test_a_socket_s_path_is_short_and_its_folder_private(places: Places, ports: 
 
 def test_the_pid_of_a_dead_server_is_nobody_s(places: Places, ports: Ports) -> None:
     """Whoever ends a hung engine must not end what has its old pid now."""
-    row = engine_row(places, ports, SERVICE, ENGINE, 1, Sizes())
+    row = engine_row(places, ports, SERVICE, ENGINE)
     assert row.prepare is not None
     row.prepare()
     (folder_of(places, row.name) / PID_FILE).write_text("1\n")
@@ -103,7 +103,7 @@ def test_the_pid_of_a_dead_server_is_nobody_s(places: Places, ports: Ports) -> N
 
 
 def test_a_mesh_without_a_model_says_so(places: Places, ports: Ports) -> None:
-    row = engine_row(replace(places, llm_model=places.var / "none"), ports, SERVICE, ENGINE, 1, Sizes())
+    row = engine_row(replace(places, llm_model=places.var / "none"), ports, SERVICE, ENGINE)
     assert row.prepare is not None
     with pytest.raises(NoModelError, match="make setup"):
         row.prepare()

@@ -167,6 +167,20 @@ def test_each_instance_fronts_an_engine_of_its_own(places: Places) -> None:
     assert "triton-prefill-2" not in rows
 
 
+def test_a_decode_engine_expects_a_prefill_engine_where_it_pulls(places: Places, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "manifest.json").write_text("{}")
+    expected = {}
+    for name, row in by_name(table(replace(places, llm_model=model), Ports())).items():
+        if name.startswith("triton-"):
+            assert row.prepare is not None
+            row.prepare()
+            told = json.loads(next((places.var / "engines" / name).rglob("engine.json")).read_bytes())
+            expected[name] = told["kv"]["server_name"], told["kv"]["peers"]
+    assert expected == {"triton-prefill": ("", ["inference-decode"]), "triton-decode": ("inference-prefill", [])}
+
+
 @pytest.mark.parametrize(
     "copies, external, words",
     [

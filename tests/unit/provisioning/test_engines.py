@@ -103,7 +103,7 @@ def test_the_command_says_in_one_line_what_it_lacks(tmp_path: Path, shims: Path,
     keys = tmp_path / "tickets.json"
     write_private(keys, development(TICKETS).content())
     options = {
-        "role": "decode", "worker-id": "w-1", "model": content.model, "tls": "/tls", "identity": "inference-decode", "ticket-keys": keys,
+        "role": "decode", "worker-id": "w-1", "model": content.model, "tls": "/tls", "pulls-from": "inference-prefill", "ticket-keys": keys,
         "pid-file": "/run/pid", "shims": shims, "repository": tmp_path / "models",
     }  # fmt: skip
 
