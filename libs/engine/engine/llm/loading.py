@@ -1,7 +1,8 @@
 """A converted model's folder as a session: files checked against the manifest, then handed to ONNX Runtime.
 
 Surprising: a graph of one file is given to ONNX Runtime as the very bytes whose digest was compared; one with weights in a second file has
-to be read by ONNX Runtime itself. Threads of the session sleep when there is nothing to do: they share their cores with others.
+to be read by ONNX Runtime itself. Threads of the session wait awake for a moment, which spans the gaps inside a step (a tenth of its time),
+and then sleep: an idle engine shares its cores with others.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import onnxruntime as ort
 from engine.llm import manifest as manifests
 from engine.llm.manifest import Manifest
 
+_SPIN_US = 50
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class WrongProviderError(ValueError):
-    """The model was made for another provider than this ONNX Runtime has."""
+    """This ONNX Runtime has not the provider that the model was made for, or not what its graph asks of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,16 @@ def load(folder: Path, *, threads: int = 2, device_id: int = 0) -> LoadedModel:
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_US))
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     is_whole = manifests.MODEL_DATA not in manifest.files
     source = manifest.content(folder, manifests.MODEL) if is_whole else str(folder / manifests.MODEL)
     chosen = [provider] if manifest.provider == "cpu" else [(provider, {"device_id": device_id}), _PROVIDERS["cpu"]]
-    session = ort.InferenceSession(source, options, providers=chosen)
+    try:
+        session = ort.InferenceSession(source, options, providers=chosen)
+    except Exception as error:  # ONNX Runtime's exceptions have no common class of their own
+        raise WrongProviderError(f"ONNX Runtime {ort.__version__} refuses {manifest.name} on {manifest.provider}: {error}") from error
     if provider not in session.get_providers():
         raise WrongProviderError(f"{manifest.name} cannot run on {manifest.provider} here")
     tokenizer = manifest.content(folder, manifests.TOKENIZER).decode("utf-8")
