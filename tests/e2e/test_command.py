@@ -187,6 +187,28 @@ def test_keys_rotate_while_payments_are_decided(finmesh: Finmesh, environment: d
     assert {name: row["pid"] for name, row in json.loads((var / "mesh.json").read_text())["processes"].items()} == before
 
 
+def test_a_model_answers_and_its_records_are_proven(finmesh: Finmesh, environment: dict[str, str], tmp_path: Path) -> None:
+    (model,) = (json.loads(line) for line in finmesh("models", "--json").stdout.splitlines())
+    assert model["available"]
+    said = finmesh("chat", "--once", "请用一句话解释什么是洗钱", "--max-tokens", "16", "--seed", "7", "--temperature", "0.5", "--usage")
+    assert said.returncode == 0, said.stderr
+    assert model["name"] in said.stdout and "handed over [ALWAYS]" in said.stdout
+    began, ended = (line.split()[2] for line in said.stdout.splitlines() if line.startswith("audit record"))
+    certs = Path(environment["FINMESH_VAR"]) / "certs"
+    for number, record in enumerate((began, ended)):
+        arguments = ("--token", str(certs / "assistant.jwt"), "proof", "export", record, "-o", str(tmp_path / f"{number}.json"))
+        for _ in range(TRIES):  # the log is written behind the answer
+            done = finmesh(*arguments)
+            if done.returncode == 0:
+                break
+        assert done.returncode == 0, done.stderr
+    engines = json.loads(finmesh("pool", "--json").stdout)["backends"]
+    assert {engine["load"]["state"] for engine in engines} == {"WORKER_STATE_READY"}
+    assert {engine["description"]["role"] for engine in engines} == {"WORKER_ROLE_PREFILL", "WORKER_ROLE_DECODE"}
+    refused = finmesh("chat", "--once", "问", "--grade", "4")
+    assert refused.returncode == 2 and "POLICY_DENIED" in refused.stderr
+
+
 def test_watching_sees_them(finmesh: Finmesh) -> None:
     wanted = decided(finmesh(*transfer()))
     seen = finmesh("watch", "--from-start", "--count", "1")
