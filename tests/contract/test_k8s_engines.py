@@ -161,6 +161,13 @@ def test_whoever_streams_may_end_the_longest_stream(overlay: str) -> None:
         assert pod(resource)["spec"]["terminationGracePeriodSeconds"] >= grace_s + MARGIN_S, wanted
 
 
+@each_engine
+def test_a_pod_that_drains_stays_in_the_name_until_it_is_gone(overlay: str, process: Process, engine: Engine) -> None:
+    """The router finds pods by DNS and lets go of what is no longer there; whether a worker takes anything new, the worker says."""
+    (service,) = [resource["spec"] for resource in of_kind(overlay, "Service") if name(resource) == process.workload]
+    assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
+
+
 def test_engines_scale_on_what_waits(overlay: str) -> None:
     page = (ROOT / "docs/telemetry.md").read_text()
     made = {name_.replace(".", "_") for name_ in re.findall(r"`(finmesh\.[a-z_.]+)`", page)}

@@ -15,13 +15,14 @@ from provisioning.services import Engine, Service
 
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports, instance
-from localmesh.rows import Row
+from localmesh.rows import Restart, Row
 from localmesh.tritonserver import tritonserver
 
 PID_FILE = "triton.pid"
 _MODEL, _RUN, _TICKETS = "llm-model", "run", "tickets.json"
 _CERTIFICATE, _KEY, _AUTHORITY = "tls.crt", "tls.key", "ca.crt"
 _SOCKET_BYTES = 100  # of a Unix socket's path, which the kernel bounds at 107
+_RESTART = Restart(limit_s=2.0)  # whoever fronts it ends one that hangs, and waits for it
 _START_TIMEOUT_S = 180.0  # a model is loaded and warmed up, on cores that everything else starts on as well
 
 
@@ -57,7 +58,7 @@ def engine_row(
         if content.kv.socket:
             _clear(Path(content.kv.socket))
 
-    return tritonserver(places, name, listens, folder / "repository", prepare, links, _START_TIMEOUT_S)
+    return tritonserver(places, name, listens, folder / "repository", prepare, links, _START_TIMEOUT_S, _RESTART)
 
 
 def folder_of(places: Places, name: str) -> Path:

@@ -16,7 +16,7 @@ from localmesh.fetch.once import UTF_8
 from localmesh.health import HttpHealth
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK
-from localmesh.rows import Row
+from localmesh.rows import Restart, Row
 
 NO_LINKS: Mapping[str, Path] = MappingProxyType({})
 RESTRICTED = "model-repository,shared-memory,trace,logging"
@@ -30,6 +30,7 @@ def tritonserver(
     prepare: Callable[[], None] = lambda: None,
     links: Mapping[str, Path] = NO_LINKS,
     start_timeout_s: float = 60.0,
+    restart: Restart = Restart(),  # noqa: B008  a frozen value
 ) -> Row:
     """The row. `ports`: http, grpc, metrics and what the model itself listens on; `prepare` makes `models` before each start.
 
@@ -70,4 +71,5 @@ def tritonserver(
         prepare=prepared,
         cwd=own,
         start_timeout_s=start_timeout_s,
+        restart=restart,
     )  # fmt: skip

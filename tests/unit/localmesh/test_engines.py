@@ -107,3 +107,9 @@ def test_a_mesh_without_a_model_says_so(places: Places, ports: Ports) -> None:
     assert row.prepare is not None
     with pytest.raises(NoModelError, match="make setup"):
         row.prepare()
+
+
+def test_an_engine_that_was_ended_often_is_still_started_again_soon(places: Places, ports: Ports) -> None:
+    """The service that fronts it ends it when it hangs, and a generation waits ten seconds at most."""
+    row = engine_row(places, ports, SERVICE, ENGINE)
+    assert max(row.restart.delay_s(deaths) for deaths in range(1, 50)) <= 2.0
