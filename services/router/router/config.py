@@ -71,6 +71,7 @@ class RoutingSettings(BaseModel):
     prefill_ms: Milliseconds = Field(default=60_000, description="reading one prompt, waiting at the worker included")
     commit_ms: Milliseconds = Field(default=15_000, description="from a ticket to a running row")
     silence_ms: Milliseconds = Field(default=8_000, description="a decode worker that sends no token for this long has failed")
+    patience_ms: Milliseconds = Field(default=3_000, description="how long a worker that is away is waited for, when there is no other")
     breaker_ms: Milliseconds = Field(default=2_000, description="how long a worker that failed three times in a row gets nothing")
 
     def weights(self) -> Weights:

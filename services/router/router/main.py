@@ -37,6 +37,7 @@ from router.steps.failover import Failover
 from router.steps.line import Line
 from router.steps.pool import Pool
 from router.steps.prefill import Prefill
+from router.steps.readiness import Readiness
 from router.steps.reserve import Reserve
 from router.steps.sweep import Sweeper
 from router.translate.generation_records import GenerationCodec
@@ -45,7 +46,7 @@ from router.usecases.list_backends import ListBackends
 from router.usecases.list_models import ListModels
 
 DEADLINES = Deadlines(maximum_s={"/finmesh.router.v1.RouterService/Generate": 300.0})  # as the gateway's routes
-_SCENARIOS_S = 2.0
+_SCENARIOS_S, _LOOK_S = 2.0, 0.25
 
 
 async def main(config: Config | None = None) -> None:
@@ -100,12 +101,18 @@ async def routed(
     pool = Pool(clock, routing.weights(), waiting=routing.prefill_waiting, open_s=routing.breaker_ms / 1000)
     workers = await service.add(aclosing(GrpcWorkers(config.upstream, config.tls, pool)))
     service.task(workers.run(), name="workers", endless=True)
+    readiness = Readiness(pool, texts, clock, awaits_prefill="inference-prefill" in config.upstream)
+    service.not_ready("decode workers", "STARTING")
+    service.watch("decode workers", readiness.decode, interval_s=_LOOK_S, needed=True)
+    service.watch("prefill workers", readiness.prefill, interval_s=_LOOK_S)
     closing = await service.add(aclosing(Closing()))
     prefill_leg, decode_leg = GrpcPrefill(workers), GrpcDecode(workers)
-    line = Line(pool, clock, routing.queue_limit)
+    line = Line(pool, clock, routing.queue_limit, routing.patience_ms / 1000)
     observer = OtelObserver(line.__len__)
     reserve = Reserve(pool, line, decode_leg, closing, clock=clock, call_s=routing.reserve_ms / 1000)
-    prefill = Prefill(pool, prefill_leg, decode_leg, closing, clock=clock, call_s=routing.prefill_ms / 1000)
+    prefill = Prefill(
+        pool, prefill_leg, decode_leg, closing, clock=clock, call_s=routing.prefill_ms / 1000, patience_s=routing.patience_ms / 1000
+    )
     decode = Decode(
         pool,
         decode_leg,

@@ -21,6 +21,7 @@ from router.main import routed
 from .inference import DecodeNode, Ledger, Node, PrefillNode, answer
 from .neighbours import CharacterTexts, ListedRecords
 
+QUICK = {"silence_ms": 2_000, "commit_ms": 3_000, "prefill_ms": 3_000, "breaker_ms": 300, "patience_ms": 300}
 PROMPT = "请问 who may approve this?"
 
 SCENARIO = """
@@ -114,6 +115,14 @@ class Site:
 
         await until(heard_of)
 
+    async def ready(self) -> None:
+        """Wait until the router says so."""
+
+        async def is_ready() -> bool:
+            return self.service.state()["state"] == "ready"
+
+        await until(is_ready)
+
     async def nothing_is_held(self) -> None:
         """Wait until everything that was held is given back."""
 
@@ -150,6 +159,7 @@ def site(tmp_path: Path) -> Sites:
         scenarios: str | None = None,
         ledger: Ledger | None = None,
         records: Any = None,
+        up: bool = True,
         **routing: Any,
     ) -> AsyncIterator[Site]:
         path = tmp_path / "scenarios.yaml"
@@ -159,14 +169,14 @@ def site(tmp_path: Path) -> Sites:
         second = decodes if isinstance(decodes, list) else [DecodeNode(f"decode-{n}", ledger) for n in range(decodes)]
         records = records or ListedRecords()
         async with AsyncExitStack() as stack:
-            for node in (*first, *second):
+            for node in (*first, *second) if up else second:
                 await node.start()
                 stack.push_async_callback(node.kill)
             upstream = {
                 "inference-prefill": "ipv4:" + ",".join(node.address for node in first),
                 "inference-decode": "ipv4:" + ",".join(node.address for node in second),
             }
-            settings = RoutingSettings(**({"silence_ms": 2_000, "commit_ms": 3_000, "prefill_ms": 3_000, "breaker_ms": 300} | routing))
+            settings = RoutingSettings(**(QUICK | routing))
             config = Config(listen="127.0.0.1:0", upstream=upstream, scenarios=path, routing=settings, shutdown_grace_s=1.0)
 
             async def serve(service: Service) -> None:

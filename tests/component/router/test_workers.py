@@ -13,7 +13,7 @@ from router.adapters import grpc_workers
 from router.adapters.dns_instances import instances
 
 from .conftest import PROMPT, Site, Sites, scenario, until
-from .inference import BLOCK_TOKENS, DecodeNode, Ledger
+from .inference import BLOCK_TOKENS, DecodeNode, Ledger, PrefillNode
 
 BLOCKS = len(PROMPT) // BLOCK_TOKENS
 
@@ -194,3 +194,77 @@ async def test_what_a_target_stands_for(monkeypatch: pytest.MonkeyPatch) -> None
     for target in ("inference-decode:50083", "dns:inference-decode:50083", "dns:///inference-decode:50083"):
         assert await instances(target) == {"10.0.0.1:50083", "10.0.0.2:50083", "[fd00::1]:50083"}
     assert set(asked) == {("inference-decode", 50083)}
+
+
+async def test_a_decode_worker_that_starts_again_is_waited_for(site: Sites) -> None:
+    """Whoever asks in the moment when nobody is there, or nobody was heard of yet, is no worse off than whoever asks a second later."""
+    async with site(patience_ms=10_000) as mesh:
+        await mesh.ready()
+        await mesh.decodes[0].kill()
+        asking = asyncio.ensure_future(mesh.generate())
+
+        async def is_away() -> bool:
+            return mesh.service.state()["missing"].get("decode workers") == "NO_DECODE_WORKER"
+
+        await until(is_away)
+        assert mesh.service.state()["state"] == "not-ready"
+        assert not asking.done()
+        await mesh.decodes[0].restart()
+        assert (await asking).is_right()
+        await mesh.ready()
+
+
+async def test_an_answer_waits_for_the_worker_that_lost_it(site: Sites) -> None:
+    async with site(patience_ms=10_000) as mesh:
+        decode, died = mesh.decodes[0], asyncio.Event()
+
+        async def die(start: int) -> None:
+            if start >= 9:
+                decode.between = None
+                died.set()
+                await asyncio.Event().wait()
+
+        decode.between = die
+        asking = asyncio.ensure_future(mesh.generate())
+        await died.wait()
+        await decode.kill()
+        await decode.restart()
+        heard = await asking
+        assert heard.is_right()
+        assert len(heard.of("continued")) == 1
+
+
+async def test_a_prefill_worker_is_waited_for_when_there_is_no_other_way(site: Sites) -> None:
+    async with site(patience_ms=10_000) as mesh:
+        await mesh.ready()
+        await mesh.prefills[0].kill()
+        asking = asyncio.ensure_future(mesh.generate(mesh.ask("长" * 110)))  # too long to be read by the decode worker
+
+        async def is_away() -> bool:
+            return mesh.service.state()["missing"].get("prefill workers") == "NO_PREFILL_WORKER"
+
+        await until(is_away)
+        assert mesh.service.state()["state"] == "ready-degraded"
+        assert not asking.done()
+        await mesh.prefills[0].restart()
+        heard = await asking
+        assert heard.is_right(prompt="长" * 110)
+        assert heard.how.prefill_worker == "prefill-0"
+        assert list(heard.how.degradations) == []
+
+
+async def test_a_router_that_has_just_started_is_ready_when_it_has_heard_of_both(site: Sites) -> None:
+    """Else the first prompts would be read by decode workers, marked as degraded."""
+    ledger = Ledger()
+    late = PrefillNode("prefill-0", ledger)
+    await late.start()
+    await late.kill()
+    async with site(prefills=[late], ledger=ledger, up=False) as mesh:
+
+        async def waits() -> bool:
+            return mesh.service.state()["missing"].get("decode workers") == "NO_PREFILL_WORKER"
+
+        await until(waits)
+        await late.start()
+        await mesh.ready()
+        assert (await mesh.generate()).how.disaggregated

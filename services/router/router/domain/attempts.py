@@ -76,7 +76,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What there is now. ``missing_tokens``: of the prompt, not cached at the decode worker; ``lease_left_s``: of the ticket."""
+    """What there is now; one that may come back counts. ``missing_tokens``: of the prompt, not cached at the decode worker;
+    ``lease_left_s``: of the ticket.
+    """
 
     has_prefill: bool
     has_decode: bool
@@ -176,6 +178,11 @@ class Legs:
     decode: str
 
 
+def may_go_alone(now: Situation, limits: Limits) -> bool:
+    """Whether the decode worker may read the prompt because no prefill worker is there: when that is little to ask."""
+    return now.missing_tokens <= limits.alone_tokens and not now.is_decode_busy
+
+
 Look = Callable[[Attempts], Situation]
 """Says what there is for whoever has tried this much."""
 
@@ -206,7 +213,7 @@ def _other_prefill(
     now = look(attempts)
     if now.has_prefill and attempts.prefills < limits.prefills:
         return Verdict(Next.PREFILL_AGAIN, attempts, abort_prefill=True, alert=alert)
-    if now.missing_tokens <= limits.alone_tokens and not now.is_decode_busy:
+    if may_go_alone(now, limits):
         return Verdict(Next.DECODE_ALONE, attempts.degraded(missing), abort_prefill=True, alert=alert)
     told = error if error.reason == "LAYOUT_MISMATCH" or isinstance(error, Overloaded) else no_worker("no prefill worker could be used")
     return _failed(attempts, told, alert)

@@ -8,7 +8,7 @@ from meshkit.clock import Clock
 from meshkit.errors import MeshError
 
 from router import ports
-from router.domain.attempts import Attempts, Next, Phase, Situation, Verdict, after, failure_of
+from router.domain.attempts import Attempts, Next, Phase, Situation, Verdict, after, failure_of, may_go_alone
 from router.domain.fleet import Role
 from router.domain.generation import Choice
 from router.steps.pool import Nobody, Pool
@@ -50,23 +50,30 @@ class Failover:
             run.phase = Phase.PREFILL
         return verdict
 
+    def may_go_alone(self, run: Run) -> bool:
+        """Whether the decode worker may read the prompt of a run."""
+        return may_go_alone(self._look(run, run.attempts), run.scenario.limits)
+
     def _look(self, run: Run, tried: Attempts) -> Situation:
         """Say what there is for a run that has tried this much."""
         handover = run.handover
-        is_there = self._pool.pick(Role.DECODE, run.need, tried) is not Nobody.ABSENT
         lease_left_s = 0.0
         if handover is not None and handover.ticket:
             same = replace(run.need, layout=handover.layout)
             if self._pool.pick(Role.DECODE, same, tried) is not Nobody.ABSENT:
                 lease_left_s = handover.until_s - self._clock.monotonic_s()
         has_first_block = run.room.reservation.first_block if run.room else 0
-        return Situation(
+        digest = run.need.model_digest
+        now = Situation(
             has_prefill=isinstance(self._prefill.pick(run, tried), Choice),
-            has_decode=is_there,
+            has_decode=self._pool.is_known(Role.DECODE, digest),
             is_decode_busy=self._is_busy(run),
             missing_tokens=run.admitted.prompt_tokens - has_first_block * run.model.block_tokens,
             lease_left_s=lease_left_s,
         )
+        if not now.has_prefill and not may_go_alone(now, run.scenario.limits):
+            return replace(now, has_prefill=self._pool.is_known(Role.PREFILL, digest))  # it may come back, and there is no other way
+        return now
 
     def _is_busy(self, run: Run) -> bool:
         """Whether reading a prompt would hold up many at the decode worker, which has a row of it for this one."""

@@ -1,7 +1,8 @@
 """The line before the workers: a request that finds no room waits its turn, per model.
 
 Whoever is first is given a worker as soon as one has room, which is noted at once, so that the next sees it. Those for whom no worker lives
-at all let others pass. The order is `domain.queue`'s; a wait ends with the scenario's time to live.
+at all let others pass, and wait for one for ``patience_s`` alone: it may just be starting again. The order is `domain.queue`'s; a wait
+ends with the scenario's time to live.
 """
 
 from __future__ import annotations
@@ -36,14 +37,16 @@ class _Ask:
     attempts: Attempts
     blocks: float
     placed: asyncio.Future[Place]
-    nobody: Nobody = Nobody.FULL
+    absent_s: float | None = None
+    """Since when no worker lives that could serve it."""
 
 
 class Line:
     """``limit``: how many wait for one model at most."""
 
-    def __init__(self, pool: Pool, clock: Clock, limit: int = 256) -> None:
+    def __init__(self, pool: Pool, clock: Clock, limit: int = 256, patience_s: float = 3.0) -> None:
         self._pool = pool
+        self._patience_s = patience_s
         self._clock = clock
         self._limit = limit
         self._queues: dict[bytes, Queue] = {}
@@ -78,7 +81,7 @@ class Line:
         try:
             while not ask.placed.done():
                 self._look()
-                left_s = waiting.left_s(self._clock.monotonic_s())
+                left_s = self._left_s(waiting, ask)
                 if left_s <= 0 and not ask.placed.done():
                     raise self._too_late(waiting, ask)
                 await asyncio.wait({ask.placed}, timeout=min(_LOOK_S, left_s))
@@ -88,10 +91,15 @@ class Line:
                 self._pool.ended(ask.placed.result().prediction)
             raise
 
+    def _left_s(self, waiting: Waiting, ask: _Ask) -> float:
+        now_s = self._clock.monotonic_s()
+        left_s = waiting.left_s(now_s)
+        return left_s if ask.absent_s is None else min(left_s, ask.absent_s + self._patience_s - now_s)
+
     def _too_late(self, waiting: Waiting, ask: _Ask) -> MeshError:
-        if waiting.deadline_s <= waiting.until_s:
+        if self._clock.monotonic_s() >= waiting.deadline_s:
             return DeadlineExceeded("the deadline is over", reason="DEADLINE_EXCEEDED")
-        return queue_expired() if ask.nobody is Nobody.FULL else no_worker("no worker of this model is there")
+        return queue_expired() if ask.absent_s is None else no_worker("no worker of this model is there")
 
     def _look(self) -> None:
         """Give out what there is room for, in order."""
@@ -104,9 +112,10 @@ class Line:
                 if isinstance(choice, Choice):
                     ask.placed.set_result(self._noted(choice, ask.blocks, ask.need))
                     continue
-                ask.nobody = choice
                 if choice is Nobody.FULL:
+                    ask.absent_s = None
                     break
+                ask.absent_s = self._clock.monotonic_s() if ask.absent_s is None else ask.absent_s
             if not len(queue):
                 del self._queues[digest]
 

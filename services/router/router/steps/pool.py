@@ -174,10 +174,15 @@ class Pool:
                 found.append(Seen(worker, group.fleet.load(name) or Load(is_ready=False), group.fleet.age_s(name, now_s), service))
         return found
 
-    def can_answer(self, model_digest: bytes) -> bool:
-        """Whether a decode worker of this model lives."""
-        group = self._groups.get((Role.DECODE, model_digest))
+    def lives(self, role: Role, model_digest: bytes) -> bool:
+        """Whether a worker of this role and model lives."""
+        group = self._groups.get((role, model_digest))
         return group is not None and bool(group.fleet.fit(self._clock.monotonic_s()).any())
+
+    def is_known(self, role: Role, model_digest: bytes) -> bool:
+        """Whether there is a worker, alive or not: one that is silent may be starting again."""
+        group = self._groups.get((role, model_digest))
+        return group is not None and any(True for _ in group.fleet)
 
     def longest(self, model_digest: bytes) -> int:
         """Return the tokens that the longest row of a decode worker of this model holds; 0 when none is known."""

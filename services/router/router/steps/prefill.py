@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -22,12 +22,22 @@ from router.steps.pool import Nobody, Pool, key_of
 from router.steps.reserve import TTL_S
 from router.steps.run import Handover, Run
 
+_LOOK_S = 0.1
+
 
 class Prefill:
-    """``call_s``: how long reading a prompt may take, waiting at the worker included."""
+    """``call_s``: how long reading a prompt may take, waiting at the worker included; ``patience_s``: how long one is waited for."""
 
     def __init__(
-        self, pool: Pool, prefill: ports.PrefillLeg, decode: ports.DecodeLeg, closing: Closing, clock: Clock, call_s: float
+        self,
+        pool: Pool,
+        prefill: ports.PrefillLeg,
+        decode: ports.DecodeLeg,
+        closing: Closing,
+        clock: Clock,
+        *,
+        call_s: float,
+        patience_s: float,
     ) -> None:
         self._pool = pool
         self._prefill = prefill
@@ -35,6 +45,7 @@ class Prefill:
         self._closing = closing
         self._clock = clock
         self._call_s = call_s
+        self._patience_s = patience_s
 
     def pick(self, run: Run, attempts: Attempts) -> Choice | Nobody:
         """Return the prefill worker that would be used, for the decode worker at which there is room."""
@@ -42,14 +53,22 @@ class Prefill:
         need = replace(run.need, tokens=run.admitted.prompt_tokens, rows=1, layout=layout)
         return self._pool.pick(Role.PREFILL, need, attempts, partner=partner)
 
-    def choose(self, run: Run) -> Worker:
-        """Choose a worker; raises LegFailed when there is none."""
-        choice = self.pick(run, run.attempts)
-        worker = self._pool.worker(choice.worker) if isinstance(choice, Choice) else None
-        if worker is None or not isinstance(choice, Choice):
-            raise LegFailed(overloaded("prefill workers are busy") if choice is Nobody.FULL else no_worker("no prefill worker is there"))
-        run.prefill_choice, run.prefill_worker = choice, worker.name
-        return worker
+    async def choose(self, run: Run, may_go_alone: Callable[[Run], bool]) -> Worker:
+        """Choose a worker; raises LegFailed when there is none. One that may come back is waited for, unless the run can do without."""
+        until_s = self._clock.monotonic_s() + self._patience_s
+        while True:
+            choice = self.pick(run, run.attempts)
+            worker = self._pool.worker(choice.worker) if isinstance(choice, Choice) else None
+            if isinstance(choice, Choice) and worker is not None:
+                run.prefill_choice, run.prefill_worker = choice, worker.name
+                return worker
+            is_hopeless = not self._pool.is_known(Role.PREFILL, run.need.model_digest)
+            if is_hopeless or may_go_alone(run) or self._clock.monotonic_s() >= min(until_s, run.deadline_s):
+                run.attempts = run.attempts.began_prefill()
+                raise LegFailed(
+                    overloaded("prefill workers are busy") if choice is Nobody.FULL else no_worker("no prefill worker is there")
+                )
+            await asyncio.sleep(_LOOK_S)
 
     async def __call__(self, run: Run, worker: Worker, handoff_id: str) -> None:
         """Have the prompt read. Raises LegFailed."""

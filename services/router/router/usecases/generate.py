@@ -13,10 +13,10 @@ from contextlib import aclosing, suppress
 
 from meshkit.clock import Clock
 from meshkit.crypto.keyed_ids import uuid7
-from meshkit.errors import MeshError
+from meshkit.errors import MeshError, Overloaded, Unavailable
 
 from router import ports
-from router.domain.attempts import Next, Phase
+from router.domain.attempts import Next, Phase, stream_broken
 from router.domain.disaggregation import Transfers, way
 from router.domain.generation import Continued, Ended, Finish, Part, Request, StartFacts
 from router.domain.legs import Committed
@@ -93,7 +93,7 @@ class Generate:
         while True:
             try:
                 if run.is_to_be_handed_over:
-                    worker = self._prefill.choose(run)
+                    worker = await self._prefill.choose(run, self._failover.may_go_alone)
                     self._begin_record(run)
                     await self._prefill(run, worker, handoff_id)
                 self._begin_record(run)
@@ -105,12 +105,21 @@ class Generate:
             except LegFailed as failed:
                 error = failed.error
             verdict = self._failover(run, error)
+            if run.room is None:
+                await self._another_room(run, error)
             if verdict.next is Next.REPLAY:
                 run.continued.append(error.reason)
                 yield Continued(error.reason)
-            if run.room is None:
-                await self._reserve(run)
-                self._prefill.drop_unless_fit(run)
+
+    async def _another_room(self, run: Run, after: MeshError) -> None:
+        """Find a room after a failure. When there is none for an answer that has begun, it has broken off, because of that failure."""
+        try:
+            await self._reserve(run)
+        except (Unavailable, Overloaded):
+            if run.phase is Phase.STREAMING:
+                raise stream_broken(after.reason) from None
+            raise
+        self._prefill.drop_unless_fit(run)
 
     def _choose_way(self, run: Run) -> None:
         """Decide whether keys and values are handed over."""

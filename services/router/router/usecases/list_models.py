@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from router import ports
+from router.domain.fleet import Role
 from router.domain.model import ServedModel
 from router.domain.policy import Scenarios
 from router.steps.pool import Pool
@@ -21,4 +22,4 @@ class ListModels:
     def __call__(self, scenario: str) -> list[tuple[ServedModel, bool]]:
         """Return the models by name, each with whether a worker can answer now. Raises NotFound (SCENARIO_UNKNOWN)."""
         listed = self._scenarios().get(scenario).models
-        return [(model, self._pool.can_answer(model.digest)) for model in self._texts.models if model.name in listed]
+        return [(model, self._pool.lives(Role.DECODE, model.digest)) for model in self._texts.models if model.name in listed]
