@@ -250,9 +250,8 @@ class Engine:
         request.rows = rows[: request.rows_needed]
         for row in request.rows:
             self._loop.rows.pass_on(row, f"request {request.request_id}")
-        request.phase = Phase.PREFILLING
         if asked.landed:
-            request.computed = request.length
+            request.phase, request.computed, request.is_begun = Phase.PREFILLING, request.length, True
             self._loop.landed.append(request)
         else:
-            self._loop.redeemed.append(request)
+            self._loop.scheduler.prefill(request)

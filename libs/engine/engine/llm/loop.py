@@ -45,7 +45,6 @@ class Loop:
         self.scheduler = Scheduler(self.rows, self._budget(limits))
         self.requests: dict[str, Request] = {}
         self.landed: list[Request] = []
-        self.redeemed: list[Request] = []  # have their rows, and their prompts still to be read
         self.owners, self.meter, self.steps = Owners(limits.owner_silence_s), Meter(), 0
         self._answers = Answers(model.manifest.end_ids)
 
@@ -62,7 +61,6 @@ class Loop:
             begun = self.clock()
             self._end_noted(begun, events)
             self._begin_landed(events)
-            self._begin_redeemed(events)
             plan = self.scheduler.plan(lambda request: self._begin(request, events))
         if plan.decode:
             self._write(plan.decode, events)
@@ -77,12 +75,7 @@ class Loop:
         return events
 
     def is_idle(self) -> bool:
-        return (
-            self.scheduler.is_idle
-            and not self.landed
-            and not self.redeemed
-            and not any(request.ending for request in self.requests.values())
-        )
+        return self.scheduler.is_idle and not self.landed and not any(request.ending for request in self.requests.values())
 
     def _write(self, choices: list[Choice], events: list[Event]) -> None:
         """Feed each answer its next token, and choose a new one for those that have no other."""
@@ -130,13 +123,6 @@ class Loop:
         events.append(Started(request.request_id, landed=False))
         with self.runner.memory.open(request.rows[0], writes=True) as row:
             request.cached = request.computed = self.prefix.load(row, request.block_ids, longest_hit(request.length))
-
-    def _begin_redeemed(self, events: list[Event]) -> None:
-        redeemed, self.redeemed = self.redeemed, []
-        for request in redeemed:
-            if request.ending is None:
-                self._begin(request, events)
-                self.scheduler.prefill(request)
 
     def _begin_landed(self, events: list[Event]) -> None:
         landed, self.landed = self.landed, []
@@ -193,8 +179,8 @@ class Loop:
                     errors.OWNER_SILENT,
                     "who asked for it is silent",
                 )
-            if request.ending is None and request.phase is Phase.WAITING and asked.deadline is not None and now >= asked.deadline:
-                request.ending = FinishReason.ERROR, errors.QUEUE_EXPIRED, "no row was free in time"
+            if request.ending is None and not request.is_begun and asked.deadline is not None and now >= asked.deadline:
+                request.ending = FinishReason.ERROR, errors.QUEUE_EXPIRED, "its turn did not come in time"
             if request.ending is not None:
                 for choice in request.live():
                     self._answers.finish(choice, request.ending[0], events, *request.ending[1:])

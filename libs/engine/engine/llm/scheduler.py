@@ -104,8 +104,11 @@ class Scheduler:
         self._decoding = [each for each in self._decoding if each.request is not request]
         request.phase = Phase.ENDED
 
-    def plan(self, admitted: Callable[[Request], None]) -> Plan:
-        """Give rows to who waits, the most urgent first and nobody past him, then say what the next step does."""
+    def plan(self, begin: Callable[[Request], None]) -> Plan:
+        """Give rows to who waits, the most urgent first and nobody past him, then say what the next step does.
+
+        ``begin`` is called when a prompt's turn comes, before its first piece is cut: what need not be read is `computed` then.
+        """
         while self._waiting:
             request = self._waiting[0][1]
             rows = self._rows.take(f"request {request.request_id}", request.rows_needed)
@@ -113,17 +116,20 @@ class Scheduler:
                 break
             heappop(self._waiting)
             request.rows = rows
-            admitted(request)
             self.prefill(request)
-        return Plan(list(self._decoding), self._chunks())
+        return Plan(list(self._decoding), self._chunks(begin))
 
-    def _chunks(self) -> list[Chunk]:
+    def _chunks(self, begin: Callable[[Request], None]) -> list[Chunk]:
         chunks: list[Chunk] = []
-        if not self._prefilling:
-            return chunks
-        held = sum(choice.length for choice in self._decoding)
-        budget = self._budget(len(self._decoding), held, self._prefilling[0].computed)
+        held, budget = sum(choice.length for choice in self._decoding), -1
         for request in self._prefilling:
+            if chunks and not request.is_begun and budget < min(SMALLEST_CHUNK, request.length):
+                break
+            if not request.is_begun:
+                request.is_begun = True
+                begin(request)
+            if not chunks:
+                budget = self._budget(len(self._decoding), held, request.computed)
             count = chunk(request.remaining, budget)
             if chunks and count < min(SMALLEST_CHUNK, request.remaining):
                 break

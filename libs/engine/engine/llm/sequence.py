@@ -52,7 +52,10 @@ class Choice:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """``computed``: tokens of the prompt whose keys and values stand in the first row. ``ending``: why it shall end, at the next step."""
+    """``is_begun``: its turn has come. ``computed``: tokens of the prompt whose keys and values stand in the first row.
+
+    ``ending``: why it shall end, at the next step.
+    """
 
     generation: Generation
     prompt: npt.NDArray[np.int64]
@@ -62,6 +65,7 @@ class Request:
     choices: list[Choice] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     phase: Phase = Phase.WAITING
+    is_begun: bool = False
     computed: int = 0
     cached: int = 0
     output_tokens: int = 0

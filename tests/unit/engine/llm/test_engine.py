@@ -374,3 +374,19 @@ def test_the_load_says_what_is_used() -> None:
     assert (load.decode_blocks, load.steps, load.cached_blocks) == (2, 3, 1)
     assert load.incarnation != Driver(limits()).engine.load().incarnation
     assert len(NAMESPACE) == 32
+
+
+def test_prompts_that_came_together_share_what_the_first_of_them_read() -> None:
+    """The store is asked when a prompt's turn comes, not when it gets its row."""
+    driver = Driver(limits()).run(*(asked(f"r{number}", (*prompt(130), *prompt(60, number)), 3) for number in range(4)))
+    assert [driver.finished(f"r{number}").usage.cached_tokens for number in range(4)] == [0, 128, 128, 128]
+
+
+def test_a_prompt_that_has_a_row_but_no_turn_still_waits() -> None:
+    driver = Driver(limits())
+    driver.submit(asked("long", prompt(240), 3, priority=1), asked("late", prompt(200, 2), 3, deadline=driver.clock.now + 2))
+    driver.step()
+    assert [event.request_id for event in driver.events if isinstance(event, Started)] == ["long"]
+    driver.clock.now += 2
+    driver.run()
+    assert (driver.finished("late").error, driver.finished("long").error) == ("QUEUE_EXPIRED", "")
