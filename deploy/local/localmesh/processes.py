@@ -133,7 +133,12 @@ class Addresses:
             env=self._telemetry | self._tls(service.name) | own | used | keys | self._upstreams(service) | self._engines(engine),
             reads=known_settings.by_service()[service.name] | {"OTEL_*"},
             ports={"grpc": port, "metrics": metrics},
-            needs=("provision", *(each for each in process.uses if each in {"redis", "triton"}), *([engine] if engine else [])),
+            needs=(
+                "provision",
+                *(each for each in process.uses if each in {"redis", "triton"}),
+                *([engine] if engine else []),
+                *self._fronting(service),
+            ),
             health=GrpcHealth(LOOPBACK, port, self._places.certs),
             cwd=self._places.root,  # models/repository is looked for from here, as from the image's work folder
         )
@@ -176,6 +181,11 @@ class Addresses:
 
     def _upstreams(self, service: Service) -> dict[str, str]:
         return {f"FINMESH_UPSTREAM__{_upper(name)}": self._target(self.services[name].called) for name in service.calls}
+
+    def _fronting(self, service: Service) -> list[str]:
+        """Instances of what it calls that front engines: it is ready when it has heard of engines, and those take their time to be warm."""
+        called = [self.services[name].called for name in service.calls]
+        return [instance(each.name, number) for each in called if each.engine for number in range(1, self._copies[each.name] + 1)]
 
     def _target(self, process: Process) -> str:
         """gRPC target of every instance."""

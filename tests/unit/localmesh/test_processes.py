@@ -207,6 +207,13 @@ def test_an_engine_that_runs_already_is_not_ours_to_end(places: Places) -> None:
     assert json.loads(rows["inference-decode"].env["FINMESH_ENGINES"]) == [{"url": "127.0.0.1:1"}]
 
 
+def test_who_is_ready_when_it_has_heard_of_engines_waits_for_those_who_front_them(places: Places) -> None:
+    """Its own time to become ready does not begin before: engines need minutes on a crowded machine."""
+    rows = by_name(table(places, Ports(), copies={"inference-prefill": 2}))
+    assert {"inference-prefill", "inference-prefill-2", "inference-decode"} <= set(rows["router"].needs)
+    assert not {"router", "inference-decode"} & set(rows["gateway"].needs), "what decides transactions waits for no language model"
+
+
 @pytest.mark.parametrize("copies", [{"gatewy": 2}, {"gateway": 0}, {"kafka": 2}])
 def test_copies_of_what_is_not_there_are_refused(places: Places, copies: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="no such process"):
