@@ -32,14 +32,16 @@ from meshkit.errors import MeshError
 from meshkit.telemetry import metrics
 
 from backends.block_news import BlockNews
-from backends.liveness import PROBE_S, WATCHDOG_S, Liveness, end_process
+from backends.liveness import PROBE_S, Liveness, end_process
 from backends.port import DecodeEvent, Published, Running, Watcher
 from backends.refusals import engine_lost
 from backends.streams import Stream
 from backends.triton_events import deliver
-from backends.triton_link import ANSWER_S, TritonLink
+from backends.triton_link import ANSWER_S, FOREVER_S, TritonLink
 
 AGAIN_S = 0.2
+FIRST_S = 10.0
+"""How long the first answer of an engine may take: nothing is known of its pace yet."""
 BUFFER_TOKENS = 512
 _logger = logging.getLogger("finmesh.backends")
 
@@ -103,11 +105,7 @@ class TritonEngine:
             try:
                 await self._meet(link)
                 self._link = link
-                while link.why is None:
-                    await self._probe(link, liveness)
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(link.lost.wait(), PROBE_S)
-                raise link.why
+                await self._attend(link, liveness)
             except MeshError as error:
                 why = error
                 if error.reason in ("ENGINE_DEAD", "ENGINE_HUNG"):
@@ -122,36 +120,51 @@ class TritonEngine:
     async def _meet(self, link: TritonLink) -> None:
         """Learn what it is and what it holds. Raises Unavailable ENGINE_HUNG when it says nothing."""
         try:
-            answer = await link.ask("describe", pb.OwnerOperation(owner=link.owner), WATCHDOG_S)
+            answer = await link.ask("describe", pb.OwnerOperation(owner=link.owner), FIRST_S)
             description = pb.DescribeResponse.FromString(answer).description
             before = self._description
             is_same = before is not None and before.incarnation == description.incarnation
             self._description = description
             if self._watcher is not None:
                 self._watcher.described(description)
-            after = self._news.begin(is_same)
-            answer = await link.ask("blocks", pb.BlocksOperation(after_seq=after), ANSWER_S)
+            await self._catch_up(link, is_same)
         except MeshError as error:
             if error.reason != "ENGINE_SLOW":
                 raise
             raise engine_lost(error.message, "ENGINE_HUNG") from None
-        self._changed(self._news.caught_up(list(pb.BlocksResult.FromString(answer).events)))
 
-    async def _probe(self, link: TritonLink, liveness: Liveness) -> None:
-        """Ask whether it lives. Raises Unavailable ENGINE_HUNG."""
+    async def _attend(self, link: TritonLink, liveness: Liveness) -> None:
+        """Ask whether it lives, again and again. Raises why that is over: what the link was lost of, or Unavailable ENGINE_HUNG.
+
+        An answer that comes late counts when it comes: a busy machine is no reason to kill.
+        """
+        asking: asyncio.Future[bytes] | None = None
         try:
-            load = WorkerLoad.FromString(await link.ask("alive", pb.OwnerOperation(owner=link.owner), PROBE_S))
-            load.state = WORKER_STATE_READY
-            liveness.heard(load.steps, load.step_ms, self._monotonic_s())
-            self._loaded(load)
-        except MeshError as error:
-            if error.reason != "ENGINE_SLOW":
-                raise
-        if liveness.is_hung(self._monotonic_s()):
-            raise engine_lost(f"the engine stood still for more than {liveness.limit_s:g} s", "ENGINE_HUNG")
-        if self._news.is_behind:
-            answer = await link.ask("blocks", pb.BlocksOperation(after_seq=self._news.begin(is_same=True)))
-            self._changed(self._news.caught_up(list(pb.BlocksResult.FromString(answer).events)))
+            while True:
+                asking = asking or asyncio.ensure_future(link.ask("alive", pb.OwnerOperation(owner=link.owner), FOREVER_S))
+                await asyncio.wait({asking}, timeout=PROBE_S)
+                is_answered = asking.done()
+                if is_answered:
+                    load = WorkerLoad.FromString(asking.result())
+                    asking, load.state = None, WORKER_STATE_READY
+                    liveness.heard(load.steps, load.step_ms, self._monotonic_s())
+                    self._loaded(load)
+                if liveness.is_hung(self._monotonic_s()):
+                    raise engine_lost(f"the engine stood still for more than {liveness.limit_s:g} s", "ENGINE_HUNG")
+                if self._news.is_behind:
+                    await self._catch_up(link, is_same=True)
+                if is_answered:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(link.lost.wait(), PROBE_S)
+                        raise link.why or engine_lost("the engine cannot be reached")
+        finally:
+            if asking is not None:
+                asking.cancel()
+
+    async def _catch_up(self, link: TritonLink, is_same: bool) -> None:
+        """Ask for the blocks that changed, all of them for another incarnation than was known."""
+        answer = await link.ask("blocks", pb.BlocksOperation(after_seq=self._news.begin(is_same)))
+        self._changed(self._news.caught_up(list(pb.BlocksResult.FromString(answer).events)))
 
     def _kill(self, reason: str) -> None:
         pid = end_process(self._pid_file) if self._pid_file is not None else None

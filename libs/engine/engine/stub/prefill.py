@@ -92,7 +92,8 @@ class PrefillRole:
         elif isinstance(event, Token):
             work.first.append(event)
         elif isinstance(event, Progress):
-            self._pool.submit(self._pack_ahead, work, event.computed)
+            if self._identity.manifest.provider == "cpu":  # elsewhere each look at a row copies all of it to the host
+                self._pool.submit(self._pack_ahead, work, event.computed)
         elif isinstance(event, Prefilled):
             work.phase("prefill", work.begun_ns)
             self._pool.submit(self._publish, work, event)
