@@ -94,7 +94,7 @@ async def test_a_prompt_that_is_read_when_its_engine_dies_fails_typed(triton: Pa
     await triton.free()
 
 
-@pytest.mark.parametrize(("number", "times"), [(signal.SIGKILL, 5), (signal.SIGSTOP, 1)])
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGKILL, 3), (signal.SIGSTOP, 1)])
 async def test_a_service_that_dies_or_is_stopped_holds_nothing_and_triton_lives(
     triton: Pair, engines: Engines, number: signal.Signals, times: int
 ) -> None:
