@@ -58,7 +58,10 @@ class Engine:
     """A model with its KV memory, its batch and its prefix store."""
 
     def __init__(self, model: LoadedModel, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take memory, and measure the pace; that may take seconds. ``clock``: of deadlines, reservations and silence; seconds."""
+        """Take memory, and measure the pace; that may take seconds. Raises ValueError for limits that cannot be.
+
+        ``clock``: of deadlines, reservations and silence; seconds.
+        """
         self.limits = limits or Limits()
         self.manifest, self.incarnation = model.manifest, token_hex(8)
         self._loop = Loop(model, self.limits, clock)

@@ -35,6 +35,7 @@ class Loop:
     """``lock`` guards everything here but the runner, which belongs to the thread that calls `step`."""
 
     def __init__(self, model: LoadedModel, limits: Limits, clock: Callable[[], float]) -> None:
+        limits.check(model.manifest.max_position)
         self.limits, self.lock, self.clock = limits, Condition(), clock
         self.max_len = limits.max_len or model.manifest.max_len
         self.runner = Runner(model, limits.rows, self.max_len)

@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from engine.llm.limits import LARGEST_CHUNK
 from engine.llm.loading import LoadedModel
 from engine.llm.memory import DeviceMemory, HostMemory, Memory
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
-LARGEST_CHUNK = 128
 _KEPT_CHUNK_BINDINGS = 256
 
 

@@ -5,7 +5,8 @@ A request waits for a row, has its prompt read in chunks, then writes one token 
     WAITING --rows free--> PREFILLING --last chunk--> DECODING (or PREFILLED: kept for a hand-off) --> ENDED
 
 A step first writes: every answer that runs gets its next token, so nobody who reads is held up by more than one step. Then it reads:
-up to a budget of the prompts that were admitted first. One long prompt is so spread over many steps, several short ones share one.
+up to a budget of the prompts that were admitted first. One long prompt is so spread over many steps, several short ones share one; none
+is begun, or gone on with, for the few tokens that others leave.
 
 Surprising: no chunk has one token. Attention over a single new token takes another path than over several and rounds otherwise, and a
 prompt must give the same bits however it was cut (rule "Bit equality"). A chunk that would leave one token over leaves two. A prompt of
@@ -18,13 +19,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from engine.llm.limits import SMALLEST_CHUNK
 from engine.llm.rows import Rows
 from engine.llm.sequence import Choice, Phase, Request
 
 Budget = Callable[[int, int, int], int]
 """How many tokens may be read: beside so many answers that hold so many tokens together, from this token of a prompt on."""
-SMALLEST_CHUNK = 16
-"""A prompt is not begun, or gone on with, for the few tokens that others leave of a step."""
 
 
 @dataclass(frozen=True, slots=True)

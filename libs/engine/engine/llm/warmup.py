@@ -16,8 +16,8 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from engine.llm.runner import LARGEST_CHUNK, Runner
-from engine.llm.scheduler import SMALLEST_CHUNK
+from engine.llm.limits import LARGEST_CHUNK, SMALLEST_CHUNK
+from engine.llm.runner import Runner
 
 
 @dataclass(frozen=True, slots=True)

@@ -390,3 +390,20 @@ def test_a_prompt_that_has_a_row_but_no_turn_still_waits() -> None:
     driver.clock.now += 2
     driver.run()
     assert (driver.finished("late").error, driver.finished("long").error) == ("QUEUE_EXPIRED", "")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rows": 0},
+        {"queue": -1},
+        {"prefix_store_bytes": -1},
+        {"chunk_tokens": 15},
+        {"chunk_tokens": 129},
+        {"max_len": 1},
+        {"max_len": 4097},
+    ],
+)
+def test_an_engine_that_cannot_be_does_not_start(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=str(next(iter(wrong.values())))):
+        Driver(limits(**wrong))

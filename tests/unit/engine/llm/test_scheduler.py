@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engine.llm.generation import ChoiceStart, FinishReason, Generation
+from engine.llm.limits import SMALLEST_CHUNK
 from engine.llm.rows import Rows
-from engine.llm.scheduler import SMALLEST_CHUNK, Plan, Scheduler, chunk
+from engine.llm.scheduler import Plan, Scheduler, chunk
 from engine.llm.sequence import Choice, Phase, Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
