@@ -3,8 +3,14 @@
 from pathlib import Path
 
 import pytest
+from drills.faults_llm.table import tiny_model
+from engine.llm import manifest as manifests
+from provisioning.engines import MIB, Sizes
 
 from bench import audit, stream, sync
+from bench.llm import site as sites
+from bench.llm.closed_loop import ask, closed_loop, request
+from bench.llm.requests import Prompts
 
 pytestmark = pytest.mark.stack
 
@@ -27,6 +33,23 @@ async def test_sync(tmp_path: Path) -> None:
     assert set(sync.WORDS) == set(figures.values)
     assert figures.values["degraded"] == figures.values["errors"] == 0
     assert 0 < figures.values["overhead_p50_ms"] < figures.values["p99_ms"]
+
+
+async def test_llm(tmp_path: Path) -> None:
+    """With the tiny model, and without onnxruntime-genai, which has an environment of its own."""
+    model = tiny_model(tmp_path / "models")
+    sizes = Sizes(rows=4, prefill_rows=2, max_len_tokens=512, threads=1, arena_bytes=16 * MIB, prefix_store_bytes=8 * MIB)
+    prompts = Prompts(manifests.read(model).vocabulary, seed=1)
+    async with sites.opened(tmp_path, model, sizes) as site:
+        for scenario, handed_over in ((sites.NEVER, False), (sites.ALWAYS, True)):
+            async with site.client() as door:
+                asked = [request(sites.TENANT, scenario, prompt, 8) for prompt in prompts(6, tokens=100)]
+                loop = await closed_loop(door, asked, callers=3)
+                assert loop.tokens == 48
+                assert {each.disaggregated for each in loop.requests} == {handed_over}
+                assert all(each.ttft_ms > 0 and len(each.itl_ms()) <= 7 for each in loop.requests)
+                again = await ask(door, asked[0])
+                assert again.cached_tokens > 0
 
 
 async def test_audit(tmp_path: Path) -> None:
