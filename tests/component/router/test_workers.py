@@ -140,7 +140,8 @@ async def test_a_worker_that_is_not_ready_gets_nothing(site: Sites, state: int) 
 
 async def test_instances_come_and_go_with_the_name(site: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = Ledger()
-    late = await DecodeNode("decode-late", ledger).start()
+    late = DecodeNode("decode-late", ledger)
+    await late.start()
     known: dict[str, frozenset[str]] = {}
 
     async def resolved(target: str) -> frozenset[str]:
@@ -161,12 +162,25 @@ async def test_instances_come_and_go_with_the_name(site: Sites, monkeypatch: pyt
             return (await mesh.generate()).how.decode_worker == "decode-late"
 
         await until(takes_over)
+        writes, go = asyncio.Event(), asyncio.Event()
+
+        async def hold(start: int) -> None:
+            if start >= 9:
+                writes.set()
+                await go.wait()
+
+        late.between = hold
+        running = asyncio.ensure_future(mesh.generate())
+        await writes.wait()
         del known["now"]
 
         async def has_gone() -> bool:
             return await names(mesh) == {"decode-0"}
 
         await until(has_gone)
+        go.set()
+        heard = await running  # what ran there goes on
+        assert heard.is_right() and not heard.of("continued")
     await late.kill()
 
 

@@ -1,6 +1,7 @@
 """The inference services: a channel to each instance, and the news of the workers behind it.
 
-Instances come from a list or a DNS name, which is asked again every few seconds. Each has its own channel, since a call is for one worker,
+Instances come from a list or a DNS name, which is asked again every few seconds; one that is named no more gets nothing new, and what runs
+there goes on. Each has its own channel, since a call is for one worker,
 and its own watch, which goes on after the last event taken: after a break, and when numbers are missing.
 """
 
@@ -25,6 +26,7 @@ from router.translate import workers
 
 RESOLVE_S = 5.0
 _WATCH_S = 3_600.0
+_LEAVING_S = 300.0  # as long as the longest answer: a name forgets an instance while that still answers
 _logger = logging.getLogger(__name__)
 
 
@@ -37,6 +39,7 @@ class GrpcWorkers:
         self._news = news
         self._channels: dict[str, MeshChannel] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._addresses: dict[str, str] = {}  # worker -> address of the instance in front of it
         self._block_tokens: dict[str, int] = {}
 
@@ -72,7 +75,9 @@ class GrpcWorkers:
         await asyncio.wait({watch})
         for worker in [worker for worker, where in self._addresses.items() if where == address]:
             self._gone(worker)
-        await self._channels.pop(address).close()
+        closing = asyncio.get_running_loop().create_task(self._channels.pop(address).close(_LEAVING_S), name=f"leaving {address}")
+        self._leaving.add(closing)
+        closing.add_done_callback(self._leaving.discard)
 
     async def _watch(self, address: str) -> None:
         attempt = 0
@@ -120,6 +125,9 @@ class GrpcWorkers:
         self._news.gone(worker)
 
     async def aclose(self) -> None:
-        """End watches and close channels."""
+        """End watches and close channels, at once."""
         for address in list(self._watches):
             await self._leave(address)
+        for closing in self._leaving:
+            closing.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
