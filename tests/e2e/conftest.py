@@ -1,6 +1,7 @@
 """One run of the main job that several modules look at."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from drills.checks.traces import Span, Zipkin
 from localmesh.ports import LOOPBACK
 
+from tests.e2e.llm_mesh import LlmMesh
 from tests.e2e.main_job import MainJob
 
 LIMIT = 5_000
@@ -35,3 +37,10 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
         job.interrupt()
         status = job.end()
         return Day(job.summary(), job.said, status, job.left(), traces)
+
+
+@pytest.fixture(scope="package")
+def llm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlmMesh]:
+    """A mesh of LLM serving for all modules that ask it."""
+    with LlmMesh(tmp_path_factory.mktemp("llm") / "我的 文件").running() as mesh:
+        yield mesh
