@@ -11,6 +11,7 @@ import pytest
 from engine.handoff.publisher import Publisher
 from engine.handoff.puller import Puller
 from engine.stub import outbox
+from engine.stub.works import Work
 from finmesh.engine.v1 import engine_pb2 as pb
 from finmesh.inference.v1 import generation_pb2
 from meshkit.crypto.keyed_ids import uuid7
@@ -314,3 +315,33 @@ def test_a_long_prompt_is_packed_beside_its_reading(d: Stub) -> None:
     assert packed
     assert all(0 < each < 400 for each in packed)
     assert d.tokens(work_id) == d.tokens(alone)[1:]
+
+
+def test_a_higher_epoch_ends_the_lower_in_the_queue(p: Stub) -> None:
+    handoff_id = uuid7()
+    PUBLISHED.append(handoff_id)
+    PUBLISH.close()
+    rows = [prefill(p, prompt(40, seed)) for seed in range(4)]
+    assert PUBLISH.entered.wait(WAIT_S)
+    lower = prefill(p, prompt(60), handoff_id=handoff_id, epoch=1)
+    higher = prefill(p, prompt(60), handoff_id=handoff_id, epoch=2)
+    assert p.ended(lower).refusal.reason == "FENCED"  # while every row is still taken
+    for work_id in (*rows, higher):
+        abort(p, work_id)
+    PUBLISH.open.set()
+    p.ended(higher)
+
+
+def test_an_abort_that_overtakes_its_work_ends_it(p: Stub, d: Stub) -> None:
+    for at, request in (
+        (p, pb.PrefillOperation(request=prefill_request(p.manifest, prompt(50)))),
+        (d, pb.DecodeOperation(request=decode_request(d.manifest, prompt(50), bounds=LONG))),
+    ):
+        work = Work(at.name, str(next(NUMBERS)))
+        if at is p:
+            work.handoff = (request.request.handoff_id, 1)
+        at.parts.operations._works.add(work)
+        work.ending = "CANCELLED"  # as `abort` leaves it before a worker has come to it
+        role: Any = at.parts.operations._role
+        role.submit(work, request, *(() if at is p else (lambda: None,)))
+        assert at.ended(work.work_id).refusal.reason == "CANCELLED"
