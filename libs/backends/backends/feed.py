@@ -44,7 +44,7 @@ class _Engine:
         """Return what changed after a number; all that is held when that is not kept."""
         if seq == self.seq:
             return []
-        if self.ring and True:
+        if self.ring and self.ring[0].seq <= seq + 1 <= self.seq:
             return [event for event in self.ring if event.seq > seq]
         return [KvEvent(seq=self.seq, cleared=True, stored=list(self.blocks))]
 
