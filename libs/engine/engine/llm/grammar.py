@@ -9,6 +9,8 @@ Surprising:
   `x-guidance` into a schema would change that: refused.
 - An error inside a matcher is a state, not an exception, and a mask taken in that state means nothing: `get_error` is asked each time.
 - Tokens that the grammar forces are chosen like any other, one a step: all rows go on together and bits stay those of single steps.
+- `multipleOf` is compiled to an automaton of as many states as the least common multiple of all such numbers in an alternative, and no
+  limit of the compiler stops that: four numbers of four digits kept a core busy for minutes. So that multiple is bounded here.
 - The tokenizer's table is made at the start: it takes a quarter of a second, in which nothing else of the process runs.
 - The mask allows the end tokens where the JSON may end. Stop tokens that a request adds may come there only, so that what ends is whole.
 """
@@ -19,7 +21,9 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from hashlib import sha256
+from math import inf, lcm
 from threading import Lock
 from typing import Any, cast
 
@@ -33,6 +37,7 @@ from engine.llm.errors import Refused
 _OPTIONS: dict[str, Any] = {"whitespace_flexible": False, "lenient": False}
 _LARGEST_SCHEMA_BYTES = 64 * 1024
 _COMPILE_LIMIT_S = 0.5
+_LARGEST_MULTIPLE = 10_000
 _LIMITS: dict[str, Any] = {
     "max_grammar_size": 100_000,
     "initial_lexer_fuel": 1_000_000,
@@ -157,6 +162,21 @@ def _check_text(schema: str) -> None:
         raise Refused(errors.SCHEMA_INVALID, "a schema is a JSON object")
     if "x-guidance" in content:
         raise Refused(errors.SCHEMA_INVALID, "x-guidance is not for callers")
+    _check_multiples(content)
+
+
+def _check_multiples(content: Any) -> None:
+    """Raise Refused SCHEMA_INVALID when what all `multipleOf` have in common is too large, wherever they stand; tens count for nothing."""
+    common, waiting = 1, [content]
+    while waiting:
+        item = waiting.pop()
+        waiting += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        number = item.get("multipleOf") if isinstance(item, dict) else None
+        if isinstance(number, int | float) and not isinstance(number, bool) and 0 < number < inf:
+            digits = "".join(map(str, Decimal(str(number)).as_tuple().digits))
+            common = lcm(common, int(digits.rstrip("0")))
+        if common > _LARGEST_MULTIPLE:
+            raise Refused(errors.SCHEMA_INVALID, f"the least common multiple of every multipleOf is above {_LARGEST_MULTIPLE}")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -134,6 +134,34 @@ def test_too_much_work_is_refused() -> None:
         Grammars(TOKENIZER, VOCABULARY, [END], clock=lambda: next(times)).matcher(PERSON)
 
 
+@pytest.mark.parametrize(
+    "multiples", [(1919, 1921, 1922, 1923), (19.19, 0.1921), (10_007,), (1.0007,), (10**300 + 1,), tuple(range(1, 40))], ids=str
+)
+def test_multiples_that_keep_a_core_busy_for_minutes_never_reach_the_compiler(
+    multiples: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four numbers of four digits were not compiled in four minutes, whatever limits the compiler was given."""
+    asked: list[str] = []
+    monkeypatch.setattr(grammar.llguidance.LLMatcher, "grammar_from_json_schema", lambda schema, **_: asked.append(schema))
+    schema = {"type": "object", "properties": {"数": {"anyOf": [{"type": "number", "multipleOf": each} for each in multiples]}}}
+    with pytest.raises(Refused) as refused:
+        Grammars(TOKENIZER, VOCABULARY, [END]).matcher(json.dumps(schema))
+    assert refused.value.reason == "SCHEMA_INVALID" and "multipleOf" in refused.value.message
+    assert asked == []
+
+
+@pytest.mark.parametrize("multiples", [(0.01, 0.05, 1, 100, 10**9), (7, 25), (9973,), (0.0001,)], ids=str)
+def test_multiples_that_people_use_are_taken(grammars: Grammars, multiples: tuple[float, ...]) -> None:
+    grammars.matcher(json.dumps({"type": "array", "prefixItems": [{"type": "number", "multipleOf": each} for each in multiples]}))
+
+
+def test_what_is_only_called_multiple_of_is_no_number(grammars: Grammars) -> None:
+    odd = {"type": "object", "properties": {"multipleOf": {"type": "string"}}, "examples": [{"multipleOf": True}, {"multipleOf": None}]}
+    with pytest.raises(Refused, match="out of range"):
+        grammars.matcher('{"type": "integer", "multipleOf": 1e999}')
+    grammars.matcher(json.dumps(odd))
+
+
 def test_a_schema_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Grammars(TOKENIZER, VOCABULARY, [END], kept=2)
     compiled: list[str] = []
