@@ -49,7 +49,7 @@ FILES = {
 }
 ENGINES = {engine.name: {"tickets.json"} for engine in services.load().engines}
 GROUPS = {
-    "gateway": {"tls", "auth", "quota", "budget", "redis", "kafka", "keys"},
+    "gateway": {"tls", "auth", "quota", "budget", "http", "redis", "kafka", "keys"},
     "risk-stream": {"tls", "kafka", "keys", "redis", "triton"},
     "risk-rpc": {"tls", "kafka", "keys", "redis", "triton"},
     "audit": {"tls", "kafka", "keys", "audit"},

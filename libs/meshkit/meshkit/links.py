@@ -75,6 +75,8 @@ def _ends(config: Environment) -> Iterator[_End]:
             yield _End("redis", _redis_hosts(group.url), wrong)
         elif isinstance(group, TritonSettings):
             yield _End("triton", grpc_hosts(group.url), "" if group.tls else f"{prefix}TLS: in clear text to other hosts")
+        elif name == "http_listen" and group:
+            yield _End("grpc", grpc_hosts(group, "0.0.0.0"), no_tls and f"HTTP_LISTEN: {no_tls}")  # noqa: S104  no host: everywhere
         elif name == "upstream":
             for service, target in dict(group).items():
                 yield _End("grpc", grpc_hosts(target), no_tls and f"{prefix}{service.upper().replace('-', '_')}: {no_tls}")

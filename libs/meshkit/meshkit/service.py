@@ -92,6 +92,7 @@ class Service:
         self.started = asyncio.Event()
         self.stopping = asyncio.Event()
         self.port: int | None = None
+        self.http_port: int | None = None  # of a service that speaks HTTP as well
         self.metrics_port: int | None = None
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[Any]] = set()

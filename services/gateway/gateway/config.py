@@ -92,10 +92,25 @@ class GatewayKeys(ProducerKeys):
     principals: Path | None = Field(default=None, description="key ring of the keyed hashes of principals in records of denials")
 
 
+class HttpSettings(_Group):
+    """The door that speaks OpenAI's API."""
+
+    grade: int = Field(default=3, ge=1, le=5, description="data grade of a request that does not state one in x-finmesh-grade")
+    aliases: dict[str, str] = Field(default={}, description="names that clients use for served models, a JSON object")
+    first_s: Seconds = Field(default=2, description="how long status and headers of a stream wait for its first token or error")
+    keepalive_s: Seconds = Field(default=15, description="a stream in which nothing came for so long gets a comment")
+    idle_s: Seconds = Field(default=75, description="when a connection without a request is closed")
+    header_bytes: int = Field(default=32 * 1024, ge=1024, le=1024 * 1024, description="larger headers are refused")
+    body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="larger bodies are refused")
+    body_s: Seconds = Field(default=30, description="how long a body may take to arrive")
+
+
 class GatewayConfig(ServiceConfig):
     """All settings."""
 
     listen: str = Field(default="127.0.0.1:8443", description="host:port of the public gRPC server")
+    http_listen: str = Field(default="", description="host:port of the public HTTP server, which speaks OpenAI's API; empty: none")
+    http: HttpSettings = HttpSettings()
     callers: frozenset[str] = Field(
         default=frozenset({"client", "core-banking", "simbank"}), description="workloads whose certificates may connect, a JSON list"
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from hashlib import sha256
 from typing import Any
 
 import grpc
@@ -16,7 +14,7 @@ from meshkit.rpc import metadata
 from meshkit.rpc.chain import Call, current_call
 from meshkit.telemetry import names
 
-from gateway.domain.call import Caller
+from gateway.domain.call import Caller, thumbprint
 from gateway.domain.route import Route, Stream
 from gateway.translate import SERVICE, Codec, pack
 from gateway.usecases.forward import Forward
@@ -45,14 +43,14 @@ def handlers(
 
 def _single(route: Route, codec: Codec, forward: Forward) -> Callable[[bytes, Any], Awaitable[bytes]]:
     async def handle(raw: bytes, context: Any) -> bytes:
-        return pack(await forward(route, _caller(context), lambda: codec.unpack(raw)))
+        return pack(await forward(route, _caller(context), lambda _: codec.unpack(raw)))
 
     return handle
 
 
 def _many(route: Route, bounds: Stream, codec: Codec, forward: ForwardStream) -> Callable[[bytes, Any], AsyncIterator[bytes]]:
     async def handle(raw: bytes, context: Any) -> AsyncIterator[bytes]:
-        async with aclosing(forward(route, bounds, _caller(context), lambda: codec.unpack(raw))) as responses:
+        async with aclosing(forward(route, bounds, _caller(context), lambda _: codec.unpack(raw))) as responses:
             async for response in responses:
                 yield pack(response)
 
@@ -78,5 +76,4 @@ def _thumbprint(call: Call) -> str:
     pem: bytes = next(iter(call.context.auth_context().get("x509_pem_cert") or ()), b"")
     if not pem:
         return ""
-    digest = sha256(ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return thumbprint(ssl.PEM_cert_to_DER_cert(pem.decode("ascii")))

@@ -73,13 +73,14 @@ class Codec:
             grade=int(_at(wrapper, self._route.grade_path)) if self._route.grade_path else 0,
             idempotency_key=key,
             body=body,
-            tokens=self._bound(wrapper.request, len(body)) if self._route.metered else None,
+            tokens=bound(wrapper.request, len(body), self._assumed_output_tokens) if self._route.metered else None,
         )
 
-    def _bound(self, asked: Any, size_bytes: int) -> TokenCount:
-        """Return what a generation may use at most: no token has less than a byte, but for those that the model's template adds."""
-        output = (asked.max_output_tokens or self._assumed_output_tokens) * max(1, asked.sampling.choices)
-        return TokenCount(size_bytes + _TEMPLATE_TOKENS, min(output, _MAX_TOKENS))
+
+def bound(asked: Any, size_bytes: int, assumed_output_tokens: int) -> TokenCount:
+    """Return what a generation may use at most: no token has less than a byte, but for those that the model's template adds."""
+    output = (asked.max_output_tokens or assumed_output_tokens) * max(1, asked.sampling.choices)
+    return TokenCount(size_bytes + _TEMPLATE_TOKENS, min(output, _MAX_TOKENS))
 
 
 def _at(message: Message, path: tuple[str, ...]) -> Any:

@@ -158,6 +158,7 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
         auth = {"jwks": certs / "jwks.json", "issuer": tokens.ISSUER, "audience": tokens.AUDIENCE, "policies": policies, "reload_s": 0.05}
         config = GatewayConfig(
             listen="127.0.0.1:0",
+            http_listen="127.0.0.1:0",
             tls=tls(certs, "gateway"),
             redis=RedisSettings(url=redis_url, timeout_ms=500),
             upstream={"risk-scoring": upstream or server.address, "router": routers_server.address, "audit": NOWHERE},

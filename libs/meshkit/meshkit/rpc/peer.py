@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from typing import Any
 
+from cryptography import x509
+
 from meshkit.errors import MeshError, PermissionDenied, Unauthenticated
 from meshkit.rpc.chain import Call
 
@@ -24,6 +26,16 @@ def identity(auth_context: Mapping[str, Any]) -> str:
     if len(ids) != 1 or not ids[0].startswith(prefix) or len(ids[0]) == len(prefix):
         raise Unauthenticated("the certificate names no workload of this trust domain", reason="PEER_UNKNOWN")
     return ids[0][len(prefix) :].decode("ascii", "replace")
+
+
+def uris(certificate: bytes) -> dict[str, list[bytes]]:
+    """Return what gRPC says of a certificate (DER), for ``identity``: its SPIFFE id when that is its only URI SAN."""
+    try:
+        extension = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (ValueError, x509.ExtensionNotFound):
+        return {}
+    found = extension.value.get_values_for_type(x509.UniformResourceIdentifier)
+    return {"peer_spiffe_id": [uri.encode("utf-8") for uri in found]}
 
 
 Refused = Callable[[Call, MeshError], None]

@@ -7,6 +7,8 @@ certificate, or no pair, is found out here.
 
 from __future__ import annotations
 
+import ssl
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -79,6 +81,34 @@ def server_credentials(tls: TlsSettings) -> grpc.ServerCredentials:
         return configuration() if files.refresh() else None
 
     return grpc.dynamic_ssl_server_credentials(configuration(), changed, require_client_authentication=True)  # type: ignore[arg-type]  # the stub forgets that None means unchanged
+
+
+def server_context(tls: TlsSettings) -> ssl.SSLContext:
+    """Return what asyncio serves by: client certificates are required, and each handshake is made by the newest files."""
+    files = watched(tls, _context)
+    first = files.value
+
+    def newest(socket: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:
+        files.refresh()
+        if files.value is not first:
+            socket.context = files.value
+
+    first.sni_callback = newest  # which is called without a name as well
+    return first
+
+
+def _context(material: Material) -> ssl.SSLContext:
+    authority, certificate, key = checked(material)
+    assert authority is not None and certificate is not None and key is not None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=authority.decode("ascii"))
+    with tempfile.TemporaryFile() as file:  # the module reads files alone; these bytes are a pair, which files may not be any more
+        file.write(key + b"\n" + certificate)
+        file.flush()
+        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
+    return context
 
 
 def _read(paths: tuple[Path | None, Path | None, Path | None]) -> Material:

@@ -30,9 +30,10 @@ def _outcome(error: BaseException | None) -> tuple[str, str | None]:
 
 
 class ServerTelemetry:
-    """Outermost middleware of every server."""
+    """Outermost middleware of every server; ``system``: what it speaks."""
 
-    def __init__(self) -> None:
+    def __init__(self, system: str = "grpc") -> None:
+        self._system = system
         self._duration = metrics.histogram(names.RPC_SERVER_DURATION, unit="s", description="duration of incoming calls")
 
     @asynccontextmanager
@@ -59,7 +60,7 @@ class ServerTelemetry:
         code, reason = _outcome(error)
         duration_s = (end_ns - call.start_ns) / 1e9
         self._duration.record(duration_s, {names.RPC_METHOD: method, names.RPC_STATUS: code})
-        facts: dict[str, str | int | float | bool] = {names.RPC_SYSTEM: "grpc", names.RPC_METHOD: method, names.RPC_STATUS: code}
+        facts: dict[str, str | int | float | bool] = {names.RPC_SYSTEM: self._system, names.RPC_METHOD: method, names.RPC_STATUS: code}
         if call.peer:
             facts[names.CALLER] = call.peer
         facts.update(call.facts)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from gateway.domain.token_shares import TokenCount
 
@@ -34,3 +36,8 @@ class Admitted:
     policy_hash: str
     body: bytes
     tokens: TokenCount | None = None
+
+
+def thumbprint(certificate: bytes) -> str:
+    """Return the thumbprint of a certificate (DER) as tokens name it: RFC 8705, base64url without padding."""
+    return base64.urlsafe_b64encode(sha256(certificate).digest()).rstrip(b"=").decode()

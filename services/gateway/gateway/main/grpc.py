@@ -1,4 +1,4 @@
-"""The gRPC door."""
+"""The gRPC door, and beside it in the same process the HTTP door where one is asked for."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from meshkit.service import Service, load_config, run
 
 from gateway.config import GatewayConfig
 from gateway.domain.route import MIB, Route
+from gateway.main.http import open_door
 from gateway.main.parts import assemble
 from gateway.routes import ROUTES
 from gateway.servicer import handlers
@@ -53,6 +54,8 @@ async def serve(
     forward, forward_stream = Forward(parts.admit, parts.upstreams), ForwardStream(parts.admit, parts.meter, parts.upstreams)
     rpcs = handlers(routes, forward, forward_stream, described, config.budget.assumed_output_tokens)
     server.add_generic_rpc_handlers((rpcs,))
+    if config.http_listen:
+        await open_door(config, service, parts, routes, forward, forward_stream)
     await service.run(server)
 
 

@@ -67,14 +67,17 @@ class Admit:
         self._tokens, self._policy, self._quotas, self._keys, self._denials = tokens, policy, quotas, keys, denials
 
     @asynccontextmanager
-    async def __call__(self, route: Route, caller: Caller, unpack: Callable[[], Unpacked]) -> AsyncIterator[Admitted]:
-        """Yield what goes on to the owner. Raises typed errors; a denial inside, the owner's that is, is recorded as well."""
+    async def __call__(self, route: Route, caller: Caller, unpack: Callable[[str], Unpacked]) -> AsyncIterator[Admitted]:
+        """Yield what goes on to the owner. Raises typed errors; a denial inside, the owner's that is, is recorded as well.
+
+        ``unpack`` is told the tenant of the token, for a door whose requests name none.
+        """
         principal: Principal | None = None
         scenario = route.scenario
         try:
             principal = self._verified(caller)
             _check_holder(principal, caller)
-            request = unpack()
+            request = unpack(principal.tenant)
             scenario = route.scenario_of(request.scenario)
             yield await self._admitted(principal, route, scenario, caller, request)
         except (Unauthenticated, PermissionDenied) as error:

@@ -17,7 +17,7 @@ class Forward:
         self._admit = admit
         self._upstreams = upstreams
 
-    async def __call__(self, route: Route, caller: Caller, unpack: Callable[[], Unpacked]) -> bytes:
+    async def __call__(self, route: Route, caller: Caller, unpack: Callable[[str], Unpacked]) -> bytes:
         """Return the owner's serialised response. Raises typed errors, the owner's included."""
         async with self._admit(route, caller, unpack) as admitted:
             return await self._upstreams.call(route, admitted)

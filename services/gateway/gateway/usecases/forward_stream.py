@@ -25,7 +25,9 @@ class ForwardStream:
     def __init__(self, admit: Admit, meter: Meter, upstreams: ports.Upstreams) -> None:
         self._admit, self._meter, self._upstreams = admit, meter, upstreams
 
-    async def __call__(self, route: Route, bounds: Stream, caller: Caller, unpack: Callable[[], Unpacked]) -> AsyncGenerator[bytes, None]:
+    async def __call__(
+        self, route: Route, bounds: Stream, caller: Caller, unpack: Callable[[str], Unpacked]
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the owner's serialised responses. Raises typed errors, the owner's included."""
         async with (
             self._admit(route, caller, unpack) as admitted,
