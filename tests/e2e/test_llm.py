@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -239,6 +240,16 @@ def finmesh(llm: LlmMesh) -> Callable[..., subprocess.CompletedProcess[str]]:
         )  # fmt: skip
 
     return run
+
+
+def test_finmesh_chat(finmesh: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    """With a schema, because a model of random weights says what no terminal may be sent."""
+    file = tmp_path / "形式.json"
+    file.write_text(json.dumps(SCHEMA, ensure_ascii=False))
+    done = finmesh("chat", "--once", "你好", "--json-schema", str(file), "--max-tokens", "128", "--usage")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[0])["结论"] in SCHEMA["properties"]["结论"]["enum"]
+    assert "triton-prefill" in done.stdout + done.stderr
 
 
 def test_finmesh_models_and_pool(llm: LlmMesh, finmesh: Callable[..., subprocess.CompletedProcess[str]]) -> None:
