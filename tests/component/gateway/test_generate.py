@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import Any
 
@@ -9,10 +10,14 @@ import pytest
 from finmesh.common.v1 import grade_pb2
 from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.router.v1 import router_service_pb2 as router
+from finmesh.router.v1 import router_service_pb2_grpc as router_grpc
 from meshkit import errors
+from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.metadata import PURPOSE
+from meshkit.rpc.server import MeshServer
+from meshkit.testing.serving import serving
 
-from tests.component.gateway.conftest import Door, OpenDoor
+from tests.component.gateway.conftest import Door, OpenDoor, tls
 from tests.component.gateway.scripted_router import ANSWER, admitted, delta, forever
 from tests.component.gateway.test_attacks import raw_failure
 from tests.component.gateway.test_denials import denied, told
@@ -102,6 +107,18 @@ async def test_what_no_scenario_or_grade_can_be_is_refused_by_name(door: Door, f
     assert (type(error), error.reason) == (errors.InvalidArgument, reason)
     assert [violation.field for violation in error.violations] == [field]
     assert "6222021234567890128" not in str(error)
+
+
+async def test_a_router_that_just_started_is_waited_for(door: Door) -> None:
+    """A stream is not repeated, and gRPC refuses calls while it pauses between two tries to connect, whoever is up by then."""
+    await door.routers_server.stop(0.0)
+    _, error = await answer(door, ask())
+    assert isinstance(error, errors.Unavailable) and error.retry_after_s
+    asking = asyncio.create_task(answer(door, ask()))
+    again = MeshServer(door.routers_server.address, tls(door.certs, "router"), callers={"gateway"}, deadlines=Deadlines(300.0))
+    router_grpc.add_RouterServiceServicer_to_server(door.router, again)
+    async with serving(again):
+        assert await asking == (list(ANSWER), None)
 
 
 async def test_another_tenants_models_are_nobodys(door: Door) -> None:

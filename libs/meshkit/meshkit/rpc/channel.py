@@ -214,6 +214,16 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
         """Return the connection's state."""
         return self._live.channel.get_state(try_to_connect)
 
+    async def connected(self, within_s: float) -> bool:
+        """Connect unless that is done already, trying again for so long. Who may not repeat a call asks before it is made."""
+        try:
+            async with asyncio.timeout(within_s):
+                while (state := self.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+                    await self.wait_for_state_change(state)
+        except TimeoutError:
+            return False
+        return True
+
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
         """Wait until the state is another."""
         await self._live.channel.wait_for_state_change(last_observed_state)

@@ -17,6 +17,8 @@ from gateway.domain.call import Admitted
 from gateway.domain.route import Route
 
 RETRY_AFTER_S = 0.5
+CONNECT_S = 1.0
+"""How long a stream waits for an owner that just started: gRPC goes on refusing calls until its pause between two tries is over."""
 
 
 class GrpcUpstreams:
@@ -62,6 +64,7 @@ class GrpcUpstreams:
 
     async def stream(self, route: Route, admitted: Admitted) -> AsyncGenerator[bytes, None]:
         """Call the owner; see ``ports.Upstreams``."""
+        await self._channels[route.upstream].connected(CONNECT_S)
         responses = self._streams[route.method](admitted.body, timeout=route.maximum_s, metadata=_headers(admitted))
         async with aclosing(responses):
             try:
