@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -112,12 +113,15 @@ def _serve(settings: Settings, published: Publisher, closing: Closing) -> None:
 
 
 def _every(seconds: float, work: Callable[[], object]) -> Callable[[], object]:
-    """Do it again and again on a thread; return what ends that."""
+    """Do it again and again on a thread; return what ends that. A time that fails is no last time: leases would never end again."""
     stopping = threading.Event()
 
     def run() -> None:
         while not stopping.wait(seconds):
-            work()
+            try:
+                work()
+            except Exception as error:
+                traceback.print_exception(error)
 
     threading.Thread(target=run, name="sweep", daemon=True).start()
     return stopping.set
