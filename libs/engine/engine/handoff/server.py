@@ -104,7 +104,12 @@ class Server:
             thread = threading.Thread(target=self._serve, args=(sock, shared), name="kv-serve", daemon=True)
             with self._lock:
                 self._open[sock] = thread
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the machine has no thread left: this peer is turned away, and whoever comes next is not
+                with closing(sock), self._lock:
+                    del self._open[sock]
+                self._room.release()
 
     def _serve(self, sock: socket.socket, shared: bool) -> None:
         try:

@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import struct
+import threading
 import uuid
 
 import pytest
@@ -196,3 +197,24 @@ def test_closing_releases_everybody(both) -> None:
     both.server.close()
     assert both.publisher.held() == [f"hand-off {ticket.handoff_id} epoch 1 PULLING blocks 4"]
     link.close()
+
+
+def test_a_machine_without_threads_turns_one_away_and_serves_the_next(tmp_path, monkeypatch) -> None:
+    """Neither the listener nor the room of a connection is lost with it."""
+    start, failed = threading.Thread.start, []
+
+    def starting(thread: threading.Thread) -> None:
+        if thread.name == "kv-serve" and not failed:
+            failed.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with ends(tmp_path, server_limits=ServerLimits(connections=1)) as both:
+        monkeypatch.setattr(threading.Thread, "start", starting)
+        with stranger(both) as turned_away:
+            assert turned_away.recv(1) == b""
+        with stranger(both) as served:
+            wire.send(served, Kind.HELLO, b"no hello")
+            kind, body = wire.receive(served, 10.0)
+            assert (kind, body != b"OVERLOADED") == (Kind.REFUSED, True)
+    assert failed
