@@ -6,9 +6,12 @@ from typing import Any
 
 import openai
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from finmesh.common.v1 import grade_pb2
 from finmesh.inference.v1 import generation_pb2 as generation
 from finmesh.router.v1 import router_service_pb2 as router
+from gateway.domain.call import thumbprint
 from meshkit import errors
 
 from tests.component.gateway.conftest import Door, OpenDoor
@@ -230,12 +233,7 @@ async def test_a_token_bound_to_another_certificate_is_refused_and_recorded(door
 
 
 async def test_a_token_bound_to_this_certificate_is_accepted(door: Door) -> None:
-    from cryptography import x509
-    from gateway.domain.call import thumbprint
-
     pem = x509.load_pem_x509_certificate((door.certs / "client.pem").read_bytes())
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     async with client(door, claims={"cnf": {"x5t#S256": thumbprint(pem.public_bytes(Encoding.DER))}}) as ai:
         await ai.chat.completions.create(model="m", messages=TURN)
 
