@@ -20,6 +20,9 @@ KAFKA = {"FINMESH_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:1,{ELSEWHERE}:9092"}
 TLS = {f"FINMESH_TLS__{name}": f"/nowhere/{name}" for name in ("CERTIFICATE", "KEY", "AUTHORITY")}
 
 
+WITHOUT_KAFKA = ("inference-prefill", "inference-decode")
+
+
 def start(main: str, environment: dict[str, str], tmp_path: Path) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("FINMESH_", "PG"))}
     command = [sys.executable, "-m", *MAINS[main]]
@@ -29,7 +32,8 @@ def start(main: str, environment: dict[str, str], tmp_path: Path) -> subprocess.
 @pytest.mark.parametrize(
     ("main", "environment", "setting"),
     [
-        *((main, KAFKA, "FINMESH_KAFKA__SECURITY_PROTOCOL") for main in MAINS),
+        *((main, KAFKA, "FINMESH_KAFKA__SECURITY_PROTOCOL") for main in MAINS if main not in WITHOUT_KAFKA),
+        *((main, {"FINMESH_LISTEN": "0.0.0.0:0"}, "FINMESH_LISTEN") for main in WITHOUT_KAFKA),
         ("gateway", {"FINMESH_LISTEN": "0.0.0.0:0"}, "FINMESH_LISTEN"),
         ("gateway", {"FINMESH_LISTEN": "0.0.0.0:0", **TLS}, "FINMESH_KEYS__AUDIT_BATCH"),
         ("gateway", {"FINMESH_REDIS__URL": f"redis://:secret-word@{ELSEWHERE}/0"}, "FINMESH_REDIS__URL"),
