@@ -14,12 +14,13 @@ DOCS = Path(__file__).resolve().parents[1]
 
 def main(arguments: list[str]) -> int:
     """Exit status 1 when --check found a page that differs from what the code says."""
-    from generate import asyncapi, configuration, known_settings, policy_schema, reasons, services
+    from generate import asyncapi, configuration, known_settings, openapi, policy_schema, reasons, services
 
     pages = {
         DOCS / "configuration.md": configuration.page(),
         DOCS / "services.md": services.page(),
         DOCS / "asyncapi.yaml": asyncapi.page(),
+        DOCS / "openapi.yaml": openapi.page(),
         DOCS.parent / "cli/finmesh_cli/reasons.json": reasons.page(),
         DOCS.parent / "libs/meshkit/meshkit/known_settings.json": known_settings.page(),
         DOCS.parent / "services/gateway/gateway/policies/schema.cedarschema": policy_schema.page(),

@@ -48,6 +48,11 @@ class Asked:
     has_logprobs: bool = False
 
 
+def neutral_fields(kind: Kind) -> dict[str, tuple[Any, ...]]:
+    """Return the fields that are accepted with these values alone, which change nothing."""
+    return _NEUTRAL_CHAT if kind == "chat" else _NEUTRAL_TEXT
+
+
 def chat(content: bytes, aliases: Mapping[str, str]) -> Asked:
     """Read a body of ``/v1/chat/completions``. Raises InvalidArgument."""
     fields = Fields(document(content))
