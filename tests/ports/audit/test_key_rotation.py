@@ -42,7 +42,7 @@ async def bench(stack: Stack, topic_prefix: str, tmp_path: Path) -> Bench:
 
 
 def audit_config(bench: Bench, folder: Path) -> Config:
-    rings = {workload: keys.path_of(folder, signing(workload)) for workload in ("risk-scoring", "gateway")}
+    rings = {workload: keys.path_of(folder, signing(workload)) for workload in set(services.load().producers.values())}
     return Config(
         kafka=bench.kafka,
         keys=AuditKeys(

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from backends import streams
 from backends.port import Running
 from finmesh.inference.v1 import decode_service_pb2, generation_pb2
 from meshkit.crypto.keyed_ids import uuid7
@@ -129,7 +130,9 @@ async def test_who_gives_a_prompt_up_frees_what_was_published(pair: Pair, after:
     await pair.free()
 
 
-async def test_a_slow_reader_loses_its_row_and_nobody_else_waits(pair: Pair) -> None:
+async def test_a_slow_reader_loses_its_row_and_nobody_else_waits(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without patience: this model says everything it has to say before the usual tenth of a second is over."""
+    monkeypatch.setattr(streams, "PATIENCE_S", 0.0)
     slow = pair.decode.decode(to_decode(pair, prompt(60), LONG), 10.0)
     assert isinstance(await anext(slow), Running)
     _, tokens = await answer(pair, to_decode(pair, prompt(61)))

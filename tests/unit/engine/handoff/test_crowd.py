@@ -93,4 +93,4 @@ def test_nothing_is_wrong_and_nothing_is_left(tmp_path, shared: bool) -> None:
         assert not any(both.publisher.arena.content(block, 64).any() for block in range(16))
         assert outcomes["COMMITTED"] > 100
         assert {"CANCELLED", "FENCED", "LEASE_EXPIRED"} <= outcomes.keys()
-    assert descriptors() == before
+    assert descriptors() <= before  # what others left to the collector may have gone
