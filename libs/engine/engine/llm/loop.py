@@ -3,7 +3,8 @@
 Its place: `engine.llm.engine` takes requests and questions from other threads; here are the state that its lock guards and the one thread
 that changes it. The lock is held for a step's plan and for what follows from its outcome, never while the graph runs.
 
-A step: end what shall end; begin what has landed; feed every answer that runs its next token; read a chunk of prompts.
+A step: end what shall end; begin what has landed, which is told at once; feed every answer that runs its next token; read a chunk of
+prompts.
 """
 
 from __future__ import annotations
@@ -56,12 +57,14 @@ class Loop:
         return measured(self.runner, limits.rows, self.max_len, limits.step_ms).chunk
 
     def step(self) -> list[Event]:
-        """Do one step and return what happened."""
+        """Do one step and return what happened. What has landed is told first: who asked has a token already and waits for this."""
         events: list[Event] = []
         with self.lock:
             begun = self.clock()
             self._end_noted(begun, events)
-            self._begin_landed(events)
+            if self._begin_landed(events):
+                self.steps += 1
+                return events
             plan = self.scheduler.plan(lambda request: self._begin(request, events))
         if plan.decode:
             self._write(plan.decode, events)
@@ -125,12 +128,14 @@ class Loop:
         with self.runner.memory.open(request.rows[0], writes=True) as row:
             request.cached = request.computed = self.prefix.load(row, request.block_ids, longest_hit(request.length))
 
-    def _begin_landed(self, events: list[Event]) -> None:
+    def _begin_landed(self, events: list[Event]) -> bool:
+        """Begin the answers of what was handed over; return whether there was any."""
         landed, self.landed = self.landed, []
         for request in landed:
             if request.ending is None:
                 events.append(Started(request.request_id, landed=True))
                 self._begin_answers(request, events, None)
+        return bool(landed)
 
     def _begin_answers(self, request: Request, events: list[Event], logits: F32 | None) -> None:
         """The prompt stands in the first row: share its blocks, fork its row, and choose the first tokens that are not known."""

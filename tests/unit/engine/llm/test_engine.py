@@ -131,6 +131,15 @@ def test_a_landed_answer_is_forked_and_its_first_tokens_are_not_told_again() -> 
     assert [event.landed for event in driver.events if isinstance(event, Started)] == [True]
 
 
+def test_what_has_landed_is_told_before_anything_is_computed() -> None:
+    """Who asked has its first token already and waits for this alone: not for a step of the graph."""
+    driver = Driver(limits())
+    driver.engine.reserve("v", 60, 30)
+    driver.engine.submit(asked("r", prompt(20), 4, choices=(ChoiceStart(0, (7,)),), landed=True, reservation_id="v", **ENDLESS))
+    assert driver.step() == [Started("r", landed=True)]
+    assert [event.index for event in driver.step() if isinstance(event, Token)] == [1]
+
+
 def test_a_prompt_that_is_read_in_its_reserved_row_begins_as_every_other() -> None:
     """Its start is told before its first token, and what the prefix store holds of it is not read again."""
     driver = Driver(limits()).run(asked("old", prompt(130), 2))
