@@ -203,7 +203,7 @@ def test_a_file_that_cannot_be_read_is_found_wrong_by_whoever_needs_it(tmp_path:
 
 def test_every_address_among_the_settings_is_looked_at() -> None:
     """A setting that names a host or a URL, and that nothing here knows, would leave a link unprotected."""
-    known = {"listen", "metrics_listen", "bootstrap_servers", "url", "upstream", "database_url", "issuer"}
+    known = {"listen", "http_listen", "metrics_listen", "bootstrap_servers", "url", "upstream", "database_url", "issuer"}
 
     def described(model: type[BaseModel]) -> set[str]:
         found = set()

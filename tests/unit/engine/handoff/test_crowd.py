@@ -91,6 +91,6 @@ def test_nothing_is_wrong_and_nothing_is_left(tmp_path, shared: bool) -> None:
         assert both.puller.held() == []
         assert both.publisher.arena.used_bytes == 0
         assert not any(both.publisher.arena.content(block, 64).any() for block in range(16))
-        assert outcomes["COMMITTED"] > 100
+        assert outcomes["COMMITTED"] > 50  # of 720; how many depends on who overtakes whom
         assert {"CANCELLED", "FENCED", "LEASE_EXPIRED"} <= outcomes.keys()
     assert descriptors() <= before  # what others left to the collector may have gone
