@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from finmesh.router.v1 import router_service_pb2 as pb
 from finmesh.router.v1 import router_service_pb2_grpc
+from meshkit.errors import Unavailable
 from meshkit.rpc.channel import MeshChannel
 from meshkit.service import Service
 from meshkit.testing.serving import running
@@ -110,7 +111,10 @@ class Site:
         wanted = {node.incarnation for node in self.nodes if node.is_up}
 
         async def heard_of() -> bool:
-            response = await self.stub.ListBackends(pb.ListBackendsRequest(tenant="bank-a"))
+            try:
+                response = await self.stub.ListBackends(pb.ListBackendsRequest(tenant="bank-a"))
+            except Unavailable:  # it does not listen yet
+                return False
             return {each.description.incarnation for each in response.backends if each.age_ms < 1_000} >= wanted
 
         await until(heard_of)
