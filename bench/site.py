@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from localmesh import launcher
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.processes import table, without_language_models
-from localmesh.rows import only
+from localmesh.rows import Row, only
 from localmesh.supervisor import UP, Mesh
 
 from bench.processes import Usage, usage
@@ -34,21 +34,35 @@ class Site(bankday.Site):
         return usage({name: self.mesh.pid(name) for name in running})
 
 
+Rows = Callable[[Places, Ports], list[Row]]
+
+
 @asynccontextmanager
 async def opened(var: Path | None, names: list[str] | None = None) -> AsyncIterator[Site]:
-    """The mesh is up inside, without language models. `var`: where its folder is made, the checkout's own when None. `names`: these alone.
+    """The mesh is up inside, without language models. `names`: these rows alone. Otherwise as `opened_with`."""
+
+    def rows(places: Places, ports: Ports) -> list[Row]:
+        found = without_language_models(table(places, ports))
+        return only(found, names) if names else found
+
+    async with opened_with(var, rows) as site:
+        yield site
+
+
+@asynccontextmanager
+async def opened_with(var: Path | None, rows: Rows, usual: Places | None = None) -> AsyncIterator[Site]:
+    """A mesh of these rows is up inside. `var`: where its folder lies, the checkout's own when None. `usual`: places in place of the default.
 
     Raises StartError, MissingToolError.
     """
     parent = Places.default().var if var is None else var
     run = time.time_ns() // 1_000
-    places = replace(Places.default(), var=parent / "bench" / str(run))
+    places = replace(usual or Places.default(), var=parent / "bench" / str(run))
     places.var.mkdir(parents=True)
     try:
         launcher.ensure_identity(places)
         ports = Ports.free()
-        rows = without_language_models(table(places, ports))
-        async with Mesh(only(rows, names) if names else rows, places.var) as mesh:
+        async with Mesh(rows(places, ports), places.var) as mesh:
             yield Site(places, ports, bankday.bank_tokens(places), run, mesh)
     finally:
         shutil.rmtree(places.var, ignore_errors=True)

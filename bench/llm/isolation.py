@@ -27,7 +27,7 @@ async def isolation(var: Path | None, model: Path, sizes: Sizes, prompts: Prompt
     """p99 between tokens, milliseconds, by "pd" and by chunk size. Raises StartError."""
     found: dict[str, float] = {}
     for name, chunk, scenario in [(str(chunk), chunk, NEVER) for chunk in CHUNKS] + [("pd", 0, ALWAYS)]:
-        async with sites.opened(var, model, replace(sizes, chunk_tokens=chunk)) as site, site.client() as door:
+        async with sites.opened(var, model, replace(sizes, chunk_tokens=chunk)) as site, site.assistant() as door:
             gaps = await _gaps(door, scenario, prompts)
         found[name] = float(np.percentile(gaps, 99))
         say(f"long prompts beside 4 answers, {name}: {np.percentile(gaps, 50):.0f} ms between tokens, p99 {found[name]:.0f}")

@@ -1,14 +1,14 @@
 """The whole bench of LLM serving: two models, each with throughput, first tokens, hand-off, and the large one with long prompts."""
 
 import asyncio
-import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from drills.models import made
 from engine.llm import manifest as manifests
-from localmesh.places import ROOT, Places
+from localmesh.places import Places
 from provisioning.engines import MIB, Sizes
 
 from bench.llm import drivers, genai_form
@@ -151,9 +151,4 @@ def _model(name: str) -> Path:
     """The model's folder; the large one is made when it is not there. Raises LookupError."""
     if name == SHIPPED:
         return Places.default().llm_model.resolve()
-    command = [str(ROOT / ".venv-models" / "bin" / "python"), "-m", "llm.large", "--root", str(ROOT / "var" / "models")]
-    environment = {"PYTHONPATH": f"{ROOT / 'models' / 'recipes'}:{ROOT / 'libs' / 'engine'}"}
-    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if made.returncode:
-        raise LookupError(f"the large model could not be made: {made.stderr[-2_000:]}")
-    return Path(made.stdout.strip().splitlines()[-1])
+    return made("llm.large", Places.default().root / "var" / "models")

@@ -4,7 +4,8 @@ import statistics
 
 from bench.llm.closed_loop import ask, request
 from bench.llm.requests import Prompts
-from bench.llm.site import NEVER, TENANT, Site
+from bench.llm.site import NEVER, TENANT
+from bench.site import Site
 
 PROMPT_TOKENS = 1_000
 _TIMES = 5
@@ -13,7 +14,7 @@ _TIMES = 5
 async def prefix_gain(site: Site, prompts: Prompts) -> dict[str, float]:
     """Medians, milliseconds. Raises LookupError when nothing was found again."""
     cold, warm = [], []
-    async with site.client() as door:
+    async with site.assistant() as door:
         for prompt in prompts(_TIMES, PROMPT_TOKENS):
             asked = request(TENANT, NEVER, prompt, 2)
             cold.append((await ask(door, asked)).ttft_ms)

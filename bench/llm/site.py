@@ -1,28 +1,21 @@
 """A mesh that serves one model: two engines, four services, what they need, and two scenarios: never handed over, always handed over."""
 
-import datetime as dt
 import json
 import shutil
-import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import gateway
 from engine.llm import manifest as manifests
-from finmesh_client import GatewayClient
-from localmesh import launcher
 from localmesh.places import Places
-from localmesh.ports import LOOPBACK, Ports
+from localmesh.ports import Ports
 from localmesh.processes import table
 from localmesh.rows import Row, only
-from localmesh.supervisor import UP, Mesh
-from meshkit.config import TlsSettings
 from provisioning.engines import Sizes
-from provisioning.tokens import issuer_key, mint
 
-from bench.processes import Usage, usage
+from bench.site import Site, opened_with
 
 TENANT = "bank-a"
 NEVER, ALWAYS = "bench-never", "bench-always"
@@ -36,41 +29,15 @@ when { principal.roles.contains("assistant-user") && ["bench-never", "bench-alwa
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where it is."""
-
-    places: Places
-    ports: Ports
-    mesh: Mesh
-
-    def client(self) -> GatewayClient:
-        """A client of the gateway that repeats nothing."""
-        certs = self.places.certs
-        token = mint(issuer_key(certs), dt.datetime.now(dt.UTC), sub="bench", roles=["assistant-user"], purposes=["staff-assistance"])
-        tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "client.pem", key=certs / "client.key")
-        return GatewayClient(f"{LOOPBACK}:{self.ports.grpc('gateway')}", tls, lambda _: token)
-
-    def usage(self) -> Mapping[str, Usage]:
-        """Memory and processor time of every process that runs."""
-        running = [name for name, slot in self.mesh.slots.items() if slot.child is not None and self.mesh.state(name) in UP]
-        return usage({name: self.mesh.pid(name) for name in running})
-
-
 @asynccontextmanager
 async def opened(var: Path | None, model: Path, sizes: Sizes) -> AsyncIterator[Site]:
     """The mesh is up inside. Raises StartError, MissingToolError."""
-    parent = Places.default().var if var is None else var
-    places = replace(Places.default(), var=parent / "bench" / str(time.time_ns() // 1_000), llm_model=model)
-    places.var.mkdir(parents=True)
-    try:
-        launcher.ensure_identity(places)
-        ports = Ports.free()
-        rows = only([_own(row, places) for row in table(places, ports, sizes=sizes)], list(_ROWS))
-        async with Mesh(rows, places.var) as mesh:
-            yield Site(places, ports, mesh)
-    finally:
-        shutil.rmtree(places.var, ignore_errors=True)
+
+    def rows(places: Places, ports: Ports) -> list[Row]:
+        return only([_own(row, places) for row in table(places, ports, sizes=sizes)], list(_ROWS))
+
+    async with opened_with(var, rows, replace(Places.default(), llm_model=model)) as site:
+        yield site
 
 
 def _own(row: Row, places: Places) -> Row:

@@ -16,7 +16,8 @@ import numpy as np
 from bench.llm.closed_loop import Loop, ask, closed_loop, request
 from bench.llm.drivers import Driver, Run
 from bench.llm.requests import OUTPUT_TOKENS, Prompts
-from bench.llm.site import ALWAYS, NEVER, TENANT, Site
+from bench.llm.site import ALWAYS, NEVER, TENANT
+from bench.site import Site
 
 ENGINE, GENAI, MESH, PD = "engine", "genai", "mesh", "pd"
 CALLERS = 16
@@ -85,7 +86,7 @@ async def _warm(site: Site, engine: Driver, genai: Driver, prompts: Prompts) -> 
     asked = prompts(CALLERS)
     for driver in (engine, genai):
         await asyncio.to_thread(driver, asked, 4, CALLERS)
-    async with site.client() as door:
+    async with site.assistant() as door:
         for scenario in (NEVER, ALWAYS):
             await closed_loop(door, [request(TENANT, scenario, prompt, 4) for prompt in asked], CALLERS)
 
@@ -99,7 +100,7 @@ async def _bare(driver: Driver, asked: Sequence[Sequence[int]], callers: int) ->
 
 async def _mesh(site: Site, scenario: str, asked: Sequence[Sequence[int]], callers: int) -> Sample:
     """Processor time of every process of the mesh, and of this one, which is the client."""
-    async with site.client() as door:
+    async with site.assistant() as door:
         before, own = site.usage(), time.process_time()
         loop: Loop = await closed_loop(door, [request(TENANT, scenario, prompt, OUTPUT_TOKENS) for prompt in asked], callers)
         after, spent = site.usage(), time.process_time() - own
@@ -115,7 +116,7 @@ async def _mesh(site: Site, scenario: str, asked: Sequence[Sequence[int]], calle
 async def _added(site: Site, engine: Driver, prompts: Prompts) -> tuple[float, float]:
     """(local, handed over): medians of the first token's time, less the bare engine's, request by request in turns."""
     times: dict[str, list[float]] = {ENGINE: [], NEVER: [], ALWAYS: []}
-    async with site.client() as door:
+    async with site.assistant() as door:
         for _ in range(FIRST_TOKENS):
             bare = await asyncio.to_thread(engine, prompts(1), 2, 1)
             times[ENGINE].append(bare.at_s[0][0] * 1e3)

@@ -42,7 +42,7 @@ async def test_llm(tmp_path: Path) -> None:
     prompts = Prompts(manifests.read(model).vocabulary, seed=1)
     async with sites.opened(tmp_path, model, sizes) as site:
         for scenario, handed_over in ((sites.NEVER, False), (sites.ALWAYS, True)):
-            async with site.client() as door:
+            async with site.assistant() as door:
                 asked = [request(sites.TENANT, scenario, prompt, 8) for prompt in prompts(6, tokens=100)]
                 loop = await closed_loop(door, asked, callers=3)
                 assert loop.tokens == 48

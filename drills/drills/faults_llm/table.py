@@ -1,12 +1,11 @@
 """The mesh of a campaign: two of everything that serves models, the tiny model, engines that spoil some transfers; no anti-fraud."""
 
 import datetime as dt
-import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from localmesh.places import ROOT, Places
+from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.processes import table
 from localmesh.rows import Row
@@ -14,6 +13,7 @@ from provisioning.engines import MIB, Sizes
 
 from drills.faults_llm import shims
 from drills.faults_llm.plan import COPIES
+from drills.models import made
 
 COPIED: Mapping[str, int] = dict.fromkeys(("gateway", "router", "inference-prefill", "inference-decode"), COPIES)
 _LEFT_OUT = frozenset({"zipkin", "triton", "risk-stream", "risk-rpc"})
@@ -31,13 +31,8 @@ def table_of(places: Places, ports: Ports) -> list[Row]:
 
 
 def tiny_model(root: Path) -> Path:
-    """The tiny model's folder below `root`. Raises LookupError when it can't be made."""
-    command = [str(ROOT / ".venv-models" / "bin" / "python"), "-m", "llm.tiny", "--root", str(root), "--name", "smollm2-135m-instruct"]
-    environment = {"PYTHONPATH": f"{ROOT / 'models' / 'recipes'}:{ROOT / 'libs' / 'engine'}"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise LookupError(f"the tiny model could not be made: {done.stderr[-2_000:]}")
-    return Path(done.stdout.strip())
+    """The tiny model's folder below `root`, under the name that the default scenarios serve. Raises LookupError when it can't be made."""
+    return made("llm.tiny", root, "--name", "smollm2-135m-instruct")
 
 
 def places_of(folder: Path, model: Path) -> Places:
