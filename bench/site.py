@@ -51,7 +51,7 @@ async def opened(var: Path | None, names: list[str] | None = None) -> AsyncItera
 
 @asynccontextmanager
 async def opened_with(var: Path | None, rows: Rows, usual: Places | None = None) -> AsyncIterator[Site]:
-    """A mesh of these rows is up inside. `var`: where its folder lies, the checkout's own when None. `usual`: places in place of the default.
+    """A mesh of these rows is up. `var`: where its folder lies, the checkout's own when None. `usual`: places in place of the default.
 
     Raises StartError, MissingToolError.
     """
