@@ -12,6 +12,7 @@ class WorkerRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WORKER_ROLE_UNSPECIFIED: _ClassVar[WorkerRole]
     WORKER_ROLE_PREFILL: _ClassVar[WorkerRole]
     WORKER_ROLE_DECODE: _ClassVar[WorkerRole]
+    WORKER_ROLE_GENERATE: _ClassVar[WorkerRole]
 
 class WorkerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -20,17 +21,20 @@ class WorkerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WORKER_STATE_READY: _ClassVar[WorkerState]
     WORKER_STATE_DRAINING: _ClassVar[WorkerState]
     WORKER_STATE_ISOLATED: _ClassVar[WorkerState]
+    WORKER_STATE_PROBATION: _ClassVar[WorkerState]
 WORKER_ROLE_UNSPECIFIED: WorkerRole
 WORKER_ROLE_PREFILL: WorkerRole
 WORKER_ROLE_DECODE: WorkerRole
+WORKER_ROLE_GENERATE: WorkerRole
 WORKER_STATE_UNSPECIFIED: WorkerState
 WORKER_STATE_STARTING: WorkerState
 WORKER_STATE_READY: WorkerState
 WORKER_STATE_DRAINING: WorkerState
 WORKER_STATE_ISOLATED: WorkerState
+WORKER_STATE_PROBATION: WorkerState
 
 class WorkerDescription(_message.Message):
-    __slots__ = ("worker_id", "incarnation", "role", "vendor", "device", "model", "model_digest", "tokenizer_digest", "layout_digest", "block_tokens", "token_bytes", "max_len_tokens", "rows", "highest_grade", "price_per_hour_minor", "zone", "host_nonce")
+    __slots__ = ("worker_id", "incarnation", "role", "vendor", "device", "model", "model_digest", "tokenizer_digest", "layout_digest", "block_tokens", "token_bytes", "max_len_tokens", "rows", "highest_grade", "price_per_hour_minor", "zone", "host_nonce", "kind")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +52,7 @@ class WorkerDescription(_message.Message):
     PRICE_PER_HOUR_MINOR_FIELD_NUMBER: _ClassVar[int]
     ZONE_FIELD_NUMBER: _ClassVar[int]
     HOST_NONCE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     incarnation: str
     role: WorkerRole
@@ -65,10 +70,11 @@ class WorkerDescription(_message.Message):
     price_per_hour_minor: int
     zone: str
     host_nonce: str
-    def __init__(self, worker_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., role: _Optional[_Union[WorkerRole, str]] = ..., vendor: _Optional[str] = ..., device: _Optional[str] = ..., model: _Optional[str] = ..., model_digest: _Optional[bytes] = ..., tokenizer_digest: _Optional[bytes] = ..., layout_digest: _Optional[bytes] = ..., block_tokens: _Optional[int] = ..., token_bytes: _Optional[int] = ..., max_len_tokens: _Optional[int] = ..., rows: _Optional[int] = ..., highest_grade: _Optional[int] = ..., price_per_hour_minor: _Optional[int] = ..., zone: _Optional[str] = ..., host_nonce: _Optional[str] = ...) -> None: ...
+    kind: str
+    def __init__(self, worker_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., role: _Optional[_Union[WorkerRole, str]] = ..., vendor: _Optional[str] = ..., device: _Optional[str] = ..., model: _Optional[str] = ..., model_digest: _Optional[bytes] = ..., tokenizer_digest: _Optional[bytes] = ..., layout_digest: _Optional[bytes] = ..., block_tokens: _Optional[int] = ..., token_bytes: _Optional[int] = ..., max_len_tokens: _Optional[int] = ..., rows: _Optional[int] = ..., highest_grade: _Optional[int] = ..., price_per_hour_minor: _Optional[int] = ..., zone: _Optional[str] = ..., host_nonce: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class WorkerLoad(_message.Message):
-    __slots__ = ("steps", "rows_used", "queued", "prefill_tokens", "decode_blocks", "cached_blocks", "cache_capacity_blocks", "arena_used_bytes", "arena_bytes", "step_ms", "output_tokens_per_s", "prefill_tokens_per_s", "state", "reason")
+    __slots__ = ("steps", "rows_used", "queued", "prefill_tokens", "decode_blocks", "cached_blocks", "cache_capacity_blocks", "arena_used_bytes", "arena_bytes", "step_ms", "output_tokens_per_s", "prefill_tokens_per_s", "state", "reason", "kv_usage", "utilisation")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     ROWS_USED_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +89,8 @@ class WorkerLoad(_message.Message):
     PREFILL_TOKENS_PER_S_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    KV_USAGE_FIELD_NUMBER: _ClassVar[int]
+    UTILISATION_FIELD_NUMBER: _ClassVar[int]
     steps: int
     rows_used: int
     queued: int
@@ -97,7 +105,9 @@ class WorkerLoad(_message.Message):
     prefill_tokens_per_s: float
     state: WorkerState
     reason: str
-    def __init__(self, steps: _Optional[int] = ..., rows_used: _Optional[int] = ..., queued: _Optional[int] = ..., prefill_tokens: _Optional[int] = ..., decode_blocks: _Optional[int] = ..., cached_blocks: _Optional[int] = ..., cache_capacity_blocks: _Optional[int] = ..., arena_used_bytes: _Optional[int] = ..., arena_bytes: _Optional[int] = ..., step_ms: _Optional[float] = ..., output_tokens_per_s: _Optional[float] = ..., prefill_tokens_per_s: _Optional[float] = ..., state: _Optional[_Union[WorkerState, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+    kv_usage: float
+    utilisation: float
+    def __init__(self, steps: _Optional[int] = ..., rows_used: _Optional[int] = ..., queued: _Optional[int] = ..., prefill_tokens: _Optional[int] = ..., decode_blocks: _Optional[int] = ..., cached_blocks: _Optional[int] = ..., cache_capacity_blocks: _Optional[int] = ..., arena_used_bytes: _Optional[int] = ..., arena_bytes: _Optional[int] = ..., step_ms: _Optional[float] = ..., output_tokens_per_s: _Optional[float] = ..., prefill_tokens_per_s: _Optional[float] = ..., state: _Optional[_Union[WorkerState, str]] = ..., reason: _Optional[str] = ..., kv_usage: _Optional[float] = ..., utilisation: _Optional[float] = ...) -> None: ...
 
 class KvEvent(_message.Message):
     __slots__ = ("seq", "stored", "removed", "cleared")
