@@ -61,8 +61,11 @@ class Node(worker_grpc.WorkerServiceServicer):
 
     role = worker_pb2.WORKER_ROLE_UNSPECIFIED
 
-    def __init__(self, name: str, ledger: Ledger, *, rows: int = 8, layout: bytes = LAYOUT, grade: int = 3, max_len: int = 256) -> None:
+    def __init__(
+        self, name: str, ledger: Ledger, *, rows: int = 8, layout: bytes = LAYOUT, grade: int = 3, max_len: int = 256, kind: str = "triton"
+    ) -> None:
         self.name, self.ledger, self.rows, self.layout, self.grade, self.max_len = name, ledger, rows, layout, grade, max_len
+        self.kind = kind
         self.incarnation = f"{name}-1"
         self.faults: deque[Fault] = deque()
         self.asked: list[Any] = []
@@ -148,6 +151,7 @@ class Node(worker_grpc.WorkerServiceServicer):
             max_len_tokens=self.max_len,
             rows=self.rows,
             highest_grade=self.grade,
+            kind=self.kind,
         )
 
     async def fault(self) -> None:
@@ -179,17 +183,19 @@ class PrefillNode(Node, prefill_grpc.PrefillServiceServicer):
             raise FailedPrecondition("layouts differ", reason="LAYOUT_MISMATCH")
         prompt, choices = list(request.prompt_tokens), request.sampling.choices
         said = [answer(prompt, request.sampling.seed, choice) for choice in range(choices)]
-        begun = range(choices - (self.forgets > 0))
+        begun = range(choices - (self.forgets > 0) if self.kind != "vllm" else 0)
         self.forgets = 0
         first = tokens([(choice, 0, said[choice][0]) for choice in begun])
         usage = pb.UsageFacts(prompt_tokens=len(prompt), cached_tokens=2, accelerator="cpu/prefill", busy_ms=7)
-        ended = request.bounds.max_output_tokens == 1
+        ended = request.bounds.max_output_tokens == 1 and self.kind != "vllm"
         finished = [pb.ChoiceFinished(choice=each, reason=pb.FINISH_REASON_LENGTH, output_tokens=1) for each in range(choices) if ended]
         response = prefill_pb.PrefillResponse(
             first_tokens=first, finished=finished, usage=usage, worker_id=self.name, incarnation=self.incarnation, lease_ms=self.lease_ms
         )
         if not ended:
             ticket = {"handoff": request.handoff_id, "epoch": request.epoch, "layout": self.layout.hex(), "prompt": prompt}
+            if self.kind == "vllm":
+                ticket["for"] = [request.decode_worker_id, request.decode_incarnation]
             response.ticket = json.dumps(ticket | {"first_block": request.first_block}).encode()
             for key in [key for key in self.ledger.published if key[0] == request.handoff_id]:
                 del self.ledger.published[key]  # a higher epoch fences the lower
@@ -269,7 +275,7 @@ class DecodeNode(Node, decode_grpc.DecodeServiceServicer):
         prompt, first = list(request.prompt_tokens), 0
         if request.ticket:
             self._pulled(json.loads(request.ticket), prompt)
-            first = 1
+            first = 0 if self.kind == "vllm" else 1
         yield decode_pb.DecodeResponse(
             committed=decode_pb.Committed(worker_id=self.name, incarnation=self.incarnation, pulled_bytes=64 if first else 0, pull_ms=0.1)
         )
@@ -298,6 +304,7 @@ class DecodeNode(Node, decode_grpc.DecodeServiceServicer):
         if ticket["layout"] != self.layout.hex():
             raise FailedPrecondition("layouts differ", reason="LAYOUT_MISMATCH")
         assert ticket["prompt"] == prompt
+        assert ticket.get("for", [self.name, self.incarnation]) == [self.name, self.incarnation]
         assert ticket["first_block"] <= self.cached_blocks
         if self.ledger.published.pop((ticket["handoff"], ticket["epoch"]), None) is None:
             raise Unavailable("nothing is published", reason="LEASE_EXPIRED")

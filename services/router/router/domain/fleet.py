@@ -46,8 +46,17 @@ class Worker:
     price: float = 0.0
     token_bytes: int = 0
     accelerator: str = ""
+    kind: str = ""
+    """What is spoken with it, "vllm" for instance."""
     told: bytes = b""
     """All that it said of itself, as it said it: for whoever lists workers."""
+
+    @property
+    def begins_at_decode(self) -> bool:
+        """Whether a prompt that is read here yields no token: vLLM's decode side computes the first one again, and its ticket is for one
+        decode worker alone.
+        """
+        return self.kind == "vllm"
 
 
 @dataclass(frozen=True, slots=True)

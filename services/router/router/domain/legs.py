@@ -55,17 +55,19 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class PrefillAsk:
-    """Asks for a prompt to be read and published for a layout."""
+    """Asks for a prompt to be read and published for a layout, and for the decode worker that has room for it."""
 
     job: Job
     handoff: Handoff
     layout_digest: bytes
     first_block: int
+    decode_worker: str = ""
+    decode_incarnation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Prefilled:
-    """First tokens, and the ticket; ``ticket`` empty: every answer ended with its first token."""
+    """First tokens, none of a worker that begins at decode, and the ticket; empty: every answer ended with its first token."""
 
     ticket: bytes
     first_tokens: tuple[Token, ...]
@@ -78,7 +80,10 @@ class Prefilled:
 
 @dataclass(frozen=True, slots=True)
 class DecodeAsk:
-    """Asks for answers: with a ticket from token 1 on, without one from the prompt; ``emitted``: tokens so far of answers continued."""
+    """Asks for answers: with a ticket from token 1 on (0 where it begins at decode), without one from the prompt.
+
+    ``emitted``: tokens so far of answers continued.
+    """
 
     job: Job
     reservation: Reservation

@@ -76,8 +76,8 @@ class Prefill:
         if room is None:
             raise LegFailed(no_worker("the room at the decode worker is gone"))
         handoff = Handoff(handoff_id, run.attempts.epoch)
-        run.handover = handover = Handover(worker, handoff, room.reservation.first_block, room.worker.layout_digest)
-        ask = PrefillAsk(run.job, handoff, handover.layout, handover.first_block)
+        run.handover = handover = Handover(worker, handoff, room.reservation.first_block, room.worker.layout_digest, key_of(room.worker))
+        ask = PrefillAsk(run.job, handoff, handover.layout, handover.first_block, room.worker.name, room.reservation.incarnation)
         cached = run.prefill_choice.cached_blocks if run.prefill_choice else 0
         prediction = self._pool.predict(worker.name, max(len(run.need.block_ids) - cached, 1), 1)
         self._pool.taken(prediction)  # as it is sent: the worker's next word has it in
@@ -92,7 +92,9 @@ class Prefill:
             self._pool.ended(prediction)
 
     def _take(self, run: Run, handover: Handover, prefilled: Prefilled) -> None:
-        if sorted(token.choice for token in prefilled.first_tokens) != list(range(run.job.sampling.choices)):
+        begins_here = not handover.worker.begins_at_decode
+        begun = range(run.job.sampling.choices) if begins_here else ()
+        if sorted(token.choice for token in prefilled.first_tokens) != list(begun) or not (begins_here or prefilled.ticket):
             raise Unavailable("the worker did not begin every answer", reason="PROTOCOL")
         run.usages.append(prefilled.usage)
         handover.ticket = prefilled.ticket
@@ -119,11 +121,14 @@ class Prefill:
             renewing.cancel()
 
     def drop_unless_fit(self, run: Run) -> None:
-        """Give a ticket up that the decode worker which has room now can't use: of another layout, or without blocks that it has not."""
+        """Give a ticket up that the decode worker which has room now can't use: of another layout, without blocks that it has not, or for
+        another worker alone.
+        """
         handover, room = run.handover, run.room
         if handover is not None and room is not None:
             first_block, layout = room.reservation.first_block, room.worker.layout_digest
-            if first_block < handover.first_block or layout != handover.layout:
+            is_anothers = handover.worker.begins_at_decode and handover.decode != key_of(room.worker)
+            if first_block < handover.first_block or layout != handover.layout or is_anothers:
                 self.abort(run)
 
     def abort(self, run: Run) -> None:

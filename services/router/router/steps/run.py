@@ -32,12 +32,16 @@ class Room:
 
 @dataclass(slots=True)
 class Handover:
-    """Keys and values that wait at a prefill worker. ``held``: what the first tokens say, told when they have arrived."""
+    """Keys and values that wait at a prefill worker, for the decode worker ``decode`` (with its incarnation).
+
+    ``held``: what the first tokens say, told when they have arrived.
+    """
 
     worker: Worker
     handoff: Handoff
     first_block: int
     layout: bytes
+    decode: str
     ticket: bytes = b""
     until_s: float = 0.0
     held: list[Piece] = field(default_factory=list)
@@ -72,7 +76,8 @@ class Run:
     continued: list[str] = field(default_factory=list)
     prefill_worker: str = ""
     decode_worker: str = ""
-    was_handed_over: bool = False
+    integrity: str = ""
+    """Who vouches for what was handed over last; empty: nothing was."""
     checkpoint: int = 0
     """Output tokens at the last checkpoint of the record."""
 
@@ -84,7 +89,8 @@ class Run:
     def committed(self, part: Committed) -> None:
         """Note that a row runs."""
         self.decode_worker = part.worker
-        self.was_handed_over = self.was_handed_over or (self.handover is not None and bool(self.handover.ticket))
+        if self.handover is not None and self.handover.ticket:
+            self.integrity = "ENGINE" if self.handover.worker.begins_at_decode else "CHECKSUM"
         if self.phase is not Phase.STREAMING:
             self.phase = Phase.COMMITTED
 
@@ -93,11 +99,11 @@ class Run:
         return Provenance(
             prefill_worker=self.prefill_worker,
             decode_worker=self.decode_worker,
-            is_disaggregated=self.was_handed_over,
+            is_disaggregated=bool(self.integrity),
             reason=self.way.reason,
             failovers=self.attempts.failovers,
             degradations=self.attempts.degradations,
-            integrity="CHECKSUM" if self.was_handed_over else "",
+            integrity=self.integrity,
             continued=tuple(self.continued),
         )
 
@@ -125,5 +131,5 @@ class Run:
     def alone(self, reason: str) -> None:
         """Go on without handing over; ``reason``: what is missing, if anything."""
         self.is_alone, self.handover = True, None
-        if reason and not self.was_handed_over:
+        if reason and not self.integrity:
             self.way = replace(self.way, reason=reason)

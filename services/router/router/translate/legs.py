@@ -75,6 +75,8 @@ def prefill_request(worker: str, ask: legs.PrefillAsk) -> prefill_pb.PrefillRequ
         sampling=_sampling_message(job.sampling),
         bounds=_bounds(job),
         first_block=ask.first_block,
+        decode_worker_id=ask.decode_worker,
+        decode_incarnation=ask.decode_incarnation,
         priority=job.priority,
     )
     if job.json_schema:

@@ -37,6 +37,7 @@ def worker(message: pb.WorkerDescription) -> Worker | None:
         price=message.price_per_hour_minor,
         token_bytes=message.token_bytes,
         accelerator=f"{message.vendor}/{message.device}",
+        kind=message.kind,
         told=message.SerializeToString(),
     )
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from finmesh.inference.v1 import generation_pb2 as finmesh_dot_inference_dot_v1_dot_generation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*finmesh/inference/v1/prefill_service.proto\x12\x14\x66inmesh.inference.v1\x1a%finmesh/inference/v1/generation.proto\"\xaf\x04\n\x0ePrefillRequest\x12\x1d\n\nhandoff_id\x18\x01 \x01(\tR\thandoffId\x12\x14\n\x05\x65poch\x18\x02 \x01(\rR\x05\x65poch\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\x12\x1b\n\tworker_id\x18\x04 \x01(\tR\x08workerId\x12!\n\x0cmodel_digest\x18\x05 \x01(\x0cR\x0bmodelDigest\x12#\n\rlayout_digest\x18\x06 \x01(\x0cR\x0clayoutDigest\x12#\n\rprompt_tokens\x18\x07 \x03(\rR\x0cpromptTokens\x12\x1c\n\tnamespace\x18\x08 \x01(\x0cR\tnamespace\x12\x14\n\x05grade\x18\t \x01(\rR\x05grade\x12#\n\rtenant_digest\x18\n \x01(\x0cR\x0ctenantDigest\x12:\n\x08sampling\x18\x0b \x01(\x0b\x32\x1e.finmesh.inference.v1.SamplingR\x08sampling\x12\x37\n\x07grammar\x18\x0c \x01(\x0b\x32\x1d.finmesh.inference.v1.GrammarR\x07grammar\x12\x34\n\x06\x62ounds\x18\r \x01(\x0b\x32\x1c.finmesh.inference.v1.BoundsR\x06\x62ounds\x12\x1f\n\x0b\x66irst_block\x18\x0e \x01(\rR\nfirstBlock\x12\x1a\n\x08priority\x18\x0f \x01(\rR\x08priority\"\xbd\x02\n\x0fPrefillResponse\x12\x16\n\x06ticket\x18\x01 \x01(\x0cR\x06ticket\x12>\n\x0c\x66irst_tokens\x18\x02 \x03(\x0b\x32\x1b.finmesh.inference.v1.TokenR\x0b\x66irstTokens\x12@\n\x08\x66inished\x18\x03 \x03(\x0b\x32$.finmesh.inference.v1.ChoiceFinishedR\x08\x66inished\x12\x36\n\x05usage\x18\x04 \x01(\x0b\x32 .finmesh.inference.v1.UsageFactsR\x05usage\x12\x1b\n\tworker_id\x18\x05 \x01(\tR\x08workerId\x12 \n\x0bincarnation\x18\x06 \x01(\tR\x0bincarnation\x12\x19\n\x08lease_ms\x18\x07 \x01(\rR\x07leaseMs\"J\n\x13\x41\x62ortHandoffRequest\x12\x1d\n\nhandoff_id\x18\x01 \x01(\tR\thandoffId\x12\x14\n\x05\x65poch\x18\x02 \x01(\rR\x05\x65poch\"\x16\n\x14\x41\x62ortHandoffResponse2\xcf\x01\n\x0ePrefillService\x12V\n\x07Prefill\x12$.finmesh.inference.v1.PrefillRequest\x1a%.finmesh.inference.v1.PrefillResponse\x12\x65\n\x0c\x41\x62ortHandoff\x12).finmesh.inference.v1.AbortHandoffRequest\x1a*.finmesh.inference.v1.AbortHandoffResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*finmesh/inference/v1/prefill_service.proto\x12\x14\x66inmesh.inference.v1\x1a%finmesh/inference/v1/generation.proto\"\x88\x05\n\x0ePrefillRequest\x12\x1d\n\nhandoff_id\x18\x01 \x01(\tR\thandoffId\x12\x14\n\x05\x65poch\x18\x02 \x01(\rR\x05\x65poch\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\x12\x1b\n\tworker_id\x18\x04 \x01(\tR\x08workerId\x12!\n\x0cmodel_digest\x18\x05 \x01(\x0cR\x0bmodelDigest\x12#\n\rlayout_digest\x18\x06 \x01(\x0cR\x0clayoutDigest\x12#\n\rprompt_tokens\x18\x07 \x03(\rR\x0cpromptTokens\x12\x1c\n\tnamespace\x18\x08 \x01(\x0cR\tnamespace\x12\x14\n\x05grade\x18\t \x01(\rR\x05grade\x12#\n\rtenant_digest\x18\n \x01(\x0cR\x0ctenantDigest\x12:\n\x08sampling\x18\x0b \x01(\x0b\x32\x1e.finmesh.inference.v1.SamplingR\x08sampling\x12\x37\n\x07grammar\x18\x0c \x01(\x0b\x32\x1d.finmesh.inference.v1.GrammarR\x07grammar\x12\x34\n\x06\x62ounds\x18\r \x01(\x0b\x32\x1c.finmesh.inference.v1.BoundsR\x06\x62ounds\x12\x1f\n\x0b\x66irst_block\x18\x0e \x01(\rR\nfirstBlock\x12\x1a\n\x08priority\x18\x0f \x01(\rR\x08priority\x12(\n\x10\x64\x65\x63ode_worker_id\x18\x10 \x01(\tR\x0e\x64\x65\x63odeWorkerId\x12-\n\x12\x64\x65\x63ode_incarnation\x18\x11 \x01(\tR\x11\x64\x65\x63odeIncarnation\"\xbd\x02\n\x0fPrefillResponse\x12\x16\n\x06ticket\x18\x01 \x01(\x0cR\x06ticket\x12>\n\x0c\x66irst_tokens\x18\x02 \x03(\x0b\x32\x1b.finmesh.inference.v1.TokenR\x0b\x66irstTokens\x12@\n\x08\x66inished\x18\x03 \x03(\x0b\x32$.finmesh.inference.v1.ChoiceFinishedR\x08\x66inished\x12\x36\n\x05usage\x18\x04 \x01(\x0b\x32 .finmesh.inference.v1.UsageFactsR\x05usage\x12\x1b\n\tworker_id\x18\x05 \x01(\tR\x08workerId\x12 \n\x0bincarnation\x18\x06 \x01(\tR\x0bincarnation\x12\x19\n\x08lease_ms\x18\x07 \x01(\rR\x07leaseMs\"J\n\x13\x41\x62ortHandoffRequest\x12\x1d\n\nhandoff_id\x18\x01 \x01(\tR\thandoffId\x12\x14\n\x05\x65poch\x18\x02 \x01(\rR\x05\x65poch\"\x16\n\x14\x41\x62ortHandoffResponse2\xcf\x01\n\x0ePrefillService\x12V\n\x07Prefill\x12$.finmesh.inference.v1.PrefillRequest\x1a%.finmesh.inference.v1.PrefillResponse\x12\x65\n\x0c\x41\x62ortHandoff\x12).finmesh.inference.v1.AbortHandoffRequest\x1a*.finmesh.inference.v1.AbortHandoffResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,13 +33,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'finmesh.inference.v1.prefil
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PREFILLREQUEST']._serialized_start=108
-  _globals['_PREFILLREQUEST']._serialized_end=667
-  _globals['_PREFILLRESPONSE']._serialized_start=670
-  _globals['_PREFILLRESPONSE']._serialized_end=987
-  _globals['_ABORTHANDOFFREQUEST']._serialized_start=989
-  _globals['_ABORTHANDOFFREQUEST']._serialized_end=1063
-  _globals['_ABORTHANDOFFRESPONSE']._serialized_start=1065
-  _globals['_ABORTHANDOFFRESPONSE']._serialized_end=1087
-  _globals['_PREFILLSERVICE']._serialized_start=1090
-  _globals['_PREFILLSERVICE']._serialized_end=1297
+  _globals['_PREFILLREQUEST']._serialized_end=756
+  _globals['_PREFILLRESPONSE']._serialized_start=759
+  _globals['_PREFILLRESPONSE']._serialized_end=1076
+  _globals['_ABORTHANDOFFREQUEST']._serialized_start=1078
+  _globals['_ABORTHANDOFFREQUEST']._serialized_end=1152
+  _globals['_ABORTHANDOFFRESPONSE']._serialized_start=1154
+  _globals['_ABORTHANDOFFRESPONSE']._serialized_end=1176
+  _globals['_PREFILLSERVICE']._serialized_start=1179
+  _globals['_PREFILLSERVICE']._serialized_end=1386
 # @@protoc_insertion_point(module_scope)

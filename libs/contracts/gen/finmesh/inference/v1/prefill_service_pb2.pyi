@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PrefillRequest(_message.Message):
-    __slots__ = ("handoff_id", "epoch", "request_id", "worker_id", "model_digest", "layout_digest", "prompt_tokens", "namespace", "grade", "tenant_digest", "sampling", "grammar", "bounds", "first_block", "priority")
+    __slots__ = ("handoff_id", "epoch", "request_id", "worker_id", "model_digest", "layout_digest", "prompt_tokens", "namespace", "grade", "tenant_digest", "sampling", "grammar", "bounds", "first_block", "priority", "decode_worker_id", "decode_incarnation")
     HANDOFF_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,8 @@ class PrefillRequest(_message.Message):
     BOUNDS_FIELD_NUMBER: _ClassVar[int]
     FIRST_BLOCK_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    DECODE_WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    DECODE_INCARNATION_FIELD_NUMBER: _ClassVar[int]
     handoff_id: str
     epoch: int
     request_id: str
@@ -39,7 +41,9 @@ class PrefillRequest(_message.Message):
     bounds: _generation_pb2.Bounds
     first_block: int
     priority: int
-    def __init__(self, handoff_id: _Optional[str] = ..., epoch: _Optional[int] = ..., request_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., model_digest: _Optional[bytes] = ..., layout_digest: _Optional[bytes] = ..., prompt_tokens: _Optional[_Iterable[int]] = ..., namespace: _Optional[bytes] = ..., grade: _Optional[int] = ..., tenant_digest: _Optional[bytes] = ..., sampling: _Optional[_Union[_generation_pb2.Sampling, _Mapping]] = ..., grammar: _Optional[_Union[_generation_pb2.Grammar, _Mapping]] = ..., bounds: _Optional[_Union[_generation_pb2.Bounds, _Mapping]] = ..., first_block: _Optional[int] = ..., priority: _Optional[int] = ...) -> None: ...
+    decode_worker_id: str
+    decode_incarnation: str
+    def __init__(self, handoff_id: _Optional[str] = ..., epoch: _Optional[int] = ..., request_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., model_digest: _Optional[bytes] = ..., layout_digest: _Optional[bytes] = ..., prompt_tokens: _Optional[_Iterable[int]] = ..., namespace: _Optional[bytes] = ..., grade: _Optional[int] = ..., tenant_digest: _Optional[bytes] = ..., sampling: _Optional[_Union[_generation_pb2.Sampling, _Mapping]] = ..., grammar: _Optional[_Union[_generation_pb2.Grammar, _Mapping]] = ..., bounds: _Optional[_Union[_generation_pb2.Bounds, _Mapping]] = ..., first_block: _Optional[int] = ..., priority: _Optional[int] = ..., decode_worker_id: _Optional[str] = ..., decode_incarnation: _Optional[str] = ...) -> None: ...
 
 class PrefillResponse(_message.Message):
     __slots__ = ("ticket", "first_tokens", "finished", "usage", "worker_id", "incarnation", "lease_ms")
