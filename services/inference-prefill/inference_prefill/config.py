@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from backends.settings import EngineSettings
 from meshkit.config import ServiceConfig
 from pydantic import Field
@@ -16,5 +18,8 @@ class Config(ServiceConfig):
     callers: frozenset[str] = Field(default=frozenset({"router"}), description="workloads that may call, a JSON list")
     engines: tuple[EngineSettings, ...] = Field(
         default=(), description='engines that this process fronts, a JSON list of {"url": "127.0.0.1:18011", "pid_file": "/path"}'
+    )
+    accelerators: Path | None = Field(
+        default=None, description="accelerators.yaml: engines of any kind, a row each; this process fronts those of its roles"
     )
     most_queued: int = Field(default=64, ge=1, le=10_000, description="requests that may wait at one engine; more are refused")

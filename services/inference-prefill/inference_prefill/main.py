@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from backends.feed import Feed
+from backends.fronted import fronted
 from backends.pool import Pool, probe
 from backends.port import Backend
 from backends.telemetry import EngineGauges, OtelObserver
@@ -35,10 +36,12 @@ async def main(config: Config | None = None) -> None:
 
 
 def engines(config: Config) -> list[Backend]:
-    """Return the engines that the settings name. Raises FailedPrecondition (NO_ENGINES) when they name none."""
-    if not config.engines:
-        raise FailedPrecondition("FINMESH_ENGINES names no engine", reason="NO_ENGINES")
-    return [TritonEngine(each.url, MODEL, each.pid_file) for each in config.engines]
+    """Return the engines that the settings name. Raises FailedPrecondition (NO_ENGINES, ACCELERATORS_INVALID)."""
+    own: list[Backend] = [TritonEngine(each.url, MODEL, each.pid_file) for each in config.engines]
+    foreign = fronted(config.accelerators, MODEL, "prefill") if config.accelerators else []
+    if not own and not foreign:
+        raise FailedPrecondition("FINMESH_ENGINES and FINMESH_ACCELERATORS name no engine for this process", reason="NO_ENGINES")
+    return [*own, *foreign]
 
 
 async def serve(config: Config, service: Service, backends: Sequence[Backend] | None = None) -> None:

@@ -308,3 +308,20 @@ class DecodeNode(Node, decode_grpc.DecodeServiceServicer):
         assert ticket["first_block"] <= self.cached_blocks
         if self.ledger.published.pop((ticket["handoff"], ticket["epoch"]), None) is None:
             raise Unavailable("nothing is published", reason="LEASE_EXPIRED")
+
+
+class GenerateNode(DecodeNode):
+    """A foreign engine: reads prompts itself, takes no ticket. ``lacks``: what it refuses by name before any work."""
+
+    role = worker_pb2.WORKER_ROLE_GENERATE
+
+    def __init__(self, name: str, ledger: Ledger, *, lacks: str = "", **other: Any) -> None:
+        super().__init__(name, ledger, layout=b"", kind="openai", **other)
+        self.lacks = lacks
+
+    async def _decode(self, request: Any) -> AsyncIterator[Any]:
+        assert not request.ticket
+        if self.lacks:
+            raise FailedPrecondition("this engine can't do that", reason=f"ENGINE_LACKS_{self.lacks}")
+        async for part in super()._decode(request):
+            yield part

@@ -41,6 +41,8 @@ class Failure(Enum):
     """Layouts of the two differ."""
     TRANSFER = "transfer"
     """Checksum, short read or gap twice, lease over, fenced, ticket refused, or the publisher died: this hand-off is over."""
+    LACKS = "lacks"
+    """This engine can't do what is asked for, and said so before any work: another kind of engine may."""
     REQUEST = "request"
     """The request is wrong whoever does it."""
     CALLER = "caller"
@@ -85,6 +87,8 @@ class Situation:
     is_decode_busy: bool
     missing_tokens: int
     lease_left_s: float = 0.0
+    has_other: bool = True
+    """Whether a decode worker lives that is not excluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +167,16 @@ _CLASSES: tuple[tuple[type[MeshError], Failure], ...] = (
 )
 
 
+ENGINE_LACKS = "ENGINE_LACKS_"
+"""How a reason begins that names what an engine can't do."""
+
+
 def failure_of(error: MeshError) -> Failure:
     """Return what an error of a leg means. What is no answer to the request is a worker that is down, whatever it says."""
     if error.reason in _REASONS:
         return _REASONS[error.reason]
+    if error.reason.startswith(ENGINE_LACKS):
+        return Failure.LACKS
     return next((failure for kind, failure in _CLASSES if isinstance(error, kind)), Failure.DOWN)
 
 
@@ -195,6 +205,8 @@ def after(phase: Phase, failure: Failure, error: MeshError, legs: Legs, attempts
         return _after_first_byte(error, attempts.without(legs.decode), look, limits)
     if failure is Failure.LAYOUT and legs.prefill:
         return _other_prefill(attempts.without_pair(legs.prefill, legs.decode), error, look, limits, alert="LAYOUT_MISMATCH")
+    if failure is Failure.LACKS and phase is Phase.HANDOVER:
+        return _more_able(error, attempts.without(legs.decode), legs, look)
     if phase is Phase.PREFILL:
         if failure is Failure.TRANSFER:
             return _other_prefill(attempts.away_from(legs.prefill), error, look, limits)
@@ -215,7 +227,8 @@ def _other_prefill(
         return Verdict(Next.PREFILL_AGAIN, attempts, abort_prefill=True, alert=alert)
     if may_go_alone(now, limits):
         return Verdict(Next.DECODE_ALONE, attempts.degraded(missing), abort_prefill=True, alert=alert)
-    told = error if error.reason == "LAYOUT_MISMATCH" or isinstance(error, Overloaded) else no_worker("no prefill worker could be used")
+    is_telling = error.reason == "LAYOUT_MISMATCH" or error.reason.startswith(ENGINE_LACKS) or isinstance(error, Overloaded)
+    told = error if is_telling else no_worker("no prefill worker could be used")
     return _failed(attempts, told, alert)
 
 
@@ -232,6 +245,14 @@ def _other_decode(phase: Phase, error: MeshError, legs: Legs, attempts: Attempts
     if now.has_prefill and attempts.prefills < limits.prefills:
         return Verdict(Next.PREFILL_AGAIN, attempts, abort_prefill=True, abort_decode=True)
     return Verdict(Next.DECODE_AGAIN, attempts.degraded("PREFILL_DOWN"), abort_prefill=True, abort_decode=True)
+
+
+def _more_able(error: MeshError, attempts: Attempts, legs: Legs, look: Look) -> Verdict:
+    """Another decode worker, which is no failover: nothing failed. When there is none, the caller is told what is lacking."""
+    if not look(attempts).has_other:
+        return _failed(attempts, error)
+    then = Next.SAME_TICKET if legs.prefill else Next.DECODE_AGAIN
+    return Verdict(then, replace(attempts, decodes=attempts.decodes - 1), abort_decode=True)
 
 
 def _after_first_byte(error: MeshError, attempts: Attempts, look: Look, limits: Limits) -> Verdict:

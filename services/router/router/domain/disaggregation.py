@@ -12,6 +12,8 @@ from enum import Enum
 ALWAYS, NEVER, BELOW_THRESHOLD = "ALWAYS", "NEVER", "BELOW_THRESHOLD"
 TRANSFER_DEARER, INTERFERENCE = "TRANSFER_DEARER", "INTERFERENCE"
 PREFILL_DOWN, PREFILL_BUSY, PROMPT_TINY = "PREFILL_DOWN", "PREFILL_BUSY", "PROMPT_TINY"
+NO_HANDOFF_ENGINE = "NO_HANDOFF_ENGINE"
+"""The worker with room takes nothing over, whatever the scenario wants."""
 _TELLING_BYTES, _SMOOTHING = 1 << 20, 0.1
 _LEAST_TOKENS = 2
 """A shorter prompt has nothing to hand over: the decode side computes the last token anyway."""

@@ -1,4 +1,4 @@
-"""The workers of one role that serve one model, and what they carry, as arrays by slot.
+"""The workers of one leg that serve one model, and what they carry, as arrays by slot.
 
 Load is the worker's own word, which several routers read. This router adds what it sent since that word was given (predictions, exact) and,
 for a moment, what it chose lately (recent, decayed), so that requests that come together do not all see the same idle worker. A worker that
@@ -28,6 +28,13 @@ class Role(Enum):
 
     PREFILL = "prefill"
     DECODE = "decode"
+    GENERATE = "generate"
+    """Writes answers to prompts that it reads itself; takes no ticket."""
+
+    @property
+    def leg(self) -> Role:
+        """Return the leg of a generation that it does."""
+        return Role.DECODE if self is Role.GENERATE else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,9 @@ class Worker:
     token_bytes: int = 0
     accelerator: str = ""
     kind: str = ""
-    """What is spoken with it, "vllm" for instance."""
+    """What is spoken with it: "triton", "vllm", "openai", "oip", "openvino"."""
+    takes_text: bool = False
+    """Whether it takes prompts as text alone."""
     told: bytes = b""
     """All that it said of itself, as it said it: for whoever lists workers."""
 

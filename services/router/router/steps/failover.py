@@ -70,6 +70,7 @@ class Failover:
             is_decode_busy=self._is_busy(run),
             missing_tokens=run.admitted.prompt_tokens - has_first_block * run.model.block_tokens,
             lease_left_s=lease_left_s,
+            has_other=self._pool.pick(Role.DECODE, run.need, tried) is not Nobody.ABSENT,
         )
         if not now.has_prefill and not may_go_alone(now, run.scenario.limits):
             return replace(now, has_prefill=self._pool.is_known(Role.PREFILL, digest))  # it may come back, and there is no other way

@@ -1,7 +1,7 @@
 """All workers that are known, kept from their own news, and the choice among them.
 
-Workers of one role that serve one model share a fleet and a prefix index, whose slots are the same. Whatever might let somebody who waits
-go on calls ``changed``.
+Workers of one leg that serve one model share a fleet and a prefix index, whose slots are the same: one that generates stands among those
+that decode, and is never fit for a ticket. Whatever might let somebody who waits go on calls ``changed``.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Pool:
         known = self.worker(worker.name)
         if known is not None and (known.role, known.model_digest) != (worker.role, worker.model_digest):
             self.gone(worker.name)
-        group_key = worker.role, worker.model_digest
+        group_key = worker.role.leg, worker.model_digest
         if group_key not in self._groups:
             self._groups[group_key] = _Group(Fleet(self._waiting if worker.role is Role.PREFILL else 0))
         group = self._groups[group_key]

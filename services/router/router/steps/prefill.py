@@ -77,7 +77,14 @@ class Prefill:
             raise LegFailed(no_worker("the room at the decode worker is gone"))
         handoff = Handoff(handoff_id, run.attempts.epoch)
         run.handover = handover = Handover(worker, handoff, room.reservation.first_block, room.worker.layout_digest, key_of(room.worker))
-        ask = PrefillAsk(run.job, handoff, handover.layout, handover.first_block, room.worker.name, room.reservation.incarnation)
+        ask = PrefillAsk(
+            run.job,
+            handoff,
+            handover.layout,
+            handover.first_block,
+            decode_worker=room.worker.name,
+            decode_incarnation=room.reservation.incarnation,
+        )
         cached = run.prefill_choice.cached_blocks if run.prefill_choice else 0
         prediction = self._pool.predict(worker.name, max(len(run.need.block_ids) - cached, 1), 1)
         self._pool.taken(prediction)  # as it is sent: the worker's next word has it in

@@ -9,7 +9,11 @@ from finmesh.inference.v1 import worker_service_pb2 as service_pb
 
 from router.domain.fleet import Load, Role, Worker
 
-_ROLES = {pb.WORKER_ROLE_PREFILL: Role.PREFILL, pb.WORKER_ROLE_DECODE: Role.DECODE}
+_ROLES = {
+    pb.WORKER_ROLE_PREFILL: Role.PREFILL,
+    pb.WORKER_ROLE_DECODE: Role.DECODE,
+    pb.WORKER_ROLE_GENERATE: Role.GENERATE,
+}
 _TIER = 0  # our engines keep what they cache in one place
 
 
@@ -38,6 +42,7 @@ def worker(message: pb.WorkerDescription) -> Worker | None:
         token_bytes=message.token_bytes,
         accelerator=f"{message.vendor}/{message.device}",
         kind=message.kind,
+        takes_text=message.takes_text,
         told=message.SerializeToString(),
     )
 

@@ -17,7 +17,8 @@ from meshkit.errors import MeshError, Overloaded, Unavailable
 
 from router import ports
 from router.domain.attempts import Next, Phase, stream_broken
-from router.domain.disaggregation import Transfers, way
+from router.domain.disaggregation import NEVER, NO_HANDOFF_ENGINE, Mode, Transfers, Way, way
+from router.domain.fleet import Role
 from router.domain.generation import Continued, Ended, Finish, Part, Request, StartFacts
 from router.domain.legs import Committed
 from router.steps.admission import Admission
@@ -120,11 +121,14 @@ class Generate:
                 raise stream_broken(after.reason) from None
             raise
         self._prefill.drop_unless_fit(run)
+        self._choose_way_again(run)
 
     def _choose_way(self, run: Run) -> None:
         """Decide whether keys and values are handed over."""
         scenario, room = run.scenario, run.room
-        if room is not None:
+        if room is not None and room.worker.role is Role.GENERATE:
+            run.way = Way(False, NEVER if scenario.disaggregation is Mode.NEVER else NO_HANDOFF_ENGINE)
+        elif room is not None:
             load = self._pool.load(room.worker.name)
             run.way = way(
                 scenario.disaggregation,
@@ -134,6 +138,15 @@ class Generate:
                 running=max(load.rows_used - run.need.rows, 0),
                 rates=self._transfers.rates(load.tokens_per_s, room.worker.token_bytes),
             )
+
+    def _choose_way_again(self, run: Run) -> None:
+        """Another worker may take over what the one before could not, or the other way round; what has begun goes on as it began."""
+        room = run.room
+        if room is None or run.phase is Phase.STREAMING or run.handover is not None:
+            return
+        if (room.worker.role is Role.GENERATE) != (run.way.reason == NO_HANDOFF_ENGINE):
+            run.is_alone = False
+            self._choose_way(run)
 
     async def _told(self, run: Run) -> AsyncGenerator[Piece, None]:
         """Yield pieces of the answers, the first tokens once their keys and values have arrived. Raises LegFailed."""

@@ -20,6 +20,7 @@ LEGS = Legs("p0@1", "d0@1")
 ALONE = Legs("", "d0@1")
 LIMITS = Limits(prefills=3, decodes=3, replays=2, alone_tokens=500)
 DOWN = Unavailable("down", reason="CONNECTION")
+LACKS = FailedPrecondition("can't do that", reason="ENGINE_LACKS_SEED")
 ALL = Situation(has_prefill=True, has_decode=True, is_decode_busy=False, missing_tokens=100, lease_left_s=20.0)
 TRIED = Attempts(epoch=1, prefills=1, decodes=1)
 
@@ -41,6 +42,7 @@ def verdict(
     [
         (Unavailable("x"), Failure.DOWN),
         (Unavailable("x", reason="CIRCUIT_OPEN"), Failure.DOWN),
+        (FailedPrecondition("x", reason="ENGINE_LACKS_SEED"), Failure.LACKS),
         (DeadlineExceeded("x"), Failure.DOWN),
         (MeshError("internal error"), Failure.DOWN),
         (NotFound("x", reason="WORKER_UNKNOWN"), Failure.DOWN),
@@ -75,6 +77,11 @@ ROWS = [
     ("all P down, prompt long", Phase.PREFILL, DOWN, replace(ALL, has_prefill=False, missing_tokens=501), Next.FAIL),
     ("layout differs, told by P", Phase.PREFILL, FailedPrecondition("", reason="LAYOUT_MISMATCH"), ALL, Next.PREFILL_AGAIN),
     ("layout differs, told by D", Phase.HANDOVER, FailedPrecondition("", reason="LAYOUT_MISMATCH"), ALL, Next.PREFILL_AGAIN),
+    ("P lacks something: another P", Phase.PREFILL, LACKS, ALL, Next.PREFILL_AGAIN),
+    ("D lacks something: same ticket to another D", Phase.HANDOVER, LACKS, ALL, Next.SAME_TICKET),
+    ("D lacks something and nobody else is there", Phase.HANDOVER, LACKS, replace(ALL, has_other=False), Next.FAIL),
+    ("D lacks something and had committed", Phase.COMMITTED, LACKS, ALL, Next.PREFILL_AGAIN),
+    ("D lacks something that the answer needs to go on", Phase.STREAMING, LACKS, ALL, Next.REPLAY),
     ("checksum twice wrong: new epoch", Phase.HANDOVER, DataCorrupted("sum"), ALL, Next.PREFILL_AGAIN),
     ("short read or gap twice: new epoch", Phase.HANDOVER, Unavailable("", reason="PULL_FAILED"), ALL, Next.PREFILL_AGAIN),
     ("lease expired: new epoch on another P", Phase.HANDOVER, Unavailable("", reason="LEASE_EXPIRED"), ALL, Next.PREFILL_AGAIN),
@@ -189,3 +196,10 @@ def test_epochs_only_grow_and_failures_survived_are_counted() -> None:
     assert (first.epoch, first.failovers) == (1, 0)
     assert first.began_prefill().epoch == 2
     assert first.began_prefill().began_decode().failovers == 2
+
+
+def test_an_engine_that_lacks_something_is_no_failover() -> None:
+    found = verdict(Phase.HANDOVER, LACKS, legs=ALONE)
+    assert (found.next, found.attempts.decodes, found.attempts.excluded) == (Next.DECODE_AGAIN, 0, frozenset({"d0@1"}))
+    told = verdict(Phase.HANDOVER, LACKS, legs=ALONE, now=replace(ALL, has_other=False)).error
+    assert told is LACKS, "nobody else is there: the caller is told by name"

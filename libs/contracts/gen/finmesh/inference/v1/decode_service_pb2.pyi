@@ -62,15 +62,17 @@ class ReleaseReservationResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class Emitted(_message.Message):
-    __slots__ = ("choice", "token_ids")
+    __slots__ = ("choice", "token_ids", "text")
     CHOICE_FIELD_NUMBER: _ClassVar[int]
     TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     choice: int
     token_ids: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, choice: _Optional[int] = ..., token_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+    text: bytes
+    def __init__(self, choice: _Optional[int] = ..., token_ids: _Optional[_Iterable[int]] = ..., text: _Optional[bytes] = ...) -> None: ...
 
 class DecodeRequest(_message.Message):
-    __slots__ = ("request_id", "reservation_id", "ticket", "prompt_tokens", "model_digest", "namespace", "tenant_digest", "grade", "sampling", "grammar", "bounds", "emitted", "ended_choices", "priority")
+    __slots__ = ("request_id", "reservation_id", "ticket", "prompt_tokens", "model_digest", "namespace", "tenant_digest", "grade", "sampling", "grammar", "bounds", "emitted", "ended_choices", "priority", "prompt_text")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RESERVATION_ID_FIELD_NUMBER: _ClassVar[int]
     TICKET_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +87,7 @@ class DecodeRequest(_message.Message):
     EMITTED_FIELD_NUMBER: _ClassVar[int]
     ENDED_CHOICES_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TEXT_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     reservation_id: str
     ticket: bytes
@@ -99,7 +102,8 @@ class DecodeRequest(_message.Message):
     emitted: _containers.RepeatedCompositeFieldContainer[Emitted]
     ended_choices: _containers.RepeatedScalarFieldContainer[int]
     priority: int
-    def __init__(self, request_id: _Optional[str] = ..., reservation_id: _Optional[str] = ..., ticket: _Optional[bytes] = ..., prompt_tokens: _Optional[_Iterable[int]] = ..., model_digest: _Optional[bytes] = ..., namespace: _Optional[bytes] = ..., tenant_digest: _Optional[bytes] = ..., grade: _Optional[int] = ..., sampling: _Optional[_Union[_generation_pb2.Sampling, _Mapping]] = ..., grammar: _Optional[_Union[_generation_pb2.Grammar, _Mapping]] = ..., bounds: _Optional[_Union[_generation_pb2.Bounds, _Mapping]] = ..., emitted: _Optional[_Iterable[_Union[Emitted, _Mapping]]] = ..., ended_choices: _Optional[_Iterable[int]] = ..., priority: _Optional[int] = ...) -> None: ...
+    prompt_text: str
+    def __init__(self, request_id: _Optional[str] = ..., reservation_id: _Optional[str] = ..., ticket: _Optional[bytes] = ..., prompt_tokens: _Optional[_Iterable[int]] = ..., model_digest: _Optional[bytes] = ..., namespace: _Optional[bytes] = ..., tenant_digest: _Optional[bytes] = ..., grade: _Optional[int] = ..., sampling: _Optional[_Union[_generation_pb2.Sampling, _Mapping]] = ..., grammar: _Optional[_Union[_generation_pb2.Grammar, _Mapping]] = ..., bounds: _Optional[_Union[_generation_pb2.Bounds, _Mapping]] = ..., emitted: _Optional[_Iterable[_Union[Emitted, _Mapping]]] = ..., ended_choices: _Optional[_Iterable[int]] = ..., priority: _Optional[int] = ..., prompt_text: _Optional[str] = ...) -> None: ...
 
 class Committed(_message.Message):
     __slots__ = ("worker_id", "incarnation", "pulled_bytes", "pull_ms", "transport", "pulls")
