@@ -17,7 +17,7 @@ def page() -> str:
     table, written = services.load(), topics.load(Places.default().topics)
     parts = [HEAD + _rows("service", "what it does", "called by", "calls", rows=[_service(each) for each in table.services])]
     processes = [_process(service, process) for service in table.services for process in service.processes]
-    parts.append(_rows("process", "service", "module", "gRPC", "metrics", "uses", "keys", rows=processes))
+    parts.append(_rows("process", "service", "module", "gRPC", "HTTP", "metrics", "uses", "keys", rows=processes))
     engines = [_engine(process, process.engine) for process in table.processes if process.engine]
     parts.append(_rows("engine", "fronted by", "model in Triton", "gRPC", "metrics", "blocks", "pulled by", "keys", rows=engines))
     parts.append(_rows("service", "writes", "reads", rows=[_topics(service, written) for service in table.services]))
@@ -34,7 +34,7 @@ def _service(service: services.Service) -> tuple[str, ...]:
 
 
 def _process(service: services.Service, process: services.Process) -> tuple[str, ...]:
-    ports = (str(process.ports.grpc), str(process.ports.metrics))
+    ports = (str(process.ports.grpc), str(process.ports.http or "–"), str(process.ports.metrics))
     return process.name, service.name, f"`{process.module}`", *ports, _list(process.uses), _list(process.keys)
 
 

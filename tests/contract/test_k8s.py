@@ -120,6 +120,8 @@ def test_ports_are_those_of_the_process_table(overlay: str, tmp_path: Path) -> N
         environment, ports = _environment(resource), {port["name"]: port["containerPort"] for port in container(resource)["ports"]}
         assert environment["FINMESH_LISTEN"]["value"] == f"0.0.0.0:{ports['grpc']}"
         assert environment["FINMESH_METRICS_LISTEN"]["value"] == f"0.0.0.0:{ports['metrics']}"
+        if "http" in ports:
+            assert environment["FINMESH_HTTP_LISTEN"]["value"] == f"0.0.0.0:{ports['http']}"
 
 
 def test_the_service_table_and_the_manifests_agree(overlay: str) -> None:
@@ -192,6 +194,14 @@ def test_references_lead_somewhere(overlay: str) -> None:
             targets = {volume.get("secret", {}).get("secretName"), volume.get("configMap", {}).get("name")}
             targets |= {source["secret"]["name"] for source in volume.get("projected", {}).get("sources", [])}
             assert targets - {None} <= {known for _, known in made} | brought, f"{name(resource)}: volume {targets}"
+
+
+def test_the_bank_reaches_every_door_of_the_gateway(overlay: str) -> None:
+    """And nothing else there: metrics are of the cluster."""
+    ports = services.load()["gateway"].processes[0].ports.by_use()
+    spec = next(resource["spec"] for resource in of_kind(overlay, "NetworkPolicy") if name(resource) == "bank-to-gateway")
+    (rule,) = spec["ingress"]
+    assert {each["port"] for each in rule["ports"]} == {ports["grpc"], ports["http"]}
 
 
 def test_nothing_talks_unless_an_arrow_allows_it(overlay: str) -> None:

@@ -11,6 +11,7 @@ import datetime as dt
 import json
 import secrets
 import shutil
+import ssl
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import aclosing, contextmanager, suppress
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import gateway
+import openai
 from backends.triton_link import TritonLink
 from finmesh.common.v1 import grade_pb2
 from finmesh.engine.v1 import engine_pb2
@@ -42,6 +44,8 @@ from tests.engines import NAME, SMALL, tiny_model
 TENANT = "bank-a"
 ALONE, OTHER = "e2e-alone", "e2e-other"
 OTHER_MODEL = "held-by-nobody"
+ALIAS = "gpt-4o-mini"
+"""What clients of OpenAI's API may call the tiny model."""
 QUOTA_OUTPUT_TOKENS = 3_000
 """Of one principal, a minute."""
 _ENGINES = {"triton-prefill": "llm_prefill", "triton-decode": "llm_decode"}
@@ -139,13 +143,24 @@ class LlmMesh:
 
     def client(self, *roles: str, sub: str = "", tenant: str = TENANT) -> GatewayClient:
         """A client that repeats nothing, of somebody who may ask models unless `roles` say otherwise."""
-        certs = self.places.certs
-        token = mint(
-            issuer_key(certs), dt.datetime.now(dt.UTC), tenant=tenant, sub=sub or f"staff-{secrets.token_hex(4)}",
-            roles=list(roles or ("assistant-user",)), purposes=["staff-assistance"],
-        )  # fmt: skip
+        certs, token = self.places.certs, self.token(*roles, sub=sub, tenant=tenant)
         tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "client.pem", key=certs / "client.key")
         return GatewayClient(f"{LOOPBACK}:{self.ports.grpc('gateway')}", tls, lambda _: token)
+
+    def token(self, *roles: str, sub: str = "", tenant: str = TENANT) -> str:
+        """A token of somebody who may ask models unless `roles` say otherwise."""
+        who = {"tenant": tenant, "sub": sub or f"staff-{secrets.token_hex(4)}", "roles": list(roles or ("assistant-user",))}
+        return mint(issuer_key(self.places.certs), dt.datetime.now(dt.UTC), purposes=["staff-assistance"], **who)
+
+    def openai(self, key: str = "") -> openai.AsyncOpenAI:
+        """The official client of OpenAI's API at the HTTP door, as somebody who may ask models unless `key` says otherwise."""
+        certs = self.places.certs
+        tls = ssl.create_default_context(cafile=str(certs / "authority.pem"))
+        tls.load_cert_chain(str(certs / "client.pem"), str(certs / "client.key"))
+        http = openai.DefaultAsyncHttpxClient(verify=tls, trust_env=False)
+        return openai.AsyncOpenAI(
+            base_url=f"https://localhost:{self.ports.process('gateway')['http']}/v1", api_key=key or self.token(), http_client=http
+        )
 
     async def answer(self, request: router.GenerateRequest, timeout_s: float = 30.0, sub: str = "") -> Answer:
         """Ask and read to the end. Raises MeshError."""
@@ -194,6 +209,7 @@ class LlmMesh:
             more = {
                 "FINMESH_AUTH__POLICIES": str(self._policies()),
                 "FINMESH_BUDGET__PRINCIPAL__OUTPUT_PER_MINUTE": str(QUOTA_OUTPUT_TOKENS),
+                "FINMESH_HTTP__ALIASES": json.dumps({ALIAS: NAME}),
             }
         elif row.name == "router":
             other = tiny.make(self.places.var / "models", tiny.Tiny(name=OTHER_MODEL, seed=2))

@@ -56,6 +56,7 @@ def test_the_proof_holds_without_the_mesh(day: Day) -> None:
 
 def test_a_person_is_told_why_and_how_to_try(day: Day) -> None:
     assert day.summary["explained"]
+    assert "OpenAI's API" in day.summary["conversation"]["by_http"]
     for words in (day.summary["explained"][0], "人工复核", "grpcurl -cacert", "kcat -C", day.summary["trace_url"]):
         assert words in day.said
 

@@ -1,8 +1,9 @@
 """Every port of the mesh, loopback only. Defaults are for a person at a keyboard; tests draw free ones.
 
 Servers that are not ours have a field each; the ports of our services are those of deploy/services.yaml, under `risk_rpc` and
-`risk_rpc_metrics` for the process risk-rpc, and those of engines under `triton_prefill_grpc` and so on. Each can be set by
-`FINMESH_PORT_<NAME>`, e.g. `FINMESH_PORT_KAFKA=29092`. The second instance of a process has the ports of `risk-rpc-2`, drawn freely.
+`risk_rpc_metrics` for the process risk-rpc, `gateway_http` where one has an HTTP door, and those of engines under
+`triton_prefill_grpc` and so on. Each can be set by `FINMESH_PORT_<NAME>`, e.g. `FINMESH_PORT_KAFKA=29092`. The second instance of a process
+has the ports of `risk-rpc-2`, drawn freely.
 """
 
 import os
@@ -20,7 +21,7 @@ _OWN = "own"
 def _default_own() -> dict[str, int]:
     found: dict[str, int] = {}
     for process in services.load().processes:
-        found |= {_name(process.name): process.ports.grpc, _name(process.name, "_metrics"): process.ports.metrics}
+        found |= {_of_process(process.name, use): port for use, port in process.ports.by_use().items()}
         if process.engine:
             found |= {_name(process.engine.name, f"_{use}"): port for use, port in process.engine.ports.by_use().items()}
     return found
@@ -33,6 +34,10 @@ def instance(process: str, number: int) -> str:
 
 def _name(process: str, use: str = "") -> str:
     return process.replace("-", "_") + use
+
+
+def _of_process(process: str, use: str) -> str:
+    return _name(process) if use == "grpc" else _name(process, f"_{use}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,12 @@ class Ports:
         """Where a process of ours answers RPCs. KeyError when there is none of that name."""
         return self.own[_name(process)]
 
-    def metrics(self, process: str) -> int:
-        """Where a process of ours shows its state and metrics."""
-        return self.own[_name(process, "_metrics")]
+    def process(self, name: str) -> dict[str, int]:
+        """Ports of a process of ours by use: grpc, metrics and perhaps http. KeyError when there is none of that name."""
+        found = {use: self.own[_of_process(name, use)] for use in ("grpc", "http", "metrics") if _of_process(name, use) in self.own}
+        if "grpc" not in found:
+            raise KeyError(name)
+        return found
 
     def engine(self, name: str) -> dict[str, int]:
         """Ports of an engine by use: http, grpc, metrics and, where others pull from it, kv. KeyError when there is none of that name."""
@@ -79,7 +87,7 @@ class Ports:
         for process in services.load().processes:
             for number in range(2, copies.get(process.name, 1) + 1):
                 own = instance(process.name, number)
-                names += [_name(own), _name(own, "_metrics")]
+                names += [_of_process(own, use) for use in process.ports.by_use()]
                 if process.engine:
                     engine = instance(process.engine.name, number)
                     names += [_name(engine, f"_{use}") for use in process.engine.ports.by_use()]

@@ -28,6 +28,7 @@ from localmesh.servers import kafka_row, redis_row, triton_row, zipkin_row
 PARTITIONS = 2
 """Of every topic at most: a partition more means as many transactions more for the same load, and two cores are busy with two."""
 
+_LISTENS = {"grpc": "FINMESH_LISTEN", "http": "FINMESH_HTTP_LISTEN", "metrics": "FINMESH_METRICS_LISTEN"}
 
 ONE_EACH: Mapping[str, int] = MappingProxyType({})
 
@@ -116,10 +117,9 @@ class Addresses:
     def process(self, service: Service, process: Process, number: int = 1) -> Row:
         """The row of a process of ours: `python -m module`, gRPC health over mutual TLS."""
         name = instance(process.name, number)
-        port, metrics = self._ports.grpc(name), self._ports.metrics(name)
+        ports = self._ports.process(name)
         own = {
-            "FINMESH_LISTEN": f"{LOOPBACK}:{port}",
-            "FINMESH_METRICS_LISTEN": f"{LOOPBACK}:{metrics}",
+            **{setting: f"{LOOPBACK}:{ports[use]}" for use, setting in _LISTENS.items() if use in ports},
             "FINMESH_CALLERS": json.dumps(service.callers),
             "OTEL_SERVICE_NAME": service.name,
             "PYTHONUNBUFFERED": "1",
@@ -132,14 +132,14 @@ class Addresses:
             command=(sys.executable, "-m", process.module),
             env=self._telemetry | self._tls(service.name) | own | used | keys | self._upstreams(service) | self._engines(engine),
             reads=known_settings.by_service()[service.name] | {"OTEL_*"},
-            ports={"grpc": port, "metrics": metrics},
+            ports=ports,
             needs=(
                 "provision",
                 *(each for each in process.uses if each in {"redis", "triton"}),
                 *([engine] if engine else []),
                 *self._fronting(service),
             ),
-            health=GrpcHealth(LOOPBACK, port, self._places.certs),
+            health=GrpcHealth(LOOPBACK, ports["grpc"], self._places.certs),
             cwd=self._places.root,  # models/repository is looked for from here, as from the image's work folder
         )
 

@@ -28,24 +28,27 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ProcessPorts(_Entry):
-    """Where a process listens, unless it is told otherwise."""
+class _Ports(_Entry):
+    def by_use(self) -> dict[str, int]:
+        """The ports that it has."""
+        return {use: port for use, port in self.model_dump().items() if port is not None}
+
+
+class ProcessPorts(_Ports):
+    """Where a process listens, unless it is told otherwise; `http`: of one that has an HTTP door beside its RPCs."""
 
     grpc: int = Field(ge=1, le=65_535)
+    http: int | None = Field(default=None, ge=1, le=65_535)
     metrics: int = Field(ge=1, le=65_535)
 
 
-class EnginePorts(_Entry):
+class EnginePorts(_Ports):
     """Where the Triton of an engine listens; `kv`: where other engines pull key-value blocks, of a prefill engine alone."""
 
     http: int = Field(ge=1, le=65_535)
     grpc: int = Field(ge=1, le=65_535)
     metrics: int = Field(ge=1, le=65_535)
     kv: int | None = Field(default=None, ge=1, le=65_535)
-
-    def by_use(self) -> dict[str, int]:
-        """The ports that it has."""
-        return {use: port for use, port in self.model_dump().items() if port is not None}
 
 
 class Engine(_Entry):
@@ -119,7 +122,7 @@ class ServiceTable(_Entry):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "ServiceTable":
-        ports = [port for process in self.processes for port in (process.ports.grpc, process.ports.metrics)]
+        ports = [port for process in self.processes for port in process.ports.by_use().values()]
         ports += [port for engine in self.engines for port in engine.ports.by_use().values()]
         prefixes = [prefix for service in self.services for prefix in service.producers]
         names = [process.name for process in self.processes] + [engine.name for engine in self.engines]

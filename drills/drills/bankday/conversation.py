@@ -22,6 +22,7 @@ from rich.console import Console
 from translog.errors import TranslogError
 from translog.note import Verifier
 
+from drills.bankday import by_http
 from drills.bankday.site import Site
 from drills.checks import traces
 from drills.checks.answered import ASK_AGAIN_S
@@ -45,6 +46,8 @@ class Conversation:
     handed_over: bool = False
     finding: str = ""
     proof: str = ""
+    model: str = ""
+    by_http: str = ""
     trace_url: str = ""
     trace: list[str] = field(default_factory=list)
 
@@ -60,6 +63,7 @@ async def converse(site: Site, console: Console) -> Conversation:
                 ended, context = await _answer(door, messages, held, console)
                 messages.append(router.Message(role="assistant", content=held.answers[-1]))
             held.handed_over = ended.provenance.disaggregated
+            held.by_http = await by_http.ask(site, held.model, QUESTIONS[0], MAX_OUTPUT_TOKENS)
         except MeshError as error:
             held.finding = f"the model did not answer: {error.reason} {error}"
             return held
@@ -86,7 +90,9 @@ async def _answer(
     with attached(context):
         async with aclosing(door.generate(asked, _ANSWER_S)) as parts:
             async for part in parts:
-                if part.HasField("delta"):
+                if part.HasField("admitted"):
+                    held.model = part.admitted.model
+                elif part.HasField("delta"):
                     if not text:
                         held.first_token_ms.append((time.perf_counter() - began) * 1e3)
                     text += part.delta.text

@@ -87,6 +87,7 @@ def _conversation(held: Conversation) -> dict[str, Any]:
         "tokens_per_s": round(held.output_tokens / held.seconds, 1) if held.seconds else None,
         "first_token_ms": [round(each, 1) for each in held.first_token_ms],
         "handed_over": held.handed_over,
+        "by_http": held.by_http,
         "proof": held.proof,
         "trace_url": held.trace_url,
         "finding": held.finding,
@@ -130,7 +131,11 @@ def _told(held: Conversation) -> list[str]:
         return []
     way = "read by prefill, handed over, written by decode" if held.handed_over else "read and written by one engine"
     firsts = ", ".join(f"{each:.0f} ms" for each in held.first_token_ms)
-    return [f"{held.output_tokens} tokens, {held.output_tokens / held.seconds:.0f}/s, first token after {firsts}; {way}", held.proof]
+    return [
+        f"{held.output_tokens} tokens, {held.output_tokens / held.seconds:.0f}/s, first token after {firsts}; {way}",
+        held.by_http,
+        held.proof,
+    ]
 
 
 def _numbers(report: Report, console: Console) -> None:

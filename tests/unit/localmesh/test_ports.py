@@ -29,7 +29,7 @@ def test_a_second_instance_has_ports_of_its_own() -> None:
     usual = Ports()
     ports = usual.with_copies({"gateway": 3, "audit": 1})
     more = ports.by_name().keys() - usual.by_name().keys()
-    assert more == {"gateway_2", "gateway_2_metrics", "gateway_3", "gateway_3_metrics"}
+    assert more == {f"gateway_{number}{use}" for number in (2, 3) for use in ("", "_http", "_metrics")}
     assert ports.grpc("gateway") == usual.grpc("gateway")
     assert len({ports.grpc(instance("gateway", number)) for number in (1, 2, 3)}) == 3
     assert ports.with_copies({"gateway": 3}) == ports

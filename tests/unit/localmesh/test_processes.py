@@ -28,7 +28,7 @@ def test_the_table_has_an_order_and_no_port_twice(places: Places) -> None:
         "router", "inference-prefill", "inference-decode", "triton-prefill", "triton-decode",
     }  # fmt: skip
     ports = [port for row in rows for port in row.ports.values()]
-    assert len(ports) == len(set(ports)) == 28
+    assert len(ports) == len(set(ports)) == 29
 
 
 def test_topics_exist_before_any_service_starts(places: Places) -> None:
@@ -142,7 +142,8 @@ def test_instances_of_a_process_differ_in_name_and_ports_alone(places: Places) -
         "gateway", "gateway-2", "risk-rpc", "risk-rpc-2", "risk-rpc-3",
     }  # fmt: skip
     first, second = rows["gateway"], rows["gateway-2"]
-    assert {name for name in first.env if first.env[name] != second.env[name]} == {"FINMESH_LISTEN", "FINMESH_METRICS_LISTEN"}
+    listens = {"FINMESH_LISTEN", "FINMESH_HTTP_LISTEN", "FINMESH_METRICS_LISTEN"}
+    assert {name for name in first.env if first.env[name] != second.env[name]} == listens
     assert not set(first.ports.values()) & set(second.ports.values())
     assert (first.command, first.needs, first.reads) == (second.command, second.needs, second.reads)
 

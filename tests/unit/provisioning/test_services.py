@@ -34,6 +34,7 @@ def test_the_shipped_table_is_read() -> None:
     [
         (lambda s: s.append(deepcopy(s[0])), "service gateway stands there twice"),
         (lambda s: s[1]["processes"][0]["ports"].update(grpc=8443), "port 8443 stands there twice"),
+        (lambda s: s[2]["processes"][0]["ports"].update(http=8444), "port 8444 stands there twice"),
         (lambda s: s[2].update(producers=["risk-scoring/"]), "producer risk-scoring/ stands there twice"),
         (lambda s: s[2].update(producers=["risk-scoring"]), "should match pattern"),
         (lambda s: s[0]["calls"].append("rag"), "there is no service rag"),
