@@ -28,7 +28,7 @@ from engine.handoff.chain import block_ids
 from engine.handoff.rows import RowView
 from engine.llm import errors
 from engine.llm.errors import Refused
-from engine.llm.generation import CacheChanged, Event, FinishReason, Generation
+from engine.llm.generation import CacheChanged, Event, FinishReason, Form, Generation
 from engine.llm.grammar import Grammars, grammar_digest
 from engine.llm.limits import Limits
 from engine.llm.loading import LoadedModel
@@ -186,9 +186,9 @@ class Engine:
                 self._loop.forget(request)
                 self._loop.lock.notify_all()
 
-    def grammar_digest(self, schema: str) -> bytes:
-        """Return what names a schema's grammar here."""
-        return grammar_digest(self.manifest.tokenizer_digest, schema)
+    def grammar_digest(self, form: Form | None) -> bytes:
+        """Return what names a form's grammar here; empty without one."""
+        return b"" if form is None else grammar_digest(self.manifest.tokenizer_digest, form)
 
     def load(self) -> Load:
         """Return how busy it is."""
@@ -236,7 +236,7 @@ class Engine:
         limit = min(generation.max_tokens, self._loop.max_len - len(tokens))
         request = Request(generation, tokens, ids, limit, 0)
         for start in generation.choices:
-            matcher = None if generation.schema is None else self._grammars.matcher(generation.schema, start.emitted)
+            matcher = None if generation.form is None else self._grammars.matcher(generation.form, start.emitted)
             request.choices.append(Choice(request, start.number, list(start.emitted), matcher=matcher))
         return request
 

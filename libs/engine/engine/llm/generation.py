@@ -10,12 +10,17 @@ from math import isfinite
 
 from engine.llm import errors
 from engine.llm.errors import Refused
+from engine.llm.tool_grammar import ToolCalls
 
 MOST_CHOICES = 4
 MOST_TOP_LOGPROBS = 20
 NAMESPACE_BYTES = 32
 _COLDEST = 1e-5
 _HOTTEST = 2.0
+
+
+Form = str | ToolCalls
+"""What an answer must be: JSON of this schema, or calls of tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class Generation:
     max_tokens: int
     sampling: Sampling = field(default_factory=Sampling)
     choices: tuple[ChoiceStart, ...] = (ChoiceStart(),)
-    schema: str | None = None
+    form: Form | None = None
     stop_ids: frozenset[int] = frozenset()
     ignore_end: bool = False
     prefill_only: bool = False

@@ -68,7 +68,6 @@ class DecodeRole:
         if not request.ticket:
             return None
         ticket = Ticket.verify(request.ticket, self._keys())
-        schema = request.grammar.json_schema
         ticket.check(
             Expected(
                 layout_digest=self._identity.layout_digest,
@@ -78,7 +77,7 @@ class DecodeRole:
                 tenant_digest=request.tenant_digest,
                 namespace=request.namespace,
                 grade=request.grade,
-                grammar_digest=self._engine.grammar_digest(schema) if schema else b"",
+                grammar_digest=self._engine.grammar_digest(translate.form(request.grammar)),
                 seed=request.sampling.seed,
                 choices=translate.choices(request.sampling),
                 tokens=request.prompt_tokens,
@@ -135,7 +134,7 @@ class DecodeRole:
             max_tokens=request.bounds.max_output_tokens,
             sampling=translate.sampling(request.sampling),
             choices=tuple(ChoiceStart(number, tokens) for number, tokens in starts.items()),
-            schema=request.grammar.json_schema or None,
+            form=translate.form(request.grammar),
             ignore_end=request.bounds.ignore_end,
             landed=bool(first),
             reservation_id=request.reservation_id or None,

@@ -73,7 +73,7 @@ class PrefillRole:
             max_tokens=request.bounds.max_output_tokens,
             sampling=translate.sampling(request.sampling),
             choices=tuple(ChoiceStart(number) for number in range(translate.choices(request.sampling))),
-            schema=request.grammar.json_schema or None,
+            form=translate.form(request.grammar),
             ignore_end=request.bounds.ignore_end,
             prefill_only=True,
             priority=request.priority,
@@ -144,7 +144,6 @@ class PrefillRole:
         self._asked.pop(work.key, None)
 
     def _claims(self, work: Work, request: prefill_service_pb2.PrefillRequest, prefilled: Prefilled) -> Claims:
-        schema = request.grammar.json_schema
         first = sorted(work.first, key=lambda token: token.choice)
         return Claims(
             handoff_id=request.handoff_id,
@@ -157,7 +156,7 @@ class PrefillRole:
             first_tokens=tuple(FirstToken(token.token, token.logprob or 0.0, token.top) for token in first),
             seed=request.sampling.seed,
             next_index=1,
-            grammar_digest=self._engine.grammar_digest(schema) if schema else b"",
+            grammar_digest=self._engine.grammar_digest(translate.form(request.grammar)),
             first_block=request.first_block,
             namespace=request.namespace,
             grade=request.grade,

@@ -10,8 +10,9 @@ from finmesh.inference.v1 import generation_pb2, worker_pb2
 
 from engine.handoff.errors import HandoffError
 from engine.llm.errors import Refused
-from engine.llm.generation import Sampling, Usage
+from engine.llm.generation import Form, Sampling, Usage
 from engine.llm.manifest import Manifest
+from engine.llm.tool_grammar import CallableTool, ToolCalls
 from engine.stub.settings import Role, Settings
 
 _ROLES = {Role.PREFILL: worker_pb2.WORKER_ROLE_PREFILL, Role.DECODE: worker_pb2.WORKER_ROLE_DECODE}
@@ -96,6 +97,14 @@ def sampling(asked: generation_pb2.Sampling) -> Sampling:
         logprobs=asked.logprobs or asked.top_logprobs > 0,
         top_logprobs=asked.top_logprobs,
     )
+
+
+def form(asked: generation_pb2.Grammar) -> Form | None:
+    """Return what an answer must be, None for anything."""
+    if not asked.HasField("calls"):
+        return asked.json_schema or None
+    tools = tuple(CallableTool(tool.name, tool.parameters, tool.strict) for tool in asked.calls.tools)
+    return ToolCalls(tools, asked.calls.text, asked.calls.parallel, asked.json_schema if asked.calls.text else "", asked.calls.format)
 
 
 def choices(asked: generation_pb2.Sampling) -> int:

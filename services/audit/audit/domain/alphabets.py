@@ -102,6 +102,9 @@ _GENERATION: Mapping[str, Alphabet] = {
     "GenerationStarted.max_output_tokens": is_number,
     "GenerationStarted.grammar_commitment": is_digest,
     "GenerationStarted.stops": is_number,
+    "GenerationStarted.tools": is_number,
+    "GenerationStarted.tools_commitment": is_digest,
+    "GenerationStarted.tool_choice": is_code,
     "SamplingParameters.temperature": is_measure,
     "SamplingParameters.top_p": is_measure,
     "SamplingParameters.top_k": is_number,
@@ -131,6 +134,8 @@ _GENERATION: Mapping[str, Alphabet] = {
     "AnswerEnded.finish_reason": is_number,
     "AnswerEnded.output_tokens": is_number,
     "AnswerEnded.output_commitment": is_digest,
+    "AnswerEnded.called": is_number,
+    "AnswerEnded.calls_commitment": is_digest,
 }
 _USAGE: Mapping[str, Alphabet] = {
     "prompt_tokens": is_number,

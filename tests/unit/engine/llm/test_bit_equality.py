@@ -8,15 +8,23 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from engine.llm.generation import ChoiceStart, Sampling
+from engine.llm.generation import ChoiceStart, Form, Sampling
 from engine.llm.limits import Limits
 from engine.llm.runner import Runner
+from engine.llm.tool_grammar import CallableTool, ToolCalls
 from engine.llm.warmup import fewest_rows
 
 from .driver import ENDLESS, GREEDY, WARM, Driver, asked, finishes, hand_over, model, prompt
 
 KINDS = [("llama", "fp32", 0), ("llama", "int4", 0), ("llama", "int4", 4), ("qwen3", "fp32", 0), ("qwen2", "int4", 4)]
 SCHEMA = '{"type": "object", "properties": {"决定": {"enum": ["批准", "拒绝"]}, "n": {"type": "integer"}}, "required": ["决定", "n"]}'
+TOOLS = (CallableTool("approve", SCHEMA), CallableTool("look-up", SCHEMA))
+FORMS = [
+    pytest.param(None, id="free"),
+    pytest.param(SCHEMA, id="schema"),
+    pytest.param(ToolCalls(TOOLS, is_parallel=True), id="calls"),
+    pytest.param(ToolCalls(TOOLS, has_text=True), id="text or calls"),
+]
 
 
 def read(runner: Runner, row: int, tokens: np.ndarray, cuts: list[int]) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -145,9 +153,9 @@ def test_no_prompt_is_read_in_a_chunk_of_one_token(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("sampling", [GREEDY, WARM], ids=["greedy", "drawn"])
-@pytest.mark.parametrize("schema", [None, SCHEMA], ids=["free", "schema"])
-def test_a_replay_equals_an_uninterrupted_answer(sampling: Sampling, schema: str | None) -> None:
-    fields = {"sampling": sampling, "schema": schema, "ignore_end": schema is None}
+@pytest.mark.parametrize("form", FORMS)
+def test_a_replay_equals_an_uninterrupted_answer(sampling: Sampling, form: Form | None) -> None:
+    fields = {"sampling": sampling, "form": form, "ignore_end": form is None}
     whole = Driver().run(asked("whole", prompt(40), 30, **fields))
     wanted = whole.tokens("whole")
     for cut in range(1, len(wanted)):
@@ -159,12 +167,12 @@ def test_a_replay_equals_an_uninterrupted_answer(sampling: Sampling, schema: str
 
 
 @pytest.mark.parametrize("sampling", [GREEDY, WARM], ids=["greedy", "drawn"])
-@pytest.mark.parametrize("schema", [None, SCHEMA], ids=["free", "schema"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("length", [1, 2, 63, 64, 65, 200])
 @pytest.mark.parametrize("choices", [1, 4])
-def test_a_handed_over_answer_equals_one_that_stayed(sampling: Sampling, schema: str | None, length: int, choices: int) -> None:
+def test_a_handed_over_answer_equals_one_that_stayed(sampling: Sampling, form: Form | None, length: int, choices: int) -> None:
     starts = tuple(ChoiceStart(number) for number in range(choices))
-    generation = asked("r", prompt(length), 15, sampling=sampling, schema=schema, choices=starts)
+    generation = asked("r", prompt(length), 15, sampling=sampling, form=form, choices=starts)
     stayed = Driver().run(generation)
     source, target = Driver(), Driver(Limits(rows=4, max_len=512, chunk_tokens=64, prefix_store_bytes=1 << 24))
     target.run(asked("neighbour", prompt(length), 3))  # so that the target holds a prefix, and its rows are used

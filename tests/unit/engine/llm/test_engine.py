@@ -193,7 +193,7 @@ def test_a_row_that_was_prepared_for_another_prompt_is_not_used() -> None:
 def test_an_answer_that_was_not_cut_is_json_of_its_schema(seed: int) -> None:
     sampling = Sampling(seed, temperature=1.5) if seed else Sampling()
     starts = tuple(ChoiceStart(number) for number in range(3))
-    driver = Driver(limits()).run(asked("r", prompt(20, seed), 60, sampling=sampling, schema=SCHEMA, choices=starts))
+    driver = Driver(limits()).run(asked("r", prompt(20, seed), 60, sampling=sampling, form=SCHEMA, choices=starts))
     for number in range(3):
         assert driver.finished("r", number).reason is FinishReason.STOP
         answer = json.loads(ENCODER.decode(driver.tokens("r", number)))
@@ -203,14 +203,14 @@ def test_an_answer_that_was_not_cut_is_json_of_its_schema(seed: int) -> None:
 
 def test_a_stop_token_cannot_cut_json() -> None:
     """Every token but one of the answer is a stop token too: they end nothing where the JSON is not whole."""
-    whole = Driver(limits()).run(asked("r", prompt(20), 60, schema=SCHEMA)).tokens("r")
-    driver = Driver(limits()).run(asked("r", prompt(20), 60, schema='{"enum": ["低", 1, 22]}', stop_ids=frozenset(whole)))
+    whole = Driver(limits()).run(asked("r", prompt(20), 60, form=SCHEMA)).tokens("r")
+    driver = Driver(limits()).run(asked("r", prompt(20), 60, form='{"enum": ["低", 1, 22]}', stop_ids=frozenset(whole)))
     assert driver.finished("r").reason is FinishReason.STOP
     assert json.loads(ENCODER.decode([each for each in driver.tokens("r") if each != tiny.END_ID])) in ("低", 1, 22)
 
 
 def test_an_answer_that_was_cut_says_so() -> None:
-    driver = Driver(limits()).run(asked("r", prompt(20), 3, schema=SCHEMA))
+    driver = Driver(limits()).run(asked("r", prompt(20), 3, form=SCHEMA))
     assert driver.finished("r").reason is FinishReason.LENGTH
 
 
@@ -223,7 +223,7 @@ def test_a_schema_is_refused_before_anything_is_held(schema: str, reason: str) -
     driver.engine.reserve("v", 60, 30)
     before = driver.engine.held()
     with pytest.raises(Refused) as refused:
-        driver.engine.submit(asked("r", prompt(20), schema=schema, reservation_id="v"))
+        driver.engine.submit(asked("r", prompt(20), form=schema, reservation_id="v"))
     assert refused.value.reason == reason
     assert driver.engine.held() == before
 
@@ -307,7 +307,7 @@ def test_a_grammar_that_breaks_ends_its_answer_alone(monkeypatch: pytest.MonkeyP
         return genuine(self, ())
 
     monkeypatch.setattr(Matcher, "mask", breaking)
-    driver = Driver(limits()).run(asked("g", prompt(20), 30, schema=SCHEMA), asked("free", prompt(20), 30, **ENDLESS))
+    driver = Driver(limits()).run(asked("g", prompt(20), 30, form=SCHEMA), asked("free", prompt(20), 30, **ENDLESS))
     assert (driver.finished("g").reason, driver.finished("g").error) == (FinishReason.ERROR, "GRAMMAR_FAILED")
     assert driver.finished("free").reason is FinishReason.LENGTH
 
@@ -319,7 +319,7 @@ def test_a_token_that_breaks_the_grammar_ends_its_answer(monkeypatch: pytest.Mon
         raise GrammarError("ParserTooComplex")
 
     monkeypatch.setattr(Matcher, "advance", breaking)
-    driver = Driver(limits()).run(asked("g", prompt(20), 30, schema=SCHEMA))
+    driver = Driver(limits()).run(asked("g", prompt(20), 30, form=SCHEMA))
     assert (driver.finished("g").reason, driver.finished("g").error) == (FinishReason.ERROR, "GRAMMAR_FAILED")
     assert driver.tokens("g") == []
     assert driver.engine.held() == []

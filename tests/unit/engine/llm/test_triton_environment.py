@@ -43,7 +43,7 @@ def test_it_gives_the_same_tokens(tmp_path: Path) -> None:
     requests = [
         {"tokens": prompt(70), "max_tokens": 20, "sampling": {}, "choices": 1, "ignore_end": True},
         {"tokens": prompt(70), "max_tokens": 20, "sampling": {"seed": 1 << 63, "temperature": 1.1, "top_p": 0.9}, "choices": 2},
-        {"tokens": prompt(9), "max_tokens": 30, "sampling": {"seed": 5, "temperature": 2.0}, "choices": 1, "schema": SCHEMA},
+        {"tokens": prompt(9), "max_tokens": 30, "sampling": {"seed": 5, "temperature": 2.0}, "choices": 1, "form": SCHEMA},
         {"tokens": prompt(1), "max_tokens": 20, "sampling": {"temperature": 0.7, "top_k": 9, "logprobs": True}, "choices": 1},
     ]
     content = json.dumps({"model": str(folder), "requests": requests})

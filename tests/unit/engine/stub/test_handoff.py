@@ -99,6 +99,30 @@ def test_choices_are_pulled_once_and_forked(p: Stub, d: Stub) -> None:
         assert [(first.index, first.token_id), *d.tokens(again, choice)] == expected[choice]
 
 
+def calls(*names: str, text: bool = False, parallel: bool = False, strict: bool = False) -> generation_pb2.Grammar:
+    schema = '{"type": "object", "properties": {"卡": {"enum": ["信用卡", "借记卡"]}}, "required": ["卡"], "additionalProperties": false}'
+    tools = [generation_pb2.CallableTool(name=name, parameters=schema, strict=strict) for name in names]
+    return generation_pb2.Grammar(calls=generation_pb2.ToolCallGrammar(format="hermes", tools=tools, text=text, parallel=parallel))
+
+
+def test_calls_of_tools_are_handed_over_and_a_ticket_is_for_its_tools(p: Stub, d: Stub) -> None:
+    tokens, bounds, grammar = prompt(70, seed=8), generation_pb2.Bounds(max_output_tokens=120), calls("freeze", "look-up")
+    expected = alone(d, tokens, bounds=bounds, grammar=grammar)
+    _, prefilled = prefill(p, tokens, bounds=bounds, grammar=grammar)
+    ticket = prefilled.response.ticket
+    schema = generation_pb2.Grammar(json_schema="{}")
+    for wrong in (calls("look-up", "freeze"), calls("freeze"), calls("freeze", "look-up", parallel=True), schema, generation_pb2.Grammar()):
+        reservation_id, _ = d.reserve(tokens)
+        with pytest.raises(Refused) as caught:
+            decode(d, tokens, ticket=ticket, bounds=bounds, reservation_id=reservation_id, grammar=wrong)
+        assert caught.value.reason == "TICKET_REFUSED"
+        d.ask("release", pb.ReservationOperation(reservation_id=reservation_id))
+    reservation_id, _ = d.reserve(tokens)
+    work_id = decode(d, tokens, ticket=ticket, bounds=bounds, reservation_id=reservation_id, grammar=grammar)
+    assert not d.ended(work_id).HasField("refusal"), d.ended(work_id)
+    assert d.tokens(work_id) == list(enumerate(expected))[1:]
+
+
 def test_an_answer_that_ends_with_its_first_token_publishes_nothing(p: Stub) -> None:
     _, prefilled = prefill(p, prompt(70), bounds=generation_pb2.Bounds(max_output_tokens=1))
     assert prefilled.response.ticket == b""

@@ -178,7 +178,7 @@ class Generation(_message.Message):
     def __init__(self, generation_id: _Optional[str] = ..., started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., ended: _Optional[_Union[GenerationEnded, _Mapping]] = ...) -> None: ...
 
 class GenerationStarted(_message.Message):
-    __slots__ = ("model", "tokenizer_sha256", "release", "prompt_tokens", "prompt_commitment", "max_output_tokens", "sampling", "grammar_commitment", "stops", "routing")
+    __slots__ = ("model", "tokenizer_sha256", "release", "prompt_tokens", "prompt_commitment", "max_output_tokens", "sampling", "grammar_commitment", "stops", "routing", "tools", "tools_commitment", "tool_choice")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_SHA256_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
@@ -189,6 +189,9 @@ class GenerationStarted(_message.Message):
     GRAMMAR_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     STOPS_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    TOOL_CHOICE_FIELD_NUMBER: _ClassVar[int]
     model: str
     tokenizer_sha256: bytes
     release: str
@@ -199,7 +202,10 @@ class GenerationStarted(_message.Message):
     grammar_commitment: bytes
     stops: int
     routing: Routing
-    def __init__(self, model: _Optional[str] = ..., tokenizer_sha256: _Optional[bytes] = ..., release: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., prompt_commitment: _Optional[bytes] = ..., max_output_tokens: _Optional[int] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grammar_commitment: _Optional[bytes] = ..., stops: _Optional[int] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ...) -> None: ...
+    tools: int
+    tools_commitment: bytes
+    tool_choice: str
+    def __init__(self, model: _Optional[str] = ..., tokenizer_sha256: _Optional[bytes] = ..., release: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., prompt_commitment: _Optional[bytes] = ..., max_output_tokens: _Optional[int] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grammar_commitment: _Optional[bytes] = ..., stops: _Optional[int] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., tools: _Optional[int] = ..., tools_commitment: _Optional[bytes] = ..., tool_choice: _Optional[str] = ...) -> None: ...
 
 class SamplingParameters(_message.Message):
     __slots__ = ("temperature", "top_p", "top_k", "seed", "seed_given", "choices")
@@ -276,14 +282,18 @@ class GenerationEnded(_message.Message):
     def __init__(self, answers: _Optional[_Iterable[_Union[AnswerEnded, _Mapping]]] = ..., usage: _Optional[_Union[_generation_pb2.UsageFacts, _Mapping]] = ..., prefill_worker: _Optional[str] = ..., decode_worker: _Optional[str] = ..., disaggregated: _Optional[bool] = ..., reason: _Optional[str] = ..., kv_integrity: _Optional[_Union[KvIntegrity, str]] = ..., failovers: _Optional[int] = ..., continued: _Optional[_Iterable[str]] = ..., error: _Optional[str] = ..., interrupted: _Optional[bool] = ...) -> None: ...
 
 class AnswerEnded(_message.Message):
-    __slots__ = ("finish_reason", "output_tokens", "output_commitment")
+    __slots__ = ("finish_reason", "output_tokens", "output_commitment", "called", "calls_commitment")
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    CALLED_FIELD_NUMBER: _ClassVar[int]
+    CALLS_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     finish_reason: _generation_pb2.FinishReason
     output_tokens: int
     output_commitment: bytes
-    def __init__(self, finish_reason: _Optional[_Union[_generation_pb2.FinishReason, str]] = ..., output_tokens: _Optional[int] = ..., output_commitment: _Optional[bytes] = ...) -> None: ...
+    called: _containers.RepeatedScalarFieldContainer[int]
+    calls_commitment: bytes
+    def __init__(self, finish_reason: _Optional[_Union[_generation_pb2.FinishReason, str]] = ..., output_tokens: _Optional[int] = ..., output_commitment: _Optional[bytes] = ..., called: _Optional[_Iterable[int]] = ..., calls_commitment: _Optional[bytes] = ...) -> None: ...
 
 class AuditBatch(_message.Message):
     __slots__ = ("producer", "epoch", "sequence", "records", "key_id", "signature")

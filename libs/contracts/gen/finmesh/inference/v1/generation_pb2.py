@@ -24,27 +24,31 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%finmesh/inference/v1/generation.proto\x12\x14\x66inmesh.inference.v1\"\xc3\x01\n\x08Sampling\x12 \n\x0btemperature\x18\x01 \x01(\x02R\x0btemperature\x12\x13\n\x05top_p\x18\x02 \x01(\x02R\x04topP\x12\x13\n\x05top_k\x18\x03 \x01(\rR\x04topK\x12\x12\n\x04seed\x18\x04 \x01(\x06R\x04seed\x12\x18\n\x07\x63hoices\x18\x05 \x01(\rR\x07\x63hoices\x12\x1a\n\x08logprobs\x18\x06 \x01(\x08R\x08logprobs\x12!\n\x0ctop_logprobs\x18\x07 \x01(\rR\x0btopLogprobs\"*\n\x07Grammar\x12\x1f\n\x0bjson_schema\x18\x01 \x01(\tR\njsonSchema\"S\n\x06\x42ounds\x12*\n\x11max_output_tokens\x18\x01 \x01(\rR\x0fmaxOutputTokens\x12\x1d\n\nignore_end\x18\x02 \x01(\x08R\tignoreEnd\"W\n\x0cTokenLogprob\x12\x19\n\x08token_id\x18\x01 \x01(\rR\x07tokenId\x12\x18\n\x07logprob\x18\x02 \x01(\x02R\x07logprob\x12\x12\n\x04text\x18\x03 \x01(\x0cR\x04text\"\xd6\x01\n\x05Token\x12\x16\n\x06\x63hoice\x18\x01 \x01(\rR\x06\x63hoice\x12\x14\n\x05index\x18\x02 \x01(\rR\x05index\x12\x19\n\x08token_id\x18\x03 \x01(\rR\x07tokenId\x12\x18\n\x07logprob\x18\x04 \x01(\x02R\x07logprob\x12\x34\n\x03top\x18\x05 \x03(\x0b\x32\".finmesh.inference.v1.TokenLogprobR\x03top\x12\x12\n\x04text\x18\x06 \x01(\x0cR\x04text\x12 \n\x0cis_text_only\x18\x07 \x01(\x08R\nisTextOnly\"\x89\x01\n\x0e\x43hoiceFinished\x12\x16\n\x06\x63hoice\x18\x01 \x01(\rR\x06\x63hoice\x12:\n\x06reason\x18\x02 \x01(\x0e\x32\".finmesh.inference.v1.FinishReasonR\x06reason\x12#\n\routput_tokens\x18\x03 \x01(\rR\x0coutputTokens\"\x9f\x02\n\nUsageFacts\x12#\n\rprompt_tokens\x18\x01 \x01(\rR\x0cpromptTokens\x12#\n\rcached_tokens\x18\x02 \x01(\rR\x0c\x63\x61\x63hedTokens\x12#\n\routput_tokens\x18\x03 \x01(\rR\x0coutputTokens\x12#\n\rshadow_tokens\x18\x04 \x01(\rR\x0cshadowTokens\x12 \n\x0b\x61\x63\x63\x65lerator\x18\x05 \x01(\tR\x0b\x61\x63\x63\x65lerator\x12\x17\n\x07\x62usy_ms\x18\x06 \x01(\x01R\x06\x62usyMs\x12\x19\n\x08\x65nergy_j\x18\x07 \x01(\x01R\x07\x65nergyJ\x12\'\n\x0f\x65nergy_measured\x18\x08 \x01(\x08R\x0e\x65nergyMeasured*\xd2\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1b\n\x17\x46INISH_REASON_CANCELLED\x10\x03\x12\x17\n\x13\x46INISH_REASON_ERROR\x10\x04\x12\x1d\n\x19\x46INISH_REASON_INTERRUPTED\x10\x05\x12\x1c\n\x18\x46INISH_REASON_TOOL_CALLS\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%finmesh/inference/v1/generation.proto\x12\x14\x66inmesh.inference.v1\"\xc3\x01\n\x08Sampling\x12 \n\x0btemperature\x18\x01 \x01(\x02R\x0btemperature\x12\x13\n\x05top_p\x18\x02 \x01(\x02R\x04topP\x12\x13\n\x05top_k\x18\x03 \x01(\rR\x04topK\x12\x12\n\x04seed\x18\x04 \x01(\x06R\x04seed\x12\x18\n\x07\x63hoices\x18\x05 \x01(\rR\x07\x63hoices\x12\x1a\n\x08logprobs\x18\x06 \x01(\x08R\x08logprobs\x12!\n\x0ctop_logprobs\x18\x07 \x01(\rR\x0btopLogprobs\"g\n\x07Grammar\x12\x1f\n\x0bjson_schema\x18\x01 \x01(\tR\njsonSchema\x12;\n\x05\x63\x61lls\x18\x02 \x01(\x0b\x32%.finmesh.inference.v1.ToolCallGrammarR\x05\x63\x61lls\"\x93\x01\n\x0fToolCallGrammar\x12\x16\n\x06\x66ormat\x18\x01 \x01(\tR\x06\x66ormat\x12\x38\n\x05tools\x18\x02 \x03(\x0b\x32\".finmesh.inference.v1.CallableToolR\x05tools\x12\x12\n\x04text\x18\x03 \x01(\x08R\x04text\x12\x1a\n\x08parallel\x18\x04 \x01(\x08R\x08parallel\"Z\n\x0c\x43\x61llableTool\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n\nparameters\x18\x02 \x01(\tR\nparameters\x12\x16\n\x06strict\x18\x03 \x01(\x08R\x06strict\"S\n\x06\x42ounds\x12*\n\x11max_output_tokens\x18\x01 \x01(\rR\x0fmaxOutputTokens\x12\x1d\n\nignore_end\x18\x02 \x01(\x08R\tignoreEnd\"W\n\x0cTokenLogprob\x12\x19\n\x08token_id\x18\x01 \x01(\rR\x07tokenId\x12\x18\n\x07logprob\x18\x02 \x01(\x02R\x07logprob\x12\x12\n\x04text\x18\x03 \x01(\x0cR\x04text\"\xd6\x01\n\x05Token\x12\x16\n\x06\x63hoice\x18\x01 \x01(\rR\x06\x63hoice\x12\x14\n\x05index\x18\x02 \x01(\rR\x05index\x12\x19\n\x08token_id\x18\x03 \x01(\rR\x07tokenId\x12\x18\n\x07logprob\x18\x04 \x01(\x02R\x07logprob\x12\x34\n\x03top\x18\x05 \x03(\x0b\x32\".finmesh.inference.v1.TokenLogprobR\x03top\x12\x12\n\x04text\x18\x06 \x01(\x0cR\x04text\x12 \n\x0cis_text_only\x18\x07 \x01(\x08R\nisTextOnly\"\x89\x01\n\x0e\x43hoiceFinished\x12\x16\n\x06\x63hoice\x18\x01 \x01(\rR\x06\x63hoice\x12:\n\x06reason\x18\x02 \x01(\x0e\x32\".finmesh.inference.v1.FinishReasonR\x06reason\x12#\n\routput_tokens\x18\x03 \x01(\rR\x0coutputTokens\"\x9f\x02\n\nUsageFacts\x12#\n\rprompt_tokens\x18\x01 \x01(\rR\x0cpromptTokens\x12#\n\rcached_tokens\x18\x02 \x01(\rR\x0c\x63\x61\x63hedTokens\x12#\n\routput_tokens\x18\x03 \x01(\rR\x0coutputTokens\x12#\n\rshadow_tokens\x18\x04 \x01(\rR\x0cshadowTokens\x12 \n\x0b\x61\x63\x63\x65lerator\x18\x05 \x01(\tR\x0b\x61\x63\x63\x65lerator\x12\x17\n\x07\x62usy_ms\x18\x06 \x01(\x01R\x06\x62usyMs\x12\x19\n\x08\x65nergy_j\x18\x07 \x01(\x01R\x07\x65nergyJ\x12\'\n\x0f\x65nergy_measured\x18\x08 \x01(\x08R\x0e\x65nergyMeasured*\xd2\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1b\n\x17\x46INISH_REASON_CANCELLED\x10\x03\x12\x17\n\x13\x46INISH_REASON_ERROR\x10\x04\x12\x1d\n\x19\x46INISH_REASON_INTERRUPTED\x10\x05\x12\x1c\n\x18\x46INISH_REASON_TOOL_CALLS\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'finmesh.inference.v1.generation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINISHREASON']._serialized_start=1127
-  _globals['_FINISHREASON']._serialized_end=1337
+  _globals['_FINISHREASON']._serialized_start=1430
+  _globals['_FINISHREASON']._serialized_end=1640
   _globals['_SAMPLING']._serialized_start=64
   _globals['_SAMPLING']._serialized_end=259
   _globals['_GRAMMAR']._serialized_start=261
-  _globals['_GRAMMAR']._serialized_end=303
-  _globals['_BOUNDS']._serialized_start=305
-  _globals['_BOUNDS']._serialized_end=388
-  _globals['_TOKENLOGPROB']._serialized_start=390
-  _globals['_TOKENLOGPROB']._serialized_end=477
-  _globals['_TOKEN']._serialized_start=480
-  _globals['_TOKEN']._serialized_end=694
-  _globals['_CHOICEFINISHED']._serialized_start=697
-  _globals['_CHOICEFINISHED']._serialized_end=834
-  _globals['_USAGEFACTS']._serialized_start=837
-  _globals['_USAGEFACTS']._serialized_end=1124
+  _globals['_GRAMMAR']._serialized_end=364
+  _globals['_TOOLCALLGRAMMAR']._serialized_start=367
+  _globals['_TOOLCALLGRAMMAR']._serialized_end=514
+  _globals['_CALLABLETOOL']._serialized_start=516
+  _globals['_CALLABLETOOL']._serialized_end=606
+  _globals['_BOUNDS']._serialized_start=608
+  _globals['_BOUNDS']._serialized_end=691
+  _globals['_TOKENLOGPROB']._serialized_start=693
+  _globals['_TOKENLOGPROB']._serialized_end=780
+  _globals['_TOKEN']._serialized_start=783
+  _globals['_TOKEN']._serialized_end=997
+  _globals['_CHOICEFINISHED']._serialized_start=1000
+  _globals['_CHOICEFINISHED']._serialized_end=1137
+  _globals['_USAGEFACTS']._serialized_start=1140
+  _globals['_USAGEFACTS']._serialized_end=1427
 # @@protoc_insertion_point(module_scope)

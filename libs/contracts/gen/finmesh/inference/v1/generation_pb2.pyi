@@ -43,10 +43,34 @@ class Sampling(_message.Message):
     def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., seed: _Optional[int] = ..., choices: _Optional[int] = ..., logprobs: _Optional[bool] = ..., top_logprobs: _Optional[int] = ...) -> None: ...
 
 class Grammar(_message.Message):
-    __slots__ = ("json_schema",)
+    __slots__ = ("json_schema", "calls")
     JSON_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
     json_schema: str
-    def __init__(self, json_schema: _Optional[str] = ...) -> None: ...
+    calls: ToolCallGrammar
+    def __init__(self, json_schema: _Optional[str] = ..., calls: _Optional[_Union[ToolCallGrammar, _Mapping]] = ...) -> None: ...
+
+class ToolCallGrammar(_message.Message):
+    __slots__ = ("format", "tools", "text", "parallel")
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    PARALLEL_FIELD_NUMBER: _ClassVar[int]
+    format: str
+    tools: _containers.RepeatedCompositeFieldContainer[CallableTool]
+    text: bool
+    parallel: bool
+    def __init__(self, format: _Optional[str] = ..., tools: _Optional[_Iterable[_Union[CallableTool, _Mapping]]] = ..., text: _Optional[bool] = ..., parallel: _Optional[bool] = ...) -> None: ...
+
+class CallableTool(_message.Message):
+    __slots__ = ("name", "parameters", "strict")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    STRICT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    parameters: str
+    strict: bool
+    def __init__(self, name: _Optional[str] = ..., parameters: _Optional[str] = ..., strict: _Optional[bool] = ...) -> None: ...
 
 class Bounds(_message.Message):
     __slots__ = ("max_output_tokens", "ignore_end")
