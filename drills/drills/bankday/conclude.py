@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Set
 from functools import partial
 
 from finmesh.audit.v1 import audit_record_pb2
@@ -25,6 +25,7 @@ from drills.bankday.site import Site
 from drills.bankday.summary import Report
 from drills.checks import evidence, traces
 from drills.checks.answered import ASK_AGAIN_S, answered
+from drills.checks.audited import Audited
 from drills.checks.balance import Balance, Told, balance
 
 TRACE_WAIT_S = 5.0
@@ -35,7 +36,7 @@ async def conclude(site: Site, mesh: Mesh, done: Done, began_s: float, *, kept: 
     async with site.client() as gateway:
         done.meter.phase = "waiting until everything is audited"
         decided = await answered(lambda: evidence.decisions(site.kafka), done.until_s)
-        counts = await _audited(gateway, site.tokens, done, len(decided.first))
+        counts = await _audited(gateway, site, done, decided.first.keys())
         letters = await _letters(site, done)
         done.meter.phase = "reading everything back"
         log = await asyncio.to_thread(evidence.audit_log, site.audit_file)
@@ -81,13 +82,14 @@ async def conclude(site: Site, mesh: Mesh, done: Done, began_s: float, *, kept: 
     return report
 
 
-async def _audited(gateway: GatewayClient, tenants: Iterable[str], done: Done, wanted: int) -> dict[str, audit.GetStatisticsResponse]:
-    """Counts by tenant once the log holds `wanted` records, or what it holds when time is up."""
+async def _audited(gateway: GatewayClient, site: Site, done: Done, wanted: Set[str]) -> dict[str, audit.GetStatisticsResponse]:
+    """Counts by tenant once the log holds the `wanted` decisions, or what it holds when time is up."""
+    audited = Audited(site.audit_file)
     while True:
-        counts = {tenant: await answered(partial(gateway.get_statistics, tenant), done.until_s) for tenant in tenants}
-        done.meter.audited = sum(counted.records for counted in counts.values())
-        if done.meter.audited >= wanted or time.time() >= done.until_s:
-            return counts
+        await asyncio.to_thread(audited.look)
+        done.meter.audited = len(audited.ids)
+        if wanted <= audited.ids or time.time() >= done.until_s:
+            return {tenant: await answered(partial(gateway.get_statistics, tenant), done.until_s) for tenant in site.tokens}
         await asyncio.sleep(ASK_AGAIN_S)
 
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finmesh.audit.v1 import audit_record_pb2
+from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from finmesh.risk.v1 import decision_pb2 as pb
 from meshkit.config import KafkaSettings
 from meshkit.crypto.commitment import CommitmentKey
@@ -20,6 +20,7 @@ from translog.reader import LogReader
 from translog.sqlite import SqliteDatabase
 
 from drills.checks.account import First
+from drills.checks.audited import of_decision
 
 DECIDED = pb.TransactionDecided.DESCRIPTOR.full_name
 _PAGE = 4096
@@ -81,24 +82,8 @@ def audit_log(path: Path) -> Log:
             for body in reader.bodies(start, min(start + _PAGE, report.size)):
                 kind = kind_of(body)
                 log.kinds[kind] += 1
-                if kind is Kind.RECORD:
-                    record = audit_record_pb2.AuditRecord.FromString(body)
-                    if record.WhichOneof("detail"):
-                        continue  # a denial or a change
+                if kind is Kind.RECORD and of_decision(record := AuditRecord.FromString(body)):
                     log.leaves[record.decision_id].append(record.decision_commitment)
         return log
-    finally:
-        database.close()
-
-
-def audit_size(path: Path) -> int:
-    """Records in the log; 0 before there is one. Blocks."""
-    if not path.exists():
-        return 0
-    database = SqliteDatabase.open_reader(path)
-    try:
-        reader = LogReader(database)
-        reader.require()
-        return reader.records()
     finally:
         database.close()

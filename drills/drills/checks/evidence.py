@@ -22,6 +22,7 @@ from translog.note import Verifier
 from translog.reader import LogReader
 from translog.sqlite import SqliteDatabase
 
+from drills.checks.audited import of_decision
 from drills.checks.balance import Audited, Decision
 
 DECIDED = pb.TransactionDecided.DESCRIPTOR.full_name
@@ -113,7 +114,7 @@ def audit_log(path: Path) -> Log:
                 if kind_of(body) is not Kind.RECORD:
                     continue
                 record = audit_record_pb2.AuditRecord.FromString(body)
-                if record.WhichOneof("detail"):
+                if not of_decision(record):
                     others[record.tenant] += 1
                     continue
                 if record.decision_id in audited:

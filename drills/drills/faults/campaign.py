@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from localmesh import launcher
@@ -23,6 +24,7 @@ from drills.bankday.site import Site, bank_tokens
 from drills.checks import commitments, evidence
 from drills.checks.account import RECOVERY_LIMIT_S, Account, Known, Window, account, outside
 from drills.checks.answered import answered
+from drills.checks.audited import Audited
 from drills.faults.inject import Cut, Hit, Injector, down
 from drills.faults.load import Load
 from drills.faults.plan import Fault
@@ -67,13 +69,13 @@ class Campaign:
         self._inject = injector
         self._console = console
         self._pulse = Pulse()
-        self._audited = 0
+        self._audited = Audited(site.audit_file)
         self._beaten = asyncio.Event()  # of the next beat
         self._windows: list[Window] = []
 
     async def run(self, faults: Sequence[Fault]) -> Account:
         """The verdict, after everything was injected, decided and read back."""
-        beating = asyncio.create_task(self._beat(), name="pulse")
+        beating = asyncio.create_task(self.beat(), name="pulse")
         loading = asyncio.create_task(self._load.run(), name="load")
         breaking = asyncio.create_task(self._break(faults), name="faults")
         try:
@@ -120,10 +122,11 @@ class Campaign:
             await self._beaten.wait()
         return time.time()
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
         """Sample what came in and out, for ever."""
         while True:
-            self._audited = max(self._audited, await asyncio.to_thread(self._audit_size))
+            with suppress(TranslogError):  # it is being made
+                await asyncio.to_thread(self._audited.look)
             transactions, calls = self._load.due()
             decided = self._load.watcher.seen.decided
             self._pulse.beat(
@@ -131,25 +134,24 @@ class Campaign:
                 {
                     "decisions": (transactions, decided),
                     "replies": (calls, len(self._load.calls.replies)),
-                    "audit records": (decided, self._audited),
+                    "audit records": (decided, len(self._audited.ids)),
                 },
             )
             self._beaten.set()
             self._beaten = asyncio.Event()
             await asyncio.sleep(_BEAT_S)
 
-    def _audit_size(self) -> int:
-        try:
-            return commitments.audit_size(self._site.audit_file)
-        except TranslogError:
-            return 0  # it is being made
+    async def drained(self, until_s: float) -> None:
+        """Wait until everything is decided and every decision is in the audit log, or time is up. The beat must be running."""
+        seen = self._load.watcher.seen
+        wanted = len(set(self._load.sent.intended_us) | set(self._load.calls.replies))
+        while time.time() < until_s and (seen.decided < wanted or not seen.digests.keys() <= self._audited.ids):
+            await self._beaten.wait()
 
     async def _conclude(self, planned: int) -> Account:
-        """Wait until everything is decided and audited, or time is up, and read it back."""
+        """Read everything back, once it is there or time is up."""
         load, until_s = self._load, time.time() + DRAIN_S
-        wanted = len(set(load.sent.intended_us) | set(load.calls.replies))
-        while time.time() < until_s and not (load.watcher.seen.decided >= wanted and self._audited >= load.watcher.seen.decided):
-            await self._beaten.wait()
+        await self.drained(until_s)
         decided = await answered(lambda: commitments.decisions(self._site.kafka, self._site.places.keys), until_s)
         dead = await self._dead_letters(until_s)
         log = await asyncio.to_thread(commitments.audit_log, self._site.audit_file)
