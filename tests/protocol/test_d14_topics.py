@@ -4,12 +4,14 @@ The gap leaf is tested in tests/ports/audit.
 """
 
 import asyncio
+from itertools import count
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from meshkit.events import offsets_in_db
+from meshkit.events import clients, offsets_in_db
 from meshkit.events.offsets_in_db import LossReason, Position, resume
 from meshkit.events.topic_ids import TopicIdentity
+from provisioning.broker import provision
 from provisioning.topics import load, wanted
 
 from tests.protocol.desks import Health
@@ -43,6 +45,35 @@ async def test_a_topic_that_is_missing_is_waited_for_and_not_made(stack, topic_p
         assert not [topic for topic in await admin.list_topics() if topic.startswith(kafka.topic_prefix)]
     finally:
         await admin.close()
+
+
+@pytest.mark.stack
+async def test_a_member_joins_when_its_broker_has_heard_of_the_topic(stack, topic_prefix) -> None:
+    """It hears of a new topic a moment after the controller made it; who joins before is assigned nothing, and stays so for minutes."""
+    numbers = count()
+
+    async def check() -> None:
+        kafka, health = settings(stack.kafka, f"{topic_prefix}{next(numbers)}."), Health()
+        assigned: list[int] = []
+        async with working(kafka, Echo(kafka), health=health) as loop:
+            start_workers = loop.on_partitions_assigned
+
+            async def told(partitions) -> None:
+                assigned.append(len(partitions))
+                await start_workers(partitions)
+
+            loop.on_partitions_assigned = told
+            await until(lambda: assigned or health.missing.get("kafka") == "UnknownTopicOrPartitionError", "a look for the topic")
+            await provision(stack.kafka, load(stack.places.topics), kafka.topic_prefix)
+            await until(lambda: assigned, "an assignment")
+            assert assigned == [4]
+            assert "kafka" not in health.missing
+
+    async def at_once(consumer, topic):
+        """The mutant: the group is joined whatever the broker knows."""
+        return await clients.started(consumer)
+
+    await assert_fails_without("D14", check, swapped(clients, "started_for", at_once))
 
 
 async def test_a_topic_of_the_same_name_is_another_topic() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import Unavailable
@@ -58,13 +59,37 @@ def consumer(
 
 
 async def started(client: _Client) -> _Client:
-    """Start a client and return it; one that can't start is closed. Raises KafkaError."""
+    """Start a client and return it; one that can't start is closed. Raises KafkaError.
+
+    Whoever is cancelled meanwhile waits a moment for the start to end: broken off, aiokafka forgets the connection that it is making.
+    """
+    starting = asyncio.ensure_future(client.start())
     try:
-        await client.start()
+        await asyncio.shield(starting)
     except BaseException:
+        await asyncio.wait({starting}, timeout=_STOP_S)
+        starting.cancel()
+        await asyncio.wait({starting}, timeout=_STOP_S)
         await stopped(client)
         raise
     return client
+
+
+async def started_for(consumer: AIOKafkaConsumer, topic: str) -> AIOKafkaConsumer:
+    """Start a consumer that knows the topic's partitions, and return it; one that can't is closed. Raises KafkaError.
+
+    Of a topic that was made a moment ago a broker may not have heard yet. A member that joins its group then is assigned none of its
+    partitions, and aiokafka looks again after five minutes.
+    """
+    await started(consumer)
+    try:
+        await consumer._client.add_topic(topic)  # aiokafka has no public word for asking before a consumer subscribes
+        if not consumer.partitions_for_topic(topic):
+            raise UnknownTopicOrPartitionError(topic)
+    except BaseException:
+        await stopped(consumer)
+        raise
+    return consumer
 
 
 async def stopped(client: Client) -> None:

@@ -16,7 +16,7 @@ from meshkit.config import KafkaSettings
 from meshkit.crypto.seal import Sealer
 from meshkit.events import backoff, clients
 from meshkit.events.clients import stopped
-from meshkit.events.health import Health
+from meshkit.events.health import Health, reason_of
 from meshkit.events.partition_worker import BatchHandler, PartitionWorker, Work
 from meshkit.events.poison import Isolation
 
@@ -73,9 +73,9 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         while True:
             consumer = clients.consumer(self._kafka, group_id=self._group, session_timeout_ms=6_000, heartbeat_interval_ms=1_500)
             try:
-                await clients.started(consumer)
+                await clients.started_for(consumer, self._topic)
             except KafkaError as error:
-                self._health.degraded("kafka", str(error))
+                self._health.degraded("kafka", reason_of(error))
                 attempt = await backoff.pause(attempt)
                 continue
             self._member = consumer
@@ -91,7 +91,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
                 await member.getmany(timeout_ms=_IDLE_MS)
             except KafkaError as error:
                 log.warning("the group %s does not answer: %s", self._group_name, type(error).__name__)
-                self._health.degraded("kafka", type(error).__name__)
+                self._health.degraded("kafka", reason_of(error))
                 attempt = await backoff.pause(attempt)
             else:
                 if attempt:
