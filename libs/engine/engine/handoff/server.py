@@ -55,7 +55,7 @@ class Server:
         self._users = frozenset({os.getuid()}) if users is None else users
         self._room = threading.BoundedSemaphore(self.limits.connections)
         self._lock = threading.Lock()
-        self._open: dict[socket.socket, threading.Thread] = {}
+        self._open: dict[threading.Thread, socket.socket] = {}
         self._closing = False
         self._listeners: list[tuple[socket.socket, threading.Thread]] = []
         locations = []
@@ -103,12 +103,12 @@ class Server:
                 continue
             thread = threading.Thread(target=self._serve, args=(sock, shared), name="kv-serve", daemon=True)
             with self._lock:
-                self._open[sock] = thread
+                self._open[thread] = sock
             try:
                 thread.start()
             except RuntimeError:  # the machine has no thread left: this peer is turned away, and whoever comes next is not
                 with closing(sock), self._lock:
-                    del self._open[sock]
+                    del self._open[thread]
                 self._room.release()
 
     def _serve(self, sock: socket.socket, shared: bool) -> None:
@@ -116,14 +116,22 @@ class Server:
             with closing(sock):
                 sock.settimeout(self.limits.io_s)
                 with closing(self._checked(sock, shared)) as checked:
+                    self._in_use(checked)
                     serving = Serving(self._publisher, checked, self.limits, self._stalled, shared=shared)
                     serving.run()
         except (OSError, EOFError, Refused):
             pass  # the peer is gone, or not one of ours: what it was granted is released
         finally:
             with self._lock:
-                self._open.pop(sock, None)
+                self._open.pop(threading.current_thread(), None)
             self._room.release()
+
+    def _in_use(self, sock: socket.socket) -> None:
+        """Have the connection of this thread cut off by `close`: TLS takes the descriptor out of the socket that was accepted."""
+        with self._lock:
+            if self._closing:
+                raise Refused("PEER_GONE")
+            self._open[threading.current_thread()] = sock
 
     def _stalled(self) -> None:
         self.stalled += 1
@@ -147,10 +155,10 @@ class Server:
             thread.join(self.limits.io_s)
         with self._lock:
             left = list(self._open.items())
-        for sock, _ in left:
+        for _, sock in left:
             with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for _, thread in left:
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # that of TLS would let its thread go on in the clear meanwhile
+        for thread, _ in left:
             thread.join(self.limits.io_s)
 
 

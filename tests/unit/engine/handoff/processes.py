@@ -30,6 +30,7 @@ from tests.unit.engine.handoff.makers import KEY, KEYS, LAYOUT, MAX_LEN, claims,
 COUNT = 500
 SWEEP_S = 0.02
 PATIENCE_S = 20.0
+HUNG_S = 60.0
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Peer:
 
     def hear(self) -> Any:
         """What it says next."""
-        assert self.pipe.poll(30), "nothing was heard"
+        assert self.pipe.poll(HUNG_S), "nothing was heard"
         return self.pipe.recv()
 
     def ask(self, *question: Any) -> Any:

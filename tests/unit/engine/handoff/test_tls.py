@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+import uuid
 
 import pytest
 from engine.handoff.errors import PullFailed
 from engine.handoff.link import Link, LinkBroken
 from engine.handoff.puller import Puller
 from engine.handoff.tls import TlsEnd
+from engine.handoff.wire import Kind, PullRef
 
 from tests.unit.engine.handoff.certificates import tls_end, tls_ends
 from tests.unit.engine.handoff.makers import LAYOUT, MAX_LEN, NOW_S, claims, content, ends, row
@@ -46,6 +48,19 @@ def test_a_connection_serves_pull_after_pull(both) -> None:
     (idle,) = both.puller.links._idle.values()
     assert len(idle) == 1
     assert idle[0].alive()
+
+
+def test_closing_cuts_off_who_is_idle_and_who_pulls(both) -> None:
+    both.puller.pull(both.published(claims(200), row(1)), row(None))
+    ((idle,),) = both.puller.links._idle.values()
+    ticket = both.published(claims(200), row(1))
+    pulling = both.puller.links.new(ticket.locations[0])
+    pulling.ask(Kind.GRANT, PullRef(uuid.UUID(ticket.handoff_id).bytes, 1, 0, ticket.access_token).packed(), Kind.GRANTED)
+    both.server.close()
+    assert not idle.alive()
+    assert not pulling.alive()
+    assert both.server._open == {}
+    pulling.close()
 
 
 def test_a_tail_comes_alone(both) -> None:
