@@ -43,6 +43,7 @@ class OpenAiOptions(HttpOptions):
     prompts: Literal["probe", "ids", "text"] = "probe"
     tokens: Literal["probe", "ids", "text"] = "probe"
     metrics: Literal["probe", "none"] = "probe"
+    answers_as: str = Field(default="", max_length=256, description="the model that its answers name; empty: as it was asked")
     lacks: Annotated[frozenset[Literal["SEED", "TOP_K", "LOGPROBS", "GRAMMAR", "IGNORE_END", "CHOICES"]], Field(strict=False)] = frozenset()
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from meshkit.errors import FailedPrecondition
 
-from backends.accelerators import ROLES, Row, TritonRow, read
+from backends.accelerator_options import HttpOptions, OpenAiOptions
+from backends.accelerators import OpenAiRow, Row, TritonRow, VllmRow, read
+from backends.openai.engine import OpenAiEngine
 from backends.port import Backend
 from backends.triton_engine import BUFFER_TOKENS, TritonEngine
 
@@ -23,5 +25,9 @@ def made(row: Row, role: str, triton_model: str, buffer_tokens: int) -> Backend:
     """Return the engine of one row in one of its roles."""
     if isinstance(row, TritonRow):
         return TritonEngine(row.url, triton_model, row.options.pid_file, buffer_tokens=buffer_tokens)
-    assert role in ROLES
+    if isinstance(row, OpenAiRow):
+        return OpenAiEngine(row, row.options, buffer_tokens=buffer_tokens)
+    if isinstance(row, VllmRow) and role == "generate":
+        told = {name: value for name, value in row.options if name in HttpOptions.model_fields}
+        return OpenAiEngine(row, OpenAiOptions(prompts="ids", tokens="ids", **told), buffer_tokens=buffer_tokens)
     raise FailedPrecondition(f"row {row.name}: kind {row.kind} as {role} is not spoken here", reason="KIND_UNSUPPORTED")

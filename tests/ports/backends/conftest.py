@@ -3,32 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from backends.accelerators import parse
 from backends.feed import Feed
+from backends.fronted import made
 from backends.port import Backend
 from backends.triton_engine import TritonEngine
 from finmesh.inference.v1.worker_pb2 import WORKER_STATE_READY
 
 from tests.engines import Engines, until
+from tests.openai_server import MODEL, openai_server
 from tests.scripted_engine import ScriptedEngine
 from tests.stack import Stack
 
 BUFFER_TOKENS = 64
+ROW = {
+    "name": "foreign-0",
+    "roles": ["generate"],
+    "vendor": "acme",
+    "device": "npu",
+    "model": "tiny",
+    "model_digest": "6d" * 32,
+    "rows": 4,
+    "max_len_tokens": 512,
+    "zone": "local",
+    "highest_grade": "L5",
+}
 
 
 @dataclass
 class Pair:
-    """``prefill`` and ``decode`` may be one engine. ``kind``: "scripted" or "triton"."""
+    """``prefill`` and ``decode`` may be one engine. ``kind``: "scripted", "triton", or that of a foreign one, which hands nothing over."""
 
     kind: str
     prefill: Any
     decode: Any
     feed: Feed
+
+    @property
+    def hands_over(self) -> bool:
+        return self.kind in ("scripted", "triton")
 
     @property
     def model_digest(self) -> bytes:
@@ -80,5 +100,23 @@ def engines(stack: Stack) -> Engines:
 
 @pytest.fixture(params=["scripted", pytest.param("triton", marks=pytest.mark.stack)])
 def pair(request: pytest.FixtureRequest) -> Pair:
+    found: Pair = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+async def openai() -> AsyncIterator[Pair]:
+    """A server of OpenAI's API, asked over real sockets."""
+    fields = ROW | {"kind": "openai", "options": {"served_model": MODEL}}
+    async with openai_server(pace_s=0.002) as server:
+        row = parse(json.dumps({"version": "1", "accelerators": [fields | {"url": server.url}]}).encode()).rows[0]
+        engine = made(row, "generate", "llm_decode", BUFFER_TOKENS)
+        async with in_touch(engine) as feed:
+            yield Pair("openai", engine, engine, feed)
+
+
+@pytest.fixture(params=["scripted", pytest.param("triton", marks=pytest.mark.stack), "openai"])
+def any_pair(request: pytest.FixtureRequest) -> Pair:
+    """Engines of every kind, foreign ones too: for what all of them do."""
     found: Pair = request.getfixturevalue(request.param)
     return found

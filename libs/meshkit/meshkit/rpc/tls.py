@@ -104,11 +104,26 @@ def _context(material: Material) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cadata=authority.decode("ascii"))
+    _load_pair(context, certificate, key)
+    return context
+
+
+def client_context(material: Material) -> ssl.SSLContext:
+    """Return what asyncio connects by: the authority that is named, and no other."""
+    assert material.authority is not None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cadata=material.authority.decode("ascii"))
+    if material.certificate is not None and material.key is not None:
+        _load_pair(context, material.certificate, material.key)
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     with tempfile.TemporaryFile() as file:  # the module reads files alone; these bytes are a pair, which files may not be any more
         file.write(key + b"\n" + certificate)
         file.flush()
         context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
-    return context
 
 
 def _read(paths: tuple[Path | None, Path | None, Path | None]) -> Material:

@@ -62,14 +62,16 @@ class ReleaseReservationResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class Emitted(_message.Message):
-    __slots__ = ("choice", "token_ids", "text")
+    __slots__ = ("choice", "token_ids", "text", "text_tokens")
     CHOICE_FIELD_NUMBER: _ClassVar[int]
     TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     choice: int
     token_ids: _containers.RepeatedScalarFieldContainer[int]
     text: bytes
-    def __init__(self, choice: _Optional[int] = ..., token_ids: _Optional[_Iterable[int]] = ..., text: _Optional[bytes] = ...) -> None: ...
+    text_tokens: int
+    def __init__(self, choice: _Optional[int] = ..., token_ids: _Optional[_Iterable[int]] = ..., text: _Optional[bytes] = ..., text_tokens: _Optional[int] = ...) -> None: ...
 
 class DecodeRequest(_message.Message):
     __slots__ = ("request_id", "reservation_id", "ticket", "prompt_tokens", "model_digest", "namespace", "tenant_digest", "grade", "sampling", "grammar", "bounds", "emitted", "ended_choices", "priority", "prompt_text")
