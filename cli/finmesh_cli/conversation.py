@@ -20,6 +20,7 @@ class Answer:
 
     text: str = ""
     admitted: pb.Admitted = field(default_factory=pb.Admitted)
+    substituted: pb.Substituted | None = None
     ended: pb.Ended = field(default_factory=pb.Ended)
     cut_off: bool = False
     continued: list[str] = field(default_factory=list)
@@ -38,6 +39,8 @@ class Answer:
                 yield part.delta.text
             elif kind == "admitted":
                 self.admitted = part.admitted
+            elif kind == "substituted":
+                self.substituted = part.substituted
             elif kind == "finished":
                 self.cut_off = part.finished.reason == generation_pb2.FINISH_REASON_LENGTH
             elif kind == "continued":
@@ -49,8 +52,11 @@ class Answer:
         """Print how it was made and which audit records prove it."""
         usage, made = self.ended.usage, self.ended.provenance
         counts = words.say("prompt {prompt} (found again: {cached}), answer {output}", language)
-        prompt = usage.prompt_tokens or self.admitted.prompt_tokens
-        show.line(out, "model", f"{self.admitted.model}  {self.admitted.release}", language)
+        told = self.substituted or self.admitted
+        prompt = usage.prompt_tokens or told.prompt_tokens
+        show.line(out, "model", f"{told.model}  {told.release}", language)
+        if made.standby_for:
+            show.line(out, "standby for", made.standby_for, language, "yellow")
         show.line(out, "tokens", counts.format(prompt=prompt, cached=usage.cached_tokens, output=usage.output_tokens), language)
         if self.last_s > self.first_s and usage.output_tokens > 1:
             said = words.say("first token {first_ms:.0f} ms, {rate:.1f} tokens/s", language)
@@ -63,7 +69,7 @@ class Answer:
         if made.degradations:
             show.line(out, "degraded", ", ".join(made.degradations), language, "yellow")
         show.line(out, "seed", str(self.admitted.seed), language)
-        show.line(out, "generation", self.admitted.generation_id, language)
+        show.line(out, "generation", told.generation_id, language)
         for word, record in (("began", self.ended.started_record_id), ("ended", self.ended.ended_record_id)):
             if record:
                 show.line(out, "audit record", f"{record}  {words.say(word, language)}", language)

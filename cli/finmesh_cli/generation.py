@@ -21,6 +21,11 @@ def lines(generation: Generation) -> Lines:
 
 def _started(started: GenerationStarted) -> Lines:
     yield "model", f"{started.model}  release {started.release or '-'}"
+    if started.standby_for:
+        yield (
+            "standby for",
+            f"{started.standby_for}  {started.standby_reason or '-'}, first generation {started.first_generation_id or '-'}",
+        )
     yield "tokenizer", started.tokenizer_sha256.hex() or "-"
     yield "prompt", f"{started.prompt_tokens} tokens, {started.prompt_commitment.hex() or '-'}"
     if started.grammar_commitment:

@@ -122,6 +122,8 @@ _CHINESE = {
     "ended": "结束",
     "the answer was cut off at its greatest length": "回答已达长度上限，被截断",
     "goes on with another engine: {reason}": "已换引擎继续：{reason}",
+    "{model} answers instead: {reason}": "由备用模型 {model} 作答：{reason}",
+    "standby for": "代替模型",
     "stopped": "已停止",
     "nothing was answered yet": "尚无回答",
     "Ctrl-C stops an answer, Ctrl-D or /bye ends": "Ctrl-C 停止回答，Ctrl-D 或 /bye 退出",

@@ -48,6 +48,7 @@ def chat(
     json_schema: Annotated[Path | None, typer.Option(help="file of a JSON Schema that every answer must fit")] = None,
     scenario: Annotated[str, typer.Option(help="business scenario")] = "",
     grade: Annotated[int, typer.Option(min=1, max=5, help="highest grade of the data that is typed: 2 internal, 3 personal")] = 2,
+    standby: Annotated[bool, typer.Option(help="whether an equivalent model may answer when this one can't")] = True,
     usage: Annotated[bool, typer.Option("--usage", help="say at the end what it used and which audit records prove it")] = False,
 ) -> None:
     """Talk to a model. Ctrl-C ends the answer, Ctrl-D the program."""
@@ -55,6 +56,7 @@ def chat(
     asked = router.GenerateRequest(
         tenant=chosen.tenant(), scenario=scenario, model=model, grade=grade_pb2.DataGrade.Name(grade), max_output_tokens=max_tokens,
         sampling=generation_pb2.Sampling(temperature=temperature, top_p=top_p, seed=seed or 0, choices=1), seed_set=seed is not None,
+        forbids_standby=not standby,
     )  # fmt: skip
     if json_schema is not None:
         asked.grammar.json_schema = _schema(json_schema)
@@ -142,6 +144,8 @@ class _Talk:
             self._conversation.answered(question, answer)
             if answer.text and not answer.text.endswith("\n"):
                 self._out.print()
+        if (other := answer.substituted) is not None:
+            self._remark("{model} answers instead: {reason}", model=other.model, reason=other.reason)
         if answer.cut_off:
             self._remark("the answer was cut off at its greatest length")
         for reason in answer.continued:

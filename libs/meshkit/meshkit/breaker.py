@@ -54,22 +54,31 @@ class CircuitBreaker:
             yield
         except (Unavailable, DeadlineExceeded) as error:
             if error.reason != "DEADLINE_TOO_NEAR":
-                self._failed()
+                self.failed()
             raise
         except Exception:
-            self._worked()
+            self.worked()
             raise
         else:
-            self._worked()
+            self.worked()
         finally:
             if probe:
                 self._probing = False
 
-    def _failed(self) -> None:
+    def may_try(self) -> bool:
+        """Whether to begin work whose outcome ``failed`` or ``worked`` tells later. After a pause one may, and a pause begins anew."""
+        if self.state is State.HALF_OPEN and not self._probing:
+            self._opened_s = self._clock.monotonic_s()
+            return True
+        return self.state is State.CLOSED
+
+    def failed(self) -> None:
+        """Count a failure."""
         self._failures += 1
         if self._failures >= self._allowed:
             self._opened_s = self._clock.monotonic_s()
 
-    def _worked(self) -> None:
+    def worked(self) -> None:
+        """Close it."""
         self._failures = 0
         self._opened_s = None

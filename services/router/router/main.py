@@ -39,6 +39,7 @@ from router.steps.pool import Pool
 from router.steps.prefill import Prefill
 from router.steps.readiness import Readiness
 from router.steps.reserve import Reserve
+from router.steps.standby import Standbys
 from router.steps.sweep import Sweeper
 from router.translate.generation_records import GenerationCodec
 from router.usecases.generate import Generate
@@ -92,7 +93,7 @@ async def routed(
 ) -> MeshServer:
     """Return the server of a router whose texts and records are these."""
     clock, routing = SystemClock(), config.routing
-    scenarios = file_scenarios(config.scenarios)
+    scenarios = file_scenarios(config.scenarios, [model.name for model in texts.models])
     service.watch("scenarios", scenarios.reload, interval_s=_SCENARIOS_S)
     namespaces = service.ring(config.keys.namespaces, NAMESPACES, NamespaceKey, config.keys.reload_s)
     if versions is not None:
@@ -121,14 +122,16 @@ async def routed(
         read_s=routing.prefill_ms / 1000,
         between_s=routing.silence_ms / 1000,
     )
+    admission = Admission(lambda: scenarios.value, texts, pool, lambda: namespaces.primary.secret)
     generate = Generate(
-        admission=Admission(lambda: scenarios.value, texts, pool, lambda: namespaces.primary.secret),
+        admission=admission,
         records=records,
         pool=pool,
         reserve=reserve,
         prefill=prefill,
         decode=decode,
         failover=Failover(pool, reserve, prefill, observer, clock),
+        standbys=Standbys(admission, pool, observer, clock, open_s=routing.breaker_ms / 1000),
         closing=closing,
         observer=observer,
         clock=clock,

@@ -186,6 +186,10 @@ class Observer(Protocol):
         """Count a worker's failure in a phase and what was done about it."""
         ...
 
+    def substituted(self, model: str, by: str, leg: str, reason: str) -> None:
+        """Count a request that another model answers, by the leg that was down and why."""
+        ...
+
     def ended(self, way: str, error: str) -> None:
         """Count a generation by the way its prompt went; ``error`` empty: it ended well."""
         ...

@@ -115,6 +115,18 @@ async def test_an_answer_that_is_cut_off_or_survived_an_engine_says_so(cli: Cli,
     assert done.stderr.splitlines() == ["回答已达长度上限，被截断", "已换引擎继续：ENGINE_DIED"]
 
 
+async def test_a_standby_that_answers_says_so(cli: Cli, gateway: FakeGateway) -> None:
+    other = router.Substituted(model="qwen", release="cd", prompt_tokens=14, reason="NO_WORKER", generation_id="g-2")
+    ended = router.Ended(provenance=router.Provenance(standby_for="smollm2"))
+    gateway.script = (ANSWER[0], router.GenerateResponse(substituted=other), *ANSWER[1:-1], router.GenerateResponse(ended=ended))
+    done = await cli("chat", "--once", "问", "--usage", language="zh")
+    assert done.stderr.splitlines() == ["由备用模型 qwen 作答：NO_WORKER"]
+    assert "qwen  cd" in done.stdout and "smollm2" in done.stdout and "g-2" in done.stdout and "g-1" not in done.stdout
+    assert not gateway.asked[0].forbids_standby
+    await cli("chat", "--once", "问", "--no-standby")
+    assert gateway.asked[1].forbids_standby
+
+
 async def test_usage_and_audit_records_are_shown_when_they_are_asked_for(cli: Cli, gateway: FakeGateway) -> None:
     ended = router.Ended(
         usage=generation.UsageFacts(prompt_tokens=12, cached_tokens=8, output_tokens=3),

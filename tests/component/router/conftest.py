@@ -99,9 +99,12 @@ class Site:
         request.sampling.choices = request.sampling.choices or 1
         return request
 
-    async def generate(self, request: pb.GenerateRequest | None = None, timeout: float = 20, heard: Heard | None = None) -> Heard:
+    async def generate(
+        self, request: pb.GenerateRequest | None = None, timeout: float = 20, heard: Heard | None = None, purpose: str = ""
+    ) -> Heard:
         heard = heard if heard is not None else Heard()
-        async with aclosing(self.stub.Generate(request or self.ask(), timeout=timeout)) as responses:
+        metadata = (("x-finmesh-purpose", purpose),) if purpose else ()
+        async with aclosing(self.stub.Generate(request or self.ask(), timeout=timeout, metadata=metadata)) as responses:
             async for part in responses:
                 heard.parts.append(part)
         return heard
@@ -164,6 +167,7 @@ def site(tmp_path: Path) -> Sites:
         ledger: Ledger | None = None,
         records: Any = None,
         up: bool = True,
+        texts: CharacterTexts | None = None,
         **routing: Any,
     ) -> AsyncIterator[Site]:
         path = tmp_path / "scenarios.yaml"
@@ -184,7 +188,7 @@ def site(tmp_path: Path) -> Sites:
             config = Config(listen="127.0.0.1:0", upstream=upstream, scenarios=path, routing=settings, shutdown_grace_s=1.0)
 
             async def serve(service: Service) -> None:
-                await service.run(await routed(config, service, CharacterTexts(), records))
+                await service.run(await routed(config, service, texts or CharacterTexts(), records))
 
             service = await stack.enter_async_context(running(Service(config, "router"), serve))
             channel = await stack.enter_async_context(MeshChannel(f"127.0.0.1:{service.port}"))

@@ -28,9 +28,13 @@ from meshkit.rpc.server import MeshServer
 
 END = 0
 BLOCK_TOKENS = 4
-DIGEST = sha256(b"model").digest()
+MODEL = "tiny"
 LAYOUT = b"layout-of-16-byt"
 Fault = Callable[[], Awaitable[None]]
+
+
+def digest_of(model: str) -> bytes:
+    return sha256(f"model {model}".encode()).digest()
 
 
 def answer(prompt: list[int], seed: int, choice: int) -> list[int]:
@@ -62,10 +66,19 @@ class Node(worker_grpc.WorkerServiceServicer):
     role = worker_pb2.WORKER_ROLE_UNSPECIFIED
 
     def __init__(
-        self, name: str, ledger: Ledger, *, rows: int = 8, layout: bytes = LAYOUT, grade: int = 3, max_len: int = 256, kind: str = "triton"
+        self,
+        name: str,
+        ledger: Ledger,
+        *,
+        rows: int = 8,
+        layout: bytes = LAYOUT,
+        grade: int = 3,
+        max_len: int = 256,
+        kind: str = "triton",
+        model: str = MODEL,
     ) -> None:
         self.name, self.ledger, self.rows, self.layout, self.grade, self.max_len = name, ledger, rows, layout, grade, max_len
-        self.kind = kind
+        self.kind, self.model = kind, model
         self.incarnation = f"{name}-1"
         self.faults: deque[Fault] = deque()
         self.asked: list[Any] = []
@@ -143,8 +156,8 @@ class Node(worker_grpc.WorkerServiceServicer):
             role=self.role,
             vendor="cpu",
             device="onnxruntime",
-            model="tiny",
-            model_digest=DIGEST,
+            model=self.model,
+            model_digest=digest_of(self.model),
             layout_digest=self.layout,
             block_tokens=BLOCK_TOKENS,
             token_bytes=1024,
@@ -177,7 +190,7 @@ class PrefillNode(Node, prefill_grpc.PrefillServiceServicer):
     async def Prefill(self, request: Any, context: object) -> Any:
         self.asked.append(request)
         assert request.worker_id == self.name
-        assert request.model_digest == DIGEST
+        assert request.model_digest == digest_of(self.model)
         await self.fault()
         if request.layout_digest != self.layout:
             raise FailedPrecondition("layouts differ", reason="LAYOUT_MISMATCH")

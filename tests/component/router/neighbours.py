@@ -10,9 +10,15 @@ from router.domain.generation import Conversation, EndFacts, Input, StartFacts, 
 from router.domain.model import ServedModel
 from router.ports import Piece
 
-from .inference import BLOCK_TOKENS, DIGEST, END
+from .inference import BLOCK_TOKENS, END, MODEL, digest_of
 
-MODEL = ServedModel("tiny", DIGEST, "ab" * 32, 256, BLOCK_TOKENS, 1 << 21, frozenset({END}), "Apache-2.0", sha256(b"tokenizer").digest())
+
+def served(name: str = MODEL, max_len_tokens: int = 256, tokenizer: str = "") -> ServedModel:
+    tokenizer_digest = sha256(f"tokenizer {tokenizer}".encode()).digest()
+    ends = frozenset({END})
+    return ServedModel(
+        name, digest_of(name), digest_of(name).hex()[:32], max_len_tokens, BLOCK_TOKENS, 1 << 21, ends, "Apache-2.0", tokenizer_digest
+    )
 
 
 class CharacterText:
@@ -37,18 +43,21 @@ class CharacterText:
 
 
 class CharacterTexts:
-    """See ``ports.Texts``."""
+    """See ``ports.Texts``. ``prefixes``: what a model's own template puts before every text."""
 
-    models = (MODEL,)
+    def __init__(self, *models: ServedModel, prefixes: dict[str, str] | None = None) -> None:
+        self.models = models or (served(),)
+        self._prefixes = prefixes or {}
 
     async def tokens(self, model: ServedModel, prompt: Input) -> tuple[int, ...]:
         if isinstance(prompt, Conversation):
             prompt = Text("".join(f"<{turn.role}>{turn.content}" for turn in prompt.messages))
         if not isinstance(prompt, Text):
             return prompt.ids
-        if len(prompt.text) >= model.max_len_tokens:
+        text = self._prefixes.get(model.name, "") + prompt.text
+        if len(text) >= model.max_len_tokens:
             raise InvalidArgument("too long", reason="PROMPT_TOO_LONG")
-        return tuple(ord(each) for each in prompt.text)
+        return tuple(ord(each) for each in text)
 
     def choice(self, model: ServedModel, stop: Sequence[str]) -> CharacterText:
         return CharacterText(stop)

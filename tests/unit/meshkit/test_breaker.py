@@ -69,6 +69,20 @@ def test_a_failing_probe_opens_it_again(breaker: CircuitBreaker, clock: FakeCloc
     assert breaker.state is State.OPEN
 
 
+def test_work_whose_outcome_is_told_later(clock: FakeClock) -> None:
+    breaker = CircuitBreaker(failures=1, open_s=2.0, clock=clock)
+    assert breaker.may_try() and breaker.may_try()
+    breaker.failed()
+    assert not breaker.may_try()
+    clock.advance(2.0)
+    assert breaker.may_try()
+    assert not breaker.may_try(), "one tries"
+    clock.advance(2.0)
+    assert breaker.may_try(), "whoever tried never told"
+    breaker.worked()
+    assert breaker.may_try() and breaker.state is State.CLOSED
+
+
 def test_only_one_probe_at_a_time(breaker: CircuitBreaker, clock: FakeClock) -> None:
     for _ in range(3):
         fail(breaker)

@@ -18,6 +18,9 @@ class OtelObserver:
         self._waiting = waiting
         self._generations = meter.create_counter("finmesh.router.generations", description="generations, by way and by error")
         self._failovers = meter.create_counter("finmesh.router.failovers", description="failures of workers, by phase and what was done")
+        self._substitutions = meter.create_counter(
+            "finmesh.router.substitutions", description="requests that a standby model took over, by model, by the one before it and by leg"
+        )
         self._first_token = metrics.histogram(
             "finmesh.router.time_to_first_token", unit="s", description="from the call to the first piece of text", buckets=_FIRST_TOKEN_S
         )
@@ -35,6 +38,10 @@ class OtelObserver:
     def failed(self, phase: str, then: str, reason: str) -> None:
         """Count a worker's failure and what was done about it."""
         self._failovers.add(1, {"phase": phase, "then": then, "error.type": reason})
+
+    def substituted(self, model: str, by: str, leg: str, reason: str) -> None:
+        """Count a request that another model took over."""
+        self._substitutions.add(1, {"model": model, "by": by, "leg": leg, "error.type": reason})
 
     def ended(self, way: str, error: str) -> None:
         """Count a generation; ``error`` empty: it ended well."""

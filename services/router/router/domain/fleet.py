@@ -79,6 +79,8 @@ class Load:
     """Prompt tokens a second while it read prompts, measured; 0: not known yet."""
     step_ms: float = 0.0
     is_ready: bool = True
+    is_isolated: bool = False
+    """Whether its service holds everything back from it: it is dead, hung, slow or wrong."""
     told: bytes = b""
     """All that it said, as it said it."""
 
@@ -188,6 +190,7 @@ class Fleet:
         numbers[_PREDICTED, slot] = sum(each.blocks for each in left)
         numbers[_SENT, slot] = sum(each.rows for each in left)
         numbers[_SPEED, slot] = load.tokens_per_s
+        numbers[_ISOLATED, slot] = load.is_isolated
         if is_faster:
             self._rescale()
 
@@ -257,6 +260,11 @@ class Fleet:
         fit: Bools = (numbers[_MAX_LEN] >= tokens) & (numbers[_GRADE] >= grade) & (numbers[_REPORTED_S] >= now_s - STALE_S)
         return fit & (numbers[_LAYOUT] == self._layouts.get(layout, -1)) if layout else fit
 
+    def isolated(self) -> Bools:
+        """Return by slot whether a worker is isolated."""
+        held: Bools = self._numbers[_ISOLATED] > 0
+        return held
+
     def has_room(self, rows: int = 1) -> Bools:
         """Return by slot whether a worker takes so many rows more, beside what is on its way."""
         room: Bools = self._numbers[_ROOM] - self._numbers[_SENT] >= rows
@@ -266,7 +274,7 @@ class Fleet:
         self._scale = _beside_greatest(self._numbers[_PRICE]) / _beside_greatest(self._numbers[_SPEED])
 
 
-_BLOCKS, _QUEUE, _ROOM, _SPEED, _PRICE, _REPORTED_S, _MAX_LEN, _GRADE, _LAYOUT, _PREDICTED, _SENT, _RECENT, _ROWS = range(13)
+_BLOCKS, _QUEUE, _ROOM, _SPEED, _PRICE, _REPORTED_S, _MAX_LEN, _GRADE, _LAYOUT, _PREDICTED, _SENT, _RECENT, _ISOLATED, _ROWS = range(14)
 
 
 def _beside_greatest(values: Floats) -> Floats:

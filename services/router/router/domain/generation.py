@@ -98,6 +98,7 @@ class Request:
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
     has_logit_bias: bool = False
+    forbids_standby: bool = False
     request_id: str = ""
     principal: str = ""
     purpose: str = ""
@@ -123,7 +124,7 @@ class Provenance:
     """How a generation was made: workers, whether keys and values were handed over, why, what was survived and what was missing.
 
     ``integrity`` of what was handed over: CHECKSUM, every block was verified; ENGINE, a foreign engine moved it unseen; "" nothing moved.
-    ``continued``: reasons of each continuation, in order.
+    ``continued``: reasons of each continuation, in order. ``standby_for``: the model that was asked for, when another answered.
     """
 
     prefill_worker: str = ""
@@ -134,6 +135,7 @@ class Provenance:
     degradations: tuple[str, ...] = ()
     integrity: str = ""
     continued: tuple[str, ...] = ()
+    standby_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,18 @@ class Continued:
 
 
 @dataclass(frozen=True, slots=True)
+class Substituted:
+    """From here on another model, an equivalent, answers: nothing was sent yet. See ``Admitted``."""
+
+    generation_id: str
+    model: str
+    release: str
+    prompt_tokens: int
+    max_output_tokens: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The end of all answers."""
 
@@ -186,7 +200,7 @@ class Ended:
     ended_record_id: str
 
 
-Part = Admitted | Delta | ChoiceFinished | Continued | Ended
+Part = Admitted | Delta | ChoiceFinished | Continued | Substituted | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +225,15 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Instead:
+    """Whose place a standby takes. ``model``: that was asked for; ``generation_id``: that the call began with; ``reason``: why not."""
+
+    model: str
+    generation_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartFacts:
     """What the record of a start says. The prompt's tokens are committed to, never written."""
 
@@ -227,6 +250,7 @@ class StartFacts:
     reason: str
     """Why keys and values are handed over, or not."""
     tokenizer_digest: bytes = b""
+    instead: Instead | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ What is wrong with a request, apart from its prompt and its stop strings, is sai
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from meshkit.strict_json import parse_json
 from router.domain.attempts import Limits
 from router.domain.disaggregation import Mode
 from router.domain.generation import Request, Sampling
+from router.domain.standby import Standby, standbys
 
 SCENARIOS_INVALID = "SCENARIOS_INVALID"
 DEFAULT_SCENARIO = "assistant"
@@ -30,6 +31,7 @@ _WHOLE = {
     "alone_tokens": (0, 1 << 20),
 }
 _FIELDS = {*_WHOLE, "models", "queue_ttl_s", "disaggregation", "on_stream_break"}
+_MORE = {"standby"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,17 @@ class Scenario:
     disaggregation: Mode
     threshold_tokens: int
     limits: Limits
+    standbys: tuple[Standby, ...] = ()
 
     def model(self, asked: str) -> str:
         """Return the model that a request gets. Raises NotFound (MODEL_UNKNOWN) for one that the scenario does not list."""
         if asked and asked not in self.models:
             raise model_unknown()
         return asked or self.models[0]
+
+    def standbys_of(self, model: str) -> tuple[Standby, ...]:
+        """Return the equivalents of a model, in order."""
+        return tuple(each for each in self.standbys if each.instead_of == model)
 
     def output_tokens(self, asked: int, room: int) -> int:
         """Return the bound on output. ``room``: what is left of the row behind the prompt. Raises InvalidArgument."""
@@ -116,6 +123,13 @@ class Scenarios:
             raise NotFound("there is no such scenario", reason="SCENARIO_UNKNOWN")
         return found
 
+    def check_standbys(self, served: Collection[str]) -> None:
+        """Raise InvalidDocument for a standby that is not served: it would be missed when it is needed."""
+        for scenario in self.by_name.values():
+            for each in scenario.standbys:
+                if each.model not in served:
+                    raise _wrong(f"scenario {scenario.name}: standby {each.model} is none of the models that are served here")
+
     @classmethod
     def from_document(cls, document: Any, sha256: bytes = b"") -> Self:
         """Build from the parsed file; raises InvalidDocument that names the place and what is wrong."""
@@ -132,8 +146,8 @@ class Scenarios:
 def _scenario(name: str, fields: Any) -> Scenario:
     if not 0 < len(name) <= 100 or not name.isprintable():
         raise _wrong("scenarios: a name has 1 to 100 characters")
-    if not isinstance(fields, Mapping) or set(fields) != _FIELDS:
-        raise _wrong(f"scenario {name}: needs exactly {', '.join(sorted(_FIELDS))}")
+    if not isinstance(fields, Mapping) or set(fields) - _MORE != _FIELDS:
+        raise _wrong(f"scenario {name}: needs exactly {', '.join(sorted(_FIELDS))}, and may have {', '.join(sorted(_MORE))}")
     for field, (least, most) in _WHOLE.items():
         if not isinstance(fields[field], int) or isinstance(fields[field], bool) or not least <= fields[field] <= most:
             raise _wrong(f"scenario {name}: {field} must be a whole number from {least} to {most}")
@@ -146,12 +160,17 @@ def _scenario(name: str, fields: Any) -> Scenario:
         raise _wrong(f"scenario {name}: default_output_tokens is above max_output_tokens")
     mode = _word(name, fields, "disaggregation", tuple(each.value for each in Mode))
     replay = _word(name, fields, "on_stream_break", ("replay", "error")) == "replay"
+    try:
+        listed = standbys(fields.get("standby", []), models, fields["highest_grade"])
+    except ValueError as error:
+        raise _wrong(f"scenario {name}: {error}") from None
     return Scenario(
         name=name,
         models=tuple(models),
         queue_ttl_s=float(ttl_s),
         disaggregation=Mode(mode),
         limits=Limits(alone_tokens=fields["alone_tokens"], replay=replay),
+        standbys=listed,
         **{field: fields[field] for field in _WHOLE if field != "alone_tokens"},
     )
 

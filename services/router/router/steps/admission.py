@@ -8,13 +8,15 @@ from dataclasses import replace
 
 from engine.handoff.chain import block_ids
 from meshkit.crypto.keyed_ids import uuid7
+from meshkit.errors import PermissionDenied
 
 from router import ports
-from router.domain.generation import Admitted, Request
+from router.domain.generation import Admitted, Instead, Request
 from router.domain.legs import Job
 from router.domain.model import ServedModel
 from router.domain.namespace import namespace_of, tenant_digest
 from router.domain.policy import Scenario, Scenarios, model_unknown
+from router.domain.standby import Standby
 from router.steps.answers import Answers
 from router.steps.pool import Need, Pool
 from router.steps.run import Run
@@ -33,11 +35,31 @@ class Admission:
         """Return a run that begins now. Raises InvalidArgument, NotFound, PermissionDenied with a reason that says what is wrong."""
         scenario = self._scenarios().get(request.scenario)
         scenario.check(request)
-        model = self._model(scenario.model(request.model))
+        run = await self._run(request, scenario, self._model(scenario.model(request.model)), now_s, now_s + remaining_s)
+        run.standbys = () if request.forbids_standby else scenario.standbys_of(run.model.name)
+        return run
+
+    async def standby(self, first: Run, standby: Standby, instead: Instead) -> Run:
+        """Return the run of an equivalent: what it may see is looked up again, the prompt's tokens are counted anew. Raises as above."""
+        request = first.request
+        scenario = self._scenarios().get(request.scenario)
+        scenario.check(request)
+        listed = next((each for each in scenario.standbys_of(first.model.name) if each.model == standby.model), None)
+        if listed is None:
+            raise PermissionDenied("the scenario does not list this standby any more", reason="STANDBY_WITHDRAWN")
+        model = self._model(listed.model)
+        listed.check(request, first.model, model)
+        run = await self._run(request, scenario, model, first.begun_s, first.deadline_s, seed=first.admitted.seed)
+        run.standbys, run.instead = (listed,), instead
+        return run
+
+    async def _run(
+        self, request: Request, scenario: Scenario, model: ServedModel, now_s: float, deadline_s: float, seed: int | None = None
+    ) -> Run:
         prompt = await self._texts.tokens(model, request.input)
         longest = min(model.max_len_tokens, self._pool.longest(model.digest) or model.max_len_tokens)
         max_output_tokens = scenario.output_tokens(request.max_output_tokens, longest - len(prompt))
-        job = self._job(request, scenario, model, prompt, max_output_tokens)
+        job = self._job(request, scenario, model, prompt, max_output_tokens, self._seed(request) if seed is None else seed)
         choices = job.sampling.choices
 
         def new_answers() -> Answers:
@@ -66,7 +88,7 @@ class Admission:
                 rows=choices,
             ),
             begun_s=now_s,
-            deadline_s=now_s + remaining_s,
+            deadline_s=deadline_s,
             new_answers=new_answers,
             answers=new_answers(),
         )
@@ -77,9 +99,14 @@ class Admission:
                 return model
         raise model_unknown()
 
-    def _job(self, request: Request, scenario: Scenario, model: ServedModel, prompt: tuple[int, ...], max_output_tokens: int) -> Job:
+    @staticmethod
+    def _seed(request: Request) -> int:
+        return request.sampling.seed if request.is_seed_set else secrets.randbits(64)
+
+    def _job(
+        self, request: Request, scenario: Scenario, model: ServedModel, prompt: tuple[int, ...], max_output_tokens: int, seed: int
+    ) -> Job:
         secret = self._secret()
-        seed = request.sampling.seed if request.is_seed_set else secrets.randbits(64)
         return Job(
             request_id=uuid7(),
             model_digest=model.digest,

@@ -8,7 +8,7 @@ from meshkit.clock import Clock
 from meshkit.errors import MeshError
 
 from router import ports
-from router.domain.attempts import Attempts, Next, Phase, Situation, Verdict, after, failure_of, may_go_alone
+from router.domain.attempts import Attempts, Failure, Next, Phase, Situation, Verdict, after, failure_of, may_go_alone
 from router.domain.fleet import Role
 from router.domain.generation import Choice
 from router.steps.pool import Nobody, Pool
@@ -31,9 +31,9 @@ class Failover:
 
     def __call__(self, run: Run, error: MeshError) -> Verdict:
         """Judge a failure and clear away what it leaves. Raises the verdict's error."""
-        verdict = after(
-            run.phase, failure_of(error), error, run.legs, run.attempts, lambda tried: self._look(run, tried), run.scenario.limits
-        )
+        failure = failure_of(error)
+        run.failed_leg = Role.PREFILL if run.phase is Phase.PREFILL or failure is Failure.TRANSFER else Role.DECODE
+        verdict = after(run.phase, failure, error, run.legs, run.attempts, lambda tried: self._look(run, tried), run.scenario.limits)
         run.attempts = verdict.attempts
         self._observer.failed(run.phase.value, verdict.next.value, error.reason)
         if verdict.alert:

@@ -37,6 +37,7 @@ class _Ask:
     attempts: Attempts
     blocks: float
     placed: asyncio.Future[Place]
+    is_hasty: bool = False
     absent_s: float | None = None
     """Since when no worker lives that could serve it."""
 
@@ -57,15 +58,17 @@ class Line:
         """Return how many wait."""
         return len(self._asks)
 
-    async def place(self, need: Need, attempts: Attempts, waiting: Waiting, blocks: float) -> Place:
+    async def place(self, need: Need, attempts: Attempts, waiting: Waiting, blocks: float, *, is_hasty: bool = False) -> Place:
         """Return a decode worker with room, waiting for one if need be. ``blocks``: what the request will hold there.
+
+        ``is_hasty``: somebody else could answer, so that isolated workers are waited for no longer than absent ones.
 
         Raises Overloaded (OVERLOADED, QUEUE_EXPIRED), Unavailable (NO_WORKER), DeadlineExceeded.
         """
         queue = self._queues.setdefault(need.model_digest, Queue(self._limit))
         if not len(queue) and isinstance(choice := self._pool.pick(Role.DECODE, need, attempts), Choice):
             return self._noted(choice, blocks, need)
-        ask = _Ask(need, attempts, blocks, asyncio.get_running_loop().create_future())
+        ask = _Ask(need, attempts, blocks, asyncio.get_running_loop().create_future(), is_hasty)
         lost = queue.push(waiting)
         if lost is not None and not (crowded := self._asks[lost].placed).done():
             crowded.set_exception(overloaded("more urgent requests came"))
@@ -115,6 +118,9 @@ class Line:
                 if choice is Nobody.FULL:
                     ask.absent_s = None
                     break
+                if choice is Nobody.ISOLATED and not ask.is_hasty:
+                    ask.absent_s = None
+                    continue
                 ask.absent_s = self._clock.monotonic_s() if ask.absent_s is None else ask.absent_s
             if not len(queue):
                 del self._queues[digest]

@@ -30,6 +30,8 @@ class Nobody(Enum):
 
     FULL = "full"
     """Some could, and have no room."""
+    ISOLATED = "isolated"
+    """Some could, but all that could are isolated."""
     ABSENT = "absent"
     """None lives that could."""
 
@@ -179,6 +181,11 @@ class Pool:
         group = self._groups.get((role, model_digest))
         return group is not None and bool(group.fleet.fit(self._clock.monotonic_s()).any())
 
+    def can_answer(self, role: Role, model_digest: bytes) -> bool:
+        """Whether one lives that is not isolated."""
+        group = self._groups.get((role, model_digest))
+        return group is not None and bool((group.fleet.fit(self._clock.monotonic_s()) & ~group.fleet.isolated()).any())
+
     def is_known(self, role: Role, model_digest: bytes) -> bool:
         """Whether there is a worker, alive or not: one that is silent may be starting again."""
         group = self._groups.get((role, model_digest))
@@ -208,7 +215,8 @@ class Pool:
         if attempts.avoided and (others := self._without(fleet, usable, attempts.avoided)).any():
             usable = others
         cached = group.index.cached(need.block_ids, fleet.slots)
-        return choose(fleet, cached, len(need.block_ids), usable, now_s, self._weights) or Nobody.FULL
+        choice = choose(fleet, cached, len(need.block_ids), usable, now_s, self._weights)
+        return choice or (Nobody.FULL if (fit & ~fleet.isolated()).any() else Nobody.ISOLATED)
 
     def _unfit(self, attempts: Attempts, partner: str) -> frozenset[str]:
         return frozenset(prefill for prefill, decode in self._pairs | attempts.excluded_pairs if decode == partner)

@@ -10,6 +10,7 @@ from meshkit.errors import MeshError
 
 from router import ports
 from router.domain.attempts import Failure, failure_of
+from router.domain.fleet import Role
 from router.domain.legs import Reservation, ReserveAsk
 from router.domain.queue import Waiting
 from router.steps.calls import counted, left_s
@@ -38,12 +39,13 @@ class Reserve:
 
         Raises Overloaded (OVERLOADED, QUEUE_EXPIRED), Unavailable (NO_WORKER), DeadlineExceeded.
         """
+        run.failed_leg = Role.DECODE
         until_s = self._clock.monotonic_s() + run.scenario.queue_ttl_s
         waiting = Waiting(run.request.tenant, run.scenario.priority, run.deadline_s, until_s)
         blocks = -(-run.need.tokens // run.model.block_tokens) * run.need.rows
         while run.room is None:
             need = replace(run.need, layout=run.handover.layout) if run.handover else run.need
-            place = await self._line.place(need, run.attempts, waiting, blocks)
+            place = await self._line.place(need, run.attempts, waiting, blocks, is_hasty=bool(run.standbys))
             run.room = await self._tried(run, place)
         self._pool.taken(run.room.place.prediction)
         run.decode_choice = run.room.place.choice

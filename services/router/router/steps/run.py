@@ -6,18 +6,23 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from meshkit.errors import MeshError
+
 from router.domain.attempts import Attempts, Legs, Phase
 from router.domain.disaggregation import Way
-from router.domain.fleet import Worker
-from router.domain.generation import Admitted, Choice, EndFacts, Finish, Provenance, Request, Usage, summed
+from router.domain.fleet import Role, Worker
+from router.domain.generation import Admitted, Choice, EndFacts, Finish, Instead, Provenance, Request, Substituted, Usage, summed
 from router.domain.legs import Committed, Handoff, Job, Reservation
 from router.domain.model import ServedModel
 from router.domain.policy import Scenario
+from router.domain.standby import Standby
 from router.steps.answers import Answers, Piece
 from router.steps.line import Place
 from router.steps.pool import Need, key_of
 
 UNDECIDED = Way(False, "")
+SUBSTITUTED = "MODEL_SUBSTITUTED"
+"""The mark of a standby's answer."""
 
 
 @dataclass(slots=True)
@@ -48,6 +53,24 @@ class Handover:
 
 
 @dataclass(slots=True)
+class Stead:
+    """Who may answer instead of the first. ``error``: why that one can't; ``became``: by model, why those that were tried can't either."""
+
+    first: Run
+    error: MeshError
+    left: list[Standby]
+    became: dict[str, str] = field(default_factory=dict)
+
+    def told(self) -> MeshError:
+        """Return what the caller gets when nobody is left: what the first said, and what became of the others."""
+        if not self.became:
+            return self.error
+        others = ", ".join(f"{model}={reason}" for model, reason in self.became.items())
+        why = self.error
+        return type(why)(why.message, reason=why.reason, metadata={**why.metadata, "standbys": others}, retry_after_s=why.retry_after_s)
+
+
+@dataclass(slots=True)
 class Run:
     """Times are monotonic seconds."""
 
@@ -61,6 +84,12 @@ class Run:
     deadline_s: float
     new_answers: Callable[[], Answers]
     answers: Answers
+    standbys: tuple[Standby, ...] = ()
+    """Who might answer in its place; for a standby, what it is listed as."""
+    instead: Instead | None = None
+    stead: Stead | None = None
+    failed_leg: Role = Role.DECODE
+    """The leg that failed last."""
     way: Way = UNDECIDED
     is_alone: bool = False
     """Whether the decode worker reads the prompt though it was to be handed over."""
@@ -102,9 +131,24 @@ class Run:
             is_disaggregated=bool(self.integrity),
             reason=self.way.reason,
             failovers=self.attempts.failovers,
-            degradations=self.attempts.degradations,
+            degradations=self.attempts.degradations if self.instead is None else (*self.attempts.degradations, SUBSTITUTED),
             integrity=self.integrity,
             continued=tuple(self.continued),
+            standby_for=self.instead.model if self.instead else "",
+        )
+
+    def told(self) -> Admitted | Substituted:
+        """Return what the caller is told before any work."""
+        admitted = self.admitted
+        if self.instead is None:
+            return admitted
+        return Substituted(
+            generation_id=admitted.generation_id,
+            model=admitted.model,
+            release=admitted.release,
+            prompt_tokens=admitted.prompt_tokens,
+            max_output_tokens=admitted.max_output_tokens,
+            reason=self.instead.reason,
         )
 
     def usage(self) -> Usage:
@@ -112,14 +156,23 @@ class Run:
         return summed(self.usages, self.answers.output_tokens, self.admitted.prompt_tokens)
 
     def end(self, reason: Finish, error: str) -> EndFacts:
-        """Return what the record of its end says; answers that had not ended are over for ``reason``."""
+        """Return what the record of its end says; answers that had not ended are over for ``reason``.
+
+        What the caller has had counts: no answer before the first byte, and nothing of what failed before it.
+        """
+        usage, answers = self.usage(), self.answers
+        if self.phase is not Phase.STREAMING:
+            answers = self.new_answers()
+            usage = replace(usage, output_tokens=0)
+            if reason is Finish.ERROR:
+                usage = replace(usage, prompt_tokens=0, cached_tokens=0)
         return EndFacts(
             generation_id=self.admitted.generation_id,
             tenant=self.request.tenant,
-            finished=self.answers.closed(reason),
-            usage=self.usage(),
+            finished=answers.closed(reason),
+            usage=usage,
             provenance=self.provenance(),
-            output_tokens=tuple(self.answers.tokens.values()),
+            output_tokens=tuple(answers.tokens.values()),
             error=error,
         )
 

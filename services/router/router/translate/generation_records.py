@@ -71,6 +71,8 @@ class GenerationCodec:
         sampling.seed, sampling.seed_given = facts.seed.to_bytes(8, "big"), asked.is_seed_set
         sampling.choices = asked.sampling.choices
         started.routing.CopyFrom(_routing(facts))
+        if (instead := facts.instead) is not None:
+            started.standby_for, started.standby_reason, started.first_generation_id = instead.model, instead.reason, instead.generation_id
         return RecordBytes(record.audit_record_id, record.SerializeToString())
 
     def ended(self, facts: EndFacts, started: bytes) -> RecordBytes:

@@ -37,6 +37,7 @@ def request(message: pb.GenerateRequest, facts: CallerFacts) -> domain.Request:
         frequency_penalty=message.frequency_penalty,
         presence_penalty=message.presence_penalty,
         has_logit_bias=bool(bias),
+        forbids_standby=message.forbids_standby,
         request_id=facts.request_id,
         principal=facts.principal,
         purpose=facts.purpose,
@@ -92,6 +93,19 @@ def _continued(part: domain.Continued, asked: domain.Request) -> pb.GenerateResp
     return pb.GenerateResponse(continued=pb.Continued(reason=part.reason))
 
 
+def _substituted(part: domain.Substituted, asked: domain.Request) -> pb.GenerateResponse:
+    return pb.GenerateResponse(
+        substituted=pb.Substituted(
+            model=part.model,
+            release=part.release,
+            prompt_tokens=part.prompt_tokens,
+            max_output_tokens=part.max_output_tokens,
+            reason=part.reason,
+            generation_id=part.generation_id,
+        )
+    )
+
+
 def _ended(part: domain.Ended, asked: domain.Request) -> pb.GenerateResponse:
     how = part.provenance
     provenance = pb.Provenance(
@@ -101,6 +115,7 @@ def _ended(part: domain.Ended, asked: domain.Request) -> pb.GenerateResponse:
         reason=how.reason,
         failovers=how.failovers,
         degradations=how.degradations,
+        standby_for=how.standby_for,
     )
     return pb.GenerateResponse(
         ended=pb.Ended(
@@ -117,6 +132,7 @@ _PARTS: dict[type, Callable[..., pb.GenerateResponse]] = {
     domain.Delta: _delta,
     domain.ChoiceFinished: _finished,
     domain.Continued: _continued,
+    domain.Substituted: _substituted,
     domain.Ended: _ended,
 }
 

@@ -14,6 +14,7 @@ _ROLES = {
     pb.WORKER_ROLE_DECODE: Role.DECODE,
     pb.WORKER_ROLE_GENERATE: Role.GENERATE,
 }
+_WORKING = {pb.WORKER_STATE_READY, pb.WORKER_STATE_PROBATION}  # what is on probation says itself how little it takes
 _TIER = 0  # our engines keep what they cache in one place
 
 
@@ -55,7 +56,8 @@ def load(message: pb.WorkerLoad, block_tokens: int) -> Load:
         rows_used=message.rows_used,
         tokens_per_s=message.prefill_tokens_per_s,
         step_ms=message.step_ms,
-        is_ready=message.state == pb.WORKER_STATE_READY,
+        is_ready=message.state in _WORKING,
+        is_isolated=message.state == pb.WORKER_STATE_ISOLATED,
         told=message.SerializeToString(),
     )
 

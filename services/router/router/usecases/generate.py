@@ -1,7 +1,8 @@
 """RPC Generate: one generation, from what is asked for to the end of its answers.
 
 Admitted is told before any work. Then a decode worker with room is found, in line if need be; the prompt is read there, or by a prefill
-worker whose keys and values are handed over. The record of the start stands before the first byte, that of the end before the last part.
+worker whose keys and values are handed over. The record of the start stands before the first byte, that of the end before the last part. A
+model that can't answer is followed by its standby, which is a generation of its own.
 What is done when something fails stands in `domain.attempts`; what is held anywhere is given back whichever way it ends.
 """
 
@@ -31,6 +32,7 @@ from router.steps.pool import Pool
 from router.steps.prefill import Prefill
 from router.steps.reserve import Reserve
 from router.steps.run import Run
+from router.steps.standby import Standbys
 
 CHECKPOINT_TOKENS = 32
 _LOST = "EVIDENCE_LOST"  # somebody else has closed the record
@@ -49,6 +51,7 @@ class Generate:
         prefill: Prefill,
         decode: Decode,
         failover: Failover,
+        standbys: Standbys,
         closing: Closing,
         observer: ports.Observer,
         clock: Clock,
@@ -60,6 +63,7 @@ class Generate:
         self._prefill = prefill
         self._decode = decode
         self._failover = failover
+        self._standbys = standbys
         self._closing = closing
         self._observer = observer
         self._clock = clock
@@ -68,8 +72,21 @@ class Generate:
     async def __call__(self, request: Request, remaining_s: float) -> AsyncGenerator[Part, None]:
         """Yield Admitted, then pieces of the answers and their ends, then Ended. Raises typed errors."""
         run = await self._admission(request, self._clock.monotonic_s(), remaining_s)
+        while True:
+            try:
+                async with aclosing(self._generation(run)) as parts:
+                    async for part in parts:
+                        yield part
+                return
+            except MeshError as error:
+                failed = error
+            run = await self._standbys.after(run, failed)
+
+    async def _generation(self, run: Run) -> AsyncGenerator[Part, None]:
+        """Yield the parts of one model's generation, whose records and rooms are its own."""
         try:
-            yield run.admitted
+            yield run.told()
+            self._standbys.check(run)
             async with aclosing(self._answers(run)) as parts:
                 async for part in parts:
                     yield part
@@ -188,6 +205,7 @@ class Generate:
                 prefill=run.prefill_choice,
                 reason=run.way.reason,
                 tokenizer_digest=run.model.tokenizer_digest,
+                instead=run.instead,
             )
             run.started = asyncio.ensure_future(self._records.started(facts))
 
@@ -196,6 +214,7 @@ class Generate:
         if run.started is not None:
             await asyncio.shield(run.started)
         run.phase = Phase.STREAMING
+        self._standbys.worked(run)
         self._observer.first_token(self._clock.monotonic_s() - run.begun_s)
 
     def _checkpoint(self, run: Run) -> None:

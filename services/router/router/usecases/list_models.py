@@ -22,4 +22,4 @@ class ListModels:
     def __call__(self, scenario: str) -> list[tuple[ServedModel, bool]]:
         """Return the models by name, each with whether a worker can answer now. Raises NotFound (SCENARIO_UNKNOWN)."""
         listed = self._scenarios().get(scenario).models
-        return [(model, self._pool.lives(Role.DECODE, model.digest)) for model in self._texts.models if model.name in listed]
+        return [(model, self._pool.can_answer(Role.DECODE, model.digest)) for model in self._texts.models if model.name in listed]

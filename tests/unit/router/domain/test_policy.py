@@ -1,12 +1,14 @@
 """The table of scenarios, and what is said of a request that is wrong."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from meshkit.errors import InvalidArgument, InvalidDocument, NotFound, PermissionDenied
+from meshkit.errors import FailedPrecondition, InvalidArgument, InvalidDocument, NotFound, PermissionDenied
 from meshkit.strict_yaml import parse_yaml
+from router.adapters.file_scenarios import file_scenarios
 from router.domain.disaggregation import Mode
 from router.domain.generation import Request, Sampling, Text
 from router.domain.policy import Scenario, Scenarios
@@ -59,6 +61,69 @@ def test_a_wrong_table_names_the_place(field: str, value: object) -> None:
         Scenarios.from_document(wrong)
     assert refused.value.reason == "SCENARIOS_INVALID"
     assert "assistant" in refused.value.message
+
+
+def with_standbys(*entries: Any) -> Any:
+    made = document()
+    made["scenarios"]["assistant"] |= {"models": ["a", "b", "丙"], "standby": list(entries)}
+    return made
+
+
+STANDBY = {"for": "a", "model": "b", "highest_grade": 2, "purposes": ["staff-assistance"], "when_full": False}
+
+
+def test_standbys_in_order() -> None:
+    others = STANDBY | {"model": "丙"}, STANDBY | {"for": "b", "model": "a"}
+    scenario = Scenarios.from_document(with_standbys(STANDBY, *others)).get("")
+    assert [each.model for each in scenario.standbys_of("a")] == ["b", "丙"]
+    assert [each.model for each in scenario.standbys_of("b")] == ["a"]
+    assert scenario.standbys_of("丙") == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        [],
+        "b",
+        {key: value for key, value in STANDBY.items() if key != "purposes"},
+        STANDBY | {"extra": 1},
+        STANDBY | {"model": "gpt-5"},
+        STANDBY | {"for": "gpt-5"},
+        STANDBY | {"model": ["b"]},
+        STANDBY | {"for": "b"},
+        STANDBY | {"highest_grade": 4},  # the scenario's is 3
+        STANDBY | {"highest_grade": 0},
+        STANDBY | {"highest_grade": True},
+        STANDBY | {"purposes": []},
+        STANDBY | {"purposes": ["a", ""]},
+        STANDBY | {"purposes": "staff-assistance"},
+        STANDBY | {"when_full": "no"},
+        STANDBY,  # the second of its kind
+    ],
+)
+def test_a_wrong_standby_names_the_place(wrong: Any) -> None:
+    with pytest.raises(InvalidDocument) as refused:
+        Scenarios.from_document(with_standbys(STANDBY, wrong))
+    assert refused.value.reason == "SCENARIOS_INVALID"
+    assert "assistant" in refused.value.message and "standby[1]" in refused.value.message
+
+
+@pytest.mark.parametrize("wrong", [None, {}, "b", {"a": "b"}])
+def test_standbys_are_a_list(wrong: Any) -> None:
+    made = with_standbys()
+    made["scenarios"]["assistant"]["standby"] = wrong
+    with pytest.raises(InvalidDocument, match="standby must be a list"):
+        Scenarios.from_document(made)
+
+
+def test_a_standby_whose_files_are_not_here_is_refused_at_load(tmp_path: Path) -> None:
+    path = tmp_path / "scenarios.yaml"
+    path.write_text(json.dumps(with_standbys(STANDBY)))
+    assert file_scenarios(path, ["b"]).value.get("").standbys_of("a")
+    with pytest.raises(FailedPrecondition, match="standby b is none of the models") as refused:
+        file_scenarios(path, ["a"])
+    assert refused.value.reason == "SCENARIOS_INVALID"
 
 
 @pytest.mark.parametrize("wrong", [None, [], {}, {"version": "1", "scenarios": {}}, {"version": "", "scenarios": {"a": {}}}])

@@ -178,7 +178,7 @@ class Generation(_message.Message):
     def __init__(self, generation_id: _Optional[str] = ..., started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., ended: _Optional[_Union[GenerationEnded, _Mapping]] = ...) -> None: ...
 
 class GenerationStarted(_message.Message):
-    __slots__ = ("model", "tokenizer_sha256", "release", "prompt_tokens", "prompt_commitment", "max_output_tokens", "sampling", "grammar_commitment", "stops", "routing", "tools", "tools_commitment", "tool_choice")
+    __slots__ = ("model", "tokenizer_sha256", "release", "prompt_tokens", "prompt_commitment", "max_output_tokens", "sampling", "grammar_commitment", "stops", "routing", "tools", "tools_commitment", "tool_choice", "standby_for", "standby_reason", "first_generation_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_SHA256_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
@@ -192,6 +192,9 @@ class GenerationStarted(_message.Message):
     TOOLS_FIELD_NUMBER: _ClassVar[int]
     TOOLS_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     TOOL_CHOICE_FIELD_NUMBER: _ClassVar[int]
+    STANDBY_FOR_FIELD_NUMBER: _ClassVar[int]
+    STANDBY_REASON_FIELD_NUMBER: _ClassVar[int]
+    FIRST_GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     model: str
     tokenizer_sha256: bytes
     release: str
@@ -205,7 +208,10 @@ class GenerationStarted(_message.Message):
     tools: int
     tools_commitment: bytes
     tool_choice: str
-    def __init__(self, model: _Optional[str] = ..., tokenizer_sha256: _Optional[bytes] = ..., release: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., prompt_commitment: _Optional[bytes] = ..., max_output_tokens: _Optional[int] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grammar_commitment: _Optional[bytes] = ..., stops: _Optional[int] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., tools: _Optional[int] = ..., tools_commitment: _Optional[bytes] = ..., tool_choice: _Optional[str] = ...) -> None: ...
+    standby_for: str
+    standby_reason: str
+    first_generation_id: str
+    def __init__(self, model: _Optional[str] = ..., tokenizer_sha256: _Optional[bytes] = ..., release: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., prompt_commitment: _Optional[bytes] = ..., max_output_tokens: _Optional[int] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grammar_commitment: _Optional[bytes] = ..., stops: _Optional[int] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., tools: _Optional[int] = ..., tools_commitment: _Optional[bytes] = ..., tool_choice: _Optional[str] = ..., standby_for: _Optional[str] = ..., standby_reason: _Optional[str] = ..., first_generation_id: _Optional[str] = ...) -> None: ...
 
 class SamplingParameters(_message.Message):
     __slots__ = ("temperature", "top_p", "top_k", "seed", "seed_given", "choices")

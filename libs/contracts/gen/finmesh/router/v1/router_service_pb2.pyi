@@ -84,7 +84,7 @@ class TokenIds(_message.Message):
     def __init__(self, ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("tenant", "scenario", "model", "grade", "conversation", "text", "tokens", "max_output_tokens", "sampling", "seed_set", "stop", "grammar", "return_token_ids", "ignore_end", "frequency_penalty", "presence_penalty", "logit_bias", "tools", "tool_choice", "tool_name", "parallel_tool_calls")
+    __slots__ = ("tenant", "scenario", "model", "grade", "conversation", "text", "tokens", "max_output_tokens", "sampling", "seed_set", "stop", "grammar", "return_token_ids", "ignore_end", "frequency_penalty", "presence_penalty", "logit_bias", "tools", "tool_choice", "tool_name", "parallel_tool_calls", "forbids_standby")
     class LogitBiasEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +113,7 @@ class GenerateRequest(_message.Message):
     TOOL_CHOICE_FIELD_NUMBER: _ClassVar[int]
     TOOL_NAME_FIELD_NUMBER: _ClassVar[int]
     PARALLEL_TOOL_CALLS_FIELD_NUMBER: _ClassVar[int]
+    FORBIDS_STANDBY_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     scenario: str
     model: str
@@ -134,7 +135,8 @@ class GenerateRequest(_message.Message):
     tool_choice: ToolChoice
     tool_name: str
     parallel_tool_calls: bool
-    def __init__(self, tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., model: _Optional[str] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., conversation: _Optional[_Union[Conversation, _Mapping]] = ..., text: _Optional[str] = ..., tokens: _Optional[_Union[TokenIds, _Mapping]] = ..., max_output_tokens: _Optional[int] = ..., sampling: _Optional[_Union[_generation_pb2.Sampling, _Mapping]] = ..., seed_set: _Optional[bool] = ..., stop: _Optional[_Iterable[str]] = ..., grammar: _Optional[_Union[_generation_pb2.Grammar, _Mapping]] = ..., return_token_ids: _Optional[bool] = ..., ignore_end: _Optional[bool] = ..., frequency_penalty: _Optional[float] = ..., presence_penalty: _Optional[float] = ..., logit_bias: _Optional[_Mapping[int, float]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, str]] = ..., tool_name: _Optional[str] = ..., parallel_tool_calls: _Optional[bool] = ...) -> None: ...
+    forbids_standby: bool
+    def __init__(self, tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., model: _Optional[str] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., conversation: _Optional[_Union[Conversation, _Mapping]] = ..., text: _Optional[str] = ..., tokens: _Optional[_Union[TokenIds, _Mapping]] = ..., max_output_tokens: _Optional[int] = ..., sampling: _Optional[_Union[_generation_pb2.Sampling, _Mapping]] = ..., seed_set: _Optional[bool] = ..., stop: _Optional[_Iterable[str]] = ..., grammar: _Optional[_Union[_generation_pb2.Grammar, _Mapping]] = ..., return_token_ids: _Optional[bool] = ..., ignore_end: _Optional[bool] = ..., frequency_penalty: _Optional[float] = ..., presence_penalty: _Optional[float] = ..., logit_bias: _Optional[_Mapping[int, float]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, str]] = ..., tool_name: _Optional[str] = ..., parallel_tool_calls: _Optional[bool] = ..., forbids_standby: _Optional[bool] = ...) -> None: ...
 
 class Admitted(_message.Message):
     __slots__ = ("generation_id", "prompt_tokens", "max_output_tokens", "choices", "model", "release", "seed")
@@ -211,18 +213,20 @@ class Continued(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Substituted(_message.Message):
-    __slots__ = ("model", "release", "prompt_tokens", "max_output_tokens", "reason")
+    __slots__ = ("model", "release", "prompt_tokens", "max_output_tokens", "reason", "generation_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     MAX_OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     model: str
     release: str
     prompt_tokens: int
     max_output_tokens: int
     reason: str
-    def __init__(self, model: _Optional[str] = ..., release: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    generation_id: str
+    def __init__(self, model: _Optional[str] = ..., release: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., reason: _Optional[str] = ..., generation_id: _Optional[str] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
     __slots__ = ("admitted", "delta", "finished", "continued", "ended", "substituted")
