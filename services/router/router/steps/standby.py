@@ -47,7 +47,7 @@ class Standbys:
 
     def worked(self, run: Run) -> None:
         """Note that a model answers."""
-        for role in (Role.DECODE, Role.PREFILL) if run.was_handed_over else (Role.DECODE,):
+        for role in (Role.DECODE, Role.PREFILL) if run.integrity else (Role.DECODE,):
             if (breaker := self._breakers.get((role, run.model.digest))) is not None:
                 breaker.worked()
 
