@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from gateway.openai.requests import MAX_CHOICES, neutral_fields
+from gateway.openai.requests import MAX_CHOICES, MAX_PROMPTS, neutral_fields
 
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
 _ERROR = {"description": "an error", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
@@ -101,7 +101,8 @@ def document() -> dict[str, Any]:
         },
     }  # fmt: skip
     chat = {"messages": {"type": "array", "items": _MESSAGE, "minItems": 1}}
-    prompt = {"prompt": {"anyOf": [TEXT, _IDS, {"type": "array", "items": {"anyOf": [TEXT, _IDS]}, "minItems": 1, "maxItems": 1}]}}
+    several = [{"type": "array", "items": items, "minItems": 1, "maxItems": MAX_PROMPTS} for items in (TEXT, _IDS)]
+    prompt = {"prompt": {"anyOf": [TEXT, _IDS, *several]}}
     name = {"name": "model", "in": "path", "required": True, "schema": TEXT}
     return {
         "openapi": "3.1.0",

@@ -68,6 +68,29 @@ async def test_completions_of_a_text_and_of_its_tokens(ai: openai.AsyncOpenAI) -
     assert text.usage is not None and text.usage.prompt_tokens > 4 and text.object == "text_completion"
 
 
+async def test_several_prompts_are_answered_as_each_alone(ai: openai.AsyncOpenAI) -> None:
+    how: dict[str, Any] = {"model": NAME, "max_tokens": 12, "temperature": 0}
+    prompts = ["从前有一家银行", "信用卡", "Once upon a time"]
+    alone = [(await ai.completions.create(prompt=prompt, **how)).choices[0].text for prompt in prompts]
+    together = await ai.completions.create(prompt=prompts, **how)
+    assert [(choice.index, choice.text) for choice in together.choices] == list(enumerate(alone))
+
+
+async def test_logprobs_spell_the_answer(ai: openai.AsyncOpenAI) -> None:
+    how: dict[str, Any] = {"model": ALIAS, "messages": TALK, "max_completion_tokens": 24, "temperature": 0, "logprobs": True}
+    answer = await ai.chat.completions.create(**how, top_logprobs=3)
+    (choice,) = answer.choices
+    assert choice.logprobs is not None and choice.logprobs.content is not None and answer.usage is not None
+    told = choice.logprobs.content
+    assert len(told) == answer.usage.completion_tokens
+    spelt = b"".join(bytes(each.bytes or []) for each in told).decode("utf-8", "replace")
+    assert spelt.removesuffix("<|im_end|>") == choice.message.content
+    assert all(len(each.top_logprobs) == 3 and each.top_logprobs[0].token == each.token and each.logprob <= 0 for each in told)
+    chunks = [each async for each in await ai.chat.completions.create(**how, stream=True)]
+    streamed = [token.token for each in chunks for part in each.choices if part.logprobs for token in part.logprobs.content or []]
+    assert streamed == [each.token for each in told]
+
+
 async def test_the_models(ai: openai.AsyncOpenAI) -> None:
     assert {model.id async for model in ai.models.list()} == {NAME, ALIAS}
     assert (await ai.models.retrieve(ALIAS)).id == ALIAS

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from finmesh.inference.v1.generation_pb2 import ChoiceFinished, FinishReason, UsageFacts
 from finmesh.inference.v1.worker_pb2 import WorkerLoad
 from meshkit.telemetry import context as trace
-from meshkit.telemetry import metrics, spans
+from meshkit.telemetry import metrics, names, spans
 from meshkit.telemetry.context import TraceContext
 from opentelemetry.metrics import CallbackOptions, Observation
 
@@ -96,9 +96,9 @@ class OtelObserved:
         self._first_s: float | None = None
         self._reasons: list[str] = []
         self._facts: dict[str, str | int | float | bool] = {
-            "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": "finmesh",
-            "gen_ai.request.model": model,
+            names.GENAI_OPERATION: "chat",
+            names.GENAI_PROVIDER: "finmesh",
+            names.GENAI_REQUEST_MODEL: model,
         }
 
     def published(self, published: Published) -> None:
@@ -133,11 +133,11 @@ class OtelObserved:
 
     def ended(self, usage: UsageFacts) -> None:
         """It ended well."""
-        self._facts["gen_ai.usage.input_tokens"] = usage.prompt_tokens
-        self._facts["gen_ai.usage.output_tokens"] = usage.output_tokens
-        self._facts["gen_ai.usage.cache_read.input_tokens"] = usage.cached_tokens
+        self._facts[names.GENAI_INPUT_TOKENS] = usage.prompt_tokens
+        self._facts[names.GENAI_OUTPUT_TOKENS] = usage.output_tokens
+        self._facts[names.GENAI_CACHED_TOKENS] = usage.cached_tokens
         if self._reasons:
-            self._facts["gen_ai.response.finish_reasons"] = ",".join(self._reasons)
+            self._facts[names.GENAI_FINISH_REASONS] = ",".join(self._reasons)
         observer, took_s = self._observer, self._took_s()
         observer.prompt.add(usage.prompt_tokens, self._labels)
         observer.hits.add(usage.cached_tokens, self._labels)

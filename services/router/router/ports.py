@@ -31,6 +31,10 @@ class ChoiceText(Protocol):
         """Take the next token. End ids have no text."""
         ...
 
+    def name(self, token_id: int) -> bytes:
+        """Return the bytes of any token, those of a control token's name included."""
+        ...
+
     def end(self) -> str:
         """Return what was held back; the answer ended without a stop string. What is no whole character becomes U+FFFD."""
         ...

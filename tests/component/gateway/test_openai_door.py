@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from typing import Any
 
 import openai
@@ -13,6 +15,7 @@ from finmesh.inference.v1 import generation_pb2 as generation
 from finmesh.router.v1 import router_service_pb2 as router
 from gateway.domain.call import thumbprint
 from meshkit import errors
+from meshkit.testing.capture import captured_spans
 
 from tests.component.gateway.conftest import Door, OpenDoor
 from tests.component.gateway.openai_clients import TURN, client
@@ -67,17 +70,100 @@ async def test_several_answers_keep_apart(door: Door) -> None:
     assert (asked.sampling.choices, asked.sampling.seed, asked.seed_set, list(asked.stop)) == (2, 2**64 - 7, True, ["。"])
 
 
-async def test_logprobs_name_tokens(door: Door) -> None:
-    token = generation.Token(token_id=5, logprob=-0.5, top=[generation.TokenLogprob(token_id=5, logprob=-0.5)])
-    said = router.GenerateResponse(delta=router.Delta(text="a", logprobs=[token]))
-    door.router.script = (admitted(), said, finished(), ended())
+async def test_logprobs_name_tokens_by_what_they_say(door: Door) -> None:
+    """Half a character as well, and what says nothing by its id; and where each begins."""
+    halves = [generation.Token(token_id=number, logprob=-0.5, text=half) for number, half in ((1, b"\xe4\xbd"), (2, b"\xa0"))]
+    top = [generation.TokenLogprob(token_id=3, logprob=-0.25, text="好".encode()), generation.TokenLogprob(token_id=9, logprob=-math.inf)]
+    last = generation.Token(token_id=3, logprob=-0.25, text="好".encode(), top=top)
+    said = [router.Delta(text="你", logprobs=halves), router.Delta(text="好", logprobs=[last])]
+    door.router.script = (admitted(), *(router.GenerateResponse(delta=each) for each in said), finished(), ended())
     async with client(door) as ai:
-        answer = await ai.chat.completions.create(model="m", messages=TURN, logprobs=True, top_logprobs=1)
+        answer = await ai.chat.completions.create(model="m", messages=TURN, logprobs=True, top_logprobs=2)
         assert answer.choices[0].logprobs is not None and answer.choices[0].logprobs.content is not None
-        (told,) = answer.choices[0].logprobs.content
-        assert (told.token, told.logprob, told.top_logprobs[0].token) == ("token_id:5", -0.5, "token_id:5")
-        older = await ai.completions.create(model="m", prompt="a", logprobs=1)
-        assert older.choices[0].logprobs is not None and older.choices[0].logprobs.top_logprobs == [{"token_id:5": -0.5}]
+        told = answer.choices[0].logprobs.content
+        assert [each.token for each in told] == ["\\xe4\\xbd", "\\xa0", "好"]
+        assert bytes(byte for each in told for byte in each.bytes or []).decode() == "你好"
+        assert [(each.token, each.logprob, each.bytes) for each in told[2].top_logprobs] == [
+            ("好", -0.25, list("好".encode())), ("token_id:9", -9999.0, None),
+        ]  # fmt: skip
+        older = (await ai.completions.create(model="m", prompt="a", logprobs=2)).choices[0].logprobs
+        assert older is not None and older.text_offset == [0, 0, 1] and older.token_logprobs == [-0.5, -0.5, -0.25]
+        assert older.top_logprobs == [{}, {}, {"好": -0.25, "token_id:9": -9999.0}]
+        chunks = [each async for each in await ai.completions.create(model="m", prompt="a", logprobs=2, stream=True)]
+        assert [each.choices[0].logprobs.text_offset for each in chunks if each.choices[0].logprobs] == [[0, 0], [1]]
+
+
+async def test_several_prompts_are_answered_side_by_side(door: Door) -> None:
+    """Answers of the second prompt are numbered behind those of the first, whichever comes first; each is admitted by itself."""
+    both = asyncio.Barrier(2)
+    door.router.script = (
+        admitted(choices=2), both.wait, delta("甲", 0), delta("乙", 1), finished(choice=1), finished(choice=0), ended(),
+    )  # fmt: skip
+    async with client(door) as ai:
+        answer = await ai.completions.create(model="m", prompt=["从前", "后来"], n=2)
+        assert [(choice.index, choice.text) for choice in answer.choices] == [(0, "甲"), (1, "乙"), (2, "甲"), (3, "乙")]
+        assert answer.usage is not None and (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (24, 6)
+        stream = await ai.completions.create(model="m", prompt=[[1], [2, 3]], n=2, stream=True, stream_options={"include_usage": True})
+        chunks = [chunk async for chunk in stream]
+        texts: dict[int, str] = {}
+        for choice in (choice for chunk in chunks for choice in chunk.choices):
+            texts[choice.index] = texts.get(choice.index, "") + choice.text
+        assert texts == {0: "甲", 1: "乙", 2: "甲", 3: "乙"} and len({chunk.id for chunk in chunks}) == 1
+        assert [chunk.usage.total_tokens for chunk in chunks if chunk.usage] == [30]
+    assert sorted(request.text for request in door.router.requests[:2]) == ["从前", "后来"]
+    assert len({facts.request_id for facts in door.router.facts}) == 4
+
+
+async def test_a_prompt_that_fails_ends_the_others(door: Door) -> None:
+    both, calls = asyncio.Barrier(2), 0
+
+    async def second_fails() -> None:
+        nonlocal calls
+        calls += 1
+        is_second = calls == 2
+        await both.wait()
+        if is_second:
+            raise errors.Unavailable("gone", reason="NO_WORKER")
+        await forever()
+
+    door.router.script = (admitted(), second_fails)
+    async with client(door) as ai:
+        with pytest.raises(openai.InternalServerError) as caught:
+            await ai.completions.create(model="m", prompt=["从前", "后来"])
+    assert caught.value.code == "no_worker"
+    await door.router.ended.wait()
+
+
+async def test_the_model_that_stood_in_is_named(door: Door) -> None:
+    instead = router.GenerateResponse(substituted=router.Substituted(model="equal", release="cd34", prompt_tokens=9, max_output_tokens=8))
+    door.router.script = (admitted(), instead, delta("好"), finished(), ended())
+    async with client(door) as ai:
+        assert (await ai.chat.completions.create(model="m", messages=TURN)).model == "equal"
+        stream = await ai.chat.completions.create(model="m", messages=TURN, stream=True)
+        assert {chunk.model async for chunk in stream} == {"equal"}
+
+
+async def test_an_answer_without_an_end_is_none(door: Door) -> None:
+    door.router.script = (admitted(choices=2), delta("甲", 0), finished(choice=0), delta("乙", 1), ended())
+    async with client(door) as ai:
+        with pytest.raises(openai.InternalServerError, match="broke off"):
+            await ai.chat.completions.create(model="m", messages=TURN, n=2)
+
+
+async def test_the_span_says_what_was_asked_and_used(door: Door) -> None:
+    with captured_spans() as spans:
+        async with client(door) as ai:
+            await ai.chat.completions.create(model="tiny", messages=TURN)
+            door.router.script = (errors.NotFound("no", reason="MODEL_UNKNOWN"),)
+            with pytest.raises(openai.NotFoundError):
+                await ai.completions.create(model="身份证号", prompt="a")
+    told = [dict(span.attributes or {}) for span in spans if str(span.name).startswith("finmesh.openai.v1.OpenAI/")]
+    assert told[0].items() >= {
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "finmesh", "gen_ai.request.model": "tiny", "gen_ai.response.model": "tiny",
+        "gen_ai.usage.input_tokens": 12, "gen_ai.usage.output_tokens": 3, "gen_ai.response.finish_reasons": "stop",
+        "finmesh.generation_id": "g-1",
+    }.items()  # fmt: skip
+    assert "身份证号" not in str(told[1])
 
 
 async def test_completions_take_text_and_token_ids(door: Door) -> None:

@@ -37,6 +37,9 @@ class CharacterText:
         ready, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
         return Piece(ready, False)
 
+    def name(self, token_id: int) -> bytes:
+        return chr(token_id).encode()
+
     def end(self) -> str:
         held, self._held = self._held, ""
         return held

@@ -169,6 +169,7 @@ async def test_log_probabilities_and_ids_come_when_asked_for(site: Sites) -> Non
         token for delta in heard.of("delta") for token in delta.token_ids
     ]
     assert heard.of("delta")[1].logprobs[0].logprob == -0.5
+    assert "".join(token.text.decode() for delta in heard.of("delta") for token in delta.logprobs) == heard.text() + chr(END)
     assert not any(delta.token_ids or delta.logprobs for delta in plain.of("delta"))
 
 

@@ -23,6 +23,15 @@ KAFKA_OFFSET: Final = "messaging.kafka.offset"
 
 DB_SYSTEM: Final = "db.system.name"
 
+GENAI_OPERATION: Final = "gen_ai.operation.name"
+GENAI_PROVIDER: Final = "gen_ai.provider.name"
+GENAI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GENAI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+GENAI_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+GENAI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+GENAI_CACHED_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+GENAI_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+
 MODEL_NAME: Final = "finmesh.model.name"
 GENERATION_ID: Final = "finmesh.generation_id"
 ROUTE_REASON: Final = "finmesh.route.reason"

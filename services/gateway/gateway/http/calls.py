@@ -13,6 +13,7 @@ from meshkit.rpc.peer import uris
 from gateway.http.server import CONNECTION, Connection
 
 Headers = list[tuple[bytes, bytes]]
+Facts = dict[str, str | int | float | bool]
 METHOD_PREFIX = "/finmesh.openai.v1.OpenAI/"
 
 

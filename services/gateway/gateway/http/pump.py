@@ -1,4 +1,4 @@
-"""Takes the parts of a stream on a task of its own, so that whoever waits for one may do something else meanwhile.
+"""Takes the parts of streams on tasks of their own, so that whoever waits for one may do something else meanwhile.
 
 No more is asked of the owner than the caller has taken, but for a few parts. A caller that goes away ends the owner's work at once.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from typing import NamedTuple
 
 from meshkit.errors import Unavailable
 
@@ -24,14 +25,28 @@ class Idle(Exception):
     """Nothing came in time."""
 
 
+class Part(NamedTuple):
+    """A part, and of which stream it is."""
+
+    content: bytes
+    stream: int
+
+
 class Pump:
-    """The other end of the task. An empty part is the end."""
+    """Streams of one request. The first that fails ends it."""
 
-    def __init__(self, parts: asyncio.Queue[bytes | BaseException]) -> None:
-        self._parts = parts
+    def __init__(self) -> None:
+        self._parts: asyncio.Queue[Part | BaseException | None] = asyncio.Queue(_AHEAD)
+        self._taking: list[asyncio.Task[None]] = []
+        self._running = 0
 
-    async def next(self, wait_s: float | None = None) -> bytes:
-        """Return the next part, empty at the end. Raises Idle after ``wait_s``, and what the stream raised."""
+    def add(self, parts: AsyncGenerator[bytes, None]) -> None:
+        """Take one more stream, while another still runs or before the first one."""
+        self._running += 1
+        self._taking.append(asyncio.create_task(self._take(len(self._taking), parts), name="take parts"))
+
+    async def next(self, wait_s: float | None = None) -> Part | None:
+        """Return the next part, None at the end of all streams. Raises Idle after ``wait_s``, and what a stream raised."""
         try:
             async with asyncio.timeout(wait_s):
                 part = await self._parts.get()
@@ -41,33 +56,43 @@ class Pump:
             raise part
         return part
 
-
-@asynccontextmanager
-async def pumped(parts: AsyncGenerator[bytes, None], gone: Callable[[], Awaitable[object]]) -> AsyncIterator[Pump]:
-    """Yield the parts. ``gone`` returns when the caller went away: ``CallerGone`` comes instead of the next one then."""
-    queue: asyncio.Queue[bytes | BaseException] = asyncio.Queue(_AHEAD)
-
-    async def take() -> None:
+    async def _take(self, number: int, parts: AsyncGenerator[bytes, None]) -> None:
         try:
             async with aclosing(parts) as stream:
-                async for part in stream:
-                    await queue.put(part)
+                async for content in stream:
+                    await self._parts.put(Part(content, number))
         except Exception as error:  # raised again where it is waited for
-            await queue.put(error)
-        else:
-            await queue.put(b"")
+            await self._parts.put(error)
+            return
+        self._running -= 1
+        if not self._running:
+            await self._parts.put(None)
 
-    async def watch() -> None:
+    async def watch(self, gone: Callable[[], Awaitable[object]]) -> None:
+        """End all when the caller goes away."""
         await gone()
-        taking.cancel()
-        while not queue.empty():
-            queue.get_nowait()
-        queue.put_nowait(CallerGone("the caller went away"))
-
-    taking, watching = asyncio.create_task(take(), name="take parts"), asyncio.create_task(watch(), name="watch the caller")
-    try:
-        yield Pump(queue)
-    finally:
-        for task in (watching, taking):
+        for task in self._taking:
             task.cancel()
-        await asyncio.wait({watching, taking})
+        while not self._parts.empty():
+            self._parts.get_nowait()
+        self._parts.put_nowait(CallerGone("the caller went away"))
+
+    async def close(self) -> None:
+        """End all."""
+        for task in self._taking:
+            task.cancel()
+        if self._taking:
+            await asyncio.wait(self._taking)
+
+
+@asynccontextmanager
+async def pumping(gone: Callable[[], Awaitable[object]]) -> AsyncIterator[Pump]:
+    """Yield a pump. ``gone`` returns when the caller went away: ``CallerGone`` comes instead of the next part then."""
+    pump = Pump()
+    watching = asyncio.create_task(pump.watch(gone), name="watch the caller")
+    try:
+        yield pump
+    finally:
+        watching.cancel()
+        await pump.close()
+        await asyncio.wait({watching})

@@ -1,19 +1,21 @@
 """The router's parts as answers of the API: whole ones, or the chunks of a stream.
 
-``id`` holds the generation's own id, which its audit records name. Of a token the router tells its id alone, so log-probabilities name
-tokens as ``token_id:N``.
+``id`` holds the generation's own id, which its audit records name. Of several prompts it is that of the first generation that was admitted;
+the answers of the second prompt are numbered behind those of the first.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from finmesh.inference.v1 import generation_pb2
 from finmesh.router.v1 import router_service_pb2 as router
 from meshkit.errors import Unavailable
 
+from gateway.openai.logprobs import Scored, chat_logprobs, scored, text_logprobs
 from gateway.openai.requests import Asked, Kind
 
 _REASONS = {generation_pb2.FINISH_REASON_STOP: "stop", generation_pb2.FINISH_REASON_LENGTH: "length"}
@@ -28,7 +30,7 @@ DONE = b"data: [DONE]\n\n"
 
 def dumped(value: Any) -> bytes:
     """Return JSON as it travels."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def event(value: Any) -> bytes:
@@ -36,127 +38,137 @@ def event(value: Any) -> bytes:
     return b"data: " + dumped(value) + b"\n\n"
 
 
+@dataclass(slots=True)
+class _Choice:
+    """One answer. ``characters``: told so far; texts and tokens are kept where nothing streams."""
+
+    texts: list[str] = field(default_factory=list)
+    tokens: list[Scored] = field(default_factory=list)
+    characters: int = 0
+    has_begun: bool = False
+    reason: str = ""
+
+
 class Answer:
-    """One request's answers. ``take`` each part of the router in order."""
+    """One request's answers. ``take`` each part of the router, those of one prompt in order."""
 
     def __init__(self, asked: Asked, created_s: int) -> None:
         self._asked = asked
         self._created_s = created_s
-        self._admitted = router.Admitted()
-        self._texts: dict[int, list[str]] = {}
-        self._tokens: dict[int, list[generation_pb2.Token]] = {}
-        self._reasons: dict[int, str] = {}
-        self._begun: set[int] = set()
-        self._usage: Mapping[str, Any] | None = None
+        self._choices = [_Choice() for _ in range(len(asked.requests) * asked.choices)]
+        self._first: int | None = None  # prompt whose generation gives its name to all
+        self.generation_id = self.model = self._release = ""
+        self._ended: dict[int, generation_pb2.UsageFacts] = {}
 
-    def take(self, part: router.GenerateResponse) -> list[bytes]:
+    def take(self, part: router.GenerateResponse, prompt: int = 0) -> list[bytes]:
         """Return the events that a part makes in a stream; none when it is no stream. Raises Unavailable for an answer that failed."""
-        if part.HasField("admitted"):
-            self._admitted = part.admitted
-        elif part.HasField("delta"):
-            return self._delta(part.delta)
-        elif part.HasField("finished"):
-            return self._finished(part.finished)
-        elif part.HasField("ended"):
-            return self._ended(part.ended.usage)
+        match part.WhichOneof("part"):
+            case "admitted" if self._first is None:
+                self._first, told = prompt, part.admitted
+                self.generation_id, self.model, self._release = told.generation_id, told.model, told.release
+            case "substituted" if self._first == prompt:
+                self.model, self._release = part.substituted.model, part.substituted.release
+            case "delta":
+                return self._delta(self._number(prompt, part.delta.choice), part.delta)
+            case "finished":
+                return self._finished(self._number(prompt, part.finished.choice), part.finished)
+            case "ended":
+                self._ended[prompt] = part.ended.usage
+                if self.is_whole and self._asked.includes_usage:
+                    return [event(self._head(streams=True) | {"choices": [], "usage": self.usage})]
         return []
 
     def whole(self) -> bytes:
         """Return the document of a request that does not stream. Raises Unavailable when the router did not end it."""
-        if self._usage is None:
+        if not self.is_whole:
             raise Unavailable("the answer broke off", reason="STREAM_BROKEN")
-        choices = [self._choice(number) for number in range(max(1, self._admitted.choices))]
-        return dumped(self._head(streams=False) | {"choices": choices, "usage": self._usage})
+        choices = [self._document(number, choice) for number, choice in enumerate(self._choices)]
+        return dumped(self._head(streams=False) | {"choices": choices, "usage": self.usage})
 
     @property
     def is_whole(self) -> bool:
-        """Whether the router said that this is all."""
-        return self._usage is not None
+        """Whether the router said of every prompt that this is all."""
+        return len(self._ended) == len(self._asked.requests) and all(choice.reason for choice in self._choices)
 
-    def _delta(self, delta: router.Delta) -> list[bytes]:
+    @property
+    def usage(self) -> dict[str, Any]:
+        """What it used, all prompts together."""
+        used = list(self._ended.values())
+        prompt, output = sum(each.prompt_tokens for each in used), sum(each.output_tokens for each in used)
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": output,
+            "total_tokens": prompt + output,
+            "prompt_tokens_details": {"cached_tokens": sum(each.cached_tokens for each in used), "audio_tokens": 0},
+        }
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why its answers ended."""
+        return [choice.reason for choice in self._choices if choice.reason]
+
+    def _number(self, prompt: int, choice: int) -> int:
+        if choice >= self._asked.choices:
+            raise Unavailable("an answer that nobody asked for", reason="STREAM_BROKEN")
+        return prompt * self._asked.choices + choice
+
+    def _delta(self, number: int, delta: router.Delta) -> list[bytes]:
+        choice = self._choices[number]
+        tokens = scored(delta.logprobs, choice.characters, len(delta.text)) if self._asked.has_logprobs else []
+        choice.characters += len(delta.text)
         if not self._asked.streams:
-            self._texts.setdefault(delta.choice, []).append(delta.text)
-            self._tokens.setdefault(delta.choice, []).extend(delta.logprobs)
+            choice.texts.append(delta.text)
+            choice.tokens += tokens
             return []
-        logprobs = self._logprobs(delta.logprobs)
-        content = self._opening(delta.choice) | {"content": delta.text}
-        return [self._chunk(delta.choice, content, delta.text, logprobs, None)]
+        content = self._opening(choice) | {"content": delta.text}
+        return [self._chunk(number, content, delta.text, self._logprobs(tokens), None)]
 
-    def _finished(self, finished: generation_pb2.ChoiceFinished) -> list[bytes]:
+    def _finished(self, number: int, finished: generation_pb2.ChoiceFinished) -> list[bytes]:
         reason = _REASONS.get(finished.reason)
         if reason is None:
             raise Unavailable("the answer broke off", reason="STREAM_BROKEN")
-        self._reasons[finished.choice] = reason
+        choice = self._choices[number]
+        choice.reason = reason
         if not self._asked.streams:
             return []
-        return [self._chunk(finished.choice, self._opening(finished.choice), "", None, reason)]
+        return [self._chunk(number, self._opening(choice), "", None, reason)]
 
-    def _ended(self, usage: generation_pb2.UsageFacts) -> list[bytes]:
-        self._usage = {
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.output_tokens,
-            "total_tokens": usage.prompt_tokens + usage.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
-        }
-        if not self._asked.includes_usage:
-            return []
-        return [event(self._head(streams=True) | {"choices": [], "usage": self._usage})]
-
-    def _opening(self, choice: int) -> dict[str, Any]:
+    def _opening(self, choice: _Choice) -> dict[str, Any]:
         """What the first chunk of an answer says of it."""
-        if choice in self._begun:
+        if choice.has_begun:
             return {}
-        self._begun.add(choice)
+        choice.has_begun = True
         return {"role": "assistant", "content": "", "refusal": None}
 
-    def _chunk(self, choice: int, content: Mapping[str, Any], text: str, logprobs: Any, reason: str | None) -> bytes:
+    def _chunk(self, number: int, content: Mapping[str, Any], text: str, logprobs: Any, reason: str | None) -> bytes:
         said = {"delta": content} if self._asked.kind == "chat" else {"text": text}
-        body = self._head(streams=True) | {"choices": [{"index": choice, **said, "logprobs": logprobs, "finish_reason": reason}]}
+        body = self._head(streams=True) | {"choices": [{"index": number, **said, "logprobs": logprobs, "finish_reason": reason}]}
         if self._asked.includes_usage:
             body["usage"] = None
         return event(body)
 
-    def _choice(self, number: int) -> dict[str, Any]:
-        text = "".join(self._texts.get(number, []))
+    def _document(self, number: int, choice: _Choice) -> dict[str, Any]:
+        text = "".join(choice.texts)
         if self._asked.kind == "chat":
             said: dict[str, Any] = {"message": {"role": "assistant", "content": text, "refusal": None, "annotations": []}}
         else:
             said = {"text": text}
-        logprobs = self._logprobs(self._tokens.get(number, []))
-        return {"index": number, **said, "logprobs": logprobs, "finish_reason": self._reasons.get(number, "length")}
+        return {"index": number, **said, "logprobs": self._logprobs(choice.tokens), "finish_reason": choice.reason}
 
-    def _logprobs(self, tokens: Iterable[generation_pb2.Token]) -> Any:
+    def _logprobs(self, tokens: list[Scored]) -> Any:
         if not self._asked.has_logprobs:
             return None
-        if self._asked.kind == "chat":
-            return {"content": [_chat_token(token) for token in tokens], "refusal": None}
-        tokens = list(tokens)
-        names = [_name(token.token_id) for token in tokens]
-        return {
-            "tokens": names,
-            "token_logprobs": [token.logprob for token in tokens],
-            "top_logprobs": [{_name(each.token_id): each.logprob for each in token.top} for token in tokens],
-            "text_offset": [],
-        }
+        return chat_logprobs(tokens) if self._asked.kind == "chat" else text_logprobs(tokens)
 
     def _head(self, *, streams: bool) -> dict[str, Any]:
         prefix = "chatcmpl-" if self._asked.kind == "chat" else "cmpl-"
         return {
-            "id": prefix + self._admitted.generation_id,
+            "id": prefix + self.generation_id,
             "object": _OBJECTS[self._asked.kind, streams],
             "created": self._created_s,
-            "model": self._admitted.model,
-            "system_fingerprint": f"fp_{self._admitted.release[:12]}",
+            "model": self.model,
+            "system_fingerprint": f"fp_{self._release[:12]}",
         }
-
-
-def _name(token_id: int) -> str:
-    return f"token_id:{token_id}"
-
-
-def _chat_token(token: generation_pb2.Token) -> dict[str, Any]:
-    top = [{"token": _name(each.token_id), "logprob": each.logprob, "bytes": None} for each in token.top]
-    return {"token": _name(token.token_id), "logprob": token.logprob, "bytes": None, "top_logprobs": top}
 
 
 def models(listed: Iterable[router.Model], aliases: Mapping[str, str]) -> list[dict[str, Any]]:

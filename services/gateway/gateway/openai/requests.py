@@ -13,7 +13,7 @@ from finmesh.router.v1 import router_service_pb2 as router
 from gateway.openai.fields import Fields, document, unsupported, wrong
 
 Kind = Literal["chat", "text"]
-MAX_CHOICES = 4
+MAX_CHOICES, MAX_PROMPTS = 4, 16
 _MAX_TOKENS = 2**31 - 1
 _MAX_STOPS = 16
 _SEEDS = 2**63
@@ -39,13 +39,23 @@ _NEUTRAL_TURN: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a body asks for. ``request`` lacks whose it is: tenant, scenario and grade."""
+    """What a body asks for: for each prompt one of the router's, which lacks whose it is: tenant, scenario and grade."""
 
     kind: Kind
-    request: router.GenerateRequest
+    requests: tuple[router.GenerateRequest, ...]
     streams: bool = False
     includes_usage: bool = False
     has_logprobs: bool = False
+
+    @property
+    def request(self) -> router.GenerateRequest:
+        """The first."""
+        return self.requests[0]
+
+    @property
+    def choices(self) -> int:
+        """How many answers each prompt gets."""
+        return max(1, self.request.sampling.choices)
 
 
 def neutral_fields(kind: Kind) -> dict[str, tuple[Any, ...]]:
@@ -72,24 +82,33 @@ def chat(content: bytes, aliases: Mapping[str, str]) -> Asked:
     request.sampling.logprobs, request.sampling.top_logprobs = has_logprobs, top or 0
     if schema := _schema(fields.take("response_format")):
         request.grammar.CopyFrom(generation_pb2.Grammar(json_schema=schema))
-    return _asked("chat", fields, request, _NEUTRAL_CHAT)
+    return _asked("chat", fields, (request,), _NEUTRAL_CHAT)
 
 
 def text(content: bytes, aliases: Mapping[str, str]) -> Asked:
     """Read a body of ``/v1/completions``. Raises InvalidArgument."""
     fields = Fields(document(content))
     request = _common(fields, aliases)
-    _prompt(request, fields.take("prompt"))
+    prompts = _prompts(fields.take("prompt"))
     request.max_output_tokens = fields.whole("max_tokens", 1, _MAX_TOKENS) or 0
     top = fields.whole("logprobs", 0, 20)
     request.sampling.logprobs, request.sampling.top_logprobs = top is not None, top or 0
     best_of = fields.whole("best_of", 1, 20)
     if best_of is not None and best_of != request.sampling.choices:
         raise unsupported("best_of")
-    return _asked("text", fields, request, _NEUTRAL_TEXT)
+    requests = []
+    for prompt in prompts:
+        each = router.GenerateRequest()
+        each.CopyFrom(request)
+        if isinstance(prompt, str):
+            each.text = prompt
+        else:
+            each.tokens.CopyFrom(router.TokenIds(ids=prompt))
+        requests.append(each)
+    return _asked("text", fields, tuple(requests), _NEUTRAL_TEXT)
 
 
-def _asked(kind: Kind, fields: Fields, request: router.GenerateRequest, neutral: Mapping[str, tuple[Any, ...]]) -> Asked:
+def _asked(kind: Kind, fields: Fields, requests: tuple[router.GenerateRequest, ...], neutral: Mapping[str, tuple[Any, ...]]) -> Asked:
     streams, options = fields.flag("stream"), fields.take("stream_options")
     includes_usage = False
     if options is not None:
@@ -101,7 +120,7 @@ def _asked(kind: Kind, fields: Fields, request: router.GenerateRequest, neutral:
         said.end()
     fields.neutral(neutral)
     fields.end()
-    return Asked(kind, request, streams, includes_usage, request.sampling.logprobs)
+    return Asked(kind, requests, streams, includes_usage, requests[0].sampling.logprobs)
 
 
 def _common(fields: Fields, aliases: Mapping[str, str]) -> router.GenerateRequest:
@@ -156,20 +175,20 @@ def _content(value: Any, place: str) -> str:
     return "".join(texts)
 
 
-def _prompt(request: router.GenerateRequest, prompt: Any) -> None:
-    """A text or token ids; a list of one of them is that one."""
-    if isinstance(prompt, list) and len(prompt) == 1 and isinstance(prompt[0], str | list):
-        prompt = prompt[0]
-    if isinstance(prompt, str):
-        request.text = prompt
-    elif isinstance(prompt, list) and prompt and all(isinstance(each, int) and not isinstance(each, bool) for each in prompt):
-        if not all(0 <= each < 2**32 for each in prompt):
-            raise wrong("prompt", "holds what is no token id")
-        request.tokens.CopyFrom(router.TokenIds(ids=prompt))
-    elif isinstance(prompt, list) and prompt and all(isinstance(each, str | list) for each in prompt):
-        raise wrong("prompt", "holds several prompts: one a request is supported", "FIELD_UNSUPPORTED")
-    else:
-        raise wrong("prompt", "must be a text or a list of token ids" if prompt is not None else "is required")
+def _prompts(value: Any) -> list[str | list[int]]:
+    """A text or token ids, or a list of one kind of them."""
+    if value is None:
+        raise wrong("prompt", "is required")
+    prompts = value if isinstance(value, list) and value and isinstance(value[0], str | list) else [value]
+    if len(prompts) > MAX_PROMPTS:
+        raise wrong("prompt", f"holds more than {MAX_PROMPTS} prompts")
+    if not (all(isinstance(each, str) for each in prompts) or all(_are_ids(each) for each in prompts)):
+        raise wrong("prompt", "must be a text, a list of token ids, or a list of texts or of lists of token ids")
+    return prompts
+
+
+def _are_ids(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(each) is int and 0 <= each < 2**32 for each in value)
 
 
 def _schema(value: Any) -> str:

@@ -95,6 +95,7 @@ class ChoiceText:
 
     def __init__(self, model: ServedModel, vocabulary: Vocabulary, stops: Stops) -> None:
         self._end_ids = model.end_ids
+        self._vocabulary = vocabulary
         self._decoder = TextDecoder(vocabulary)
         self._matcher = StopMatcher(stops)
 
@@ -102,6 +103,10 @@ class ChoiceText:
         """See ``ports.ChoiceText``."""
         text = "" if token_id in self._end_ids else self._decoder.push(token_id)
         return Piece(self._matcher.push(text), self._matcher.is_stopped)
+
+    def name(self, token_id: int) -> bytes:
+        """See ``ports.ChoiceText``."""
+        return self._vocabulary.name(token_id)
 
     def end(self) -> str:
         """See ``ports.ChoiceText``."""

@@ -19,20 +19,22 @@ class Finish(IntEnum):
 
 
 class TokenLogprob(NamedTuple):
-    """A token and the natural logarithm of its probability."""
+    """A token and the natural logarithm of its probability. ``text``: its bytes, where callers are told."""
 
     token_id: int
     logprob: float
+    text: bytes = b""
 
 
 class Token(NamedTuple):
-    """A token of an answer. ``logprob`` and ``top`` (strongest first) mean nothing unless they were asked for."""
+    """A token of an answer. ``logprob``, ``top`` (strongest first) and ``text`` mean nothing unless they were asked for."""
 
     choice: int
     position: int
     token_id: int
     logprob: float = 0.0
     top: tuple[TokenLogprob, ...] = ()
+    text: bytes = b""
 
 
 class Message(NamedTuple):

@@ -54,6 +54,13 @@ class Vocabulary:
         contents = {number: entry["content"] for number, entry in added.items()}
         return cls(tuple(texts), decoder.dropped_spaces, frozenset(added), max(longest, 1), contents)
 
+    def name(self, token_id: int) -> bytes:
+        """Return what a token is called: its bytes, and of one that stands for itself its own name, even where it says nothing."""
+        content = self.contents.get(token_id)
+        if content is not None:
+            return content.encode()
+        return self.texts[token_id] if 0 <= token_id < len(self.texts) else b""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoder:

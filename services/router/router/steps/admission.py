@@ -63,8 +63,9 @@ class Admission:
         choices = job.sampling.choices
 
         def new_answers() -> Answers:
-            keep_tokens = request.return_token_ids or request.sampling.logprobs
-            return Answers(lambda: self._texts.choice(model, request.stop), choices, keep_tokens=keep_tokens)
+            has_logprobs = request.sampling.logprobs
+            keep_tokens = request.return_token_ids or has_logprobs
+            return Answers(lambda: self._texts.choice(model, request.stop), choices, keep_tokens=keep_tokens, name_tokens=has_logprobs)
 
         return Run(
             request=request,

@@ -26,11 +26,11 @@ class _Answer:
 
 
 class Answers:
-    """``keep_tokens``: whether pieces carry their tokens."""
+    """``keep_tokens``: whether pieces carry their tokens; ``name_tokens``: and those their bytes."""
 
-    def __init__(self, text: Callable[[], ChoiceText], choices: int, *, keep_tokens: bool) -> None:
+    def __init__(self, text: Callable[[], ChoiceText], choices: int, *, keep_tokens: bool, name_tokens: bool = False) -> None:
         self._answers = [_Answer(text()) for _ in range(choices)]
-        self._keep = keep_tokens
+        self._keep, self._name = keep_tokens, name_tokens
         self.output_tokens = 0
 
     @property
@@ -65,7 +65,7 @@ class Answers:
             answer.tokens.append(token.token_id)
             self.output_tokens += 1
             if self._keep:
-                answer.held.append(token)
+                answer.held.append(_named(token, answer.text) if self._name else token)
             text, is_stopped = answer.text.push(token.token_id)
             texts.setdefault(token.choice, []).append(text)
             if is_stopped:
@@ -96,3 +96,7 @@ class Answers:
             return []
         held, answer.held = tuple(answer.held), []
         return [Delta(choice, text, held, self.output_tokens)]
+
+
+def _named(token: Token, text: ChoiceText) -> Token:
+    return token._replace(text=text.name(token.token_id), top=tuple(each._replace(text=text.name(each.token_id)) for each in token.top))

@@ -153,8 +153,8 @@ def _token(message: pb.Token) -> domain.Token:
 
 def token_message(token: domain.Token) -> pb.Token:
     """Return the message of a token."""
-    top = [pb.TokenLogprob(token_id=each.token_id, logprob=each.logprob) for each in token.top]
-    return pb.Token(choice=token.choice, index=token.position, token_id=token.token_id, logprob=token.logprob, top=top)
+    top = [pb.TokenLogprob(token_id=each.token_id, logprob=each.logprob, text=each.text) for each in token.top]
+    return pb.Token(choice=token.choice, index=token.position, token_id=token.token_id, logprob=token.logprob, top=top, text=token.text)
 
 
 def _finished(message: pb.ChoiceFinished) -> domain.ChoiceFinished:

@@ -72,11 +72,18 @@ def test_what_is_wrong_is_named(fields: Any, param: str) -> None:
     assert failure_of(caught.value).body["param"] == param
 
 
-@pytest.mark.parametrize("prompt", [[], [True], [-1], [2**32], [1.0], ["a", "b"], [[1], [2]], {}, None, [[]]])
+@pytest.mark.parametrize("prompt", [[], [True], [-1], [2**32], [1.0], ["a", [1]], [[1], "a"], [[1], []], ["a"] * 17, {}, None, [[]]])
 def test_a_prompt_that_is_none_is_refused(prompt: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:
         text(prompt=prompt)
     assert failure_of(caught.value).body["param"] == "prompt"
+
+
+def test_several_prompts_are_several_requests() -> None:
+    texts, ids = text(prompt=["从前", "后来"], n=2, seed=3), text(prompt=[[1, 2], [3]])
+    assert [(each.text, each.sampling.choices, each.sampling.seed) for each in texts.requests] == [("从前", 2, 3), ("后来", 2, 3)]
+    assert [list(each.tokens.ids) for each in ids.requests] == [[1, 2], [3]] and texts.choices == 2
+    assert len(text(prompt=["a"] * 16).requests) == 16
 
 
 def test_best_of_is_neutral_only_when_it_is_n() -> None:

@@ -73,6 +73,8 @@ def test_control_tokens_say_nothing_and_other_added_tokens_their_content() -> No
     ids = [made.token_to_id(each) for each in ("<think>", "<|im_end|>", "回答", "<|endoftext|>")]
     assert decoded(vocabulary, ids)[0] == "<think>回答" == made.decode(ids)
     assert vocabulary.added >= set(ids)
+    assert [vocabulary.name(each) for each in ids[:2]] == [b"<think>", b"<|im_end|>"]
+    assert vocabulary.name(639) == vocabulary.name(-1) == b"" and vocabulary.name(made.encode("回").ids[0]) in "回答".encode()
 
 
 def test_a_token_outside_of_the_alphabet_of_bytes_stands_for_itself() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from meshkit.errors import Unavailable
-from router.domain.generation import ChoiceFinished, Delta, Finish, Token
+from router.domain.generation import ChoiceFinished, Delta, Finish, Token, TokenLogprob
 from router.ports import Piece
 from router.steps.answers import Answers
 
@@ -23,6 +23,9 @@ class Halves:
             return Piece("", False)
         whole, self._held = f"[{self._held}{token_id}]", ""
         return Piece(whole, False)
+
+    def name(self, token_id: int) -> bytes:
+        return b"%d" % token_id
 
     def end(self) -> str:
         held, self._held = self._held, ""
@@ -88,3 +91,13 @@ def test_what_ended_stays_so() -> None:
     made.finish(1, Finish.STOP)
     assert made.are_over
     assert made.output_tokens == 1
+
+
+def test_tokens_are_named_where_callers_are_told_of_them() -> None:
+    top = (TokenLogprob(4, -0.1), TokenLogprob(5, -0.2))
+    tokens = [Token(0, 0, 4, -0.1, top), Token(0, 1, 5, -0.2, top)]
+    (plain,) = answers().take(tokens)
+    (named,) = Answers(Halves, 1, keep_tokens=True, name_tokens=True).take(tokens)
+    assert isinstance(plain, Delta) and isinstance(named, Delta)
+    assert [token.text for token in plain.tokens] == [b"", b""]
+    assert [(token.text, [each.text for each in token.top]) for token in named.tokens] == [(b"4", [b"4", b"5"]), (b"5", [b"4", b"5"])]
