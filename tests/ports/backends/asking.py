@@ -35,7 +35,8 @@ def _common(pair: Pair, tokens: list[int], most: int) -> dict[str, Any]:
 
 def to_prefill(pair: Pair, tokens: list[int], most: int = 12, **changes: Any) -> prefill_service_pb2.PrefillRequest:
     layout = pair.prefill.description.layout_digest
-    fields = {"handoff_id": uuid7(), "epoch": 1, "layout_digest": layout, **_common(pair, tokens, most), **changes}
+    to = {"decode_worker_id": pair.decode.description.worker_id, "decode_incarnation": pair.decode.description.incarnation}
+    fields = {"handoff_id": uuid7(), "epoch": 1, "layout_digest": layout, **to, **_common(pair, tokens, most), **changes}
     return prefill_service_pb2.PrefillRequest(**fields)
 
 

@@ -1,10 +1,10 @@
-"""Both kinds of engine behind the port, as one suite asks them."""
+"""All kinds of engine behind the port, as one suite asks them."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from tests.engines import Engines, until
 from tests.openai_server import MODEL, openai_server
 from tests.scripted_engine import ScriptedEngine
 from tests.stack import Stack
+from tests.vllm.engines import Servers, decode_engine, idle, prefill_engine
 
 BUFFER_TOKENS = 64
 ROW = {
@@ -39,7 +40,7 @@ ROW = {
 
 @dataclass
 class Pair:
-    """``prefill`` and ``decode`` may be one engine. ``kind``: "scripted", "triton", or that of a foreign one, which hands nothing over."""
+    """``prefill`` and ``decode`` may be one engine. ``kind``: "scripted", "triton", "vllm", or a foreign one that hands nothing over."""
 
     kind: str
     prefill: Any
@@ -48,7 +49,7 @@ class Pair:
 
     @property
     def hands_over(self) -> bool:
-        return self.kind in ("scripted", "triton")
+        return self.kind != "openai"
 
     @property
     def model_digest(self) -> bytes:
@@ -56,6 +57,8 @@ class Pair:
 
     async def free(self) -> None:
         """Wait until nothing is held at either."""
+        if self.kind == "vllm":
+            await idle(self.prefill, self.decode)
         async with asyncio.timeout(15):
             while [*await self.prefill.held(), *await self.decode.held()]:
                 await asyncio.sleep(0.02)
@@ -98,7 +101,22 @@ def engines(stack: Stack) -> Engines:
     return stack.engines
 
 
-@pytest.fixture(params=["scripted", pytest.param("triton", marks=pytest.mark.stack)])
+@pytest.fixture(scope="session")
+def vllm_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Two of them, for the whole run; whoever kills one starts it again."""
+    servers = Servers(tmp_path_factory.mktemp("vllm"))
+    yield servers
+    servers.close()
+
+
+@pytest.fixture
+async def vllm(vllm_servers: Servers) -> AsyncIterator[Pair]:
+    p, d = prefill_engine(vllm_servers.prefill), decode_engine(vllm_servers.decode, buffer_tokens=BUFFER_TOKENS)
+    async with in_touch(p, d) as feed:
+        yield Pair("vllm", p, d, feed)
+
+
+@pytest.fixture(params=["scripted", "vllm", pytest.param("triton", marks=pytest.mark.stack)])
 def pair(request: pytest.FixtureRequest) -> Pair:
     found: Pair = request.getfixturevalue(request.param)
     return found
@@ -115,7 +133,7 @@ async def openai() -> AsyncIterator[Pair]:
             yield Pair("openai", engine, engine, feed)
 
 
-@pytest.fixture(params=["scripted", pytest.param("triton", marks=pytest.mark.stack), "openai"])
+@pytest.fixture(params=["scripted", "vllm", pytest.param("triton", marks=pytest.mark.stack), "openai"])
 def any_pair(request: pytest.FixtureRequest) -> Pair:
     """Engines of every kind, foreign ones too: for what all of them do."""
     found: Pair = request.getfixturevalue(request.param)

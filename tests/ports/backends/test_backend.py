@@ -1,4 +1,4 @@
-"""What every engine behind the port does: the scripted one that other tests talk to, and ours in real Tritons."""
+"""What every engine behind the port does: the scripted one that other tests talk to, vLLM as it was recorded, and ours in real Tritons."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ async def test_handed_over_equals_alone_token_for_token(pair: Pair, length: int)
     reservation_id = uuid7()
     first_block = await pair.decode.reserve(reservation_id, to_reserve(pair, tokens))
     published = await pair.prefill.prefill(to_prefill(pair, tokens, first_block=first_block), 10.0)
-    (first,) = published.response.first_tokens
+    first = [(token.index, token.token_id) for token in published.response.first_tokens]
+    assert len(first) == (0 if pair.kind == "vllm" else 1), "vLLM's decode side tells the first token itself"
     ticket = published.response.ticket
     _, rest = await answer(pair, to_decode(pair, tokens, ticket=ticket, reservation_id=reservation_id))
-    assert [(first.index, first.token_id), *rest] == alone
+    assert [*first, *rest] == alone
     await pair.free()
 
 
@@ -125,7 +126,7 @@ async def test_who_gives_a_prompt_up_frees_what_was_published(pair: Pair, after:
         await asyncio.wait({asked})
     else:
         await asked
-        assert await pair.prefill.held()
+        assert pair.kind == "vllm" or await pair.prefill.held(), "vLLM frees what nobody fetched when its own lease is over"
         await pair.prefill.abort(request.handoff_id, request.epoch)
     await pair.free()
 

@@ -1,0 +1,188 @@
+"""A pair of vLLM servers on loopback, and our engines in front: the recorded ones, or vLLM itself where an environment of it is named.
+
+`FINMESH_TEST_VLLM=.venv-vllm` serves the tiny random model with vLLM (`make test-vllm`); otherwise `tests.vllm.server` answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from backends.vllm.decode import VllmDecode
+from backends.vllm.options import VllmPair
+from backends.vllm.prefill import VllmPrefill
+from backends.vllm.ticket import TicketKey
+from finmesh.inference.v1.worker_pb2 import WORKER_ROLE_DECODE, WORKER_ROLE_PREFILL, WorkerDescription
+from meshkit.crypto.derive import TICKETS, development
+from meshkit.crypto.ring import Ring
+
+from tests.vllm.folder import WIDER, write
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = os.environ.get("FINMESH_TEST_VLLM", "")
+DIGEST = b"m" * 32
+ROWS, LONGEST, STARTED_S = 8, 512, 480
+ENGINE_LEASE_S = 12 if ENVIRONMENT else 3
+
+
+def ring() -> Ring[TicketKey]:
+    """The development keys."""
+    return Ring(development(TICKETS), TicketKey.make)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Served:
+    """One server: ``start`` it (again, on the same ports), ``kill`` it. ``is_real``: it is vLLM."""
+
+    def __init__(self, name: str, folder: Path, **options: Any) -> None:
+        self.name, self.folder, self.options, self.is_real = name, folder, options, bool(ENVIRONMENT)
+        self.port, self.side_port, self.kv_port, self.replay_port = _free_ports(4)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def kv_events(self) -> str:
+        return f"tcp://127.0.0.1:{self.kv_port}"
+
+    @property
+    def kv_replay(self) -> str:
+        return f"tcp://127.0.0.1:{self.replay_port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def begin(self) -> None:
+        command, environment = self._vllm() if self.is_real else self._recorded()
+        environment = {**os.environ, **environment}
+        with (self.folder / f"{self.name}.log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+    def _recorded(self) -> tuple[list[str], dict[str, str]]:
+        options = {"lease-s": ENGINE_LEASE_S, "kv-events": self.kv_events, "kv-replay": self.kv_replay, **self.options}
+        named = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        module = [sys.executable, "-m", "tests.vllm.server"]
+        return [*module, "--port", str(self.port), "--side-port", str(self.side_port), *named], {"PYTHONWARNINGS": "ignore"}
+
+    def _vllm(self) -> tuple[list[str], dict[str, str]]:
+        model = write(self.folder / "model", WIDER)
+        transfer = {"kv_connector": "NixlConnector", "kv_role": "kv_both", "kv_buffer_device": "cpu", "kv_load_failure_policy": "fail"}
+        transfer["kv_connector_extra_config"] = {"kv_lease_duration": ENGINE_LEASE_S}  # type: ignore[assignment]
+        events = {"enable_kv_cache_events": True, "publisher": "zmq", "endpoint": self.kv_events, "replay_endpoint": self.kv_replay}
+        command = [
+            str(ROOT / ENVIRONMENT / "bin/python"), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model),
+            "--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(self.port), "--enforce-eager", "--dtype", "float32",
+            "--max-model-len", str(LONGEST), "--max-num-seqs", str(ROWS), "--enable-prompt-tokens-details",
+            "--kv-transfer-config", json.dumps(transfer), "--kv-events-config", json.dumps(events),
+        ]  # fmt: skip
+        return command, {
+            "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "UCX_TLS": "tcp,posix,self",
+            "VLLM_NIXL_SIDE_CHANNEL_HOST": "127.0.0.1", "VLLM_NIXL_SIDE_CHANNEL_PORT": str(self.side_port), "HF_HUB_OFFLINE": "1",
+            "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "TRANSFORMERS_OFFLINE": "1",
+        }  # fmt: skip
+
+    def wait(self) -> None:
+        """Until it answers. Raises when it ended, or takes too long."""
+        until_s = time.monotonic() + STARTED_S
+        while time.monotonic() < until_s:
+            assert self._process is not None and self._process.poll() is None, (self.folder / f"{self.name}.log").read_text()[-4000:]
+            with suppress(OSError), urllib.request.urlopen(f"{self.url}/metrics", timeout=2) as response:
+                if response.status == 200:
+                    return
+            time.sleep(0.05)
+        raise TimeoutError(f"{self.name} did not start: {(self.folder / f'{self.name}.log').read_text()[-4000:]}")
+
+    def start(self) -> None:
+        self.begin()
+        self.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """To the server and the processes that it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self.signal(signal.SIGKILL)
+            self._process.wait()
+
+    def ask(self, path: str, content: Any = None) -> Any:
+        """Ask the recorded server for what only it has: what it was asked, for instance."""
+        data = None if content is None else json.dumps(content).encode()
+        with urllib.request.urlopen(f"{self.url}{path}", data, timeout=5) as response:
+            return json.loads(response.read())
+
+
+class Servers:
+    """A prefill and a decode server."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.prefill, self.decode = Served("prefill", folder, **options), Served("decode", folder, **options)
+        for each in (self.prefill, self.decode):
+            each.begin()
+        for each in (self.prefill, self.decode):
+            each.wait()
+
+    def close(self) -> None:
+        for each in (self.prefill, self.decode):
+            each.kill()
+
+
+def about(name: str, role: Any, **changes: Any) -> WorkerDescription:
+    """What a row of accelerators.yaml says of such an engine."""
+    return WorkerDescription(
+        **{
+            "worker_id": name, "role": role, "vendor": "cpu", "device": "vllm", "model": "tiny", "model_digest": DIGEST, "rows": ROWS,
+            "max_len_tokens": LONGEST, "highest_grade": 3, "zone": "local", "kind": "vllm", **changes,
+        }
+    )  # fmt: skip
+
+
+def prefill_engine(served: Served, name: str = "vllm-prefill", **options: Any) -> VllmPrefill:
+    """Ours in front of a server."""
+    return VllmPrefill(about(name, WORKER_ROLE_PREFILL), _connect(served), _options(served, options), ring())
+
+
+def decode_engine(served: Served, name: str = "vllm-decode", buffer_tokens: int = 64, **options: Any) -> VllmDecode:
+    """Ours in front of a server."""
+    return VllmDecode(about(name, WORKER_ROLE_DECODE), _connect(served), _options(served, options), ring(), buffer_tokens=buffer_tokens)
+
+
+def _connect(served: Served) -> Any:
+    return lambda: httpx2.AsyncClient(base_url=served.url)
+
+
+def _options(served: Served, options: dict[str, Any]) -> VllmPair:
+    lease = {"lease_s": ENGINE_LEASE_S * 2 / 3, "engine_lease_s": ENGINE_LEASE_S}
+    return VllmPair(**{"kv_events": served.kv_events, "kv_replay": served.kv_replay, **lease, **options})
+
+
+async def idle(*engines: VllmPrefill | VllmDecode) -> None:
+    """Wait until nothing is held by ours, and nothing runs at theirs."""
+    async with asyncio.timeout(15):
+        for engine in engines:
+            while await engine.held() or engine.load.rows_used:
+                await asyncio.sleep(0.05)
