@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from meshkit.config import KafkaSettings, ProducerKeys, RedisSettings, Seconds, ServiceConfig
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gateway.domain.route import QuotaClass
 from gateway.domain.token_bucket import Rate
-from gateway.domain.token_shares import Kind, Scope, Share
+from gateway.domain.token_limits import MOST_TOKENS, TokenLimits
+from gateway.domain.token_shares import Scope
+from gateway.domain.token_windows import Calendar
 
-MINUTE_S = 60
 PerSecond = Annotated[float, Field(gt=0, le=1_000_000)]
+TokenNumber = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
+
+
+def zone(name: str) -> tzinfo:
+    """Return a time zone of the IANA's data base, which the machine has. Raises ValueError."""
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        raise ValueError("no time zone that this machine knows, as Asia/Shanghai is one") from None
 
 
 class _Group(BaseModel):
@@ -59,15 +73,12 @@ class QuotaSettings(_Group):
 
 
 class TokenShares(_Group):
-    """Tokens of generations in a calendar minute."""
+    """Tokens of generations in a calendar minute, and in a calendar day."""
 
-    prompt_per_minute: int = Field(default=0, ge=0, le=10**12, description="tokens of prompts; 0 no limit")
-    output_per_minute: int = Field(default=0, ge=0, le=10**12, description="tokens of answers; 0 no limit")
-
-    def shares(self, scope: Scope) -> list[Share]:
-        """Return the limits that there are."""
-        kinds: tuple[tuple[Kind, int], ...] = (("prompt", self.prompt_per_minute), ("output", self.output_per_minute))
-        return [Share(scope, kind, MINUTE_S, tokens) for kind, tokens in kinds if tokens]
+    prompt_per_minute: TokenNumber = Field(default=0, description="tokens of prompts; 0 no limit")
+    output_per_minute: TokenNumber = Field(default=0, description="tokens of answers; 0 no limit")
+    prompt_per_day: TokenNumber = Field(default=0, description="tokens of prompts; 0 no limit, else not less than those of a minute")
+    output_per_day: TokenNumber = Field(default=0, description="tokens of answers; 0 no limit, else not less than those of a minute")
 
 
 class BudgetSettings(_Group):
@@ -80,10 +91,37 @@ class BudgetSettings(_Group):
         default=1_024, ge=1, le=1_000_000, description="what a request that names no maximum is taken to want, until the router says"
     )
     hold_s: Seconds = Field(default=30, description="when the tokens of a gateway that died are free again")
+    pending_s: Seconds = Field(
+        default=120, description="how long a call that ended holds what it used, at the longest, until its audit record is booked"
+    )
+    time_zone: str = Field(default="UTC", description="whose midnight begins a day, for example Asia/Shanghai")
+    local_fraction: float = Field(
+        default=0.5, gt=0, le=1, description="of every share, what each gateway grants by itself while Redis is away: 1 / gateways"
+    )
+    file: Path | None = Field(
+        default=None, description="shares of single tenants, scenarios and principals, YAML; read again when it changes"
+    )
 
-    def shares(self) -> list[Share]:
-        """Return the limits that there are."""
-        return [*self.tenant.shares("tenant"), *self.scenario.shares("scenario"), *self.principal.shares("principal")]
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        zone(name)
+        return name
+
+    @model_validator(mode="after")
+    def _periods_agree(self) -> Self:
+        TokenLimits.of(self.everybody)
+        return self
+
+    @property
+    def everybody(self) -> dict[Scope, dict[str, int]]:
+        """Return the shares that hold where the file names no other."""
+        return {"tenant": self.tenant.model_dump(), "scenario": self.scenario.model_dump(), "principal": self.principal.model_dump()}
+
+    @property
+    def calendar(self) -> Calendar:
+        """Return the days and minutes that are counted."""
+        return Calendar(zone(self.time_zone))
 
 
 class GatewayKeys(ProducerKeys):

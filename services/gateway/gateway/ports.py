@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from meshkit.audit.denials import Asked, Refusal
@@ -11,7 +11,8 @@ from meshkit.auth.policy import Question
 
 from gateway.domain.call import Admitted
 from gateway.domain.route import QuotaClass, Route
-from gateway.domain.token_shares import Exhausted, Stage, TokenCount, Whose
+from gateway.domain.token_shares import Exhausted, Held, Stage, TokenCount, Whose
+from gateway.domain.token_use import Place, TokenUse
 
 
 class Tokens(Protocol):
@@ -46,12 +47,40 @@ class Quotas(Protocol):
 class TokenBudgets(Protocol):
     """Meters tokens. ``call`` is the id of one call. Never raises for a store that is down."""
 
-    async def hold(self, whose: Whose, call: str, least: TokenCount, most: TokenCount) -> TokenCount | Exhausted:
+    async def hold(self, whose: Whose, call: str, least: TokenCount, most: TokenCount) -> Held | Exhausted:
         """Hold as much of ``most`` as there is, instead of what the call held before; Exhausted, and nothing changes, below ``least``."""
         ...
 
+    def exhausted(self, call: str) -> Exhausted | None:
+        """Return a share of a running call that is used up although it holds some of it: more was used than was held. Cheap."""
+        ...
+
     async def settle(self, whose: Whose, call: str, used: TokenCount) -> None:
-        """End the hold and count what was used."""
+        """End a call: it holds what it used until its audit record is booked, or its time is over."""
+        ...
+
+
+class TokenBooks(Protocol):
+    """What was used, by audit records. Methods raise Unavailable while the store is down."""
+
+    async def places(self) -> Mapping[str, str]:
+        """Return where reading goes on, by partition."""
+        ...
+
+    async def book(self, before: Place, after: str, uses: Sequence[TokenUse]) -> bool:
+        """Book, each generation once, and stand at ``after``; False, and nothing changes, for whoever does not stand at ``before``."""
+        ...
+
+    async def are_whole(self, place: Place) -> None:
+        """Take note that everything is booked that should be, since who stands at ``place`` read to the end; nothing for who does not."""
+        ...
+
+    async def leads(self) -> bool:
+        """Become or stay the one gateway that books; False while another is."""
+        ...
+
+    async def resigns(self) -> None:
+        """Let another gateway book."""
         ...
 
 
@@ -63,7 +92,11 @@ class GenerationCodec(Protocol):
         ...
 
     def tokens(self, response: bytes) -> TokenCount:
-        """Return what a generation may use at most (admitted), used (ended), or put out so far (text; 0 when it does not say)."""
+        """Return what a generation used (ended), or put out so far (text; 0 when it does not say)."""
+        ...
+
+    def allowed(self, response: bytes) -> tuple[TokenCount, int]:
+        """Return what a generation may use at most, of output for each answer, and how many answers; 0: as was said before."""
         ...
 
 

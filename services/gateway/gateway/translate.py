@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from finmesh.audit.v1 import audit_record_pb2
 from finmesh.gateway.v1 import gateway_service_pb2
 from finmesh.router.v1 import router_service_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from meshkit.errors import FieldViolation, InvalidArgument
+from meshkit.rpc.metadata import BUDGET_KEY_BYTES
+from meshkit.tenants import checked_tenant
 
 from gateway.domain.route import Route
-from gateway.domain.token_shares import Stage, TokenCount
+from gateway.domain.token_shares import Stage, TokenCount, Whose
+from gateway.domain.token_use import TokenUse
 
 SERVICE = gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"]
 _KEY_CHARACTERS = 200
@@ -93,7 +98,7 @@ def _at(message: Message, path: tuple[str, ...]) -> Any:
 class GenerationCodec:
     """Reads what a generation's responses say of tokens. A response is one field of a oneof, so its first byte tells which."""
 
-    _STAGES: Mapping[bytes, Stage] = {b"\x0a": "admitted", b"\x12": "text", b"\x2a": "ended"}  # fields 1, 2 and 5, length-delimited
+    _STAGES: Mapping[bytes, Stage] = {b"\x0a": "admitted", b"\x12": "text", b"\x2a": "ended", b"\x32": "substituted"}  # fields 1, 2, 5, 6
 
     def stage(self, response: bytes) -> Stage | None:
         """Return what a response is; see ``ports.GenerationCodec``."""
@@ -102,13 +107,41 @@ class GenerationCodec:
     def tokens(self, response: bytes) -> TokenCount:
         """Return what a response says; see ``ports.GenerationCodec``."""
         said = router_service_pb2.GenerateResponse.FromString(response)
-        if said.HasField("admitted"):
-            return TokenCount(
-                said.admitted.prompt_tokens, min(said.admitted.max_output_tokens * max(1, said.admitted.choices), _MAX_TOKENS)
-            )
         if said.HasField("ended"):
             return TokenCount(said.ended.usage.prompt_tokens, said.ended.usage.output_tokens)
         return TokenCount(0, said.delta.output_tokens)
+
+    def allowed(self, response: bytes) -> tuple[TokenCount, int]:
+        """Return what a generation may use; see ``ports.GenerationCodec``."""
+        said = router_service_pb2.GenerateResponse.FromString(response)
+        if said.HasField("substituted"):
+            return TokenCount(said.substituted.prompt_tokens, min(said.substituted.max_output_tokens, _MAX_TOKENS)), 0
+        return TokenCount(said.admitted.prompt_tokens, min(said.admitted.max_output_tokens, _MAX_TOKENS)), max(1, said.admitted.choices)
+
+
+def token_uses(batch: bytes) -> list[TokenUse]:
+    """Return what generations used whose ends a batch of audit records holds. Raises InvalidArgument for what is no batch of a router's."""
+    try:
+        envelope = audit_record_pb2.AuditBatch.FromString(batch)
+        records = [audit_record_pb2.AuditRecord.FromString(content) for content in envelope.records]
+    except (DecodeError, UnicodeDecodeError):
+        raise InvalidArgument("the bytes are no audit batch", reason="MALFORMED_MESSAGE") from None
+    if not envelope.producer.startswith("router/"):
+        raise InvalidArgument("only routers record generations", reason="PRODUCER_WRONG")
+    return [_token_use(record) for record in records if record.WhichOneof("detail") == "generation" and record.generation.HasField("ended")]
+
+
+def _token_use(record: audit_record_pb2.AuditRecord) -> TokenUse:
+    generation, usage = record.generation, record.generation.ended.usage
+    try:
+        named = UUID(generation.generation_id).bytes
+    except ValueError:
+        raise InvalidArgument("the generation has no id", reason="MALFORMED_MESSAGE") from None
+    key = generation.budget_key if len(generation.budget_key) == BUDGET_KEY_BYTES else b""
+    whose = Whose(checked_tenant(record.tenant), record.scenario, key)
+    return TokenUse(
+        named, record.request_id, whose, TokenCount(usage.prompt_tokens, usage.output_tokens), record.decided_time.ToMicroseconds() / 1e6
+    )
 
 
 def pack(body: bytes) -> bytes:

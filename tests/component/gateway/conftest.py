@@ -32,6 +32,7 @@ from meshkit.testing.events import MemoryEvents
 from meshkit.testing.serving import running, serving
 from provisioning import certificates, tokens
 
+from tests.component.gateway.audit_topic import AuditTopic
 from tests.component.gateway.scripted_router import ScriptedRouter
 
 NOWHERE = "127.0.0.1:1"
@@ -145,7 +146,11 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
 
     @asynccontextmanager
     async def opened(
-        redis_url: str = f"redis://{NOWHERE}/0", upstream: str | None = None, publisher: Any = None, **settings: Any
+        redis_url: str = f"redis://{NOWHERE}/0",
+        upstream: str | None = None,
+        publisher: Any = None,
+        topic: AuditTopic | None = None,
+        **settings: Any,
     ) -> AsyncIterator[Door]:
         neighbour = RiskScoring()
         server = MeshServer("127.0.0.1:0", tls(certs, "risk-scoring"), callers={"gateway"})
@@ -168,7 +173,7 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
             **settings,
         )
         events = MemoryEvents()
-        made = partial(serve, config, publisher=publisher or (lambda _: events))
+        made = partial(serve, config, publisher=publisher or (lambda _: events), topic=(topic or AuditTopic()).reader)
         async with serving(server), serving(routers_server), running(Service(config, "gateway"), made) as service:
             address = f"127.0.0.1:{service.port}"
             async with MeshChannel(address, tls(certs, "client"), server_name="gateway") as channel:

@@ -23,6 +23,12 @@ def admitted(prompt: int = 12, output: int = 64, choices: int = 1) -> pb.Generat
     return pb.GenerateResponse(admitted=said)
 
 
+def substituted(prompt: int, output: int) -> pb.GenerateResponse:
+    """Another model answers."""
+    said = pb.Substituted(model="standby", release="cd", prompt_tokens=prompt, max_output_tokens=output, reason="MODEL_DOWN")
+    return pb.GenerateResponse(substituted=said)
+
+
 def delta(text: str, choice: int = 0, output: int = 0) -> pb.GenerateResponse:
     """A piece of text."""
     return pb.GenerateResponse(delta=pb.Delta(choice=choice, text=text, output_tokens=output))

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
-from finmesh.router.v1 import router_service_pb2 as router
-from gateway import config
 from gateway.adapters.redis_token_budgets import RedisTokenBudgets
 from gateway.config import BudgetSettings, TokenShares
-from gateway.domain.token_shares import TokenCount, Whose
+from gateway.domain import token_windows
+from gateway.domain.token_limits import TokenLimits
+from gateway.domain.token_shares import Held, TokenCount, Whose
 from localmesh.ports import free_ports
 from meshkit import errors
 from meshkit.clock import SystemClock
@@ -26,7 +26,7 @@ from provisioning import tokens
 from redis.asyncio import Redis
 
 from tests.component.gateway.conftest import Door, OpenDoor, tls
-from tests.component.gateway.scripted_router import ANSWER, admitted, delta, ended, finished, forever
+from tests.component.gateway.scripted_router import ANSWER, admitted, delta, ended, finished, forever, substituted
 from tests.component.gateway.test_forwarding import score
 from tests.component.gateway.test_generate import USER, answer, ask
 from tests.stack import PrivateRedis
@@ -38,26 +38,40 @@ LONG_S = 100 * 365 * 86_400
 def budget(**scopes: TokenShares) -> BudgetSettings:
     """Shares of a tenant, unless others are named, and nothing else; windows of these tests never end."""
     none = TokenShares()
-    return BudgetSettings(**({"tenant": SHARES, "scenario": none, "principal": none} | scopes), assumed_output_tokens=20)
+    shares = {"tenant": SHARES, "scenario": none, "principal": none} | scopes
+    return BudgetSettings(**shares, assumed_output_tokens=20, local_fraction=1)
 
 
 @pytest.fixture(autouse=True)
 def one_window(monkeypatch: pytest.MonkeyPatch) -> None:
     """A minute that ends in the middle of a test would free what was used."""
-    monkeypatch.setattr(config, "MINUTE_S", LONG_S)
+    monkeypatch.setattr(token_windows, "MINUTE_S", LONG_S)
+
+
+class Nobody:
+    """Hears of nothing."""
+
+    def degraded(self, component: str, reason: str) -> None:
+        pass
+
+    not_ready = degraded
+
+    def recovered(self, component: str) -> None:
+        pass
 
 
 @asynccontextmanager
 async def looking(url: str, settings: BudgetSettings) -> AsyncIterator[Any]:
     """A function that says how many tokens bank-a has left, by Redis."""
     async with Redis.from_url(url) as redis:
-        budgets = RedisTokenBudgets(redis, settings.shares(), SystemClock())
+        budgets = RedisTokenBudgets(redis, TokenLimits.of(settings.everybody).shares, settings.calendar, SystemClock(), Nobody())
+        whose = Whose("bank-a", "assistant", b"?" * 16)
 
         async def left() -> TokenCount:
-            found = await budgets.hold(Whose("bank-a", "assistant", "?"), "look", TokenCount(), TokenCount(10**9, 10**9))
-            assert isinstance(found, TokenCount)
-            await budgets.settle(Whose("bank-a", "assistant", "?"), "look", TokenCount())
-            return found
+            found = await budgets.hold(whose, "look", TokenCount(), TokenCount(10**9, 10**9))
+            assert isinstance(found, Held)
+            await budgets.settle(whose, "look", TokenCount())
+            return found.tokens
 
         yield left
 
@@ -88,20 +102,66 @@ async def test_what_is_used_up_is_refused_before_anybody_works(open_door: OpenDo
 
 
 @pytest.mark.parametrize(
-    ("said", "kind"),
-    [(admitted(prompt=1_001, output=5), "prompt"), (admitted(output=51, choices=2), "output"), (admitted(output=101), "output")],
+    "script",
+    [(admitted(prompt=1_001, output=5), forever), (admitted(), substituted(prompt=1_001, output=5), forever)],
 )
-async def test_the_routers_count_is_there_or_the_call_ends(
-    open_door: OpenDoor, private_redis: PrivateRedis, said: router.GenerateResponse, kind: str
-) -> None:
+async def test_the_prompts_tokens_are_there_or_the_call_ends(open_door: OpenDoor, private_redis: PrivateRedis, script: Any) -> None:
     async with open_door(private_redis.url, budget=budget()) as door, looking(private_redis.url, budget()) as left:
-        door.router.script = (said, forever)
+        door.router.script = script
         found, error = await answer(door, ask(max_output_tokens=5))
-        assert not found, "the caller is not told of an admission that is none"
+        assert found == list(script[:-2]), "the caller is not told of an admission that is none"
         assert isinstance(error, errors.QuotaExceeded) and error.reason == "TOKENS_EXHAUSTED"
-        assert error.metadata["kind"] == kind and error.retry_after_s is None, "it never will be there"
+        assert error.metadata["limit"] == "tenant-prompt-minute" and error.retry_after_s is None, "it never will be there"
         await door.router.ended.wait()
         assert await left() == TokenCount(1_000, 100)
+
+
+async def test_a_stream_that_reaches_its_budget_is_stopped_and_says_which(open_door: OpenDoor, private_redis: PrivateRedis) -> None:
+    async with open_door(private_redis.url, budget=budget()) as door, looking(private_redis.url, budget()) as left:
+        said = (admitted(prompt=30, output=60, choices=2), delta("你", output=40), delta("好", output=100), delta("吗", output=101))
+        door.router.script = (*said, forever)
+        found, error = await answer(door, ask(max_output_tokens=60))
+        assert found == list(said[:-1]), "what was sent stays sent"
+        assert isinstance(error, errors.QuotaExceeded) and error.reason == "TOKENS_EXHAUSTED"
+        assert error.metadata["limit"] == "tenant-output-minute" and error.retry_after_s is None
+        await door.router.ended.wait()
+        assert await left() == TokenCount(970, 0), "held until its record is booked"
+
+
+async def test_a_stream_goes_on_with_what_others_gave_back(open_door: OpenDoor, private_redis: PrivateRedis) -> None:
+    async with open_door(private_redis.url, budget=budget()) as door, looking(private_redis.url, budget()) as left:
+        waiting = asyncio.Event()
+        door.router.script = (admitted(prompt=10, output=80), waiting.wait, ended(prompt=10, output=1))
+        first = door.stub.Generate(ask(max_output_tokens=80), metadata=door.token(roles=USER))
+        await anext(first)
+        going_on = asyncio.Event()
+        door.router.script = (
+            admitted(prompt=10, output=90),
+            delta("你", output=20),
+            going_on.wait,
+            delta("好", output=90),
+            ended(output=90),
+        )
+        second = door.stub.Generate(ask(max_output_tokens=90), metadata=door.token(roles=USER))
+        for _ in range(2):
+            await anext(second)
+        waiting.set()
+        async for _ in first:
+            pass
+        await until(left, TokenCount(980, 79))
+        going_on.set()
+        assert [part.response async for part in second] == [delta("好", output=90), ended(output=90)]
+
+
+async def test_a_standby_is_counted_by_its_own_tokens(open_door: OpenDoor, private_redis: PrivateRedis) -> None:
+    async with open_door(private_redis.url, budget=budget()) as door, looking(private_redis.url, budget()) as left:
+        waiting = asyncio.Event()
+        door.router.script = (admitted(prompt=10, output=20, choices=2), substituted(prompt=70, output=30), waiting.wait, ended())
+        responses = door.stub.Generate(ask(), metadata=door.token(roles=USER))
+        for _ in range(2):
+            await anext(responses)
+        assert await left() == TokenCount(930, 40), "two answers, as was admitted"
+        waiting.set()
 
 
 async def test_a_bound_by_bytes_refuses_nobody_whose_tokens_are_there(open_door: OpenDoor) -> None:
@@ -189,10 +249,9 @@ async def test_a_call_that_fails_pays_for_what_was_streamed(
 async def test_scenario_and_principal_have_their_own_shares(open_door: OpenDoor) -> None:
     settings = budget(tenant=TokenShares(), principal=TokenShares(output_per_minute=70), scenario=TokenShares(output_per_minute=100))
     async with open_door(budget=settings) as door:
-        door.router.script = (admitted(output=60), ended(output=60))
         scopes = []
         for subject in ("li-si", "li-si", "wang-wu", "zhao-liu"):
-            door.router.script = (admitted(output=40), ended(output=60 if subject == "li-si" else 40))
+            door.router.script = (admitted(output=40), ended(output=70 if subject == "li-si" else 40))
             error = (await answer(door, ask(), door.token(roles=USER, sub=subject)))[1]
             scopes.append(error.metadata["scope"] if error else "")
         assert scopes == ["", "principal", "", "scenario"]
@@ -252,8 +311,8 @@ async def test_a_killed_gateways_tokens_are_free_again(open_door: OpenDoor, priv
 
 
 GATEWAY = f"""
-import gateway.config
-gateway.config.MINUTE_S = {LONG_S}
+import gateway.domain.token_windows
+gateway.domain.token_windows.MINUTE_S = {LONG_S}
 from gateway.main.grpc import main
 from meshkit.service import run
 run(main())

@@ -82,7 +82,7 @@ def test_only_generations_cost_tokens() -> None:
 def test_what_a_response_is_stands_in_its_first_byte(part: str) -> None:
     response = router.GenerateResponse()
     getattr(response, part).SetInParent()
-    stages = {"admitted": "admitted", "delta": "text", "ended": "ended"}
+    stages = {"admitted": "admitted", "delta": "text", "ended": "ended", "substituted": "substituted"}
     assert GenerationCodec().stage(response.SerializeToString()) == stages.get(part)
 
 
@@ -92,8 +92,12 @@ def test_what_a_response_says_of_tokens() -> None:
     def said(**part: object) -> TokenCount:
         return codec.tokens(router.GenerateResponse(**part).SerializeToString())  # type: ignore[arg-type]
 
-    assert said(admitted=router.Admitted(prompt_tokens=12, max_output_tokens=50, choices=3)) == TokenCount(12, 150)
-    assert said(admitted=router.Admitted(prompt_tokens=12, max_output_tokens=50)) == TokenCount(12, 50)
+    def allowed(**part: object) -> tuple[TokenCount, int]:
+        return codec.allowed(router.GenerateResponse(**part).SerializeToString())  # type: ignore[arg-type]
+
+    assert allowed(admitted=router.Admitted(prompt_tokens=12, max_output_tokens=50, choices=3)) == (TokenCount(12, 50), 3)
+    assert allowed(admitted=router.Admitted(prompt_tokens=12, max_output_tokens=50)) == (TokenCount(12, 50), 1)
+    assert allowed(substituted=router.Substituted(prompt_tokens=9, max_output_tokens=40)) == (TokenCount(9, 40), 0)
     assert said(delta=router.Delta(text="你好", output_tokens=9)) == TokenCount(0, 9)
     assert said(ended=router.Ended(usage={"prompt_tokens": 12, "output_tokens": 40, "shadow_tokens": 5})) == TokenCount(12, 40)
     assert codec.stage(b"") is None

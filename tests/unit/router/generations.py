@@ -48,6 +48,7 @@ def start_facts(number: int = 1, **changes: Any) -> StartFacts:
         principal=changes.pop("principal", "张三"),
         purpose="customer-service",
         policy_hash=b"\x91" * 32,
+        budget_key=b"\x92" * 16,
     )
     facts: dict[str, Any] = {
         "generation_id": generation_id(number),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -121,7 +121,16 @@ def _truncated(incarnation: str) -> str:
 class OffsetsInDb:
     """Reads one topic into a sink. One instance a topic and database."""
 
-    def __init__(self, kafka: KafkaSettings, topic: str, sink: Sink, health: Health, flush: Flush | None = None) -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topic: str,
+        sink: Sink,
+        health: Health,
+        flush: Flush | None = None,
+        since_s: Callable[[], float] | None = None,
+    ) -> None:
+        """``since_s``: a partition never read is due from this time (s since 1970, by its records' own), not from its beginning."""
         self._kafka = kafka
         self.topic = kafka.topic_prefix + topic
         self._sink = sink
@@ -131,6 +140,10 @@ class OffsetsInDb:
         self._incarnations: dict[int, str] = {}
         self._stored: dict[int, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
+        self._since_s = since_s
+        self._ends: dict[TopicPartition, int] = {}
+        self.is_caught_up = False
+        """Whether everything is stored that the topic held when reading began last."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Read until ``stopping``. Whatever is down is waited for; other errors of the sink (a failed disk, tampering) end it."""
@@ -187,6 +200,7 @@ class OffsetsInDb:
 
     async def _stopped(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = None
+        self.is_caught_up = False
         await stopped(consumer)
 
     async def _begin(self, consumer: AIOKafkaConsumer, identity: TopicIdentity, known: Mapping[int, Position]) -> None:
@@ -195,8 +209,9 @@ class OffsetsInDb:
         consumer.assign(partitions)
         begin = await consumer.beginning_offsets(partitions)
         end = await consumer.end_offsets(partitions)
+        due = await self._since(consumer, identity, known, end)
         positions, losses = resume(
-            identity, known, {tp.partition: offset for tp, offset in begin.items()}, {tp.partition: offset for tp, offset in end.items()}
+            identity, due, {tp.partition: offset for tp, offset in begin.items()}, {tp.partition: offset for tp, offset in end.items()}
         )
         if losses or any(position != known.get(position.partition) for position in positions):
             await self._sink.store((), losses, positions, NO_POISON)
@@ -204,7 +219,23 @@ class OffsetsInDb:
             consumer.seek(TopicPartition(self.topic, position.partition), position.next_offset)
         self._incarnations = {position.partition: position.incarnation for position in positions}
         self._stored = {position.partition: position.next_offset for position in positions}
+        self._ends = end
         self._consumer = consumer
+
+    async def _since(
+        self, consumer: AIOKafkaConsumer, identity: TopicIdentity, known: Mapping[int, Position], end: Mapping[TopicPartition, int]
+    ) -> Mapping[int, Position]:
+        """Return where partitions go on, with those that were never read."""
+        new = [tp for tp in end if tp.partition not in known]
+        if self._since_s is None or not new:
+            return known
+        at = await consumer.offsets_for_times(dict.fromkeys(new, int(self._since_s() * 1000)))
+        found = {tp.partition: Position(tp.partition, identity.id, at[tp].offset if at[tp] is not None else end[tp]) for tp in new}
+        return {**known, **found}
+
+    async def _catch_up(self, consumer: AIOKafkaConsumer) -> None:
+        """Look whether all is stored that was there; called when all that was fetched is stored. The last offsets may be markers."""
+        self.is_caught_up = all([await consumer.position(tp) >= end for tp, end in self._ends.items()])
 
     async def _read(self, consumer: AIOKafkaConsumer, topics: TopicIds, identity: TopicIdentity) -> None:
         """Store batch after batch until the topic is another one or has other partitions."""
@@ -216,6 +247,8 @@ class OffsetsInDb:
                 positions = self._after(records)
                 await self._stored_in_the_end(records, positions)
                 self._stored.update({position.partition: position.next_offset for position in positions})
+            if not self.is_caught_up:
+                await self._catch_up(consumer)
 
     async def _stored_in_the_end(self, records: Sequence[Record], positions: Sequence[Position]) -> None:
         """Store a batch; what our code fails on as what it was (`poison`). Raises Unavailable, and the sink's errors."""

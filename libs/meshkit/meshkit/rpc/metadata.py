@@ -13,6 +13,8 @@ TENANT = "x-finmesh-tenant"
 SCENARIO = "x-finmesh-scenario"
 PURPOSE = "x-finmesh-purpose"
 POLICY_HASH = "x-finmesh-policy-hash"  # SHA-256 of the policy that allowed the call, hex
+BUDGET_KEY = "x-finmesh-budget-key"  # whose budget a generation counts against, hex: stands for the principal where names may not
+BUDGET_KEY_BYTES = 16
 FORWARDER = "gateway"  # the workload whose word counts
 
 
@@ -26,6 +28,7 @@ class CallerFacts:
     scenario: str = ""
     purpose: str = ""
     policy_hash: bytes = b""
+    budget_key: bytes = b""
 
 
 def caller_facts(call: Call) -> CallerFacts:
@@ -44,6 +47,7 @@ def caller_facts(call: Call) -> CallerFacts:
         scenario=call.header(SCENARIO) or "",
         purpose=call.header(PURPOSE) or "",
         policy_hash=_hex(policy_hash),
+        budget_key=_budget_key(call.header(BUDGET_KEY) or ""),
     )
 
 
@@ -52,3 +56,8 @@ def _hex(text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         return b""
+
+
+def _budget_key(text: str) -> bytes:
+    key = _hex(text)
+    return key if len(key) == BUDGET_KEY_BYTES else b""

@@ -94,6 +94,7 @@ _RECORD: Mapping[str, Alphabet] = {
 }
 _GENERATION: Mapping[str, Alphabet] = {
     "Generation.generation_id": is_uuid,
+    "Generation.budget_key": is_digest,
     "GenerationStarted.model": free,
     "GenerationStarted.tokenizer_sha256": is_digest,
     "GenerationStarted.release": is_hex,

@@ -90,6 +90,7 @@ def _headers(admitted: Admitted) -> tuple[tuple[str, str], ...]:
         (metadata.SCENARIO, admitted.scenario),
         (metadata.PURPOSE, admitted.purpose),
         (metadata.POLICY_HASH, admitted.policy_hash),
+        *(((metadata.BUDGET_KEY, admitted.budget_key.hex()),) if admitted.budget_key else ()),
     )
 
 

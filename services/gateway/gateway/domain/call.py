@@ -25,7 +25,7 @@ class Caller:
 class Admitted:
     """A call that goes on: for whom, what for, by which policy (hexadecimal digest), and the owner's request.
 
-    ``tokens``: bound of what a generation may use; None for what costs no tokens.
+    ``tokens``: bound of what a generation may use; None for what costs no tokens. ``budget_key``: stands for its principal in budgets.
     """
 
     request_id: str
@@ -36,6 +36,7 @@ class Admitted:
     policy_hash: str
     body: bytes
     tokens: TokenCount | None = None
+    budget_key: bytes = b""
 
 
 def thumbprint(certificate: bytes) -> str:

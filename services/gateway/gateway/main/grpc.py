@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from google.protobuf.descriptor import ServiceDescriptor
 from meshkit.config import KafkaSettings
+from meshkit.events.offsets_in_db import OffsetsInDb
 from meshkit.events.publisher import Publisher
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import Limits, MeshServer
@@ -40,9 +41,10 @@ async def serve(
     publisher: Callable[[KafkaSettings], Publisher] = Publisher,
     routes: tuple[Route, ...] = ROUTES,
     described: ServiceDescriptor = SERVICE,
+    topic: Callable[..., OffsetsInDb] = OffsetsInDb,
 ) -> None:
     """Build everything and serve."""
-    parts = await assemble(config, service, publisher, routes)
+    parts = await assemble(config, service, publisher, routes, topic)
     limits = Limits(
         message_bytes=2 * MIB + 64 * 1024,
         streams_per_connection=config.streams_per_connection,

@@ -18,16 +18,18 @@ from meshkit.config import KafkaSettings
 from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.derive import PRINCIPALS, signing
 from meshkit.errors import FailedPrecondition
+from meshkit.events.offsets_in_db import OffsetsInDb
 from meshkit.events.publisher import Publisher
+from meshkit.rpc.metadata import BUDGET_KEY_BYTES
 from meshkit.service import Service
 from redis.asyncio import Redis
 
 from gateway.adapters.grpc_upstreams import GrpcUpstreams
 from gateway.adapters.redis_idempotency import RedisIdempotencyKeys
 from gateway.adapters.redis_quotas import RedisQuotas
-from gateway.adapters.redis_token_budgets import RedisTokenBudgets
 from gateway.config import GatewayConfig
 from gateway.domain.route import Route
+from gateway.main.budgets import limits_in_force, settle_from_records, token_budgets
 from gateway.steps.admit import Admit
 from gateway.steps.meter import Meter
 from gateway.translate import GenerationCodec
@@ -54,7 +56,11 @@ def targets(config: GatewayConfig, routes: tuple[Route, ...]) -> dict[str, str]:
 
 
 async def assemble(
-    config: GatewayConfig, service: Service, publisher: Callable[[KafkaSettings], Publisher], routes: tuple[Route, ...]
+    config: GatewayConfig,
+    service: Service,
+    publisher: Callable[[KafkaSettings], Publisher],
+    routes: tuple[Route, ...],
+    topic: Callable[..., OffsetsInDb] = OffsetsInDb,
 ) -> Parts:
     """Build the parts and start what follows files and neighbours. Raises FailedPrecondition."""
     clock, auth = SystemClock(), config.auth
@@ -81,13 +87,18 @@ async def assemble(
     trail.versions.follow(KEYS, lambda: principals.hash, principals.purpose)
     upstreams = await service.add(GrpcUpstreams(routes, targets(config, routes), config.tls))
     keys = RedisIdempotencyKeys(redis, config.idempotency_life_s, clock)
-    budgets = RedisTokenBudgets(redis, config.budget.shares(), clock, config.budget.hold_s)
+    limits = limits_in_force(config, service)
+    budgets = token_budgets(config, service, redis, clock, limits)
     service.task(denials.run(), name="denials", endless=True)
-    service.task(budgets.run(), name="token budgets", endless=True)
+    settle_from_records(config, service, redis, clock, topic)
     service.watch("redis", redis.ping)
     service.watch("policy", policy.reload, interval_s=auth.reload_s)
     service.watch("jwks", tokens.reload, interval_s=auth.reload_s)
     for name in upstreams.names:
         service.watch(name, partial(upstreams.probe, name))
-    admit = Admit(tokens, policy, RedisQuotas(redis, config.quota.rates(), clock), keys, denials)
-    return Parts(admit, Meter(budgets, GenerationCodec()), upstreams, denials)
+
+    def budget_key(tenant: str, principal: str) -> bytes:
+        return principals.primary.commit(f"budget\0{tenant}\0{principal}".encode())[:BUDGET_KEY_BYTES]
+
+    admit = Admit(tokens, policy, RedisQuotas(redis, config.quota.rates(), clock), keys, denials, budget_key=budget_key)
+    return Parts(admit, Meter(budgets, GenerationCodec(), clock), upstreams, denials)

@@ -62,9 +62,17 @@ class Admit:
     """The way into every RPC, whatever transport it came by."""
 
     def __init__(
-        self, tokens: ports.Tokens, policy: ports.Policy, quotas: ports.Quotas, keys: ports.IdempotencyKeys, denials: ports.Denials
+        self,
+        tokens: ports.Tokens,
+        policy: ports.Policy,
+        quotas: ports.Quotas,
+        keys: ports.IdempotencyKeys,
+        denials: ports.Denials,
+        budget_key: Callable[[str, str], bytes],
     ) -> None:
+        """``budget_key``: what stands for a principal of a tenant in budgets; asked for where a call costs tokens."""
         self._tokens, self._policy, self._quotas, self._keys, self._denials = tokens, policy, quotas, keys, denials
+        self._budget_key = budget_key
 
     @asynccontextmanager
     async def __call__(self, route: Route, caller: Caller, unpack: Callable[[str], Unpacked]) -> AsyncIterator[Admitted]:
@@ -128,6 +136,7 @@ class Admit:
             policy_hash=policy,
             body=request.body,
             tokens=request.tokens,
+            budget_key=self._budget_key(tenant, principal.subject) if request.tokens is not None else b"",
         )
 
     def _verified(self, caller: Caller) -> Principal:

@@ -105,6 +105,7 @@ class Request:
     principal: str = ""
     purpose: str = ""
     policy_hash: bytes = b""
+    budget_key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

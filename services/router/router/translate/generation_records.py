@@ -59,7 +59,7 @@ class GenerationCodec:
         if asked.principal:
             record.principal_key = principal_key(key, asked.tenant, asked.principal)
         record.model_sha256 = facts.model_digest
-        record.generation.generation_id = facts.generation_id
+        record.generation.generation_id, record.generation.budget_key = facts.generation_id, asked.budget_key
         started = record.generation.started
         started.model, started.release, started.tokenizer_sha256 = facts.model, facts.release, facts.tokenizer_digest
         started.prompt_tokens, started.prompt_commitment = len(facts.prompt_tokens), _commitment(key, facts.prompt_tokens)

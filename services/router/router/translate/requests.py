@@ -12,6 +12,7 @@ from meshkit.tenants import checked_tenant
 
 from router.domain import generation as domain
 from router.domain.model import ServedModel
+from router.domain.policy import DEFAULT_SCENARIO
 from router.steps.pool import Seen
 from router.translate import legs
 
@@ -23,7 +24,7 @@ def request(message: pb.GenerateRequest, facts: CallerFacts) -> domain.Request:
     bias = message.logit_bias
     return domain.Request(
         tenant=checked_tenant(message.tenant),
-        scenario=message.scenario,
+        scenario=message.scenario or facts.scenario or DEFAULT_SCENARIO,  # records and budgets name it, whoever leaves it out
         model=message.model,
         grade=int(message.grade) or _HIGHEST_GRADE,  # no grade was stated: treated as the highest
         input=_input(message),
@@ -42,6 +43,7 @@ def request(message: pb.GenerateRequest, facts: CallerFacts) -> domain.Request:
         principal=facts.principal,
         purpose=facts.purpose,
         policy_hash=facts.policy_hash,
+        budget_key=facts.budget_key,
     )
 
 

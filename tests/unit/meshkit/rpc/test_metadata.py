@@ -24,6 +24,13 @@ def test_from_the_gateway_or_on_clear_text_loopback_they_count(peer: str) -> Non
     assert caller_facts(call(peer)) == CallerFacts(request_id="r", principal="core", tenant="bank-a", policy_hash=b"\xab\x01")
 
 
+@pytest.mark.parametrize(("sent", "key"), [("ab" * 16, b"\xab" * 16), ("ab" * 15, b""), ("ab" * 17, b""), ("zz" * 16, b""), ("", b"")])
+def test_a_budget_key_has_sixteen_bytes_or_is_none(sent: str, key: bytes) -> None:
+    headers = (*SENT, (metadata.BUDGET_KEY, sent))
+    assert caller_facts(call("gateway", headers)).budget_key == key
+    assert not caller_facts(call("audit", headers)).budget_key
+
+
 @pytest.mark.parametrize("peer", ["audit", "simbank", "gateway2", "Gateway"])
 def test_from_anybody_else_they_do_not(peer: str) -> None:
     assert caller_facts(call(peer)) == CallerFacts()

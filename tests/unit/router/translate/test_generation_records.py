@@ -47,7 +47,7 @@ def test_a_start_says_who_asked_for_what_and_where_it_went() -> None:
     assert record.request_id == "0198c1d2-7a3b-7c4d-8e5f-60718293a4b5" and record.trace_id == (0xAB).to_bytes(16, "big")
     assert (record.model_sha256, record.commitment_key_id, len(record.principal_key)) == (b"\x9a" * 32, "dev-1", 32)
     assert record.event_time.ToMilliseconds() == 1_790_000_000_250
-    assert record.generation.generation_id == generation_id(1)
+    assert (record.generation.generation_id, record.generation.budget_key) == (generation_id(1), b"\x92" * 16)
     started = record.generation.started
     assert (started.model, started.release, started.tokenizer_sha256) == ("tiny", "9f86d081884c7d659f86d081884c7d65", b"\x9b" * 32)
     assert (started.prompt_tokens, started.max_output_tokens, started.stops) == (4, 64, 2)
@@ -83,6 +83,7 @@ def test_an_end_says_what_became_of_it_and_what_it_used() -> None:
     assert list(record.degradations) == ["PREFILL_DOWN"]
     ended = record.generation.ended
     assert record.generation.generation_id == generation_id(1) and not record.generation.HasField("started")
+    assert record.generation.budget_key == begun.generation.budget_key
     (answer,) = ended.answers
     assert (FinishReason.Name(answer.finish_reason), answer.output_tokens) == ("FINISH_REASON_STOP", 3)
     assert answer.output_commitment == commitment(ANSWER)
@@ -125,7 +126,7 @@ def test_an_interrupted_end_has_the_same_bytes_whoever_makes_it_and_when() -> No
     ended = record.generation.ended
     assert ended.interrupted and (ended.usage.prompt_tokens, ended.usage.output_tokens) == (4, 96)
     assert [(FinishReason.Name(each.finish_reason), each.output_tokens) for each in ended.answers] == [("FINISH_REASON_INTERRUPTED", 96)]
-    assert record.decided_time.ToMilliseconds() == 1_790_000_001_000
+    assert record.decided_time.ToMilliseconds() == 1_790_000_001_000 and record.generation.budget_key == b"\x92" * 16
     several = codec(CLOCK).interrupted(last, codec(CLOCK).started(start_facts(choices=2)).content)
     assert [each.output_tokens for each in parsed(several).generation.ended.answers] == [0, 0]
 

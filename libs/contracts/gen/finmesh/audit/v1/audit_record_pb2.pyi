@@ -168,14 +168,16 @@ class VersionChange(_message.Message):
     def __init__(self, of: _Optional[_Union[Versioned, str]] = ..., before_sha256: _Optional[bytes] = ..., after_sha256: _Optional[bytes] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Generation(_message.Message):
-    __slots__ = ("generation_id", "started", "ended")
+    __slots__ = ("generation_id", "started", "ended", "budget_key")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_KEY_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
     started: GenerationStarted
     ended: GenerationEnded
-    def __init__(self, generation_id: _Optional[str] = ..., started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., ended: _Optional[_Union[GenerationEnded, _Mapping]] = ...) -> None: ...
+    budget_key: bytes
+    def __init__(self, generation_id: _Optional[str] = ..., started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., ended: _Optional[_Union[GenerationEnded, _Mapping]] = ..., budget_key: _Optional[bytes] = ...) -> None: ...
 
 class GenerationStarted(_message.Message):
     __slots__ = ("model", "tokenizer_sha256", "release", "prompt_tokens", "prompt_commitment", "max_output_tokens", "sampling", "grammar_commitment", "stops", "routing", "tools", "tools_commitment", "tool_choice", "standby_for", "standby_reason", "first_generation_id")
