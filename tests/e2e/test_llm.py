@@ -14,6 +14,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from drills.checks.traces import Zipkin, service_of
 from engine.llm import manifest as manifests
+from engine.llm.model_files import TOKENIZER
 from finmesh.inference.v1.generation_pb2 import Grammar, Sampling
 from finmesh_cli import proofs
 from localmesh.ports import LOOPBACK
@@ -42,7 +43,7 @@ def _leaves_nothing(llm: LlmMesh) -> Iterator[None]:
 
 
 def vocabulary(llm: LlmMesh) -> Tokenizer:
-    return Tokenizer.from_file(str(llm.places.llm_model / manifests.TOKENIZER))
+    return Tokenizer.from_file(str(llm.places.llm_model / TOKENIZER))
 
 
 async def test_a_conversation_in_chinese(llm: LlmMesh) -> None:

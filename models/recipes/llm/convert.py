@@ -46,7 +46,7 @@ def convert(path: Path, root: Path, choices: Choices | None = None, progress: Pr
     found = hf_folder.read(path) if path.is_dir() else gguf_model.read(path)
     weights = _weights(path, found, choices)
     facts = folder.Facts(
-        name=choices.name or _plain(found.name),
+        name=choices.name or plain(found.name),
         end_ids=found.end_ids,
         bos_id=found.bos_id,
         tokenizer=found.tokenizer,
@@ -123,6 +123,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """The name with hyphens for what a name may not hold."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:128] or "model"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from engine.llm import manifest as manifests
 from engine.llm.manifest import Layout, Manifest, Quantisation, Source
+from engine.llm.model_files import FILE, TOKENIZER
 
 from llm.architecture import Architecture
 from llm.graph import Weight, build
@@ -58,12 +59,12 @@ def write(root: Path, architecture: Architecture, weight: Weight, facts: Facts, 
     try:
         scratch.chmod(0o755)
         _graph(scratch, architecture, weight, facts, one_file_bytes)
-        (scratch / manifests.TOKENIZER).write_bytes(facts.tokenizer)
+        (scratch / TOKENIZER).write_bytes(facts.tokenizer)
         if facts.template is not None:
             (scratch / TEMPLATE).write_text(facts.template, encoding="utf-8")
         manifest = _manifest(scratch, architecture, facts)
         manifests.write(manifest, scratch)
-        return _named(scratch, root / manifest.folder_name)
+        return named(scratch, root / manifest.folder_name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -100,7 +101,7 @@ def _manifest(folder: Path, a: Architecture, facts: Facts) -> Manifest:
     return Manifest(
         name=facts.name,
         architecture=a.family,
-        files={path.name: _sha256(path) for path in sorted(folder.iterdir())},
+        files={path.name: sha256(path) for path in sorted(folder.iterdir())},
         layout=Layout(
             dtype=facts.dtype, layers=a.layers, kv_heads=a.kv_heads, heads=a.heads, head_dim=a.head_dim, hidden=a.hidden, rope=a.rope
         ),
@@ -118,16 +119,16 @@ def _manifest(folder: Path, a: Architecture, facts: Facts) -> Manifest:
     )
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _named(scratch: Path, target: Path) -> Path:
+def named(scratch: Path, target: Path) -> Path:
     """`scratch` under its name; when another has made the same model meanwhile, theirs."""
     try:
         scratch.rename(target)
     except OSError:
-        if not (target / manifests.FILE).exists():
+        if not (target / FILE).exists():
             raise
     return target

@@ -88,7 +88,7 @@ def read(folder: Path) -> Checkpoint:
     found = {name: file for file in files for name in file.shapes if not _passed_by(name, architecture)}
     check_tensors(files[0].path, architecture, {name: file.shapes[name] for name, file in found.items()})
     tokenizer = tokenizers.of_file(folder / "tokenizer.json")
-    added, template = tokenizers.added_tokens(tokenizer), _template(folder)
+    added, template = tokenizers.added_tokens(tokenizer), template_of(folder)
     return Checkpoint(
         name=folder.resolve().name,
         architecture=architecture,
@@ -96,9 +96,9 @@ def read(folder: Path) -> Checkpoint:
         weights="fp32",
         tokenizer=tokenizers.written(folder / "tokenizer.json", tokenizer, architecture.vocabulary),
         template=template,
-        end_ids=_end_ids(folder, config, added, architecture.vocabulary),
-        bos_id=_bos_id(folder, config, template, architecture.vocabulary),
-        licence=_licence(folder),
+        end_ids=end_ids_of(folder, config, added, architecture.vocabulary),
+        bos_id=bos_id_of(folder, config, template, architecture.vocabulary),
+        licence=licence_of(folder),
         files=tuple(_used(folder, files)),
     )
 
@@ -195,7 +195,7 @@ def _passed_by(name: str, architecture: Architecture) -> bool:
     return bool(_ROTARY.fullmatch(name)) or (architecture.tied and name == "lm_head.weight")
 
 
-def _template(folder: Path) -> str | None:
+def template_of(folder: Path) -> str | None:
     if (path := folder / "chat_template.jinja").is_file():
         if path.stat().st_size > _MOST_JSON_BYTES:
             raise MalformedModelError(path, "", f"larger than {_MOST_JSON_BYTES} bytes")
@@ -206,7 +206,7 @@ def _template(folder: Path) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _end_ids(folder: Path, config: Document, added: Mapping[str, int], vocabulary: int) -> tuple[int, ...]:
+def end_ids_of(folder: Path, config: Document, added: Mapping[str, int], vocabulary: int) -> tuple[int, ...]:
     for document in (_optional(folder, "generation_config.json"), config):
         value = document.values.get("eos_token_id")
         declared = value if isinstance(value, list) else [] if value is None else [value]
@@ -219,7 +219,7 @@ def _end_ids(folder: Path, config: Document, added: Mapping[str, int], vocabular
     raise MalformedModelError(config.path, "eos_token_id", "missing: nothing would end an answer")
 
 
-def _bos_id(folder: Path, config: Document, template: str | None, vocabulary: int) -> int | None:
+def bos_id_of(folder: Path, config: Document, template: str | None, vocabulary: int) -> int | None:
     """The first token, when the tokenizer or the template puts one there."""
     wanted = _optional(folder, "tokenizer_config.json").values.get("add_bos_token") is True or "bos_token" in (template or "")
     value = config.values.get("bos_token_id") if wanted else None
@@ -228,7 +228,7 @@ def _bos_id(folder: Path, config: Document, template: str | None, vocabulary: in
     return value
 
 
-def _licence(folder: Path) -> str:
+def licence_of(folder: Path) -> str:
     """What the model card's head says; `unknown` when it says nothing."""
     path = folder / "README.md"
     text = path.read_text(encoding="utf-8", errors="replace")[:65536] if path.is_file() else ""

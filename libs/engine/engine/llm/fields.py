@@ -42,6 +42,10 @@ class Fields:
     def names(self) -> list[str]:
         return list(self._left)
 
+    def value(self, name: str) -> object:
+        """What stands there, not taken; None when nothing does."""
+        return self._left.get(name)
+
     def is_named(self, name: str, pattern: re.Pattern[str]) -> bool:
         """True, or MalformedManifestError when the field's own name is not of the pattern."""
         if not pattern.fullmatch(name):

@@ -14,6 +14,7 @@ import onnxruntime as ort
 
 from engine.llm import manifest as manifests
 from engine.llm.manifest import Manifest
+from engine.llm.model_files import TOKENIZER
 
 _SPIN_US = 50
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -59,7 +60,7 @@ def load(folder: Path, *, threads: int = 2, device_id: int = 0) -> LoadedModel:
         raise WrongProviderError(f"ONNX Runtime {ort.__version__} refuses {manifest.name} on {manifest.provider}: {error}") from error
     if provider not in session.get_providers():
         raise WrongProviderError(f"{manifest.name} cannot run on {manifest.provider} here")
-    tokenizer = manifest.content(folder, manifests.TOKENIZER).decode("utf-8")
+    tokenizer = manifest.content(folder, TOKENIZER).decode("utf-8")
     return LoadedModel(
         manifest=manifest,
         session=session,

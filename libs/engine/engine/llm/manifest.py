@@ -15,19 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.llm.fields import Fields, MalformedManifestError
+from engine.llm.model_files import FILE, TOKENIZER, ModelFiles
 
-FILE = "manifest.json"
-MODEL, MODEL_DATA, TOKENIZER = "model.onnx", "model.onnx.data", "tokenizer.json"
+MODEL, MODEL_DATA = "model.onnx", "model.onnx.data"
 BLOCK_TOKENS = 64
 DEFAULT_MAX_LEN = 2048
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
 _LARGEST_BYTES = 1 << 20
-_PIECE_BYTES = 1 << 20
-
-
-class WrongFileError(ValueError):
-    """A file of the model is missing, or its bytes are not those that the manifest names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(ModelFiles):
     """Version 1. `vocabulary` is the width of the logits, which may be more than the tokenizer knows; `end_ids` end a generation."""
 
     name: str
@@ -106,59 +101,20 @@ class Manifest:
     max_len: int = DEFAULT_MAX_LEN
     version: int = 1
 
-    def canonical(self) -> bytes:
-        """Return the bytes whose SHA-256 is the model's identity: sorted keys, no white space, ASCII."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
-
-    @property
-    def digest(self) -> str:
-        """SHA-256, hex: the model's identity."""
-        return hashlib.sha256(self.canonical()).hexdigest()
-
-    @property
-    def folder_name(self) -> str:
-        """Name of the model's folder in `var/models`."""
-        return self.digest[:16]
-
     @property
     def layout_digest(self) -> str:
         """BLAKE2b-128, hex, over the layout and how weights are quantised: keys and values of two models fit only when it is equal."""
         facts = {"layout": asdict(self.layout), "quantisation": asdict(self.quantisation)}
         return hashlib.blake2b(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode("ascii"), digest_size=16).hexdigest()
 
-    @property
-    def tokenizer_digest(self) -> str:
-        """SHA-256, hex, of tokenizer.json."""
-        return self.files[TOKENIZER]
-
-    def content(self, folder: Path, name: str) -> bytes:
-        """Return the bytes of one of the model's files, checked. Raises WrongFileError."""
-        try:
-            content = (folder / name).read_bytes()
-        except OSError as error:
-            raise WrongFileError(f"{folder / name} cannot be read: {error.strerror}") from error
-        self._compare(folder / name, name, hashlib.sha256(content).hexdigest())
-        return content
-
-    def verify(self, folder: Path) -> None:
-        """Read every file of the model and compare its digest. Raises WrongFileError."""
-        for name in self.files:
-            digest = hashlib.sha256()
-            try:
-                with (folder / name).open("rb") as file:
-                    while piece := file.read(_PIECE_BYTES):
-                        digest.update(piece)
-            except OSError as error:
-                raise WrongFileError(f"{folder / name} cannot be read: {error.strerror}") from error
-            self._compare(folder / name, name, digest.hexdigest())
-
-    def _compare(self, path: Path, name: str, found: str) -> None:
-        if found != self.files.get(name):
-            raise WrongFileError(f"{path} has SHA-256 {found}, the manifest names {self.files.get(name)}")
-
 
 def read(folder: Path) -> Manifest:
     """Return the manifest of a model's folder; its files are not looked at (`verify`). Raises MalformedManifestError."""
+    return parse(document(folder))
+
+
+def document(folder: Path) -> bytes:
+    """Return what stands in a folder's manifest. Raises MalformedManifestError."""
     try:
         with (folder / FILE).open("rb") as file:
             content = file.read(_LARGEST_BYTES + 1)
@@ -166,7 +122,7 @@ def read(folder: Path) -> Manifest:
         raise MalformedManifestError("", f"{folder / FILE} cannot be read: {error.strerror}") from error
     if len(content) > _LARGEST_BYTES:
         raise MalformedManifestError("", f"larger than {_LARGEST_BYTES} bytes")
-    return parse(content)
+    return content
 
 
 def parse(content: bytes) -> Manifest:
@@ -175,7 +131,7 @@ def parse(content: bytes) -> Manifest:
     if (version := top.integer("version", 1)) != 1:
         raise MalformedManifestError("version", f"{version} is not known here: 1 is")
     manifest = Manifest(
-        name=top.text("name", _NAME),
+        name=top.text("name", NAME),
         architecture=top.one_of("architecture", "llama", "qwen2", "qwen3"),
         files=_files(top.child("files")),
         layout=_layout(top.child("layout")),
@@ -183,21 +139,21 @@ def parse(content: bytes) -> Manifest:
         max_position=top.integer("max_position", 1),
         end_ids=tuple(top.integers("end_ids", 0)),
         bos_id=top.integer("bos_id", 0) if top.present("bos_id") else None,
-        template=top.text("template", _NAME) if top.present("template") else None,
+        template=top.text("template", NAME) if top.present("template") else None,
         tool_format=top.one_of("tool_format", "hermes") if top.present("tool_format") else None,
         quantisation=_quantisation(top.child("quantisation")),
-        source=_source(top.child("source")),
+        source=source_of(top.child("source")),
         licence=top.text("licence"),
         provider=top.one_of("provider", "cpu", "cuda"),
         max_len=top.integer("max_len", 1),
     )
     top.done()
-    _agree(manifest)
+    agree(manifest)
     return manifest
 
 
 def _files(fields: Fields) -> dict[str, str]:
-    files = {name: fields.text(name, _DIGEST) for name in fields.names if fields.is_named(name, _NAME)}
+    files = {name: fields.text(name, DIGEST) for name in fields.names if fields.is_named(name, NAME)}
     for name in (MODEL, TOKENIZER):
         if name not in files:
             raise MalformedManifestError(f"files.{name}", "missing")
@@ -253,13 +209,13 @@ def _quantisation(fields: Fields) -> Quantisation:
     return quantisation
 
 
-def _source(fields: Fields) -> Source:
-    source = Source(name=fields.text("name"), digest=fields.text("digest", _DIGEST))
+def source_of(fields: Fields) -> Source:
+    source = Source(name=fields.text("name"), digest=fields.text("digest", DIGEST))
     fields.done()
     return source
 
 
-def _agree(manifest: Manifest) -> None:
+def agree(manifest: ModelFiles) -> None:
     """What each field alone cannot say."""
     if manifest.template is not None and manifest.template not in manifest.files:
         raise MalformedManifestError("template", f"{manifest.template} is not among the files")

@@ -19,9 +19,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from engine.llm import manifest as manifests
+from engine.llm import foreign as manifests
 from engine.llm.fields import MalformedManifestError
-from engine.llm.manifest import Manifest, WrongFileError
+from engine.llm.foreign import ForeignManifest, TextManifest
+from engine.llm.manifest import BLOCK_TOKENS
+from engine.llm.model_files import TOKENIZER, WrongFileError
 from meshkit.errors import InvalidArgument, InvalidDocument, MeshError
 from meshkit.strict_json import parse_json
 from tokenizers import Tokenizer
@@ -215,7 +217,7 @@ def _read(folder: Path) -> _Model:
     """Return the model of a folder. Raises InvalidDocument."""
     try:
         manifest = manifests.read(folder)
-        content = manifest.content(folder, manifests.TOKENIZER)
+        content = manifest.content(folder, TOKENIZER)
         template = None if manifest.template is None else manifest.content(folder, manifest.template).decode()
     except (MalformedManifestError, WrongFileError, UnicodeDecodeError) as error:
         raise _wrong(folder.name, "MODEL_INVALID", str(error)) from error
@@ -244,13 +246,13 @@ def _read(folder: Path) -> _Model:
     )
 
 
-def _variables(manifest: Manifest, vocabulary: Vocabulary) -> dict[str, Any]:
+def _variables(manifest: TextManifest, vocabulary: Vocabulary) -> dict[str, Any]:
     """Return what templates expect besides the messages."""
     bos, eos = ("" if each is None else vocabulary.contents.get(each, "") for each in (manifest.bos_id, manifest.end_ids[0]))
     return {"bos_token": bos, "eos_token": eos, "add_generation_prompt": True, "tools": None, "documents": None}
 
 
-def _served(manifest: Manifest, template: str | None) -> ServedModel:
+def _served(manifest: TextManifest, template: str | None) -> ServedModel:
     digest, tokenizer = bytes.fromhex(manifest.digest), bytes.fromhex(manifest.tokenizer_digest)
     release = sha256(b"release\0" + digest + tokenizer + sha256((template or "").encode()).digest()).hexdigest()[:32]
     return ServedModel(
@@ -258,7 +260,7 @@ def _served(manifest: Manifest, template: str | None) -> ServedModel:
         digest=digest,
         release=release,
         max_len_tokens=manifest.max_len,
-        block_tokens=manifest.layout.block_tokens,
+        block_tokens=BLOCK_TOKENS if isinstance(manifest, ForeignManifest) else manifest.layout.block_tokens,
         vocabulary=manifest.vocabulary,
         end_ids=frozenset(manifest.end_ids),
         licence=manifest.licence,

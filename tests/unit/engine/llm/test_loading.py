@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from engine.llm import manifest as manifests
 from engine.llm.loading import WrongProviderError, load
+from engine.llm.model_files import WrongFileError
 from llm import tiny
 
 
@@ -17,7 +18,7 @@ def test_what_is_opened_is_what_was_checked(tmp_path: Path) -> None:
     loaded = load(folder, threads=1)
     assert (loaded.manifest.digest[:16], loaded.device, loaded.threads) == (folder.name, "cpu", 1)
     (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes() + b"\0")
-    with pytest.raises(manifests.WrongFileError, match=r"model\.onnx"):
+    with pytest.raises(WrongFileError, match=r"model\.onnx"):
         load(folder)
 
 
@@ -28,7 +29,7 @@ def test_weights_in_a_second_file_are_found(tmp_path: Path) -> None:
     )
     assert manifests.MODEL_DATA in load(folder, threads=1).manifest.files
     (folder / manifests.MODEL_DATA).write_bytes(b"")
-    with pytest.raises(manifests.WrongFileError, match="data"):
+    with pytest.raises(WrongFileError, match="data"):
         load(folder)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from engine.llm import manifest as manifests
+from engine.llm.model_files import WrongFileError
 from llm import tiny
 from llm.folder import write
 from tokenizers import Tokenizer
@@ -29,10 +30,10 @@ def test_a_model_is_named_by_its_manifest_and_holds_what_that_names(tmp_path: Pa
     assert folder.name == manifest.digest[:16]
     assert manifest.content(folder, "tokenizer.json") == (folder / "tokenizer.json").read_bytes()
     (folder / "tokenizer.json").write_bytes(b"{}")
-    with pytest.raises(manifests.WrongFileError, match=r"tokenizer\.json has SHA-256"):
+    with pytest.raises(WrongFileError, match=r"tokenizer\.json has SHA-256"):
         manifest.verify(folder)
     (folder / "model.onnx").unlink()
-    with pytest.raises(manifests.WrongFileError, match=r"model\.onnx cannot be read"):
+    with pytest.raises(WrongFileError, match=r"model\.onnx cannot be read"):
         manifest.content(folder, "model.onnx")
 
 
