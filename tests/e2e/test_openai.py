@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from tests.e2e.llm_mesh import ALIAS, NAME, LlmMesh, asked, said
+from tests.javascript import seen
 
 pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings("default::ResourceWarning")]
 
@@ -164,3 +165,18 @@ async def test_nobody_comes_in_without_a_token_that_is_good(llm: LlmMesh) -> Non
         async with llm.openai(key) as client:
             with pytest.raises(kind):
                 await client.chat.completions.create(model=ALIAS, messages=TALK)
+
+
+async def test_the_javascript_client(llm: LlmMesh, ai: openai.AsyncOpenAI) -> None:
+    """All that its users write; and what it was told is what the Python client is told."""
+    found = await seen(llm.places.certs, str(ai.base_url), ai.api_key, ALIAS)
+    turns: list[Any] = [{"role": "developer", "content": "你是银行的助手。"}, {"role": "user", "content": "什么是拒付？😀"}]
+    answer = await ai.chat.completions.create(model=ALIAS, messages=turns, temperature=0, max_completion_tokens=16)
+    content = answer.choices[0].message.content
+    assert found["chat"]["content"] == found["streamed"]["content"] == found["events"]["heard"] == found["events"]["content"] == content
+    assert answer.usage is not None and found["streamed"]["usage"]["total_tokens"] == answer.usage.total_tokens
+    assert [set(json.loads(each)) for each in found["schema"]] == [{"结论"}, {"结论"}]
+    assert [each["index"] for each in found["completion"]] == [0, 1] and all(each["tokens"] for each in found["completion"])
+    assert set(found["models"]) == {NAME, ALIAS}
+    assert found["failure"].items() >= {"kind": "NotFoundError", "status": 404, "code": "model_not_found", "param": "model"}.items()
+    assert found["failure"]["id"] and found["raw"]["same"] and found["aborted"]
