@@ -1,11 +1,14 @@
-"""Where an engine is. Of the same host or pod as whoever fronts it: nothing else is taken."""
+"""Where an engine is (of the same host or pod as whoever fronts it: nothing else is taken), and when it counts as sick."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from meshkit.addresses import grpc_hosts, is_local
+from meshkit.config import Milliseconds
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from backends.health.pace import Bounds
 
 
 class EngineSettings(BaseModel):
@@ -22,3 +25,21 @@ class EngineSettings(BaseModel):
         if not all(is_local(host) for host in grpc_hosts(url)):
             raise ValueError("an engine is on the host, or in the pod, of the process that fronts it")
         return url
+
+
+class HealthSettings(BaseModel):
+    """When an engine counts as slow or wrong."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    probe_s: float = Field(
+        default=4.5, ge=0, le=60, description="between two known questions to an engine that is well, on average; 0: none is asked"
+    )
+    slow_factor: float = Field(default=5.0, ge=1.5, le=100, description="so many times its usual, or its peers', and an engine is slow")
+    slow_floor_ms: Milliseconds = Field(
+        default=250, description="an engine that takes less for a token, or for reading a known prompt, is never slow"
+    )
+
+    def bounds(self) -> Bounds:
+        """Return them for the domain."""
+        return Bounds(self.slow_factor, self.slow_floor_ms / 1000)

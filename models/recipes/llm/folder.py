@@ -19,6 +19,7 @@ from engine.llm import manifest as manifests
 from engine.llm.manifest import Layout, Manifest, Quantisation, Source
 from engine.llm.model_files import FILE, TOKENIZER
 
+from llm import known_answers
 from llm.architecture import Architecture
 from llm.graph import Weight, build
 from llm.nodes import Nodes
@@ -64,6 +65,8 @@ def write(root: Path, architecture: Architecture, weight: Weight, facts: Facts, 
             (scratch / TEMPLATE).write_text(facts.template, encoding="utf-8")
         manifest = _manifest(scratch, architecture, facts)
         manifests.write(manifest, scratch)
+        if known_answers.is_possible(facts.provider):
+            known_answers.make(scratch)
         return named(scratch, root / manifest.folder_name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -125,10 +128,12 @@ def sha256(path: Path) -> str:
 
 
 def named(scratch: Path, target: Path) -> Path:
-    """`scratch` under its name; when another has made the same model meanwhile, theirs."""
+    """`scratch` under its name; when another has made the same model meanwhile, theirs, with what it may not have yet."""
     try:
         scratch.rename(target)
     except OSError:
         if not (target / FILE).exists():
             raise
+        if (scratch / known_answers.FILE).exists():
+            (scratch / known_answers.FILE).replace(target / known_answers.FILE)
     return target

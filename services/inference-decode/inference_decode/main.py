@@ -7,6 +7,7 @@ from functools import partial
 
 from backends.feed import Feed
 from backends.fronted import fronted
+from backends.health.ward import Ward
 from backends.pool import Pool, probe
 from backends.port import Backend
 from backends.telemetry import EngineGauges, OtelObserver
@@ -51,7 +52,8 @@ def engines(config: Config) -> list[Backend]:
 async def serve(config: Config, service: Service, backends: Sequence[Backend] | None = None) -> None:
     """Build everything and serve. ``backends``: other engines than those of the settings."""
     clock, reservations, feed = SystemClock(), Reservations(), Feed(service.stopping)
-    pool = Pool(engines(config) if backends is None else backends, feed)
+    ward = Ward(engines(config) if backends is None else backends, config.models, config.health)
+    pool = Pool(ward.backends, feed)
     EngineGauges(pool.backends)
     decode = Decode(pool, reservations, OtelObserver("decode"), clock, most_queued=config.most_queued, hold_s=config.hold_ms / 1000)
     servicer = DecodeServicer(
@@ -68,4 +70,5 @@ async def serve(config: Config, service: Service, backends: Sequence[Backend] | 
     for number, backend in enumerate(pool.backends):
         service.watch(f"engine {number}", partial(probe, backend), interval_s=0.5)
     service.task(pool.run(), name="engines", endless=True)
+    service.task(ward.run(), name="health", endless=True)
     await service.run(server)

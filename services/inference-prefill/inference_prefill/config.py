@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backends.settings import EngineSettings
+from backends.settings import EngineSettings, HealthSettings
 from meshkit.config import ServiceConfig
 from pydantic import Field
 
@@ -22,4 +22,9 @@ class Config(ServiceConfig):
     accelerators: Path | None = Field(
         default=None, description="accelerators.yaml: engines of any kind, a row each; this process fronts those of its roles"
     )
+    models: tuple[Path, ...] = Field(
+        default=(),
+        description="folders of the models that are served: `known_answers.json` of each finds engines that answer wrong, a JSON list",
+    )
+    health: HealthSettings = HealthSettings()
     most_queued: int = Field(default=64, ge=1, le=10_000, description="requests that may wait at one engine; more are refused")

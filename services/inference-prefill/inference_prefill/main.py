@@ -7,6 +7,7 @@ from functools import partial
 
 from backends.feed import Feed
 from backends.fronted import fronted
+from backends.health.ward import Ward
 from backends.pool import Pool, probe
 from backends.port import Backend
 from backends.telemetry import EngineGauges, OtelObserver
@@ -47,7 +48,8 @@ def engines(config: Config) -> list[Backend]:
 async def serve(config: Config, service: Service, backends: Sequence[Backend] | None = None) -> None:
     """Build everything and serve. ``backends``: other engines than those of the settings."""
     feed = Feed(service.stopping)
-    pool = Pool(engines(config) if backends is None else backends, feed)
+    ward = Ward(engines(config) if backends is None else backends, config.models, config.health)
+    pool = Pool(ward.backends, feed)
     EngineGauges(pool.backends)
     servicer = PrefillServicer(Prefill(pool, OtelObserver("prefill"), config.most_queued), AbortHandoff(pool))
     server = MeshServer.of(config, config.callers, DEADLINES)
@@ -58,4 +60,5 @@ async def serve(config: Config, service: Service, backends: Sequence[Backend] | 
     for number, backend in enumerate(pool.backends):
         service.watch(f"engine {number}", partial(probe, backend), interval_s=0.5)
     service.task(pool.run(), name="engines", endless=True)
+    service.task(ward.run(), name="health", endless=True)
     await service.run(server)

@@ -80,7 +80,11 @@ class Load:
     step_ms: float = 0.0
     is_ready: bool = True
     is_isolated: bool = False
-    """Whether its service holds everything back from it: it is dead, hung, slow or wrong."""
+    """Whether its service holds everything back from it: it is dead, hung or wrong."""
+    is_on_probation: bool = False
+    """It was sick: one request at a time."""
+    is_slow: bool = False
+    """It is isolated for being slow: for those who have no other."""
     told: bytes = b""
     """All that it said, as it said it."""
 
@@ -186,13 +190,21 @@ class Fleet:
         numbers = self._numbers
         is_faster = load.tokens_per_s != numbers[_SPEED, slot]
         numbers[_BLOCKS, slot], numbers[_QUEUE, slot], numbers[_REPORTED_S, slot] = load.blocks, load.queue, now_s
-        numbers[_ROOM, slot] = max(worker.rows - load.rows_used, 0) + max(self._waiting - load.queue, 0) if load.is_ready else 0
+        numbers[_ROOM, slot] = self._room(worker, load)
+        numbers[_TAKES, slot], numbers[_SLOW, slot] = load.is_ready, load.is_slow
         numbers[_PREDICTED, slot] = sum(each.blocks for each in left)
         numbers[_SENT, slot] = sum(each.rows for each in left)
         numbers[_SPEED, slot] = load.tokens_per_s
         numbers[_ISOLATED, slot] = load.is_isolated
         if is_faster:
             self._rescale()
+
+    def _room(self, worker: Worker, load: Load) -> int:
+        if not load.is_ready:
+            return 0
+        if load.is_on_probation:
+            return max(1 - load.rows_used - load.queue, 0)
+        return max(worker.rows - load.rows_used, 0) + max(self._waiting - load.queue, 0)
 
     def predict(self, name: str, blocks: float, rows: int, now_s: float) -> Prediction:
         """Note a request that is on its way to a worker."""
@@ -265,6 +277,11 @@ class Fleet:
         held: Bools = self._numbers[_ISOLATED] > 0
         return held
 
+    def without_slow(self, fit: Bools) -> Bools:
+        """Return ``fit`` without the slow ones, unless they are all that take anything."""
+        well: Bools = fit & (self._numbers[_TAKES] > 0) & (self._numbers[_SLOW] == 0)
+        return fit & (self._numbers[_SLOW] == 0) if well.any() else fit
+
     def has_room(self, rows: int = 1) -> Bools:
         """Return by slot whether a worker takes so many rows more, beside what is on its way."""
         room: Bools = self._numbers[_ROOM] - self._numbers[_SENT] >= rows
@@ -274,7 +291,8 @@ class Fleet:
         self._scale = _beside_greatest(self._numbers[_PRICE]) / _beside_greatest(self._numbers[_SPEED])
 
 
-_BLOCKS, _QUEUE, _ROOM, _SPEED, _PRICE, _REPORTED_S, _MAX_LEN, _GRADE, _LAYOUT, _PREDICTED, _SENT, _RECENT, _ISOLATED, _ROWS = range(14)
+_BLOCKS, _QUEUE, _ROOM, _SPEED, _PRICE, _REPORTED_S, _MAX_LEN, _GRADE, _LAYOUT, _PREDICTED, _SENT, _RECENT = range(12)
+_ISOLATED, _TAKES, _SLOW, _ROWS = range(12, 16)
 
 
 def _beside_greatest(values: Floats) -> Floats:

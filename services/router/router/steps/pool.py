@@ -211,7 +211,7 @@ class Pool:
         fit = self._without(fleet, fit, attempts.excluded | self._held_back() | self._unfit(attempts, partner))
         if not fit.any():
             return Nobody.ABSENT
-        usable = fit & fleet.has_room(need.rows)
+        usable = fleet.without_slow(fit) & fleet.has_room(need.rows)
         if attempts.avoided and (others := self._without(fleet, usable, attempts.avoided)).any():
             usable = others
         cached = group.index.cached(need.block_ids, fleet.slots)

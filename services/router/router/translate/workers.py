@@ -14,7 +14,8 @@ _ROLES = {
     pb.WORKER_ROLE_DECODE: Role.DECODE,
     pb.WORKER_ROLE_GENERATE: Role.GENERATE,
 }
-_WORKING = {pb.WORKER_STATE_READY, pb.WORKER_STATE_PROBATION}  # what is on probation says itself how little it takes
+_WORKING = {pb.WORKER_STATE_READY, pb.WORKER_STATE_PROBATION}
+_SLOW = "ENGINE_SLOW"
 _TIER = 0  # our engines keep what they cache in one place
 
 
@@ -50,14 +51,17 @@ def worker(message: pb.WorkerDescription) -> Worker | None:
 
 def load(message: pb.WorkerLoad, block_tokens: int) -> Load:
     """Return a worker's word. ``block_tokens``: prompts that it has still to read count in blocks, too."""
+    is_slow = message.state == pb.WORKER_STATE_ISOLATED and message.reason == _SLOW
     return Load(
         blocks=message.decode_blocks + message.prefill_tokens / max(block_tokens, 1),
         queue=message.queued,
         rows_used=message.rows_used,
         tokens_per_s=message.prefill_tokens_per_s,
         step_ms=message.step_ms,
-        is_ready=message.state in _WORKING,
-        is_isolated=message.state == pb.WORKER_STATE_ISOLATED,
+        is_ready=message.state in _WORKING or is_slow,
+        is_isolated=message.state == pb.WORKER_STATE_ISOLATED and not is_slow,
+        is_on_probation=message.state == pb.WORKER_STATE_PROBATION,
+        is_slow=is_slow,
         told=message.SerializeToString(),
     )
 

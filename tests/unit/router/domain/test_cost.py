@@ -134,6 +134,28 @@ def test_full_draining_unfit_and_unheard_of_workers_are_not_chosen() -> None:
     assert usable(made, layout=b"unknown") == [False] * 5
 
 
+def test_one_on_probation_gets_one_request_at_a_time() -> None:
+    made = fleet(Load(is_on_probation=True), Load(rows_used=1, is_on_probation=True), Load(queue=1, is_on_probation=True))
+    assert usable(made) == [True, False, False]
+    assert usable(made, rows=2) == [False] * 3
+    prediction = made.predict("w0", 4.0, 1, NOW_S)
+    assert usable(made) == [False] * 3
+    made.ended(prediction, NOW_S)
+    assert usable(made) == [True, False, False]
+
+
+def without_slow(made: Fleet) -> list[bool]:
+    return (made.without_slow(made.fit(NOW_S)) & made.has_room()).tolist()
+
+
+def test_a_slow_one_is_for_those_who_have_no_other() -> None:
+    assert without_slow(fleet(Load(is_slow=True), Load())) == [False, True]
+    assert without_slow(fleet(Load(is_slow=True), Load(rows_used=16))) == [False, False]  # who is well and full is waited for
+    assert without_slow(fleet(Load(is_slow=True), Load(is_ready=False))) == [True, False]
+    assert without_slow(fleet(Load(is_slow=True), Load(is_slow=True, rows_used=16))) == [True, False]
+    assert without_slow(fleet(Load(is_slow=True), Load(is_on_probation=True))) == [False, True]
+
+
 def test_some_may_wait_where_waiting_is_allowed() -> None:
     made = Fleet(waiting=2)
     made.join(worker("w0", rows=1))
