@@ -61,7 +61,7 @@ class Engines:
         return stub
 
 
-async def until(condition: Any, timeout_s: float = 30.0) -> None:
+async def until(condition: Any, timeout_s: float = 60.0) -> None:
     """Wait until something holds; raise when it does not in time."""
     async with asyncio.timeout(timeout_s):
         while not condition():

@@ -145,7 +145,7 @@ async def test_the_trace_has_every_leg_of_the_hand_off(llm: LlmMesh) -> None:
         ("inference-prefill", "prefill"), ("inference-prefill", "pack"), ("inference-prefill", "publish"),
         ("inference-decode", "pull"), ("inference-decode", "verify"), ("inference-decode", "commit"),
     }  # fmt: skip
-    async with asyncio.timeout(30.0):
+    async with asyncio.timeout(60.0):
         while not ({(service_of(span), span["name"]) for span in spans} >= wanted and {"gateway", "router"} <= set(map(service_of, spans))):
             await asyncio.sleep(0.1)
             spans = await zipkin.trace(f"{context.trace_id:032x}")
@@ -193,7 +193,7 @@ def varints(tokens: list[int]) -> bytes:
 
 async def proven(llm: LlmMesh, record_id: str) -> object:
     """The record, once its proof leads to the signed root."""
-    async with llm.client("audit-reader") as gateway, asyncio.timeout(30.0):
+    async with llm.client("audit-reader") as gateway, asyncio.timeout(60.0):
         while True:
             try:
                 proof = await gateway.get_inclusion_proof(TENANT, record_id)

@@ -23,7 +23,7 @@ async def test_the_broker_starts_late_and_is_killed(tmp_path: Path) -> None:
     bench = Bench(KafkaSettings(bootstrap_servers=f"{LOOPBACK}:{ports.kafka}", request_timeout_ms=3000), tmp_path)
     mesh = Mesh([kafka_row(places, ports)], tmp_path)
     async with bench.reading():
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not bench.health.reasons:
                 await asyncio.sleep(0.02)
         async with mesh:
@@ -31,7 +31,7 @@ async def test_the_broker_starts_late_and_is_killed(tmp_path: Path) -> None:
             await bench.send(*range(50))
             await bench.until(50)
             killed = mesh.kill("kafka", signal.SIGKILL)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while bench.health.up.is_set():
                     await asyncio.sleep(0.02)
             await mesh.wait("kafka", other_than_pid=killed)

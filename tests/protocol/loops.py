@@ -21,7 +21,8 @@ INPUT = "finmesh.risk.v1.TransactionAuthorizationRequested"
 OUTPUT = "finmesh.risk.v1.TransactionDecided"
 AUDIT = "finmesh.audit.v1.AuditBatch"
 GROUP = "group"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
+"""Guards against waiting for ever, and judges nothing: a machine may be slow."""
 
 
 @dataclass

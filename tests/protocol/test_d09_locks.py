@@ -9,6 +9,7 @@ from risk_scoring.steps import restore
 from risk_scoring.steps.restore import Restorer
 
 from tests.protocol.desks import desk
+from tests.protocol.loops import until
 from tests.protocol.makers import payment, request
 from tests.protocol.mutants import assert_fails_without, lua, swapped
 from tests.protocol.stores import opened
@@ -29,13 +30,19 @@ async def test_the_lock_of_a_dead_holder_is_free_soon(private_redis: PrivateRedi
 async def test_whoever_restores_for_long_keeps_the_lock(private_redis: PrivateRedis) -> None:
     async def check() -> None:
         async with desk(private_redis) as at:
-            link, lifetimes_ms = at.shelf.link, []
-            with swapped(redis_link, "_LOCK_MS", 400), swapped(restore, "_RENEW_S", 0.05):
+            link, left_ms = at.shelf.link, 0
+
+            async def longer_or_gone() -> bool:
+                nonlocal left_ms
+                left_ms = await link.command("PTTL", link.prefix + "restoring")
+                return not 0 <= left_ms <= 2_000
+
+            with swapped(redis_link, "_LOCK_MS", 60_000), swapped(restore, "_RENEW_S", 0.02):
                 async with at.restorer._locked():
-                    for _ in range(20):
-                        await asyncio.sleep(0.05)
-                        lifetimes_ms.append(await link.command("PTTL", link.prefix + "restoring"))
-            assert min(lifetimes_ms) > 0
+                    for _ in range(3):
+                        await link.command("PEXPIRE", link.prefix + "restoring", 2_000)  # most of its life has passed
+                        await until(longer_or_gone, "the lock to be renewed or lost")
+                        assert left_ms > 2_000
 
     async def never(self: Restorer, token: str, done: asyncio.Event) -> None:
         return None

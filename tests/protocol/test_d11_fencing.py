@@ -31,12 +31,14 @@ def goes_on():
     return swapped(backoff, "end_if_cancelled", lambda: None)
 
 
-async def gives_up(loop: ExactlyOnce, kafka) -> bool:
-    """Whether the worker ends when its partition is revoked; one that goes on is ended by a second cancellation."""
-    revoking = asyncio.ensure_future(loop.on_partitions_revoked([_input(kafka)]))
-    ended, _ = await asyncio.wait({revoking}, timeout=8)
+async def gives_up(loop: ExactlyOnce, echo: Echo) -> bool:
+    """Whether the worker ends when its partition is revoked; one that goes on answers what is sent then, and is cancelled once more."""
+    revoking, batches = asyncio.ensure_future(loop.on_partitions_revoked([_input(echo.kafka)])), len(echo.batches)
+    await send(echo.kafka, b"to the successor")
+    await until(lambda: revoking.done() or len(echo.batches) > batches, "an end, or another batch")
+    ended = len(echo.batches) == batches
     revoking.cancel()
-    return bool(ended)
+    return ended
 
 
 async def test_a_fenced_worker_ends_when_its_partition_goes(fresh) -> None:
@@ -53,9 +55,9 @@ async def test_a_fenced_worker_ends_when_its_partition_goes(fresh) -> None:
         echo = Echo(kafka, on_confirm=waits)
         async with working(kafka, echo) as loop:
             await send(kafka, b"1")
-            await asyncio.wait_for(reached.wait(), 20)
+            await until(reached.is_set, "a transaction to be open")
             successor = await start_transactional(kafka, partition_worker.transactional_id(kafka, GROUP, 0))
-            ended = await gives_up(loop, kafka)
+            ended = await gives_up(loop, echo)
             await successor.stop()
             assert ended
 
@@ -78,8 +80,8 @@ async def test_a_worker_whose_cancellation_was_lost_ends_after_its_batch(fresh) 
         echo = Echo(kafka, on_handle=loses)
         async with working(kafka, echo) as loop:
             await send(kafka, b"1", b"2")
-            await asyncio.wait_for(reached.wait(), 20)
-            assert await gives_up(loop, kafka)
+            await until(reached.is_set, "a batch to be handled")
+            assert await gives_up(loop, echo)
         assert await visible(kafka) == [value for batch in echo.batches[:1] for value in batch]
 
     await assert_fails_without("D11", check, goes_on())

@@ -9,7 +9,7 @@ from meshkit.errors import Unavailable
 from meshkit.events import partition_worker
 from meshkit.events.partition_worker import PartitionWorker
 
-from tests.protocol.loops import AUDIT, Echo, committed, send, until, visible, working
+from tests.protocol.loops import AUDIT, PATIENCE_S, Echo, committed, send, until, visible, working
 from tests.protocol.mutants import assert_fails_without, swapped
 
 pytestmark = pytest.mark.stack
@@ -130,7 +130,7 @@ async def test_a_process_that_is_killed_between_send_and_commit(fresh) -> None:
         echo.on_confirm = stuck
         await send(kafka, b"1", b"2")
         async with working(kafka, echo):
-            await asyncio.wait_for(sent.wait(), 20)
+            await until(sent.is_set, "answers to be sent")
             assert await visible(kafka) == [], "nothing shows before the commit"
         successor = Echo(kafka)
         async with working(kafka, successor):
@@ -217,4 +217,4 @@ async def test_a_worker_that_is_cancelled_from_inside_is_no_silence(fresh) -> No
     await send(kafka, b"1")
     with pytest.raises(RuntimeError, match="from inside"):
         async with working(kafka, echo):
-            await asyncio.sleep(20)
+            await asyncio.sleep(PATIENCE_S)  # ended by the loop

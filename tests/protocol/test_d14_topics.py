@@ -3,7 +3,6 @@
 The gap leaf is tested in tests/ports/audit.
 """
 
-import asyncio
 from itertools import count
 
 import pytest
@@ -37,8 +36,9 @@ async def test_every_topic_and_its_dead_letters_are_there_before_anybody_starts(
 @pytest.mark.stack
 async def test_a_topic_that_is_missing_is_waited_for_and_not_made(stack, topic_prefix) -> None:
     kafka = settings(stack.kafka, topic_prefix + "missing.")
-    async with working(kafka, Echo(kafka), health=Health()):
-        await asyncio.sleep(1)
+    health = Health()
+    async with working(kafka, Echo(kafka), health=health):
+        await until(lambda: health.missing.get("kafka") == "UnknownTopicOrPartitionError", "a look for the topic")
     admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
     await admin.start()
     try:

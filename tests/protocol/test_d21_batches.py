@@ -24,7 +24,7 @@ async def test_the_stream_grows_under_backlog_and_shrinks_without(fresh) -> None
             backlog = len(echo.batches)
             for number in range(3):
                 await send(kafka, b"young %d" % number)
-                await until(lambda n=number: [b"young %d" % n] in echo.batches, "a batch of one", 2.0)
+                await until(lambda n=number: [b"young %d" % n] in echo.batches, "a batch of one")
             assert len(echo.batches) == backlog + 3
 
     async def one_by_one(self, *given):

@@ -13,6 +13,7 @@ from risk_scoring.steps.outage import Outage
 from risk_scoring.steps.restore import Restorer
 
 from tests.protocol.desks import Desk, desk
+from tests.protocol.loops import until
 from tests.protocol.makers import payment, request
 from tests.protocol.mutants import assert_fails_without, swapped
 from tests.stack import PrivateRedis
@@ -22,9 +23,7 @@ GONE = Unavailable("the feature store does not answer", reason="FEATURE_STORE_DO
 
 async def held(at: Desk) -> None:
     """Returns when the outage has taken the partitions."""
-    async with asyncio.timeout(10):
-        while not at.outage_log.entered:
-            await asyncio.sleep(0.005)
+    await until(lambda: at.outage_log.entered, "the outage")
 
 
 class NobodyWaits(defaultdict[Any, Any]):

@@ -65,7 +65,7 @@ async def test_a_poison_record_leaves_and_its_neighbours_go_on(fresh) -> None:
         await send(kafka, b"1", b"2", b"bad", b"3", b"bad too", b"4")
         echo = Failing(kafka)
         async with working(kafka, echo, health=health):
-            await until(lambda: is_committed(kafka, 6), "the last offset", 10.0)
+            await until(lambda: is_committed(kafka, 6), "the last offset")
             assert health.missing == {"poison": f"INTERNAL_ERROR {kafka.topic_prefix}{INPUT}/0/4"}
         assert await visible(kafka) == [b"1", b"2", b"3", b"4"]
         assert b"+".join(await visible(kafka, AUDIT)) == b"1+2+3+4"
@@ -119,7 +119,7 @@ async def test_a_single_record_waits_for_a_neighbour_and_leaves_then(fresh) -> N
         async with working(kafka, Failing(kafka), health=health):
             await stands(health)
             await send(kafka, b"1")
-            await until(lambda: is_committed(kafka, 2), "the neighbour's commit", 10.0)
+            await until(lambda: is_committed(kafka, 2), "the neighbour's commit")
             assert "stream-0" not in health.missing
         assert await visible(kafka) == [b"1"]
         assert [each["payload"] for each in await letters(kafka)] == [b"bad"]
@@ -157,7 +157,7 @@ async def test_what_says_to_wait_is_never_held_against_a_record(fresh, error) ->
     echo.error = error
     await send(kafka, b"1", b"bad", b"2")
     async with working(kafka, echo, health=health):
-        await until(lambda: len(echo.batches) >= 3, "some attempts", 10.0)
+        await until(lambda: len(echo.batches) >= 3, "some attempts")
         assert "poison" not in health.missing and health.missing["stream-0"]
         assert all(len(batch) == 3 for batch in echo.batches), "nobody looked at records alone"
     assert await letters(kafka) == []
@@ -174,7 +174,7 @@ async def test_records_that_fail_together_and_not_alone_are_answered_apart(fresh
     echo.on_handle = crowded
     await send(kafka, *(b"%d" % n for n in range(7)))
     async with working(kafka, echo):
-        await until(lambda: is_committed(kafka, 7), "the last offset", 10.0)
+        await until(lambda: is_committed(kafka, 7), "the last offset")
     assert await visible(kafka) == [b"%d" % n for n in range(7)]
     assert await letters(kafka) == []
 
@@ -204,7 +204,7 @@ async def test_a_header_key_that_is_not_utf8_stops_nobody(fresh, compressed) -> 
         await send(kafka, b"4")
         try:
             async with working(kafka, Echo(kafka)):
-                await until(lambda: is_committed(kafka, 5), "the last offset", 10.0)
+                await until(lambda: is_committed(kafka, 5), "the last offset")
         except UnicodeDecodeError as error:
             raise AssertionError("the loop ended") from error
         assert await visible(kafka) == [b"0", b"1", b"2", b"3", b"4"]

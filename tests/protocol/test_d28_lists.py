@@ -155,5 +155,5 @@ async def made(admin, topic) -> bool:
 async def test_a_broker_that_is_down_at_start_is_waited_for() -> None:
     health = Health()
     async with following(KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}", request_timeout_ms=500), health) as seen:
-        await until(lambda: health.missing.get("lists") == "EVENT_LOG_DOWN", "the health detail", 10.0)
+        await until(lambda: health.missing.get("lists") == "EVENT_LOG_DOWN", "the health detail")
         assert seen == []

@@ -1,4 +1,4 @@
-"""One campaign from start to end: oracle, own mesh, callers, kills; then the leases run out and nothing may be held any more.
+"""One campaign from start to end: oracle, own mesh, callers, kills; when the last lease has run out nothing may be held any more.
 
 Faults of transfers are drawn by the engines themselves and counted in files beside them; a Triton that nobody killed may not die. The
 campaign is over when everything planned has happened, or its time; what is missing then is a finding.
@@ -17,6 +17,7 @@ from localmesh.supervisor import Mesh
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from drills.checks.answered import ASK_AGAIN_S, answered
 from drills.faults_llm import held, inject
 from drills.faults_llm.doors import doors
 from drills.faults_llm.load import DEADLINE_S, Load
@@ -33,7 +34,7 @@ CANCELLED_SHARE = 0.2
 VOCABULARY, SPECIAL = 384, frozenset({0, 1, 2})  # of the tiny model
 GIVE_UP_S = 60.0
 FLOW_S = 1.0
-LEASES_S = 45.0
+LEASES_S = 60.0  # longer than any lease, its last heartbeat and a sweep
 _SAVE_S = 5.0
 
 
@@ -181,11 +182,11 @@ class Campaign:
         progress.update(bar, completed=tally.handoffs, description=said)
 
     async def _conclude(self) -> None:
-        """Wait until every lease has run out, then count what is held and who died."""
-        tally = self._state.tally
-        await asyncio.sleep(LEASES_S)
+        """Wait until nothing is held, for as long as the longest lease, then count what is held and who died."""
+        tally, until_s = self._state.tally, time.time() + LEASES_S
+        while (left := await answered(lambda: held.held(self._ports), until_s)) and time.time() < until_s:  # noqa: ASYNC110
+            await asyncio.sleep(ASK_AGAIN_S)
         self._count_transfers()
-        left = await held.held(self._ports)
         tally.leaked_blocks += len(left)
         tally.findings += [f"still held: {line}" for line in left]
         restarts = sum(slot.restarts for name, slot in self._mesh.slots.items() if name.startswith("triton-"))

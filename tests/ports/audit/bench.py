@@ -77,7 +77,7 @@ class Bench:
             await admin.close()
 
     async def _exists(self, admin: AIOKafkaAdminClient) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 (described,) = await admin.describe_topics([self.topic])
                 if len(described["partitions"]) == PARTITIONS and all(p["leader"] >= 0 for p in described["partitions"]):
@@ -88,7 +88,7 @@ class Bench:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap_servers)
         await admin.start()
         await admin.delete_topics([self.topic])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.topic in await admin.list_topics():
                 await asyncio.sleep(0.05)
         await admin.close()
@@ -155,7 +155,7 @@ class Bench:
 
     async def until(self, records: int) -> None:
         """Wait for that many record leaves."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while self.count() < records:
                 await asyncio.sleep(0.02)
 

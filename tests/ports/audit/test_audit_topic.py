@@ -96,11 +96,11 @@ async def test_a_topic_created_anew_under_a_running_reader(bench: Bench) -> None
 async def test_a_topic_that_is_not_there_yet_is_waited_for(stack: Stack, topic_prefix: str, tmp_path: Path) -> None:
     bench = Bench(KafkaSettings(bootstrap_servers=stack.kafka, topic_prefix=topic_prefix), tmp_path)
     async with bench.reading():
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "UnknownTopicOrPartitionError" not in bench.health.reasons:
                 await asyncio.sleep(0.02)
         await bench.create()
-        await asyncio.wait_for(bench.health.up.wait(), 20)
+        await asyncio.wait_for(bench.health.up.wait(), 60)
         await bench.send(0)
         await bench.until(1)
 

@@ -48,7 +48,7 @@ async def test_a_denial_and_what_is_in_force_are_leaves(bench: Bench, open_door:
             error = await door.failure(door.stub.ChangeListEntry, CHANGE, door.token(roles=[]))
             assert isinstance(error, errors.PermissionDenied)
         await bench.until(1)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while sum(count for record in leaves(bench) for *_, count in told(record)) < 12:
                 await asyncio.sleep(0.1)
     found = leaves(bench)

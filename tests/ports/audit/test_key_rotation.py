@@ -83,7 +83,7 @@ class Load:
                 await asyncio.sleep(0.01)
 
     async def signs_with(self, key_id: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while self.ring.primary.id != key_id:
                 await asyncio.sleep(0.01)
 
@@ -107,7 +107,7 @@ async def test_add_promote_retire_under_load(bench: Bench, tmp_path: Path) -> No
         await bench.until(load.sent)  # the longest lag is over
         keys.retire(folder, PURPOSE, "old")
         poison = await _until_refused(bench, BatchSigner(left_over))
-        async with asyncio.timeout(30):  # its first look at the log may have come before there was one
+        async with asyncio.timeout(60):  # its first look at the log may have come before there was one
             while audit.state()["state"] != "ready":
                 await asyncio.sleep(0.01)
     kinds, bodies = bench.look()
@@ -121,7 +121,7 @@ async def test_add_promote_retire_under_load(bench: Bench, tmp_path: Path) -> No
 async def _until_refused(bench: Bench, signer: BatchSigner) -> bytes:
     """Send what the retired key signs until audit has let go of it; returns the poison leaf."""
     writer = BatchWriter("risk-scoring/rpc/gone", 1, signer)
-    async with asyncio.timeout(30), aclosing(Publisher(bench.kafka)) as publisher:
+    async with asyncio.timeout(60), aclosing(Publisher(bench.kafka)) as publisher:
         for number in count():
             leaves = len(bench.look()[0])
             (value,) = writer.envelopes([late(number)])

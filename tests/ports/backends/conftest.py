@@ -56,7 +56,7 @@ class Pair:
         return bytes(self.decode.description.model_digest)
 
     async def free(self) -> None:
-        """Wait until nothing is held at either."""
+        """Wait until nothing is held at either, for less than a reservation lives that nobody frees."""
         if self.kind == "vllm":
             await idle(self.prefill, self.decode)
         async with asyncio.timeout(15):
@@ -72,7 +72,7 @@ async def in_touch(*backends: Backend) -> AsyncIterator[Feed]:
         backend.watch(feed)
     runs = [asyncio.create_task(backend.run()) for backend in backends]
     try:
-        await until(lambda: all(backend.load.state == WORKER_STATE_READY for backend in backends), 60)
+        await until(lambda: all(backend.load.state == WORKER_STATE_READY for backend in backends))
         yield feed
     finally:
         for run in runs:

@@ -165,7 +165,7 @@ async def test_another_model_is_not_answered_for(any_pair: Pair) -> None:
 
 
 async def test_watchers_are_told_what_it_is_and_how_busy(any_pair: Pair) -> None:
-    async with asyncio.timeout(10), aclosing(any_pair.feed.watch({})) as news:
+    async with asyncio.timeout(60), aclosing(any_pair.feed.watch({})) as news:
         seen: dict[str, set[str]] = {}
         async for each in news:
             seen.setdefault(each.worker_id, set()).add(each.WhichOneof("news"))

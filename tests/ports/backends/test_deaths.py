@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 
@@ -20,8 +19,8 @@ from .asking import answer, prompt, to_decode, to_prefill
 from .conftest import Pair
 
 pytestmark = pytest.mark.stack
-RECOVERED_S = 10.0
-NOTICED_S = 8.0
+HUNG_S = 60.0
+"""Guards against waiting for ever. How soon a death is noticed is counted in tests/unit/backends, how soon all is well in a campaign."""
 
 
 @asynccontextmanager
@@ -57,14 +56,12 @@ async def test_an_engine_that_dies_or_hangs_is_isolated_killed_and_back(
     server, before = engines.server("decode"), triton.decode.description.incarnation
     async with answering(triton) as task:
         os.kill(engines.stub("decode") if target == "stub" else server, number)
-        begun = time.monotonic()
-        async with asyncio.timeout(NOTICED_S):
+        async with asyncio.timeout(HUNG_S):
             error = await task
     assert isinstance(error, Unavailable)
     assert error.reason in reasons | {"ENGINE_SLOW"}
     await until(lambda: triton.decode.load.state == WORKER_STATE_ISOLATED or triton.decode.description.incarnation != before)
     await until(lambda: triton.decode.load.state == WORKER_STATE_READY and triton.decode.description.incarnation != before)
-    assert time.monotonic() - begun < NOTICED_S + RECOVERED_S
     assert engines.server("decode") != server
     _, tokens = await answer(triton, to_decode(triton, prompt(60)))
     assert len(tokens) == 12
@@ -86,7 +83,7 @@ async def test_a_prompt_that_is_read_when_its_engine_dies_fails_typed(triton: Pa
     task = asyncio.create_task(read())
     await asyncio.sleep(0.05)
     os.kill(engines.stub("prefill"), signal.SIGKILL)
-    async with asyncio.timeout(NOTICED_S):
+    async with asyncio.timeout(HUNG_S):
         error = await task
     assert isinstance(error, Unavailable)
     assert error.reason in {"ENGINE_DEAD", "ENGINE_LOST", "ENGINE_SLOW"}
@@ -106,7 +103,7 @@ async def test_a_service_that_dies_or_is_stopped_holds_nothing_and_triton_lives(
         )  # fmt: skip
         assert process.stdout is not None
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(HUNG_S):
                 assert await process.stdout.readline() == b"running\n"
             assert await triton.decode.held()
             process.send_signal(number)

@@ -73,7 +73,7 @@ async def closed(redis: str, kafka: str, prefix: str) -> None:
     """Sweep until nothing is open."""
     events, store, _, sweeper = parts(redis, kafka, prefix, "last")
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await store._redis.zcard(PREFIX + "leases"):
                 await sweeper.sweep()
                 await asyncio.sleep(0.05)

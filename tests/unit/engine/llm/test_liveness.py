@@ -205,14 +205,14 @@ def test_an_idle_loop_sleeps_and_wakes_for_a_request() -> None:
     woken = Event()
 
     def loop() -> None:
-        driver.engine.wait(60)
+        driver.engine.wait(600)
         woken.set()
 
-    thread = Thread(target=loop)
+    thread = Thread(target=loop, daemon=True)
     thread.start()
     assert not woken.is_set()
     driver.engine.submit(asked("r", prompt(5), 3))
-    assert woken.wait(10)
+    assert woken.wait(60)
     thread.join()
     driver.run()
     assert driver.tokens("r")

@@ -19,7 +19,7 @@ from meshkit.crypto.keyed_ids import uuid7
 from .stubs import Memory, Refused, Stub, decode_request, prefill_request, stub
 
 LONG = generation_pb2.Bounds(max_output_tokens=400, ignore_end=True)
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def prompt(length: int, seed: int = 1) -> list[int]:

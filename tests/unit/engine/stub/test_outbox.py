@@ -11,7 +11,7 @@ from engine.stub import outbox as module
 from engine.stub.outbox import Outbox
 from finmesh.engine.v1 import engine_pb2 as pb
 
-from .stubs import Memory
+from .stubs import WAIT_S, Memory
 
 
 class Blocked(Memory):
@@ -23,7 +23,7 @@ class Blocked(Memory):
 
     def send(self, content: bytes, *, is_last: bool = False) -> None:
         self.taken.set()
-        assert self.may.wait(10)
+        assert self.may.wait(WAIT_S)
         super().send(content, is_last=is_last)
 
 
@@ -56,7 +56,7 @@ def test_what_waits_is_one_response(made: Outbox) -> None:
     events = Blocked()
     made.join("a", events)
     made.put("a", ("1", token(0)))
-    assert events.taken.wait(10)
+    assert events.taken.wait(WAIT_S)
     for index in range(1, 50):
         made.put("a", ("1" if index % 2 else "2", token(index)))
     events.may.set()
@@ -73,7 +73,7 @@ def test_logprobs_are_a_column_where_anybody_asked(made: Outbox) -> None:
     events = Blocked()
     made.join("a", events)
     made.put("a", ("0", token(0)))
-    assert events.taken.wait(10)
+    assert events.taken.wait(WAIT_S)
     made.put("a", ("1", token(0)))
     made.put("a", ("2", token(0, logprob=-1.5, top=((7, -1.5), (8, -2.0)))))
     events.may.set()
@@ -101,7 +101,7 @@ def test_who_does_not_read_is_given_up(made: Outbox, lost: list[tuple[str, str]]
     made.join("slow", slow)
     made.join("other", other)
     made.put("slow", ("1", token(0)))
-    assert slow.taken.wait(10)
+    assert slow.taken.wait(WAIT_S)
     for index in range(1, 13):
         made.put("slow", ("1", token(index)))
     made.put("other", ("1", token(0)))
@@ -122,7 +122,7 @@ def test_an_answer_that_nobody_takes_costs_nobody_else(made: Outbox, lost: list[
     made.answer(answer, b"y")
     answer.until_end()
     events.until(lambda contents: contents or None)
-    over = time.monotonic() + 10
+    over = time.monotonic() + WAIT_S
     while ("broken", "OWNER_GONE") not in lost:
         assert time.monotonic() < over
         time.sleep(0.01)

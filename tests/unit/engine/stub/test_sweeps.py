@@ -7,6 +7,8 @@ import threading
 import pytest
 from engine.stub import parts
 
+from .stubs import WAIT_S
+
 
 def test_a_sweep_that_fails_is_not_the_last(capsys: pytest.CaptureFixture[str]) -> None:
     times, again = [], threading.Event()
@@ -19,7 +21,7 @@ def test_a_sweep_that_fails_is_not_the_last(capsys: pytest.CaptureFixture[str]) 
 
     stop = parts._every(0.001, sweep)
     try:
-        assert again.wait(10.0)
+        assert again.wait(WAIT_S)
         assert "a hand-off that is gone" in capsys.readouterr().err
     finally:
         stop()
