@@ -40,7 +40,10 @@ _SENTENCES = (
 
 @dataclass(frozen=True, slots=True)
 class Tiny:
-    """Sizes and seed. `weights`: fp32 or int4; with `accuracy_level` 4 int4 products round their input too."""
+    """Sizes and seed. `weights`: fp32 or int4; with `accuracy_level` 4 int4 products round their input too.
+
+    `tools`: its template has them.
+    """
 
     family: str = "llama"
     weights: str = "fp32"
@@ -58,6 +61,7 @@ class Tiny:
     provider: str = "cpu"
     name: str = "tiny"
     seed: int = 1
+    tools: bool = False
 
     def architecture(self) -> Architecture:
         return Architecture(
@@ -74,9 +78,11 @@ def make(root: Path, tiny: Tiny | None = None) -> Path:
 
 
 def facts(tiny: Tiny) -> folder.Facts:
-    digest = hashlib.sha256(json.dumps(asdict(tiny), sort_keys=True).encode()).hexdigest()
+    stated = {name: value for name, value in asdict(tiny).items() if name != "tools" or value}
+    digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
     return folder.Facts(
-        name=tiny.name, end_ids=(END_ID, END_OF_TEXT_ID), bos_id=None, tokenizer=tokenizer(tiny.vocabulary), template=chatml.TEMPLATE,
+        name=tiny.name, end_ids=(END_ID, END_OF_TEXT_ID), bos_id=None, tokenizer=tokenizer(tiny.vocabulary),
+        template=chatml.HERMES_TEMPLATE if tiny.tools else chatml.TEMPLATE, tool_format="hermes" if tiny.tools else None,
         source=Source(f"random, seed {tiny.seed}", digest), licence="Apache-2.0", weights=tiny.weights, accuracy_level=tiny.accuracy_level,
         provider=tiny.provider, max_len=tiny.max_len,
     )  # fmt: skip

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from meshkit.telemetry.context import TraceContext
 
+from router.domain.calls import Called
 from router.domain.evidence import Checkpoint, Orphan, RecordBytes
 from router.domain.fleet import Load, Worker
-from router.domain.generation import EndFacts, Input, StartFacts
+from router.domain.generation import EndFacts, Finish, Input, StartFacts
 from router.domain.legs import DecodeAsk, DecodePart, Handoff, PrefillAsk, Prefilled, Reservation, ReserveAsk
 from router.domain.model import ServedModel
-
-
-class Piece(NamedTuple):
-    """Text that is ready after a token: whole characters, "" while some are held back; whether a stop string ended the answer.
-
-    With ``is_stopped`` the text is what stands before the stop string; nothing follows.
-    """
-
-    text: str
-    is_stopped: bool
+from router.domain.spoken import Piece
+from router.domain.tools import Offer
 
 
 class ChoiceText(Protocol):
@@ -35,8 +28,16 @@ class ChoiceText(Protocol):
         """Return the bytes of any token, those of a control token's name included."""
         ...
 
-    def end(self) -> str:
-        """Return what was held back; the answer ended without a stop string. What is no whole character becomes U+FFFD."""
+    def end(self, reason: Finish) -> tuple[Piece, Finish]:
+        """Return what was held back, and why the answer ended as callers are told; it ended without a stop string.
+
+        What is no whole character becomes U+FFFD. TOOL_CALLS: it called tools; LENGTH: also where a call was not whole.
+        """
+        ...
+
+    @property
+    def called(self) -> tuple[Called, ...]:
+        """Return the calls of tools so far."""
         ...
 
 
@@ -51,12 +52,13 @@ class Texts(Protocol):
     async def tokens(self, model: ServedModel, prompt: Input) -> tuple[int, ...]:
         """Render and tokenise once. Content never yields an added token's id.
 
-        Raises InvalidArgument: TEXT_INVALID, PROMPT_EMPTY, TEMPLATE_REFUSED, TOKENS_INVALID (ids outside of the vocabulary).
+        Raises InvalidArgument: TEXT_INVALID, PROMPT_EMPTY, TEMPLATE_REFUSED, TOKENS_INVALID (ids outside of the vocabulary), and
+        TOOLS_UNSUPPORTED.
         """
         ...
 
-    def choice(self, model: ServedModel, stop: Sequence[str]) -> ChoiceText:
-        """Return the text of a new answer."""
+    def choice(self, model: ServedModel, stop: Sequence[str], offer: Offer | None = None) -> ChoiceText:
+        """Return the text of a new answer, which may call the tools of an offer."""
         ...
 
 

@@ -33,12 +33,19 @@ LAYOUT = b"layout-of-16-byt"
 Fault = Callable[[], Awaitable[None]]
 
 
+SCRIPTS: dict[str, tuple[str, ...]] = {}
+"""What is answered to a prompt that ends with § and one of these names, by choice."""
+
+
 def digest_of(model: str) -> bytes:
     return sha256(f"model {model}".encode()).digest()
 
 
 def answer(prompt: list[int], seed: int, choice: int) -> list[int]:
     """The tokens of an answer, characters here, the end included."""
+    _, mark, name = "".join(map(chr, prompt)).rpartition("§")
+    if mark:
+        return [ord(each) for each in SCRIPTS[name][choice]] + [END]
     return [ord(each) for each in f"第{choice}个回答 to {len(prompt)} tokens, seed {seed % 1000}: 批准. bye"] + [END]
 
 

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from meshkit.errors import InvalidArgument, Unavailable
-from router.domain.generation import Conversation, EndFacts, Input, StartFacts, Text
+from router.domain.calls import Called
+from router.domain.generation import Conversation, EndFacts, Finish, Input, StartFacts, Text
 from router.domain.model import ServedModel
-from router.ports import Piece
+from router.domain.spoken import Piece, Spoken
+from router.domain.stops import Stops
+from router.domain.tools import Offer
 
 from .inference import BLOCK_TOKENS, END, MODEL, digest_of
 
@@ -17,32 +20,37 @@ def served(name: str = MODEL, max_len_tokens: int = 256, tokenizer: str = "") ->
     tokenizer_digest = sha256(f"tokenizer {tokenizer}".encode()).digest()
     ends = frozenset({END})
     return ServedModel(
-        name, digest_of(name), digest_of(name).hex()[:32], max_len_tokens, BLOCK_TOKENS, 1 << 21, ends, "Apache-2.0", tokenizer_digest
+        name=name,
+        digest=digest_of(name),
+        release=digest_of(name).hex()[:32],
+        max_len_tokens=max_len_tokens,
+        block_tokens=BLOCK_TOKENS,
+        vocabulary=1 << 21,
+        end_ids=ends,
+        licence="Apache-2.0",
+        tokenizer_digest=tokenizer_digest,
+        tool_format="hermes",
     )
 
 
 class CharacterText:
     """One answer: a token is a character."""
 
-    def __init__(self, stop: Sequence[str]) -> None:
-        self._stop = stop
-        self._held = ""
+    def __init__(self, stop: Sequence[str], offer: Offer | None) -> None:
+        self._spoken = Spoken(Stops(stop), offer)
 
     def push(self, token_id: int) -> Piece:
-        self._held += chr(token_id) if token_id != END else ""
-        for stop in self._stop:
-            if stop in self._held:
-                return Piece(self._held.partition(stop)[0], True)
-        keep = max((at for stop in self._stop for at in range(len(stop)) if self._held.endswith(stop[:at])), default=0)
-        ready, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
-        return Piece(ready, False)
+        return self._spoken.push(chr(token_id) if token_id != END else "")
 
     def name(self, token_id: int) -> bytes:
         return chr(token_id).encode()
 
-    def end(self) -> str:
-        held, self._held = self._held, ""
-        return held
+    def end(self, reason: Finish) -> tuple[Piece, Finish]:
+        return self._spoken.end("", reason)
+
+    @property
+    def called(self) -> tuple[Called, ...]:
+        return self._spoken.called
 
 
 class CharacterTexts:
@@ -62,8 +70,8 @@ class CharacterTexts:
             raise InvalidArgument("too long", reason="PROMPT_TOO_LONG")
         return tuple(ord(each) for each in text)
 
-    def choice(self, model: ServedModel, stop: Sequence[str]) -> CharacterText:
-        return CharacterText(stop)
+    def choice(self, model: ServedModel, stop: Sequence[str], offer: Offer | None = None) -> CharacterText:
+        return CharacterText(stop, offer)
 
 
 class ListedRecords:

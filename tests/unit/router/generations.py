@@ -7,6 +7,7 @@ from typing import Any
 from meshkit.audit.records import AuditRecords
 from meshkit.clock import Clock
 from meshkit.testing.keys import commitment_ring
+from router.domain.calls import ToolChoice
 from router.domain.generation import (
     Choice,
     ChoiceFinished,
@@ -44,6 +45,7 @@ def start_facts(number: int = 1, **changes: Any) -> StartFacts:
         sampling=Sampling(temperature=0.7, top_p=0.95, top_k=40, choices=changes.pop("choices", 1)),
         stop=("停", "13812345678"),
         json_schema=changes.pop("json_schema", ""),
+        tool_choice=changes.pop("tool_choice", ToolChoice.AUTO),
         request_id=changes.pop("request_id", "0198c1d2-7a3b-7c4d-8e5f-60718293a4b5"),
         principal=changes.pop("principal", "张三"),
         purpose="customer-service",

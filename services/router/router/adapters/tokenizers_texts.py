@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -24,25 +25,37 @@ from engine.llm.fields import MalformedManifestError
 from engine.llm.foreign import ForeignManifest, TextManifest
 from engine.llm.manifest import BLOCK_TOKENS
 from engine.llm.model_files import TOKENIZER, WrongFileError
+from engine.llm.tool_grammar import CLOSE, OPEN
 from meshkit.errors import InvalidArgument, InvalidDocument, MeshError
 from meshkit.strict_json import parse_json
 from tokenizers import Tokenizer
 
 from router.adapters.jinja_process import JinjaProcess
-from router.domain.generation import Conversation, Input, Message, Text
+from router.domain.choice_text import ChoiceText
+from router.domain.generation import Conversation, Input, Text
 from router.domain.model import ServedModel
 from router.domain.prompt import PromptLimits, checked, too_long
-from router.domain.rendering import Marks, Part, Shape, shape
-from router.domain.stops import StopMatcher, Stops
-from router.domain.utf8 import TextDecoder
+from router.domain.rendering import Content, Marks, Part, SeenTurn, Shape, contents, shape
+from router.domain.spoken import Spoken
+from router.domain.stops import Stops
+from router.domain.tools import Offer, unsupported
 from router.domain.vocabulary import Vocabulary
-from router.ports import Piece
 
+_logger = logging.getLogger(__name__)
 _INLINE_BYTES = 4_096  # more (2 ms of work) is encoded on a thread
 _MAX_KNOWN = 512
 _MAX_KNOWN_MESSAGES, _MAX_KNOWN_CHARACTERS = 64, 1_024  # longer ones are as many as callers like, and are not remembered
 _MAX_HALVES = 1_000
 _PROBES = ("user",), ("system", "user"), ("user", "assistant", "user"), ("system", "user", "assistant", "user")
+_TOOL_PROBES = tuple(  # (role, calls) of each turn
+    Shape(tuple(SeenTurn(role, not calls or is_said, False, False, calls) for role, calls in turns), (True, False))
+    for turns in (
+        (("user", 0),),
+        (("system", 0), ("user", 0), ("assistant", 1), ("tool", 0)),
+        (("user", 0), ("assistant", 2), ("tool", 0), ("tool", 0), ("assistant", 0), ("user", 0)),
+    )
+    for is_said in (False, True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +72,11 @@ class _Model:
     roles: frozenset[str]
     pieces: dict[str, list[int]] = field(default_factory=dict)
 
-    def encoded(self, parts: Sequence[Part], messages: Sequence[Message]) -> list[int]:
+    def encoded(self, parts: Sequence[Part], said: Sequence[Content]) -> list[int]:
         """Return the ids of a rendered conversation. Raises InvalidArgument (TEXT_INVALID)."""
         ids: list[int] = []
         for part in parts:
-            ids += self._of_template(part.text) if part.number < 0 else self.of_content(part.content(messages))
+            ids += self._of_template(part.text) if part.number < 0 else self.of_content(part.content(said))
         return ids
 
     def _of_template(self, text: str) -> list[int]:
@@ -92,29 +105,6 @@ class _Model:
         return ids
 
 
-class ChoiceText:
-    """The text of one answer."""
-
-    def __init__(self, model: ServedModel, vocabulary: Vocabulary, stops: Stops) -> None:
-        self._end_ids = model.end_ids
-        self._vocabulary = vocabulary
-        self._decoder = TextDecoder(vocabulary)
-        self._matcher = StopMatcher(stops)
-
-    def push(self, token_id: int) -> Piece:
-        """See ``ports.ChoiceText``."""
-        text = "" if token_id in self._end_ids else self._decoder.push(token_id)
-        return Piece(self._matcher.push(text), self._matcher.is_stopped)
-
-    def name(self, token_id: int) -> bytes:
-        """See ``ports.ChoiceText``."""
-        return self._vocabulary.name(token_id)
-
-    def end(self) -> str:
-        """See ``ports.ChoiceText``."""
-        return self._matcher.push(self._decoder.end()) + self._matcher.end()
-
-
 class TokenizersTexts:
     """See ``ports.Texts``."""
 
@@ -132,7 +122,7 @@ class TokenizersTexts:
         process = JinjaProcess(limits.max_bytes)
         try:
             texts = cls([await asyncio.to_thread(_read, folder) for folder in folders], process, limits)
-            for model in texts._models.values():
+            for model in list(texts._models.values()):
                 await texts._probe(model)
             yield texts
         finally:
@@ -143,36 +133,37 @@ class TokenizersTexts:
         """Return the models, by name."""
         return sorted((model.served for model in self._models.values()), key=lambda served: served.name)
 
-    def choice(self, model: ServedModel, stop: Sequence[str]) -> ChoiceText:
+    def choice(self, model: ServedModel, stop: Sequence[str], offer: Offer | None = None) -> ChoiceText:
         """Return the text of a new answer. Raises InvalidArgument (STOP_INVALID)."""
-        return ChoiceText(model, self._models[model.digest].vocabulary, Stops(stop))
+        return ChoiceText(model, self._models[model.digest].vocabulary, Spoken(Stops(stop), offer))
 
     async def tokens(self, model: ServedModel, prompt: Input) -> tuple[int, ...]:
         """Render and tokenise once; see ``ports.Texts``. What is too long is refused by its bytes before any work."""
         known = self._models[model.digest]
         fitting = min(self._limits.max_bytes, model.max_len_tokens * known.vocabulary.longest_bytes)  # fewer tokens can't be made of more
+        if model.tool_format is None and isinstance(prompt, Conversation) and (field := _of_tools(prompt)):
+            raise unsupported(model.name, field)
         size = checked(prompt, known.roles, model.vocabulary, replace(self._limits, max_bytes=fitting))
         if isinstance(prompt, Conversation):
-            parts, messages = await self._parts(known, prompt.messages), prompt.messages
+            parts, said = await self._parts(known, shape(prompt.messages, prompt.tools)), contents(prompt.messages, prompt.tools)
         elif isinstance(prompt, Text):
-            parts, messages = (Part("", 0),), (Message("user", prompt.text),)
+            parts, said = (Part("", 0),), [Content(prompt.text)]
         else:
             return _fitting(prompt.ids, model)
-        encode = partial(known.encoded, parts, messages)
+        encode = partial(known.encoded, parts, said)
         ids = await asyncio.to_thread(encode) if size > _INLINE_BYTES else encode()
         if isinstance(prompt, Text) and known.bos_id is not None:
             ids.insert(0, known.bos_id)
         return _fitting(tuple(ids), model)
 
-    async def _parts(self, model: _Model, messages: Sequence[Message]) -> tuple[Part, ...]:
-        seen = shape(messages)
+    async def _parts(self, model: _Model, seen: Shape) -> tuple[Part, ...]:
         key = (model.served.digest, seen)
         parts = self._rendered.get(key)
         if parts is not None:
             self._rendered.move_to_end(key)
             return parts
         parts = await self._render(model, seen, self._marks)
-        if len(seen) <= _MAX_KNOWN_MESSAGES:
+        if len(seen.turns) + sum(turn.calls for turn in seen.turns) + len(seen.tools) <= _MAX_KNOWN_MESSAGES:
             self._rendered[key] = parts
             if len(self._rendered) > _MAX_KNOWN:
                 self._rendered.popitem(last=False)
@@ -181,7 +172,7 @@ class TokenizersTexts:
     async def _render(self, model: _Model, seen: Shape, marks: Marks) -> tuple[Part, ...]:
         if model.template is None:
             raise InvalidArgument("the model takes no conversation: it has no template", reason="TEMPLATE_REFUSED")
-        variables = {**model.variables, "messages": marks.marked(seen)}
+        variables = {**model.variables, **marks.marked(seen)}
         return marks.parts(await self._process.render(model.served.digest.hex(), model.template, variables), seen)
 
     async def _probe(self, model: _Model) -> None:
@@ -191,8 +182,8 @@ class TokenizersTexts:
         marks = Marks(secrets.token_hex(16), is_probe=True)
         for roles in _PROBES:
             for is_spaced in (False, True):
-                seen = tuple((role, True, is_spaced, is_spaced) for role in roles)
-                variables = {**model.variables, "messages": marks.marked(seen)}
+                seen = Shape(tuple(SeenTurn(role, True, is_spaced, is_spaced) for role in roles))
+                variables = {**model.variables, **marks.marked(seen)}
                 try:
                     rendered = await self._process.render(model.served.digest.hex(), model.template, variables)
                 except InvalidArgument as error:
@@ -205,6 +196,22 @@ class TokenizersTexts:
                     marks.parts(rendered, seen)
                 except InvalidArgument as error:
                     raise _wrong(model.served.name, "TEMPLATE_INVALID", f"{error.message} ({', '.join(roles)})") from error
+        for seen in _TOOL_PROBES if model.served.tool_format else ():
+            try:
+                await self._render(model, seen, marks)
+            except MeshError as error:  # it may serve all the same
+                facts = {"model": model.served.name, "error.message": error.message}
+                _logger.error("a model's template has no tools that we know, against its manifest: it gets none", extra={"facts": facts})
+                self._models[model.served.digest] = replace(model, served=replace(model.served, tool_format=None))
+                return
+
+
+def _of_tools(prompt: Conversation) -> str:
+    """Return the field of a conversation that only a model with tools understands, empty for none."""
+    for number, turn in enumerate(prompt.messages):
+        if turn.role == "tool" or turn.calls:
+            return f"conversation.messages[{number}].{'tool_calls' if turn.calls else 'role'}"
+    return "tools" if prompt.tools else ""
 
 
 def _fitting(ids: tuple[int, ...], model: ServedModel) -> tuple[int, ...]:
@@ -225,6 +232,8 @@ def _read(folder: Path) -> _Model:
     if not isinstance(document, dict):
         raise _wrong(manifest.name, "TOKENIZER_INVALID", "tokenizer.json is no object")
     vocabulary = Vocabulary.of(document, manifest.vocabulary)
+    if manifest.tool_format and any(entry["special"] and entry["content"] in (OPEN, CLOSE) for entry in document["added_tokens"]):
+        raise _wrong(manifest.name, "TOKENIZER_INVALID", f"{OPEN} is a control token, which no text has")
     controls = document | {"added_tokens": [entry | {"special": True} for entry in document["added_tokens"]]}
     try:
         own, plain = Tokenizer.from_buffer(content), Tokenizer.from_str(json.dumps(controls))
@@ -265,6 +274,7 @@ def _served(manifest: TextManifest, template: str | None) -> ServedModel:
         end_ids=frozenset(manifest.end_ids),
         licence=manifest.licence,
         tokenizer_digest=tokenizer,
+        tool_format=manifest.tool_format,
     )
 
 

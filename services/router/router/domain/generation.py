@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from router.domain.calls import Called, CallPiece, Tool, ToolCall, ToolChoice
+
 
 class Finish(IntEnum):
     """Why an answer ended; numbers as in the contract."""
@@ -16,6 +18,7 @@ class Finish(IntEnum):
     CANCELLED = 3
     ERROR = 4
     INTERRUPTED = 5
+    TOOL_CALLS = 6
 
 
 class TokenLogprob(NamedTuple):
@@ -38,17 +41,21 @@ class Token(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One turn. ``role``: system, user or assistant."""
+    """One turn. ``role``: system, user, assistant, or tool, which answers the call ``call_id``; ``name``: of that tool."""
 
     role: str
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Turns, oldest first, to be rendered with the model's own template."""
+    """Turns, oldest first, to be rendered with the model's own template, with the tools that it is offered."""
 
     messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,10 @@ class Request:
     presence_penalty: float = 0.0
     has_logit_bias: bool = False
     forbids_standby: bool = False
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice.AUTO
+    tool_name: str = ""
+    are_calls_parallel: bool = False
     request_id: str = ""
     principal: str = ""
     purpose: str = ""
@@ -156,13 +167,14 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer: whole characters, and the tokens whose text it completes."""
+    """A piece of an answer: whole characters, calls of tools behind them, and the tokens whose text it completes."""
 
     choice: int
     text: str
     tokens: tuple[Token, ...] = ()
     output_tokens: int = 0
     """Of all answers so far, this piece's included."""
+    calls: tuple[CallPiece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +266,8 @@ class StartFacts:
     """Why keys and values are handed over, or not."""
     tokenizer_digest: bytes = b""
     instead: Instead | None = None
+    tools: Sequence[Tool] = ()
+    """As the model is told of them: committed to, never written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,21 +281,7 @@ class EndFacts:
     provenance: Provenance
     output_tokens: Sequence[Sequence[int]] = ()
     error: str = ""
-
-
-def summed(legs: Sequence[Usage], output_tokens: int, prompt_tokens: int) -> Usage:
-    """Return what all legs used together. ``output_tokens``: what was sent; what was computed beyond it is shadow to nobody.
-
-    Prompt tokens count once however often they were read; accelerators are named in the order of their legs, each once.
-    """
-    names = list(dict.fromkeys(leg.accelerator for leg in legs if leg.accelerator))
-    return Usage(
-        prompt_tokens=prompt_tokens,
-        cached_tokens=max((leg.cached_tokens for leg in legs), default=0),
-        output_tokens=output_tokens,
-        shadow_tokens=sum(leg.shadow_tokens for leg in legs),
-        accelerator=", ".join(names),
-        busy_ms=sum(leg.busy_ms for leg in legs),
-        energy_j=sum(leg.energy_j for leg in legs),
-        is_energy_measured=bool(legs) and all(leg.is_energy_measured for leg in legs),
-    )
+    called: Sequence[Sequence[Called]] = ()
+    """Calls by choice: committed to, never written."""
+    offered: Sequence[str] = ()
+    """Names of the tools that were offered."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.llm.tool_grammar import ToolCalls
+
 from router.domain.generation import ChoiceFinished, Sampling, Token, Usage
 
 
@@ -23,6 +25,8 @@ class Job:
     max_output_tokens: int
     ignore_end: bool
     priority: int
+    calls: ToolCalls | None = None
+    """How the answer calls tools, if it may."""
 
 
 @dataclass(frozen=True, slots=True)

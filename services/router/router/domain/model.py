@@ -10,7 +10,7 @@ class ServedModel:
     """One model. ``digest``: SHA-256 of its manifest, 32 bytes; ``tokenizer_digest``: of tokenizer.json.
 
     ``release``: model, tokenizer and prompt pack under one id, hex. ``end_ids`` end an answer; ``block_tokens`` is the unit of its prefix
-    cache; ``vocabulary`` the number of ids.
+    cache; ``vocabulary`` the number of ids. ``tool_format``: how the model writes calls of tools, None when it does not.
     """
 
     name: str
@@ -22,3 +22,4 @@ class ServedModel:
     end_ids: frozenset[int]
     licence: str
     tokenizer_digest: bytes = b""
+    tool_format: str | None = None

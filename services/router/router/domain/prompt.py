@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from meshkit.errors import FieldViolation, InvalidArgument
 
 from router.domain.generation import Conversation, Input, Text
+from router.domain.tools import check_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class PromptLimits:
 def checked(prompt: Input, roles: Collection[str], vocabulary: int, limits: PromptLimits) -> int:
     """Return the bytes of a prompt's text.
 
-    Raises InvalidArgument: PROMPT_EMPTY, PROMPT_TOO_LONG, ROLE_UNKNOWN, TEXT_INVALID, TOKENS_INVALID.
+    Raises InvalidArgument: PROMPT_EMPTY, PROMPT_TOO_LONG, ROLE_UNKNOWN, TEXT_INVALID, TOKENS_INVALID, and of calls of tools
+    TOOL_CALL_INVALID, TOOL_CALL_UNKNOWN, NAME_UNSUPPORTED.
     """
     if isinstance(prompt, Conversation):
         return _conversation(prompt, roles, limits)
@@ -46,6 +48,11 @@ def _conversation(prompt: Conversation, roles: Collection[str], limits: PromptLi
         if message.role not in roles:
             raise _violated("ROLE_UNKNOWN", f"{place}.role", f"one of {', '.join(sorted(roles))}")
         size += _bytes(message.content, f"{place}.content")
+        size += sum(_bytes(call.arguments, f"{place}.tool_calls[{at}].arguments") for at, call in enumerate(message.calls))
+    check_turns(prompt.messages)
+    if not size:
+        raise _empty()
+    size += sum(len(tool.parameters.encode()) + len(tool.description.encode()) + len(tool.name) for tool in prompt.tools)
     _bounded(size, limits)
     return size
 

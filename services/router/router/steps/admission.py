@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from engine.handoff.chain import block_ids
 from meshkit.crypto.keyed_ids import uuid7
@@ -17,6 +18,7 @@ from router.domain.model import ServedModel
 from router.domain.namespace import namespace_of, tenant_digest
 from router.domain.policy import Scenario, Scenarios, model_unknown
 from router.domain.standby import Standby
+from router.domain.tools import Offer, offered
 from router.steps.answers import Answers
 from router.steps.pool import Need, Pool
 from router.steps.run import Run
@@ -56,16 +58,18 @@ class Admission:
     async def _run(
         self, request: Request, scenario: Scenario, model: ServedModel, now_s: float, deadline_s: float, seed: int | None = None
     ) -> Run:
-        prompt = await self._texts.tokens(model, request.input)
+        offer = offered(request, model.name, model.tool_format)
+        prompt = await self._texts.tokens(model, request.input if offer is None else offer.input(request.input))
         longest = min(model.max_len_tokens, self._pool.longest(model.digest) or model.max_len_tokens)
         max_output_tokens = scenario.output_tokens(request.max_output_tokens, longest - len(prompt))
-        job = self._job(request, scenario, model, prompt, max_output_tokens, self._seed(request) if seed is None else seed)
+        job = self._job(request, scenario, model, prompt, max_output_tokens, self._seed(request) if seed is None else seed, offer)
         choices = job.sampling.choices
 
         def new_answers() -> Answers:
             has_logprobs = request.sampling.logprobs
             keep_tokens = request.return_token_ids or has_logprobs
-            return Answers(lambda: self._texts.choice(model, request.stop), choices, keep_tokens=keep_tokens, name_tokens=has_logprobs)
+            new_text = partial(self._texts.choice, model, request.stop, offer)
+            return Answers(new_text, choices, keep_tokens=keep_tokens, name_tokens=has_logprobs)
 
         return Run(
             request=request,
@@ -90,6 +94,7 @@ class Admission:
             ),
             begun_s=now_s,
             deadline_s=deadline_s,
+            offer=offer,
             new_answers=new_answers,
             answers=new_answers(),
         )
@@ -105,7 +110,14 @@ class Admission:
         return request.sampling.seed if request.is_seed_set else secrets.randbits(64)
 
     def _job(
-        self, request: Request, scenario: Scenario, model: ServedModel, prompt: tuple[int, ...], max_output_tokens: int, seed: int
+        self,
+        request: Request,
+        scenario: Scenario,
+        model: ServedModel,
+        prompt: tuple[int, ...],
+        max_output_tokens: int,
+        seed: int,
+        offer: Offer | None,
     ) -> Job:
         secret = self._secret()
         return Job(
@@ -117,6 +129,7 @@ class Admission:
             grade=request.grade,
             sampling=replace(request.sampling, seed=seed, choices=max(request.sampling.choices, 1)),
             json_schema=request.json_schema,
+            calls=None if offer is None else offer.calls,
             max_output_tokens=max_output_tokens,
             ignore_end=request.ignore_end,
             priority=scenario.priority,

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from meshkit.errors import Unavailable
 
+from router.domain.calls import Called, CallPiece
 from router.domain.generation import ChoiceFinished, Delta, Finish, Token
+from router.domain.tool_calls import joined
 from router.ports import ChoiceText
 
 Piece = Delta | ChoiceFinished
@@ -44,6 +46,11 @@ class Answers:
         return tuple(answer.finished for answer in self._answers if answer.finished is not None)
 
     @property
+    def called(self) -> tuple[tuple[Called, ...], ...]:
+        """Return the calls of tools so far, by choice."""
+        return tuple(answer.text.called for answer in self._answers)
+
+    @property
     def tokens(self) -> Mapping[int, tuple[int, ...]]:
         """Return the tokens so far, by choice."""
         return {choice: tuple(answer.tokens) for choice, answer in enumerate(self._answers)}
@@ -53,7 +60,7 @@ class Answers:
 
         Raises Unavailable (TOKENS_MISSING) when some were left out.
         """
-        texts: dict[int, list[str]] = {}
+        texts: dict[int, tuple[list[str], list[CallPiece]]] = {}
         for token in tokens:
             if not token.choice < len(self._answers):
                 raise Unavailable("a token of an answer that nobody asked for", reason="TOKENS_MISSING")
@@ -66,14 +73,16 @@ class Answers:
             self.output_tokens += 1
             if self._keep:
                 answer.held.append(_named(token, answer.text) if self._name else token)
-            text, is_stopped = answer.text.push(token.token_id)
-            texts.setdefault(token.choice, []).append(text)
-            if is_stopped:
+            said = answer.text.push(token.token_id)
+            parts, calls = texts.setdefault(token.choice, ([], []))
+            parts.append(said.text)
+            calls += said.calls
+            if said.is_stopped:
                 answer.finished = ChoiceFinished(token.choice, Finish.STOP, len(answer.tokens))
         found: list[Piece] = []
-        for choice, parts in texts.items():
+        for choice, (parts, calls) in texts.items():
             ended = self._answers[choice].finished
-            found += self._piece(choice, "".join(parts), is_last=ended is not None)
+            found += self._piece(choice, "".join(parts), joined(calls), is_last=ended is not None)
             if ended is not None:
                 found.append(ended)
         return found
@@ -83,19 +92,20 @@ class Answers:
         answer = self._answers[choice]
         if answer.finished is not None:
             return []
-        answer.finished = ChoiceFinished(choice, reason, len(answer.tokens))
-        return [*self._piece(choice, answer.text.end(), is_last=True), answer.finished]
+        said, told_reason = answer.text.end(reason)
+        answer.finished = ChoiceFinished(choice, told_reason, len(answer.tokens))
+        return [*self._piece(choice, said.text, said.calls, is_last=True), answer.finished]
 
     def closed(self, reason: Finish) -> tuple[ChoiceFinished, ...]:
         """Return how all answers ended when those that had not are over for this reason."""
         return tuple(answer.finished or ChoiceFinished(choice, reason, len(answer.tokens)) for choice, answer in enumerate(self._answers))
 
-    def _piece(self, choice: int, text: str, *, is_last: bool) -> list[Piece]:
+    def _piece(self, choice: int, text: str, calls: tuple[CallPiece, ...], *, is_last: bool) -> list[Piece]:
         answer = self._answers[choice]
-        if not text and not (is_last and answer.held):
+        if not text and not calls and not (is_last and answer.held):
             return []
         held, answer.held = tuple(answer.held), []
-        return [Delta(choice, text, held, self.output_tokens)]
+        return [Delta(choice, text, held, self.output_tokens, calls)]
 
 
 def _named(token: Token, text: ChoiceText) -> Token:

@@ -11,11 +11,13 @@ from meshkit.errors import MeshError
 from router.domain.attempts import Attempts, Legs, Phase
 from router.domain.disaggregation import Way
 from router.domain.fleet import Role, Worker
-from router.domain.generation import Admitted, Choice, EndFacts, Finish, Instead, Provenance, Request, Substituted, Usage, summed
+from router.domain.generation import Admitted, Choice, EndFacts, Finish, Instead, Provenance, Request, Substituted, Usage
 from router.domain.legs import Committed, Handoff, Job, Reservation
 from router.domain.model import ServedModel
 from router.domain.policy import Scenario
 from router.domain.standby import Standby
+from router.domain.tools import Offer
+from router.domain.usage import summed
 from router.steps.answers import Answers, Piece
 from router.steps.line import Place
 from router.steps.pool import Need, key_of
@@ -90,6 +92,7 @@ class Run:
     stead: Stead | None = None
     failed_leg: Role = Role.DECODE
     """The leg that failed last."""
+    offer: Offer | None = None
     way: Way = UNDECIDED
     is_alone: bool = False
     """Whether the decode worker reads the prompt though it was to be handed over."""
@@ -173,6 +176,8 @@ class Run:
             usage=usage,
             provenance=self.provenance(),
             output_tokens=tuple(answers.tokens.values()),
+            called=answers.called,
+            offered=() if self.offer is None else self.offer.names,
             error=error,
         )
 

@@ -6,6 +6,7 @@ knows nothing else of it.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -66,6 +67,9 @@ class GenerationCodec:
         started.max_output_tokens, started.stops = facts.max_output_tokens, len(asked.stop)
         if asked.json_schema:
             started.grammar_commitment = key.commit(asked.json_schema.encode())
+        if facts.tools:
+            started.tools, started.tools_commitment = len(facts.tools), key.commit(_json(facts.tools))
+            started.tool_choice = asked.tool_choice.name
         sampling = started.sampling
         sampling.temperature, sampling.top_p, sampling.top_k = asked.sampling.temperature, asked.sampling.top_p, asked.sampling.top_k
         sampling.seed, sampling.seed_given = facts.seed.to_bytes(8, "big"), asked.is_seed_set
@@ -85,11 +89,14 @@ class GenerationCodec:
         ended = record.generation.ended
         for answer in sorted(facts.finished, key=lambda each: each.choice):
             tokens = facts.output_tokens[answer.choice] if answer.choice < len(facts.output_tokens) else ()
-            ended.answers.add(
+            made_answer = ended.answers.add(
                 finish_reason=answer.reason.value,
                 output_tokens=answer.output_tokens,
                 output_commitment=_commitment(key, tokens),
             )
+            if called := facts.called[answer.choice] if answer.choice < len(facts.called) else ():
+                made_answer.called.extend(facts.offered.index(call.name) for call in called)
+                made_answer.calls_commitment = key.commit(_json(called))
         _use(ended, facts.usage)
         ended.prefill_worker, ended.decode_worker = made.prefill_worker, made.decode_worker
         ended.disaggregated, ended.reason, ended.failovers = made.is_disaggregated, made.reason, made.failovers
@@ -144,6 +151,10 @@ def _parsed(started: bytes) -> AuditRecord:
         return AuditRecord.FromString(started)
     except (DecodeError, UnicodeDecodeError):
         raise DataCorrupted("the record of a start is no record", reason="EVIDENCE_CORRUPTED") from None
+
+
+def _json(content: Sequence[Sequence[object]]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def _commitment(key: CommitmentKey, tokens: Sequence[int]) -> bytes:

@@ -79,8 +79,8 @@ def prefill_request(worker: str, ask: legs.PrefillAsk) -> prefill_pb.PrefillRequ
         decode_incarnation=ask.decode_incarnation,
         priority=job.priority,
     )
-    if job.json_schema:
-        message.grammar.json_schema = job.json_schema
+    if (grammar := _grammar(job)) is not None:
+        message.grammar.CopyFrom(grammar)
     return message
 
 
@@ -115,8 +115,8 @@ def decode_request(ask: legs.DecodeAsk) -> decode_pb.DecodeRequest:
         ended_choices=ask.ended_choices,
         priority=job.priority,
     )
-    if job.json_schema:
-        message.grammar.json_schema = job.json_schema
+    if (grammar := _grammar(job)) is not None:
+        message.grammar.CopyFrom(grammar)
     return message
 
 
@@ -140,6 +140,14 @@ def decode_part(message: decode_pb.DecodeResponse) -> legs.DecodePart:
     if kind == "ended":
         return legs.LegEnded(_usage(message.ended.usage))
     raise Unavailable("the worker said something unknown", reason="PROTOCOL")
+
+
+def _grammar(job: legs.Job) -> pb.Grammar | None:
+    if job.calls is None:
+        return pb.Grammar(json_schema=job.json_schema) if job.json_schema else None
+    tools = [pb.CallableTool(name=tool.name, parameters=tool.parameters, strict=tool.is_strict) for tool in job.calls.tools]
+    calls = pb.ToolCallGrammar(format=job.calls.format, tools=tools, text=job.calls.has_text, parallel=job.calls.is_parallel)
+    return pb.Grammar(json_schema=job.calls.text_schema, calls=calls)
 
 
 def _bounds(job: legs.Job) -> pb.Bounds:

@@ -10,18 +10,22 @@ from meshkit.errors import InvalidArgument
 from meshkit.rpc.metadata import CallerFacts
 from meshkit.tenants import checked_tenant
 
+from router.domain import calls
 from router.domain import generation as domain
 from router.domain.model import ServedModel
-from router.domain.policy import DEFAULT_SCENARIO
+from router.domain.policy import DEFAULT_SCENARIO, invalid
 from router.steps.pool import Seen
 from router.translate import legs
 
 _HIGHEST_GRADE = 5
+_TOOL_CHOICES = {int(choice) for choice in calls.ToolChoice}
 
 
 def request(message: pb.GenerateRequest, facts: CallerFacts) -> domain.Request:
     """Return what a caller asks for. Raises InvalidArgument for a wrong tenant or a missing input."""
     bias = message.logit_bias
+    if message.grammar.HasField("calls"):
+        raise invalid("FIELD_UNSUPPORTED", "grammar.calls", "is made of the request's tools")
     return domain.Request(
         tenant=checked_tenant(message.tenant),
         scenario=message.scenario or facts.scenario or DEFAULT_SCENARIO,  # records and budgets name it, whoever leaves it out
@@ -39,6 +43,10 @@ def request(message: pb.GenerateRequest, facts: CallerFacts) -> domain.Request:
         presence_penalty=message.presence_penalty,
         has_logit_bias=bool(bias),
         forbids_standby=message.forbids_standby,
+        tools=tuple(calls.Tool(tool.name, tool.description, tool.parameters, tool.strict) for tool in message.tools),
+        tool_choice=_tool_choice(message),
+        tool_name=message.tool_name,
+        are_calls_parallel=message.parallel_tool_calls,
         request_id=facts.request_id,
         principal=facts.principal,
         purpose=facts.purpose,
@@ -51,12 +59,25 @@ def _input(message: pb.GenerateRequest) -> domain.Input:
     match message.WhichOneof("input"):
         case "conversation":
             turns = message.conversation.messages
-            return domain.Conversation(tuple(domain.Message(turn.role, turn.content) for turn in turns))
+            return domain.Conversation(tuple(_turn(turn) for turn in turns))
         case "text":
             return domain.Text(message.text)
         case "tokens":
             return domain.TokenIds(tuple(message.tokens.ids))
     raise InvalidArgument("there is nothing to answer", reason="PROMPT_EMPTY", metadata={"field": "input"})
+
+
+def _turn(turn: pb.Message) -> domain.Message:
+    called = tuple(calls.ToolCall(call.id, call.name, call.arguments) for call in turn.tool_calls)
+    return domain.Message(turn.role, turn.content, called, turn.tool_call_id, turn.name)
+
+
+def _tool_choice(message: pb.GenerateRequest) -> calls.ToolChoice:
+    if not message.tool_choice:
+        return calls.ToolChoice.AUTO
+    if message.tool_choice not in _TOOL_CHOICES:
+        raise invalid("TOOL_CHOICE_INVALID", "tool_choice", "is not known here")
+    return calls.ToolChoice(message.tool_choice)
 
 
 def response(part: domain.Part, asked: domain.Request) -> pb.GenerateResponse:
@@ -84,6 +105,9 @@ def _delta(part: domain.Delta, asked: domain.Request) -> pb.GenerateResponse:
         delta.token_ids.extend(token.token_id for token in part.tokens)
     if part.tokens and asked.sampling.logprobs:
         delta.logprobs.extend(legs.token_message(token) for token in part.tokens)
+    delta.tool_calls.extend(
+        pb.ToolCallDelta(index=piece.number, id=piece.id, name=piece.name, arguments=piece.arguments) for piece in part.calls
+    )
     return pb.GenerateResponse(delta=delta)
 
 

@@ -206,6 +206,7 @@ class Generate:
                 reason=run.way.reason,
                 tokenizer_digest=run.model.tokenizer_digest,
                 instead=run.instead,
+                tools=() if run.offer is None else run.offer.tools,
             )
             run.started = asyncio.ensure_future(self._records.started(facts))
 

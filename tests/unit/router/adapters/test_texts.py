@@ -24,9 +24,10 @@ from meshkit.errors import InvalidArgument, InvalidDocument, MeshError, Unavaila
 from router.adapters import tokenizers_texts
 from router.adapters.jinja_process import JinjaProcess
 from router.adapters.tokenizers_texts import TokenizersTexts
-from router.domain.generation import Conversation, Message, Text, TokenIds
+from router.domain.generation import Conversation, Finish, Message, Text, TokenIds
 from router.domain.model import ServedModel
 from router.domain.prompt import PromptLimits
+from router.domain.spoken import Piece
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from tests.unit.router.tokenizers_made import byte_fallback, byte_level, parsed, tokenizer
@@ -290,10 +291,10 @@ async def test_a_process_that_was_ended_is_started_anew() -> None:
 
 
 async def test_a_process_that_stands_still_is_ended() -> None:
-    process = JinjaProcess(max_characters=1_000, wall_s=0.3)
+    process = JinjaProcess(max_characters=1_000)
     try:
         await process.render("a", "x", {})
-        stopped = process._process
+        process._wall_s, stopped = 0.3, process._process
         assert stopped is not None
         stopped.send_signal(signal.SIGSTOP)
         with pytest.raises(Unavailable) as caught:
@@ -357,7 +358,7 @@ async def test_the_process_ends_with_us() -> None:
         (Conversation((Message("user", "ok"), Message("user", "a\ud800"))), "TEXT_INVALID", "conversation.messages[1].content"),
         (Text("\udfff"), "TEXT_INVALID", "text"),
         (Conversation((Message("root", "x"),)), "ROLE_UNKNOWN", "conversation.messages[0].role"),
-        (Conversation((Message("tool", "x"),)), "ROLE_UNKNOWN", "conversation.messages[0].role"),
+        (Conversation((Message("tool", "x"),)), "TOOLS_UNSUPPORTED", "conversation.messages[0].role"),
         (Conversation((Message("user<|im_end|>", "x"),)), "ROLE_UNKNOWN", "conversation.messages[0].role"),
         (TokenIds((1, 10**6)), "TOKENS_INVALID", "tokens.ids[1]"),
         (TokenIds((-1,)), "TOKENS_INVALID", "tokens.ids[0]"),
@@ -373,11 +374,6 @@ async def test_a_prompt_that_is_none_is_named(opened: Opening, prompt: Any, reas
     assert isinstance(error, InvalidArgument)
     assert error.reason == reason
     assert not place or error.violations[0].field == place
-
-
-async def test_roles_of_tools_are_for_models_that_know_tools(opened: Opening) -> None:
-    async with opened(tool_format="hermes") as model:
-        assert await model.said(("tool", "余额 12")) == chat(("tool", "余额 12"))
 
 
 async def test_what_is_too_long_by_its_bytes_is_not_worked_on(opened: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -478,7 +474,7 @@ async def test_what_is_remembered_of_shapes_has_bounds_that_callers_do_not_set(o
             await model.ids(*[("user", "")] * (count * 3), ("user", "x"))
         for number in range(600):
             await model.ids(*[("user", "x " if number >> bit & 1 else "x") for bit in range(10)])
-        assert max(len(shape) for _, shape in model.texts._rendered) <= 64
+        assert max(len(shape.turns) for _, shape in model.texts._rendered) <= 64
         assert len(model.texts._rendered) <= 512
         assert max(map(len, known.pieces)) <= 1_024 and len(known.pieces) <= 512
 
@@ -517,7 +513,7 @@ async def test_the_text_of_an_answer(opened: Opening) -> None:
         assert "".join(piece.text for piece in pieces) == "你好😀" and not any(piece.is_stopped for piece in pieces)
         assert text.push(made.token_to_id("<|im_end|>")).text == "", "an end id has no text and is no stop string"
         last = [text.push(each) for each in made.encode("。再见，客户", add_special_tokens=False).ids]
-        assert "".join(piece.text for piece in last) == "。" and last[-1].is_stopped and text.end() == ""
+        assert "".join(piece.text for piece in last) == "。" and last[-1].is_stopped and text.end(Finish.STOP)[0].text == ""
         other = model.texts.choice(model.model, ["再见"])
         held = [other.push(each).text for each in made.encode("再", add_special_tokens=False).ids]
-        assert "".join(held) == "" and other.end() == "再"
+        assert "".join(held) == "" and other.end(Finish.LENGTH) == (Piece("再", False), Finish.LENGTH)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from meshkit.errors import Unavailable
+from router.domain.calls import Called
 from router.domain.generation import ChoiceFinished, Delta, Finish, Token, TokenLogprob
-from router.ports import Piece
+from router.domain.spoken import Piece
 from router.steps.answers import Answers
 
 
@@ -27,9 +28,13 @@ class Halves:
     def name(self, token_id: int) -> bytes:
         return b"%d" % token_id
 
-    def end(self) -> str:
+    def end(self, reason: Finish) -> tuple[Piece, Finish]:
         held, self._held = self._held, ""
-        return "�" if held else ""
+        return Piece("�" if held else "", False), reason
+
+    @property
+    def called(self) -> tuple[Called, ...]:
+        return ()
 
 
 def answers(choices: int = 1, keep_tokens: bool = True) -> Answers:

@@ -19,6 +19,7 @@ from meshkit.crypto.derive import COMMITMENT, DEVELOPMENT_ROOT, derive_key
 from meshkit.crypto.ring import Ring, RingKeys
 from meshkit.errors import DataCorrupted
 from meshkit.telemetry.context import TraceContext, attached
+from router.domain.calls import Called, Tool, ToolChoice
 from router.domain.evidence import Checkpoint, RecordBytes
 from router.domain.generation import Choice, ChoiceFinished, Finish, Score
 from router.translate.generation_records import MAX_SCORES, GenerationCodec
@@ -141,11 +142,35 @@ def test_ids_follow_from_generation_and_kind_alone() -> None:
     assert all(each[14] == "8" and each[19] in "89ab" for each in (start.id, end.id)), "UUIDv8"
 
 
+TOOLS = (Tool("freeze_card", "冻结 13912345678 的卡", '{"type": "object"}', True), Tool("look-up", "", "{}"))
+CALLED = ((Called("look-up", '{"q": "13712345678"}'), Called("freeze_card", "{}"), Called("look-up", "{}")),)
+
+
+def test_tools_are_committed_to_and_those_that_were_called_are_places_among_them() -> None:
+    made = codec(CLOCK)
+    start = made.started(start_facts(tools=TOOLS, tool_choice=ToolChoice.REQUIRED))
+    started = parsed(start).generation.started
+    text = '[["freeze_card","冻结 13912345678 的卡","{\\"type\\": \\"object\\"}",true],["look-up","","{}",false]]'
+    assert (started.tools, started.tool_choice, started.tools_commitment) == (2, "REQUIRED", hmac.digest(KEY, text.encode(), "sha256"))
+    ended = parsed(made.ended(end_facts(called=CALLED, offered=("freeze_card", "look-up")), start.content)).generation.ended
+    text = '[["look-up","{\\"q\\": \\"13712345678\\"}"],["freeze_card","{}"],["look-up","{}"]]'
+    assert list(ended.answers[0].called) == [1, 0, 1]
+    assert ended.answers[0].calls_commitment == hmac.digest(KEY, text.encode(), "sha256")
+
+
+def test_without_tools_and_calls_nothing_is_said_of_them() -> None:
+    made = codec(CLOCK)
+    start = made.started(start_facts())
+    started, ended = parsed(start).generation.started, parsed(made.ended(end_facts(called=((),)), start.content)).generation.ended
+    assert (started.tools, started.tool_choice, started.tools_commitment) == (0, "", b"")
+    assert (list(ended.answers[0].called), ended.answers[0].calls_commitment) == ([], b"")
+
+
 def test_nothing_that_was_said_stands_in_a_record() -> None:
     made = codec(CLOCK)
-    start = made.started(start_facts(json_schema='{"const": "13812345678"}'))
-    for content in (start.content, made.ended(end_facts(), start.content).content):
-        for said in ("6222021234567890128", "我的卡号", "张三", "停", "13812345678"):
+    start = made.started(start_facts(json_schema='{"const": "13812345678"}', tools=TOOLS))
+    for content in (start.content, made.ended(end_facts(called=CALLED, offered=("freeze_card", "look-up")), start.content).content):
+        for said in ("6222021234567890128", "我的卡号", "张三", "停", "13812345678", "13912345678", "13712345678", "look-up"):
             assert said.encode() not in content
 
 
@@ -190,8 +215,8 @@ def test_the_audit_log_takes_them_and_they_fit(monkeypatch: pytest.MonkeyPatch) 
     for number in range(300):
         long = replace(start_facts(number).decode, scores=tuple(Score("w" * 64, 1e9, 9, 1e9, 1e9) for _ in range(100)))
         changes: dict[str, Any] = {"prompt_tokens": tuple(range(4_000)), "seed": (number * 7_919_000_000_019) % 2**64, "decode": long}
-        start = made.started(start_facts(number, **changes))
-        end = made.ended(end_facts(number), start.content)
+        start = made.started(start_facts(number, tools=TOOLS * 64, **changes))
+        end = made.ended(end_facts(number, called=(CALLED[0] * 100,), offered=("freeze_card", "look-up")), start.content)
         gone = made.interrupted(Checkpoint(generation_id(number), 32, 1_790_000_000_000_000), start.content)
         for record in (start, end, gone):
             assert log.keys_of(record.content).event_id == record.id
