@@ -1,7 +1,7 @@
 """`python docs/generate` writes every generated page; with `--check` it writes nothing and fails when one is stale.
 
-Among them two files that code reads because it may not import where their content belongs: the texts of risk-scoring's reason codes, for
-the command line, and the names of every service's settings, for the kit and the launcher.
+Among them two files that code reads because it may not import where their content belongs (the texts of risk-scoring's reason codes, for
+the command line, and the names of every service's settings, for the kit and the launcher), and Grafana's dashboards.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ DOCS = Path(__file__).resolve().parents[1]
 
 def main(arguments: list[str]) -> int:
     """Exit status 1 when --check found a page that differs from what the code says."""
-    from generate import asyncapi, configuration, known_settings, openapi, policy_schema, reasons, services
+    from generate import asyncapi, configuration, dashboards, known_settings, openapi, policy_schema, reasons, services
 
+    monitoring = DOCS.parent / "deploy/k8s/components/monitoring/dashboards"
     pages = {
+        monitoring / "serving.json": dashboards.page("finmesh-serving", "finmesh serving", dashboards.SERVING),
+        monitoring / "pool.json": dashboards.page("finmesh-pool", "finmesh pool", dashboards.POOL),
         DOCS / "configuration.md": configuration.page(),
         DOCS / "services.md": services.page(),
         DOCS / "asyncapi.yaml": asyncapi.page(),

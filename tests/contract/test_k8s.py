@@ -21,9 +21,11 @@ from .repository import ROOT
 from .settings import unknown
 
 # Kinds that a custom resource definition brings; their schemas are not part of Kubernetes.
-CUSTOM = {("Certificate", "cert-manager.io/v1"), ("Issuer", "cert-manager.io/v1")} | {
-    (kind, "keda.sh/v1alpha1") for kind in ("ScaledObject", "TriggerAuthentication")
-}
+CUSTOM = (
+    {("Certificate", "cert-manager.io/v1"), ("Issuer", "cert-manager.io/v1")}
+    | {(kind, "keda.sh/v1alpha1") for kind in ("ScaledObject", "TriggerAuthentication")}
+    | {(kind, "monitoring.coreos.com/v1") for kind in ("PrometheusRule", "ServiceMonitor")}
+)
 # Workload, row of the process table.
 SERVICES = {process.workload: process.name for process in services.load().processes}
 # Workload, the engine in its pod.

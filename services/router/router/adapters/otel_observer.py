@@ -22,7 +22,10 @@ class OtelObserver:
             "finmesh.router.substitutions", description="requests that a standby model took over, by model, by the one before it and by leg"
         )
         self._first_token = metrics.histogram(
-            "finmesh.router.time_to_first_token", unit="s", description="from the call to the first piece of text", buckets=_FIRST_TOKEN_S
+            "finmesh.router.time_to_first_token_seconds",
+            unit="s",
+            description="from the call to the first piece of text",
+            buckets=_FIRST_TOKEN_S,
         )
         meter.create_observable_gauge(
             "finmesh.router.num_requests_waiting", [self._observe], description="requests that wait in line for a decode worker"
