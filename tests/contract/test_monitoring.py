@@ -15,6 +15,7 @@ from unittest.mock import MagicMock
 
 import pytest
 import yaml
+from backends.health.attendant import Attendant
 from backends.port import Phase, Published
 from backends.telemetry import EngineGauges
 from backends.telemetry import OtelObserver as LegObserver
@@ -110,6 +111,7 @@ async def _happen() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("backends.triton_engine.end_process", lambda _: 4711)
         TritonEngine("127.0.0.1:1", "m", Path("triton.pid"))._kill("ENGINE_HUNG")
+    Attendant(MagicMock(), {}, 1.0, list).probes.add(1, {"verdict": "wrong"})
     call = Call("/finmesh.router.v1.RouterService/Generate", MagicMock(invocation_metadata=lambda: ()))
     async with ServerTelemetry()(call):
         pass
