@@ -30,6 +30,8 @@ def _started(started: GenerationStarted) -> Lines:
     yield "prompt", f"{started.prompt_tokens} tokens, {started.prompt_commitment.hex() or '-'}"
     if started.grammar_commitment:
         yield "schema", started.grammar_commitment.hex()
+    if started.tools:
+        yield "tools", f"{started.tools}  {started.tool_choice or '-'}, {started.tools_commitment.hex() or '-'}"
     sampling = started.sampling
     seed = f"{int.from_bytes(sampling.seed, 'big')}{'' if sampling.seed_given else ' (drawn)'}"
     yield (
@@ -57,6 +59,8 @@ def _ended(ended: GenerationEnded) -> Lines:
     for answer in ended.answers:
         reason = FinishReason.Name(answer.finish_reason).removeprefix("FINISH_REASON_")
         yield "answer", f"{reason}  {answer.output_tokens} tokens, {answer.output_commitment.hex() or '-'}"
+        if answer.called:
+            yield "called", f"{', '.join(f'#{place + 1}' for place in answer.called)}  {answer.calls_commitment.hex()}"
     yield from _usage(ended.usage)
     if ended.prefill_worker:
         yield "prefill", ended.prefill_worker

@@ -60,6 +60,8 @@ _CHINESE = {
     "handed over": "键值移交",
     "engine": "引擎",
     "answer": "回答",
+    "tools": "工具",
+    "called": "调用的工具",
     "used": "用量",
     "accelerator": "加速器",
     "failovers": "故障切换",

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from gateway.openai.requests import MAX_CHOICES, MAX_PROMPTS, neutral_fields
+from gateway.openai.tools import MAX_TOOLS
 
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
 _ERROR = {"description": "an error", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
@@ -41,12 +42,24 @@ _PART = {
     "properties": {"type": {"const": "text"}, "text": TEXT},
     "additionalProperties": False,
 }
+_CALL = {
+    "type": "object",
+    "required": ["id", "type", "function"],
+    "properties": {
+        "id": TEXT,
+        "type": {"const": "function"},
+        "function": {"type": "object", "required": ["name", "arguments"], "properties": {"name": TEXT, "arguments": TEXT}},
+    },
+}
 _MESSAGE = {
     "type": "object",
-    "required": ["role", "content"],
+    "required": ["role"],
     "properties": {
-        "role": {"enum": ["system", "developer", "user", "assistant"]},
-        "content": {"anyOf": [TEXT, {"type": "array", "items": _PART}]},
+        "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
+        "content": {"anyOf": [TEXT, {"type": "array", "items": _PART}, {"type": "null"}]},
+        "tool_calls": {"type": ["array", "null"], "items": _CALL, "description": "of an assistant, who may have no content then"},
+        "tool_call_id": {"type": ["string", "null"], "description": "of a tool: the call that this is the result of"},
+        "name": {"type": ["string", "null"], "description": "of a tool"},
     },
 }
 _FORM = {
@@ -61,7 +74,42 @@ _FORM = {
         },
     },
 }
+_NAME = TEXT | {"pattern": "^[A-Za-z0-9_-]{1,64}$"}
+_TOOL = {
+    "type": "object",
+    "required": ["type", "function"],
+    "properties": {
+        "type": {"const": "function"},
+        "function": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": _NAME, "description": TEXT, "parameters": {"type": "object"}, "strict": FLAG},
+            "additionalProperties": False,
+        },
+    },
+    "additionalProperties": False,
+}
+_NAMED = {
+    "type": "object",
+    "required": ["type", "function"],
+    "properties": {"type": {"const": "function"}, "function": {"type": "object", "required": ["name"], "properties": {"name": _NAME}}},
+}
+_ALLOWED = {
+    "type": "object",
+    "required": ["type", "allowed_tools"],
+    "properties": {
+        "type": {"const": "allowed_tools"},
+        "allowed_tools": {
+            "type": "object",
+            "required": ["mode", "tools"],
+            "properties": {"mode": {"enum": ["auto", "required"]}, "tools": {"type": "array", "items": _NAMED, "minItems": 1}},
+        },
+    },
+}
 CHAT: dict[str, Any] = {
+    "tools": {"type": "array", "items": _TOOL, "maxItems": MAX_TOOLS},
+    "tool_choice": {"anyOf": [{"enum": ["auto", "none", "required"]}, _NAMED, _ALLOWED]},
+    "parallel_tool_calls": FLAG,
     "max_completion_tokens": _whole(1, 2**31 - 1),
     "logprobs": FLAG,
     "top_logprobs": _whole(0, 20),

@@ -19,12 +19,22 @@ BODIES: dict[str, tuple[Read, dict[str, Any]]] = {
     "Completion": (requests.text, {"model": "m", "prompt": "从前"}),
 }
 # What a field needs beside itself, and a value where the schema alone gives none.
-BESIDE: dict[str, dict[str, Any]] = {"stream_options": {"stream": True}, "top_logprobs": {"logprobs": True}}
+TOOL = {
+    "type": "function",
+    "function": {"name": "查".encode().hex(), "description": "查卡", "parameters": {"type": "object"}, "strict": True},
+}
+BESIDE: dict[str, dict[str, Any]] = {
+    "stream_options": {"stream": True},
+    "top_logprobs": {"logprobs": True},
+    "tool_choice": {"tools": [TOOL]},
+}
 SAMPLES: dict[str, Any] = {
     "stop": "。",
     "response_format": {"type": "json_object"},
     "stream_options": {"include_usage": True},
     "best_of": 1,
+    "tools": [TOOL],
+    "tool_choice": "required",
 }
 FIELDS = [(name, field) for name, schema in SCHEMAS.items() if name in BODIES for field in schema["properties"]]
 

@@ -27,6 +27,7 @@ from gateway.domain.token_use import TokenUse
 SERVICE = gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"]
 _KEY_CHARACTERS = 200
 _TEMPLATE_TOKENS = 128
+_TOOLS_TOKENS, _TOOL_TOKENS = 512, 64
 _MAX_TOKENS = 10**9
 _FIELD_1_BYTES = b"\x0a"  # field 1, wire type 2 (length-delimited)
 
@@ -83,7 +84,12 @@ class Codec:
 
 
 def bound(asked: Any, size_bytes: int, assumed_output_tokens: int) -> TokenCount:
-    """Return what a generation may use at most: no token has less than a byte, but for those that the model's template adds."""
+    """Return what a generation may use at most: no token has less than a byte, but for those that the model's template adds.
+
+    Tools are written into the prompt anew, with a blank behind each comma and colon, and in a frame of the template's own.
+    """
+    if asked.tools:
+        size_bytes += _TOOLS_TOKENS + sum(_TOOL_TOKENS + len(tool.parameters) for tool in asked.tools)
     output = (asked.max_output_tokens or assumed_output_tokens) * max(1, asked.sampling.choices)
     return TokenCount(size_bytes + _TEMPLATE_TOKENS, min(output, _MAX_TOKENS))
 

@@ -112,9 +112,12 @@ def generated(**fields: bytes) -> tuple[AuditRecord, AuditRecord]:
     started.sampling.seed, started.sampling.choices, started.sampling.temperature = (42).to_bytes(8, "big"), 1, 0.7
     started.routing.decode_worker, started.routing.decode_reason = "decode-0/0", "CHEAPEST"
     started.routing.prefill_worker, started.routing.disaggregated, started.routing.reason = "prefill-0/0", True, "ALWAYS"
+    started.tools, started.tool_choice, started.tools_commitment = 3, "AUTO", b"\x0d" * 32
     started.routing.scores.add(worker="decode-1/0", cost_milli=2_500)
     ended = GenerationEnded(usage=UsageFacts(prompt_tokens=7, output_tokens=5, busy_ms=12.5, energy_j=1.5), failovers=1, disaggregated=True)
-    ended.answers.add(finish_reason=FINISH_REASON_STOP, output_tokens=5, output_commitment=b"\x0c" * 32)
+    ended.answers.add(
+        finish_reason=FINISH_REASON_STOP, output_tokens=5, output_commitment=b"\x0c" * 32, called=[2, 0], calls_commitment=b"\x0e" * 32
+    )
     ended.kv_integrity, ended.reason = 1, "ALWAYS"
     ended.continued.append("DECODE_DIED")
     first = AuditRecord(audit_record_id="g-1", tenant="bank-a", model_sha256=fields.get("model", model))
@@ -149,6 +152,8 @@ def test_generations_are_told(language: Language) -> None:
         show.audited(out, record, language)
     told = out.export_text()
     for fact in (GENERATION, "tiny-llama", "seed 42 (drawn)", "temperature 0.7", "prefill-0/0", "cost 2.5", "CHEAPEST", "ALWAYS CHECKSUM"):
+        assert fact in told
+    for fact in ("3  AUTO, " + "0d" * 32, "#3, #1  " + "0e" * 32):
         assert fact in told
     for fact in ("STOP  5 tokens, " + "0c" * 32, "7 prompt (0 cached), 5 output", "12.5 ms, 1.5 J", "1  DECODE_DIED", "PREFILL_DOWN"):
         assert fact in told

@@ -224,7 +224,7 @@ async def test_neutral_defaults_are_accepted(door: Door) -> None:
     [
         ("frequency_penalty", 0.5), ("presence_penalty", -1), ("logit_bias", {"5": 1}), ("user", "u-1"), ("store", True),
         ("metadata", {"a": "b"}),
-        ("tools", [{"type": "function", "function": {"name": "f"}}]), ("tool_choice", "required"), ("functions", [{"name": "f"}]),
+        ("tools", [{"type": "custom", "custom": {"name": "f"}}]), ("tool_choice", "required"), ("functions", [{"name": "f"}]),
         ("reasoning_effort", "low"), ("modalities", ["text", "audio"]), ("service_tier", "priority"),
         ("response_format", {"type": "grammar"}), ("n", 5), ("seed", 1.5), ("stop", [""]), ("temperature", 3), ("top_logprobs", 3),
         ("max_tokens", 0),

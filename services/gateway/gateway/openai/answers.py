@@ -17,8 +17,13 @@ from meshkit.errors import Unavailable
 
 from gateway.openai.logprobs import Scored, chat_logprobs, scored, text_logprobs
 from gateway.openai.requests import Asked, Kind
+from gateway.openai.tools import Calls, told
 
-_REASONS = {generation_pb2.FINISH_REASON_STOP: "stop", generation_pb2.FINISH_REASON_LENGTH: "length"}
+_REASONS = {
+    generation_pb2.FINISH_REASON_STOP: "stop",
+    generation_pb2.FINISH_REASON_LENGTH: "length",
+    generation_pb2.FINISH_REASON_TOOL_CALLS: "tool_calls",
+}
 _OBJECTS: Mapping[tuple[Kind, bool], str] = {
     ("chat", False): "chat.completion",
     ("chat", True): "chat.completion.chunk",
@@ -47,6 +52,7 @@ class _Choice:
     characters: int = 0
     has_begun: bool = False
     reason: str = ""
+    calls: Calls = field(default_factory=Calls)
 
 
 class Answer:
@@ -118,9 +124,14 @@ class Answer:
         choice.characters += len(delta.text)
         if not self._asked.streams:
             choice.texts.append(delta.text)
+            choice.calls.take(delta.tool_calls)
             choice.tokens += tokens
             return []
-        content = self._opening(choice) | {"content": delta.text}
+        content = self._opening(choice)
+        if delta.text or not delta.tool_calls:
+            content["content"] = delta.text
+        if delta.tool_calls:
+            content["tool_calls"] = told(delta.tool_calls)
         return [self._chunk(number, content, delta.text, self._logprobs(tokens), None)]
 
     def _finished(self, number: int, finished: generation_pb2.ChoiceFinished) -> list[bytes]:
@@ -150,7 +161,10 @@ class Answer:
     def _document(self, number: int, choice: _Choice) -> dict[str, Any]:
         text = "".join(choice.texts)
         if self._asked.kind == "chat":
-            said: dict[str, Any] = {"message": {"role": "assistant", "content": text, "refusal": None, "annotations": []}}
+            calls = choice.calls.whole()
+            content = text if text or not calls else None
+            message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
+            said: dict[str, Any] = {"message": message | ({"tool_calls": calls} if calls else {})}
         else:
             said = {"text": text}
         return {"index": number, **said, "logprobs": self._logprobs(choice.tokens), "finish_reason": choice.reason}

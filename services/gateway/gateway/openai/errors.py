@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,7 @@ _CODES = {
 }
 _A_PAUSE_MENDS = frozenset({"QUOTA_EXCEEDED", "OVERLOADED", "RESOURCE_EXHAUSTED", "UNAVAILABLE"})
 # Where the router names a field of its request, the field of the API's.
+_PLACES = ((re.compile(r"^conversation\."), ""), (re.compile(r"^(tools\[[0-9]+\])\.(name|description|parameters)$"), r"\1.function.\2"))
 _FIELDS = {
     "max_output_tokens": "max_completion_tokens",
     "sampling.choices": "n",
@@ -55,6 +57,7 @@ _FIELDS = {
     "sampling.top_p": "top_p",
     "sampling.top_logprobs": "top_logprobs",
     "grammar.json_schema": "response_format",
+    "tool_name": "tool_choice",
     "stop": "stop",
 }
 
@@ -81,8 +84,8 @@ def failure_of(error: BaseException) -> Failure:
     status = _STATUS_OF_REASON.get(error.reason, status)
     message = redact(error.message) if status != 500 else INTERNAL_MESSAGE
     if error.violations:
-        message += ": " + "; ".join(redact(f"{_FIELDS.get(each.field, each.field)} {each.description}") for each in error.violations)
-    param = _FIELDS.get(error.violations[0].field, error.violations[0].field) if error.violations else None
+        message += ": " + "; ".join(redact(f"{_field(each.field)} {each.description}") for each in error.violations)
+    param = _field(error.violations[0].field) if error.violations else None
     if error.reason == "MODEL_UNKNOWN":
         param = "model"
     code = _CODES.get(error.reason, error.reason.lower())
@@ -93,6 +96,13 @@ def failure_of(error: BaseException) -> Failure:
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return Failure(status, headers + _pause(error), body)
+
+
+def _field(place: str) -> str:
+    """Return the API's name of a field of the router's request."""
+    for pattern, name in _PLACES:
+        place = pattern.sub(name, place)
+    return _FIELDS.get(place, place)
 
 
 def _pause(error: MeshError) -> Headers:

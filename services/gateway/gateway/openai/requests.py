@@ -10,6 +10,7 @@ from typing import Any, Literal
 from finmesh.inference.v1 import generation_pb2
 from finmesh.router.v1 import router_service_pb2 as router
 
+from gateway.openai import tools
 from gateway.openai.fields import Fields, document, unsupported, wrong
 
 Kind = Literal["chat", "text"]
@@ -24,16 +25,16 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 _NEUTRAL_CHAT: dict[str, tuple[Any, ...]] = {
     **_NEUTRAL,
-    "tools": ([],), "tool_choice": ("none",), "parallel_tool_calls": (True, False), "functions": ([],), "function_call": ("none",),
+    "functions": ([],), "function_call": ("none",),
     "modalities": (["text"],), "audio": (), "prediction": (), "reasoning_effort": (), "verbosity": (), "web_search_options": (),
     "store": (False,), "metadata": ({},), "service_tier": ("auto", "default"), "safety_identifier": (), "prompt_cache_key": (),
     "prompt_cache_retention": (), "moderation": (),
 }  # fmt: skip
 _NEUTRAL_TEXT: dict[str, tuple[Any, ...]] = {**_NEUTRAL, "echo": (False,), "suffix": ()}
-_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 # What clients send back of an answer of ours, and where it says nothing.
 _NEUTRAL_TURN: dict[str, tuple[Any, ...]] = {
-    "name": (), "refusal": (), "audio": (), "annotations": ([],), "tool_calls": ([],), "function_call": (), "tool_call_id": (),
+    "refusal": (), "audio": (), "annotations": ([],), "function_call": (),
 }  # fmt: skip
 
 
@@ -82,6 +83,7 @@ def chat(content: bytes, aliases: Mapping[str, str]) -> Asked:
     request.sampling.logprobs, request.sampling.top_logprobs = has_logprobs, top or 0
     if schema := _schema(fields.take("response_format")):
         request.grammar.CopyFrom(generation_pb2.Grammar(json_schema=schema))
+    tools.take(fields, request)
     return _asked("chat", fields, (request,), _NEUTRAL_CHAT)
 
 
@@ -149,14 +151,21 @@ def _stops(value: Any) -> list[str]:
 
 def _turn(fields: Fields) -> router.Message:
     role = fields.text("role")
-    if role in ("tool", "function"):
+    if role == "function":
         raise unsupported(fields.place + "role")
     if role not in _ROLES:
-        raise wrong(fields.place + "role", "must be system, developer, user or assistant")
-    content = _content(fields.take("content"), fields.place + "content")
-    fields.neutral(_NEUTRAL_TURN)
+        raise wrong(fields.place + "role", "must be system, developer, user, assistant or tool")
+    turn = router.Message(role=_ROLES[role])
+    if role == "assistant":
+        turn.tool_calls.extend(tools.calls_of(fields.take("tool_calls"), fields.place + "tool_calls"))
+    elif role == "tool":
+        turn.tool_call_id, turn.name = fields.text("tool_call_id"), fields.text("name", "")
+    content = fields.take("content")
+    if content is not None or not turn.tool_calls:
+        turn.content = _content(content, fields.place + "content")
+    fields.neutral(_NEUTRAL_TURN | {"name": (), "tool_calls": ([],), "tool_call_id": ()})
     fields.end()
-    return router.Message(role=_ROLES[role], content=content)
+    return turn
 
 
 def _content(value: Any, place: str) -> str:
