@@ -28,6 +28,7 @@ from localmesh.servers import kafka_row, triton_row, zipkin_row
 from localmesh.supervisor import Mesh
 
 from tests.engines import Engines, tiny_model
+from tests.foreign_triton import ForeignTriton
 
 REDIS_START_TIMEOUT_S = 10.0
 
@@ -40,6 +41,7 @@ class Stack:
         self.ports = Ports.free()
         self._meshes: dict[str, Mesh] = {}
         self._engines: Engines | None = None
+        self._foreign: ForeignTriton | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="stack", daemon=True)
         self._thread.start()
@@ -70,6 +72,14 @@ class Stack:
             ensure_identity(self.places)
             self._meshes["engines"] = self._run(Mesh(self._engines.rows, self.places.var).__aenter__())
         return self._engines
+
+    @property
+    def foreign_triton(self) -> ForeignTriton:
+        """A Triton that is no engine of ours; nobody kills it."""
+        if self._foreign is None:
+            self._foreign = ForeignTriton(self.places)
+            self._meshes["foreign"] = self._run(Mesh([self._foreign.row], self.places.var / "foreign").__aenter__())
+        return self._foreign
 
     @property
     def llm_model(self) -> Path:

@@ -50,7 +50,8 @@ class OpenAiOptions(HttpOptions):
 class OipOptions(_Options):
     """How a model of the Open Inference Protocol takes a prompt and gives an answer, by names of tensors; an empty name: there is none.
 
-    ``batch``: whether tensors have a first dimension of 1. ``decoupled``: one response a token, else all at once.
+    ``unused``: inputs of the model that may be left out. ``batch``: whether tensors have a first dimension of 1.
+    ``decoupled``: one response a token, else all at once.
     ``cancel``: whether a call may be cancelled; Triton 2.51 can die of it, so that an answer nobody wants runs to its bound.
     """
 
@@ -69,6 +70,7 @@ class OipOptions(_Options):
     output_text: Tensor = ""
     output_logprobs: Tensor = ""
     finish: Tensor = ""
+    unused: Annotated[frozenset[str], Field(strict=False)] = frozenset()
     batch: bool = False
     decoupled: bool = True
     cancel: bool = False

@@ -7,6 +7,7 @@ it. An adapter says how it asks whether the engine is there (`meet`), and how on
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from abc import ABC, abstractmethod
@@ -39,6 +40,7 @@ MEET_S = 5.0
 MISSES = 2
 """So many times in a row the engine does not answer before it counts as away: one late answer of a busy engine is none."""
 BLOCK_TOKENS = 64
+_logger = logging.getLogger("finmesh.backends")
 
 
 class ForeignEngine(ABC):
@@ -106,7 +108,7 @@ class ForeignEngine(ABC):
                 except (MeshError, TimeoutError) as error:
                     misses += 1
                     if misses >= MISSES or self._state != WORKER_STATE_READY:
-                        self._is_away(error.reason if isinstance(error, MeshError) else "ENGINE_SLOW")
+                        self._is_away(error if isinstance(error, MeshError) else said_wrong("the engine does not answer", "ENGINE_SLOW"))
                 if self._watcher is not None and self._description is not None:
                     self._watcher.loaded(self._description.worker_id, self.load)
                 await asyncio.sleep(PROBE_S)
@@ -120,34 +122,17 @@ class ForeignEngine(ABC):
         if self._state == WORKER_STATE_READY:
             return
         self._rooms.clear()
-        self._description = self._described()
+        self._description = described(self.row, self._role, takes_text="TOKEN_IDS" in self.missing)
         self._state, self._reason = WORKER_STATE_READY, ""
         if self._watcher is not None:
             self._watcher.described(self._description)
             self._watcher.changed(self._description.worker_id, KvEvent(seq=0, cleared=True))
 
-    def _is_away(self, reason: str) -> None:
-        self._state, self._reason = WORKER_STATE_ISOLATED, reason
-
-    def _described(self) -> WorkerDescription:
-        row = self.row
-        return WorkerDescription(
-            worker_id=row.worker_id(self._role),
-            incarnation=secrets.token_hex(12),
-            role=ROLES[self._role],
-            vendor=row.vendor,
-            device=row.device,
-            model=row.model,
-            model_digest=row.digest,
-            block_tokens=BLOCK_TOKENS,
-            max_len_tokens=row.max_len_tokens,
-            rows=row.rows,
-            highest_grade=row.grade,
-            price_per_hour_minor=row.price_per_hour_minor,
-            zone=row.zone,
-            kind=row.kind,
-            takes_text="TOKEN_IDS" in self.missing,
-        )
+    def _is_away(self, why: MeshError) -> None:
+        if self._reason != why.reason:
+            facts = {"worker": self.row.worker_id(self._role), "reason": why.reason, "why": why.message}
+            _logger.warning("a foreign engine takes no work", extra={"facts": facts})
+        self._state, self._reason = WORKER_STATE_ISOLATED, why.reason
 
     # rooms
 
@@ -267,3 +252,24 @@ class ForeignEngine(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """Close what is open."""
+
+
+def described(row: ForeignRow, role: str, *, takes_text: bool = False) -> WorkerDescription:
+    """Return what an engine is by its row; each call is another incarnation."""
+    return WorkerDescription(
+        worker_id=row.worker_id(role),
+        incarnation=secrets.token_hex(12),
+        role=ROLES[role],
+        vendor=row.vendor,
+        device=row.device,
+        model=row.model,
+        model_digest=row.digest,
+        block_tokens=BLOCK_TOKENS,
+        max_len_tokens=row.max_len_tokens,
+        rows=row.rows,
+        highest_grade=row.grade,
+        price_per_hour_minor=row.price_per_hour_minor,
+        zone=row.zone,
+        kind=row.kind,
+        takes_text=takes_text,
+    )

@@ -7,7 +7,8 @@ from pathlib import Path
 from meshkit.errors import FailedPrecondition
 
 from backends.accelerator_options import HttpOptions, OpenAiOptions
-from backends.accelerators import OpenAiRow, Row, TritonRow, VllmRow, read
+from backends.accelerators import OipRow, OpenAiRow, OpenVinoRow, Row, TritonRow, VllmRow, read
+from backends.oip.engine import OipEngine
 from backends.openai.engine import OpenAiEngine
 from backends.port import Backend
 from backends.triton_engine import BUFFER_TOKENS, TritonEngine
@@ -30,4 +31,7 @@ def made(row: Row, role: str, triton_model: str, buffer_tokens: int) -> Backend:
     if isinstance(row, VllmRow) and role == "generate":
         told = {name: value for name, value in row.options if name in HttpOptions.model_fields}
         return OpenAiEngine(row, OpenAiOptions(prompts="ids", tokens="ids", **told), buffer_tokens=buffer_tokens)
+    if isinstance(row, OipRow | OpenVinoRow):
+        tensors = row.options.tensors() if isinstance(row, OpenVinoRow) else row.options
+        return OipEngine(row, tensors, buffer_tokens=buffer_tokens)
     raise FailedPrecondition(f"row {row.name}: kind {row.kind} as {role} is not spoken here", reason="KIND_UNSUPPORTED")

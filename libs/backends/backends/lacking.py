@@ -25,6 +25,7 @@ def check(request: DecodeRequest, missing: Container[str]) -> None:
         "TEMPERATURE": sampling.temperature > 0,
         "SEED": sampling.temperature > 0 and sampling.seed != 0,
         "LOGPROBS": sampling.logprobs or sampling.top_logprobs > 0,
+        "TOP_LOGPROBS": sampling.top_logprobs > 0,
         "GRAMMAR": request.HasField("grammar") and request.grammar.ByteSize() > 0,
         "CHOICES": sampling.choices > 1,
         "IGNORE_END": request.bounds.ignore_end,
@@ -33,6 +34,8 @@ def check(request: DecodeRequest, missing: Container[str]) -> None:
         "TOKEN_REPLAY": any(each.token_ids and not each.text for each in request.emitted),
         "GRAMMAR_REPLAY": request.grammar.ByteSize() > 0 and any(each.token_ids or each.text for each in request.emitted),
     }
+    if request.grammar.HasField("calls"):
+        raise lacks("GRAMMAR", "this engine knows no grammar of tools")
     for what, is_wanted in wanted.items():
         if is_wanted and what in missing:
             raise lacks(what, f"this engine has no {what.lower().replace('_', ' ')}")

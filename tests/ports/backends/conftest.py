@@ -7,12 +7,13 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from backends.accelerators import parse
 from backends.feed import Feed
-from backends.fronted import made
+from backends.fronted import fronted, made
 from backends.port import Backend
 from backends.triton_engine import TritonEngine
 from finmesh.inference.v1.worker_pb2 import WORKER_STATE_READY
@@ -133,7 +134,19 @@ async def openai() -> AsyncIterator[Pair]:
             yield Pair("openai", engine, engine, feed)
 
 
-@pytest.fixture(params=["scripted", "vllm", pytest.param("triton", marks=pytest.mark.stack), "openai"])
+@pytest.fixture
+async def oip(stack: Stack, tmp_path: Path) -> AsyncIterator[Pair]:
+    """A second Triton with a model that knows nothing of finmesh."""
+    path = stack.foreign_triton.write(tmp_path / "accelerators.yaml")
+    (engine,) = fronted(path, "llm_decode", "decode", "generate", buffer_tokens=BUFFER_TOKENS)
+    async with in_touch(engine) as feed:
+        yield Pair("oip", engine, engine, feed)
+
+
+_STACK = pytest.mark.stack
+
+
+@pytest.fixture(params=["scripted", "vllm", pytest.param("triton", marks=_STACK), "openai", pytest.param("oip", marks=_STACK)])
 def any_pair(request: pytest.FixtureRequest) -> Pair:
     """Engines of every kind, foreign ones too: for what all of them do."""
     found: Pair = request.getfixturevalue(request.param)

@@ -7,8 +7,7 @@ count has to come back; whether an answer tells its ids, by looking. Ending the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +23,7 @@ from backends.openai.completions import Asked
 from backends.openai.dialects import VLLM, Dialect, of_owner
 from backends.openai.gauges import gauges
 from backends.openai.reading import Reading
+from backends.together import in_time, together
 from backends.triton_engine import BUFFER_TOKENS
 from backends.writing import Gauges, Writing, said_wrong
 
@@ -104,7 +104,7 @@ class OpenAiEngine(ForeignEngine):
         asked = self._asked
         assert asked is not None
         ended = set(writing.request.ended_choices)
-        async with _together() as group:
+        async with together() as group:
             for choice in [choice for choice in writing.sizes if choice not in ended]:
                 group.create_task(self._choice(asked, writing, choice))
 
@@ -116,7 +116,7 @@ class OpenAiEngine(ForeignEngine):
             writing.finish(choice, FINISH_REASON_LENGTH)
             return
         async with (
-            _in_time(self._options.first_s) as limit,
+            in_time(self._options.first_s) as limit,
             self._link.events("/v1/completions", asks, line_bytes) as events,
         ):
             async for data in events:
@@ -134,28 +134,6 @@ class OpenAiEngine(ForeignEngine):
     async def aclose(self) -> None:
         """Close all connections."""
         await self._link.aclose()
-
-
-@asynccontextmanager
-async def _together() -> AsyncIterator[asyncio.TaskGroup]:
-    """A group of tasks; what the first failed with is what all fail with."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except* MeshError as errors:
-        raise errors.exceptions[0] from None
-
-
-@asynccontextmanager
-async def _in_time(limit_s: float) -> AsyncIterator[asyncio.Timeout]:
-    """A time limit that may be moved. Raises Unavailable (ENGINE_SILENT)."""
-    try:
-        async with asyncio.timeout(limit_s) as limit:
-            yield limit
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise Unavailable("the engine told no token for too long", reason="ENGINE_SILENT") from None
 
 
 def _count_of(answer: dict[str, Any]) -> int:
