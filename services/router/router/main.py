@@ -117,6 +117,7 @@ async def routed(
     decode = Decode(
         pool,
         decode_leg,
+        texts.text,
         clock,
         commit_s=routing.commit_ms / 1000,
         read_s=routing.prefill_ms / 1000,

@@ -24,6 +24,18 @@ class ChoiceText(Protocol):
         """Take the next token. End ids have no text."""
         ...
 
+    def push_text(self, content: bytes) -> Piece:
+        """Take the next piece of an engine that tells no ids."""
+        ...
+
+    def said(self, token_ids: Sequence[int]) -> bytes:
+        """Return what tokens of an answer say."""
+        ...
+
+    def ids(self, content: bytes) -> tuple[int, ...]:
+        """Return the tokens of what an answer said, half a character at its end left out: that one begins anew."""
+        ...
+
     def name(self, token_id: int) -> bytes:
         """Return the bytes of any token, those of a control token's name included."""
         ...
@@ -54,6 +66,13 @@ class Texts(Protocol):
 
         Raises InvalidArgument: TEXT_INVALID, PROMPT_EMPTY, TEMPLATE_REFUSED, TOKENS_INVALID (ids outside of the vocabulary), and
         TOOLS_UNSUPPORTED.
+        """
+        ...
+
+    async def text(self, model: ServedModel, token_ids: Sequence[int]) -> str:
+        """Return a prompt as text, for an engine that takes no ids: text that the model's tokenizer reads as exactly these.
+
+        Raises FailedPrecondition (ENGINE_LACKS_TOKEN_IDS) when there is none: somebody's words would be read as a control token, say.
         """
         ...
 

@@ -71,6 +71,7 @@ class Node(worker_grpc.WorkerServiceServicer):
     """One instance of a service with one worker behind it."""
 
     role = worker_pb2.WORKER_ROLE_UNSPECIFIED
+    takes_text = False
 
     def __init__(
         self,
@@ -172,6 +173,7 @@ class Node(worker_grpc.WorkerServiceServicer):
             rows=self.rows,
             highest_grade=self.grade,
             kind=self.kind,
+            takes_text=self.takes_text,
         )
 
     async def fault(self) -> None:
@@ -344,4 +346,22 @@ class GenerateNode(DecodeNode):
         if self.lacks:
             raise FailedPrecondition("this engine can't do that", reason=f"ENGINE_LACKS_{self.lacks}")
         async for part in super()._decode(request):
+            yield part
+
+
+class TextNode(GenerateNode):
+    """A foreign engine that takes text and tells text; ``counts``: tokens beyond its pieces, by its own count."""
+
+    takes_text = True
+    counts = 5
+
+    async def _decode(self, request: Any) -> AsyncIterator[Any]:
+        assert request.prompt_text == "".join(chr(each) for each in request.prompt_tokens)
+        for each in request.emitted:
+            assert each.text.decode() == "".join(chr(token) for token in each.token_ids)
+        async for part in super()._decode(request):
+            for token in part.tokens.tokens if part.WhichOneof("part") == "tokens" else ():
+                token.text, token.token_id, token.is_text_only = chr(token.token_id).encode() if token.token_id else b"", 0, True
+            if part.WhichOneof("part") == "finished":
+                part.finished.output_tokens += self.counts
             yield part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
-from meshkit.errors import InvalidArgument, Unavailable
+from meshkit.errors import FailedPrecondition, InvalidArgument, Unavailable
 from router.domain.calls import Called
 from router.domain.generation import Conversation, EndFacts, Finish, Input, StartFacts, Text
 from router.domain.model import ServedModel
@@ -42,6 +42,15 @@ class CharacterText:
     def push(self, token_id: int) -> Piece:
         return self._spoken.push(chr(token_id) if token_id != END else "")
 
+    def push_text(self, content: bytes) -> Piece:
+        return self._spoken.push(content.decode())
+
+    def said(self, token_ids: Sequence[int]) -> bytes:
+        return "".join(chr(each) for each in token_ids if each != END).encode()
+
+    def ids(self, content: bytes) -> tuple[int, ...]:
+        return tuple(ord(each) for each in content.decode())
+
     def name(self, token_id: int) -> bytes:
         return chr(token_id).encode()
 
@@ -69,6 +78,11 @@ class CharacterTexts:
         if len(text) >= model.max_len_tokens:
             raise InvalidArgument("too long", reason="PROMPT_TOO_LONG")
         return tuple(ord(each) for each in text)
+
+    async def text(self, model: ServedModel, token_ids: Sequence[int]) -> str:
+        if ord("‼") in token_ids:
+            raise FailedPrecondition("no text stands for it", reason="ENGINE_LACKS_TOKEN_IDS")
+        return "".join(chr(each) for each in token_ids)
 
     def choice(self, model: ServedModel, stop: Sequence[str], offer: Offer | None = None) -> CharacterText:
         return CharacterText(stop, offer)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from meshkit.errors import FailedPrecondition
 
-from .conftest import Sites, scenario
-from .inference import DecodeNode, GenerateNode, Ledger, forever
+from .conftest import PROMPT, Sites, scenario
+from .inference import END, DecodeNode, GenerateNode, Ledger, TextNode, answer, forever
 
 
 @pytest.mark.parametrize("mode", ["always", "auto", "never"])
@@ -103,3 +103,65 @@ async def test_an_answer_that_a_foreign_engine_began_goes_on_elsewhere(site: Sit
         heard = await mesh.generate()
     assert heard.is_right()
     assert [list(each.token_ids) for each in second.asked[0].emitted] and len(heard.of("continued")) == 1
+
+
+def said(seed: int) -> list[int]:
+    return answer([ord(each) for each in PROMPT], seed, 0)
+
+
+async def test_an_engine_of_text_is_given_text_and_counts_as_it_says(site: Sites) -> None:
+    ledger = Ledger()
+    async with site(prefills=[], decodes=[TextNode("text-0", ledger)], ledger=ledger) as mesh:
+        heard = await mesh.generate(mesh.ask(return_token_ids=True))
+        await mesh.recorded()
+        (end,) = mesh.records.ends
+    assert heard.is_right()
+    assert not [token for delta in heard.of("delta") for token in delta.token_ids], "it told none"
+    told = said(heard.admitted.seed)
+    assert heard.of("finished")[0].output_tokens == heard.ended.usage.output_tokens == len(told) + 5
+    assert list(end.output_tokens[0]) == [token for token in told if token != END], "the record has the tokens of what it said"
+
+
+async def test_stop_strings_are_found_in_text(site: Sites) -> None:
+    ledger = Ledger()
+    async with site(prefills=[], decodes=[TextNode("text-0", ledger)], ledger=ledger) as mesh:
+        heard = await mesh.generate(mesh.ask(stop=["个回"]))
+    assert heard.text() == "第0"
+
+
+async def test_a_prompt_that_no_text_stands_for_goes_to_an_engine_of_ids(site: Sites) -> None:
+    ledger = Ledger()
+    text, own = TextNode("text-0", ledger), DecodeNode("own-0", ledger)
+    own.load.decode_blocks = 50
+    async with site(prefills=1, decodes=[text, own], ledger=ledger) as mesh:
+        heard = await mesh.generate(mesh.ask("‼ 谁?"))
+        assert heard.is_right(prompt="‼ 谁?") and heard.how.decode_worker == "own-0"
+        assert (await mesh.generate()).how.decode_worker == "text-0"
+        await own.kill()
+        with pytest.raises(FailedPrecondition) as caught:
+            await mesh.generate(mesh.ask("‼ 谁?"))
+        await mesh.nothing_is_held()
+    assert caught.value.reason == "ENGINE_LACKS_TOKEN_IDS"
+
+
+@pytest.mark.parametrize(("first", "second"), [(TextNode, GenerateNode), (GenerateNode, TextNode), (TextNode, TextNode)])
+async def test_an_answer_goes_on_between_engines_of_text_and_of_ids(
+    site: Sites, first: type[GenerateNode], second: type[GenerateNode]
+) -> None:
+    ledger = Ledger()
+    dying, living = first("a", ledger), second("b", ledger)
+
+    async def silent(index: int) -> None:
+        if index:
+            await forever()
+
+    dying.between = silent
+    living.load.decode_blocks = 20
+    async with site(prefills=[], decodes=[dying, living], ledger=ledger, silence_ms=500) as mesh:
+        heard = await mesh.generate()
+        await mesh.recorded()
+    assert heard.is_right() and len(heard.of("continued")) == 1
+    (emitted,) = living.asked[0].emitted
+    assert list(emitted.token_ids) == said(heard.admitted.seed)[: len(emitted.token_ids)]
+    assert bool(emitted.text) is living.takes_text
+    assert [each for each in mesh.records.ends[0].output_tokens[0] if each] == said(heard.admitted.seed)[:-1]

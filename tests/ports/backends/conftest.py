@@ -50,7 +50,7 @@ class Pair:
 
     @property
     def hands_over(self) -> bool:
-        return self.kind != "openai"
+        return self.kind not in ("openai", "oip")
 
     @property
     def model_digest(self) -> bytes:

@@ -26,7 +26,7 @@ from engine.llm.foreign import ForeignManifest, TextManifest
 from engine.llm.manifest import BLOCK_TOKENS
 from engine.llm.model_files import TOKENIZER, WrongFileError
 from engine.llm.tool_grammar import CLOSE, OPEN
-from meshkit.errors import InvalidArgument, InvalidDocument, MeshError
+from meshkit.errors import FailedPrecondition, InvalidArgument, InvalidDocument, MeshError
 from meshkit.strict_json import parse_json
 from tokenizers import Tokenizer
 
@@ -135,7 +135,21 @@ class TokenizersTexts:
 
     def choice(self, model: ServedModel, stop: Sequence[str], offer: Offer | None = None) -> ChoiceText:
         """Return the text of a new answer. Raises InvalidArgument (STOP_INVALID)."""
-        return ChoiceText(model, self._models[model.digest].vocabulary, Spoken(Stops(stop), offer))
+        known = self._models[model.digest]
+        return ChoiceText(model, known.vocabulary, Spoken(Stops(stop), offer), known.of_content)
+
+    async def text(self, model: ServedModel, token_ids: Sequence[int]) -> str:
+        """Spell a prompt, and read it as a server would that knows control tokens by their names; see ``ports.Texts``."""
+        known = self._models[model.digest]
+
+        def spelt() -> str:
+            text = known.vocabulary.spelt(token_ids)
+            return text if known.own.encode(text, add_special_tokens=False).ids == list(token_ids) else ""
+
+        text = await asyncio.to_thread(spelt)
+        if not text:
+            raise FailedPrecondition("no text stands for just this prompt, and the engine takes text", reason="ENGINE_LACKS_TOKEN_IDS")
+        return text
 
     async def tokens(self, model: ServedModel, prompt: Input) -> tuple[int, ...]:
         """Render and tokenise once; see ``ports.Texts``. What is too long is refused by its bytes before any work."""

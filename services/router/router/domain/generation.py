@@ -38,6 +38,8 @@ class Token(NamedTuple):
     logprob: float = 0.0
     top: tuple[TokenLogprob, ...] = ()
     text: bytes = b""
+    is_text_only: bool = False
+    """Whether its engine told no id: `text` is what it wrote."""
 
 
 class Message(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.llm.tool_grammar import ToolCalls
 
@@ -95,6 +95,9 @@ class DecodeAsk:
     emitted: Mapping[int, tuple[int, ...]]
     ended_choices: tuple[int, ...]
     timeout_s: float
+    prompt_text: str = ""
+    """The prompt for an engine that takes text alone, and ``said``: what `emitted` says."""
+    said: Mapping[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

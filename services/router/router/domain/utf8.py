@@ -13,6 +13,11 @@ from router.domain.vocabulary import Vocabulary
 _new_decoder = codecs.getincrementaldecoder("utf-8")
 
 
+def whole(content: bytes) -> bytes:
+    """Return it without half a character at its end; what is none elsewhere is replaced."""
+    return _new_decoder("replace").decode(content).encode()
+
+
 class TextDecoder:
     """Decodes one answer."""
 
@@ -30,6 +35,15 @@ class TextDecoder:
             self._spaces = 0 if kept else self._spaces - len(content)
             content = kept
         return self._decoder.decode(content)
+
+    def push_text(self, content: bytes) -> str:
+        """Return what became whole with a piece that came as text."""
+        self._spaces = 0
+        return self._decoder.decode(content)
+
+    def restart(self) -> None:
+        """Forget half a character: whoever goes on writes it anew."""
+        self._decoder.reset()
 
     def end(self) -> str:
         """Return the replacement of half a character at the end, if there is one."""

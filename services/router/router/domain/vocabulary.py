@@ -8,7 +8,7 @@ decoder is refused by name, because a text that is nearly right would be noticed
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,17 @@ class Vocabulary:
     added: frozenset[int]
     longest_bytes: int
     contents: Mapping[int, str]
+
+    def said(self, token_ids: Iterable[int]) -> bytes:
+        """Return what tokens say; ids that no token has say nothing."""
+        return b"".join(self.texts[each] for each in token_ids if 0 <= each < len(self.texts))
+
+    def spelt(self, token_ids: Iterable[int]) -> str:
+        """Return tokens as text, control tokens by their names; "" when that is no text."""
+        try:
+            return b"".join(self.name(each) for each in token_ids).decode()
+        except UnicodeDecodeError:
+            return ""
 
     @classmethod
     def of(cls, document: Mapping[str, Any], size: int) -> Vocabulary:

@@ -24,6 +24,7 @@ class _Answer:
     text: ChoiceText
     tokens: list[int] = field(default_factory=list)
     held: list[Token] = field(default_factory=list)  # whose text is not complete
+    said: bytearray = field(default_factory=bytearray)  # by an engine that tells no ids; what it says counts, and not ``tokens``
     finished: ChoiceFinished | None = None
 
 
@@ -52,8 +53,22 @@ class Answers:
 
     @property
     def tokens(self) -> Mapping[int, tuple[int, ...]]:
-        """Return the tokens so far, by choice."""
-        return {choice: tuple(answer.tokens) for choice, answer in enumerate(self._answers)}
+        """Return the tokens so far, by choice; of what came as text those that the model's tokenizer makes of it."""
+        return {
+            choice: answer.text.ids(bytes(answer.said)) if answer.said else tuple(answer.tokens)
+            for choice, answer in enumerate(self._answers)
+        }
+
+    def settle(self) -> Mapping[int, tuple[int, ...]]:
+        """Return the tokens so far with which another worker goes on: from here on they are what was told."""
+        for answer in self._answers:
+            if answer.said and answer.finished is None:
+                answer.tokens, answer.said = list(answer.text.ids(bytes(answer.said))), bytearray()
+        return self.tokens
+
+    def said(self) -> Mapping[int, bytes]:
+        """Return what the tokens so far say, by choice."""
+        return {choice: answer.text.said(answer.tokens) for choice, answer in enumerate(self._answers) if answer.tokens}
 
     def take(self, tokens: Iterable[Token]) -> list[Piece]:
         """Take the next tokens of any answers; returns what there is to tell, one piece an answer, and which ended at a stop string.
@@ -69,11 +84,14 @@ class Answers:
                 continue
             if token.position > len(answer.tokens):
                 raise Unavailable("tokens are missing", reason="TOKENS_MISSING")
+            if token.is_text_only and not answer.said:
+                answer.said += answer.text.said(answer.tokens)
+            answer.said += token.text if token.is_text_only else b""
             answer.tokens.append(token.token_id)
             self.output_tokens += 1
             if self._keep:
                 answer.held.append(_named(token, answer.text) if self._name else token)
-            said = answer.text.push(token.token_id)
+            said = answer.text.push_text(token.text) if token.is_text_only else answer.text.push(token.token_id)
             parts, calls = texts.setdefault(token.choice, ([], []))
             parts.append(said.text)
             calls += said.calls
@@ -87,13 +105,17 @@ class Answers:
                 found.append(ended)
         return found
 
-    def finish(self, choice: int, reason: Finish) -> list[Piece]:
-        """End an answer, unless a stop string did; returns what was held back and the end."""
+    def finish(self, choice: int, reason: Finish, counted: int = 0) -> list[Piece]:
+        """End an answer, unless a stop string did; returns what was held back and the end. ``counted``: its tokens by its engine's word,
+        which stands where that told text alone.
+        """
         answer = self._answers[choice]
         if answer.finished is not None:
             return []
+        output_tokens = max(counted, len(answer.tokens)) if answer.said else len(answer.tokens)
+        self.output_tokens += output_tokens - len(answer.tokens)
         said, told_reason = answer.text.end(reason)
-        answer.finished = ChoiceFinished(choice, told_reason, len(answer.tokens))
+        answer.finished = ChoiceFinished(choice, told_reason, output_tokens)
         return [*self._piece(choice, said.text, said.calls, is_last=True), answer.finished]
 
     def closed(self, reason: Finish) -> tuple[ChoiceFinished, ...]:
@@ -109,4 +131,6 @@ class Answers:
 
 
 def _named(token: Token, text: ChoiceText) -> Token:
+    if token.is_text_only:
+        return token
     return token._replace(text=text.name(token.token_id), top=tuple(each._replace(text=text.name(each.token_id)) for each in token.top))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 
 from meshkit.clock import Clock
@@ -12,19 +12,26 @@ from router import ports
 from router.domain.attempts import Phase, no_worker
 from router.domain.generation import ChoiceFinished, Usage
 from router.domain.legs import Committed, DecodeAsk, DecodePart, LegEnded, Tokens
+from router.domain.model import ServedModel
 from router.steps.answers import Piece
 from router.steps.calls import LegFailed, count, counted, left_s, next_part, of_caller
 from router.steps.pool import Pool
 from router.steps.run import Room, Run
 
 _Parts = AsyncGenerator[DecodePart, None]
+TextOf = Callable[[ServedModel, Sequence[int]], Awaitable[str]]
 
 
 class Decode:
-    """How long a worker may take: ``commit_s`` until its row runs, ``read_s`` when it reads the prompt, ``between_s`` between tokens."""
+    """``text_of``: a prompt as text, for workers that take no ids. How long a worker may take: ``commit_s`` until its row runs, ``read_s``
+    when it reads the prompt, ``between_s`` between tokens.
+    """
 
-    def __init__(self, pool: Pool, decode: ports.DecodeLeg, clock: Clock, *, commit_s: float, read_s: float, between_s: float) -> None:
+    def __init__(
+        self, pool: Pool, decode: ports.DecodeLeg, text_of: TextOf, clock: Clock, *, commit_s: float, read_s: float, between_s: float
+    ) -> None:
         self._pool = pool
+        self._text_of = text_of
         self._decode = decode
         self._clock = clock
         self._commit_s = commit_s
@@ -40,7 +47,7 @@ class Decode:
         before, told = run.answers.output_tokens, len(run.usages)
         is_committed = False
         try:
-            async with aclosing(self._decode.decode(room.worker.name, self._ask(run, room))) as stream:
+            async with aclosing(self._decode.decode(room.worker.name, await self._ask(run, room))) as stream:
                 with counted(self._pool.breaker(room.worker), run, self._clock):
                     first = await self._next(run, stream, self._commit_s if run.handover else self._read_s)
                     if not isinstance(first, Committed):
@@ -68,11 +75,12 @@ class Decode:
             if run.handover is None:
                 run.answers = run.new_answers()
 
-    def _ask(self, run: Run, room: Room) -> DecodeAsk:
+    async def _ask(self, run: Run, room: Room) -> DecodeAsk:
         """With a ticket the tokens so far stand in it; else those that the caller has had are fed again."""
         ticket = run.handover.ticket if run.handover else b""
-        emitted = {} if ticket else {choice: tokens for choice, tokens in run.answers.tokens.items() if tokens}
+        emitted = {} if ticket else {choice: tokens for choice, tokens in run.answers.settle().items() if tokens}
         ended = tuple(each.choice for each in run.answers.finished)
+        takes_text = room.worker.takes_text
         return DecodeAsk(
             job=run.job,
             reservation=room.reservation,
@@ -80,6 +88,8 @@ class Decode:
             emitted=emitted,
             ended_choices=ended,
             timeout_s=left_s(run, self._clock, float("inf")),
+            prompt_text=await self._text_of(run.model, run.job.prompt) if takes_text else "",
+            said=run.answers.said() if takes_text and emitted else {},
         )
 
     async def _written(self, run: Run, room: Room, stream: _Parts) -> AsyncGenerator[list[Piece], None]:
@@ -91,7 +101,7 @@ class Decode:
                 yield run.answers.take(part.tokens)
             elif isinstance(part, ChoiceFinished):
                 by_worker.add(part.choice)
-                if pieces := run.answers.finish(part.choice, part.reason):
+                if pieces := run.answers.finish(part.choice, part.reason, part.output_tokens):
                     yield pieces
             elif isinstance(part, LegEnded):
                 run.usages.append(part.usage)

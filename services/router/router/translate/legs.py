@@ -111,9 +111,12 @@ def decode_request(ask: legs.DecodeAsk) -> decode_pb.DecodeRequest:
         grade=job.grade,
         sampling=_sampling_message(job.sampling),
         bounds=_bounds(job),
-        emitted=[decode_pb.Emitted(choice=choice, token_ids=tokens) for choice, tokens in ask.emitted.items()],
+        emitted=[
+            decode_pb.Emitted(choice=choice, token_ids=tokens, text=ask.said.get(choice, b"")) for choice, tokens in ask.emitted.items()
+        ],
         ended_choices=ask.ended_choices,
         priority=job.priority,
+        prompt_text=ask.prompt_text,
     )
     if (grammar := _grammar(job)) is not None:
         message.grammar.CopyFrom(grammar)
@@ -156,6 +159,8 @@ def _bounds(job: legs.Job) -> pb.Bounds:
 
 def _token(message: pb.Token) -> domain.Token:
     top = tuple(domain.TokenLogprob(each.token_id, each.logprob) for each in message.top) if message.top else ()
+    if message.is_text_only:
+        return domain.Token(message.choice, message.index, 0, text=message.text, is_text_only=True)
     return domain.Token(message.choice, message.index, message.token_id, message.logprob, top)
 
 

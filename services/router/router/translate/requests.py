@@ -102,7 +102,7 @@ def _admitted(part: domain.Admitted, asked: domain.Request) -> pb.GenerateRespon
 def _delta(part: domain.Delta, asked: domain.Request) -> pb.GenerateResponse:
     delta = pb.Delta(choice=part.choice, text=part.text, output_tokens=part.output_tokens)
     if part.tokens and asked.return_token_ids:
-        delta.token_ids.extend(token.token_id for token in part.tokens)
+        delta.token_ids.extend(token.token_id for token in part.tokens if not token.is_text_only)
     if part.tokens and asked.sampling.logprobs:
         delta.logprobs.extend(legs.token_message(token) for token in part.tokens)
     delta.tool_calls.extend(

@@ -17,7 +17,7 @@ from meshkit.crypto.keyed_ids import uuid7
 from meshkit.errors import MeshError, Overloaded, Unavailable
 
 from router import ports
-from router.domain.attempts import Next, Phase, stream_broken
+from router.domain.attempts import ENGINE_LACKS, Next, Phase, stream_broken
 from router.domain.disaggregation import NEVER, NO_HANDOFF_ENGINE, Mode, Transfers, Way, way
 from router.domain.fleet import Role
 from router.domain.generation import Continued, Ended, Finish, Part, Request, StartFacts
@@ -133,9 +133,11 @@ class Generate:
         """Find a room after a failure. When there is none for an answer that has begun, it has broken off, because of that failure."""
         try:
             await self._reserve(run)
-        except (Unavailable, Overloaded):
+        except (Unavailable, Overloaded) as error:
             if run.phase is Phase.STREAMING:
                 raise stream_broken(after.reason) from None
+            if after.reason.startswith(ENGINE_LACKS) and isinstance(error, Unavailable):
+                raise after from None  # whoever might be able is not there: what is lacking says more
             raise
         self._prefill.drop_unless_fit(run)
         self._choose_way_again(run)
