@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from gateway.openai.requests import MAX_CHOICES, MAX_PROMPTS, neutral_fields
+from gateway.openai.requests import MAX_CHOICES, MAX_PROMPTS, neutral_fields, neutral_turn_fields
 from gateway.openai.tools import MAX_TOOLS
 
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
@@ -15,6 +15,11 @@ _NULLABLE = ("string", "boolean", "integer", "number", "array", "object")
 
 def _optional(schema: dict[str, Any]) -> dict[str, Any]:
     return schema | {"type": [schema["type"], "null"]} if schema.get("type") in _NULLABLE else {"anyOf": [schema, {"type": "null"}]}
+
+
+def _only(neutral: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+    """Fields that are taken with values that change nothing."""
+    return {name: {"enum": [*values, None], "description": "changes nothing: other values are refused"} for name, values in neutral.items()}
 
 
 def _whole(least: int, most: int) -> dict[str, Any]:
@@ -34,7 +39,11 @@ _COMMON: dict[str, Any] = {
     "stop": _STOP,
     "max_tokens": _whole(1, 2**31 - 1),
     "stream": FLAG,
-    "stream_options": {"type": "object", "properties": {"include_usage": FLAG}},
+    "stream_options": {
+        "type": "object",
+        "properties": {"include_usage": FLAG, "include_obfuscation": {"enum": [False]}},
+        "additionalProperties": False,
+    },
 }
 _PART = {
     "type": "object",
@@ -47,32 +56,48 @@ _CALL = {
     "required": ["id", "type", "function"],
     "properties": {
         "id": TEXT,
+        "index": _whole(0, MAX_TOOLS),
         "type": {"const": "function"},
-        "function": {"type": "object", "required": ["name", "arguments"], "properties": {"name": TEXT, "arguments": TEXT}},
-    },
-}
-_MESSAGE = {
-    "type": "object",
-    "required": ["role"],
-    "properties": {
-        "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
-        "content": {"anyOf": [TEXT, {"type": "array", "items": _PART}, {"type": "null"}]},
-        "tool_calls": {"type": ["array", "null"], "items": _CALL, "description": "of an assistant, who may have no content then"},
-        "tool_call_id": {"type": ["string", "null"], "description": "of a tool: the call that this is the result of"},
-        "name": {"type": ["string", "null"], "description": "of a tool"},
-    },
-}
-_FORM = {
-    "type": "object",
-    "required": ["type"],
-    "properties": {
-        "type": {"enum": ["text", "json_object", "json_schema"]},
-        "json_schema": {
+        "function": {
             "type": "object",
-            "required": ["name", "schema"],
-            "properties": {"name": TEXT, "description": TEXT, "strict": FLAG, "schema": {"type": "object"}},
+            "required": ["name", "arguments"],
+            "properties": {"name": TEXT, "arguments": TEXT},
+            "additionalProperties": False,
         },
     },
+    "additionalProperties": False,
+}
+_SAID = {"anyOf": [TEXT, {"type": "array", "items": _PART}]}
+
+
+def _turn(roles: list[str], required: list[str], **own: Any) -> dict[str, Any]:
+    properties = {"role": {"enum": roles}, **_only(neutral_turn_fields()), "content": _SAID} | own
+    return {"type": "object", "required": ["role", *required], "properties": properties, "additionalProperties": False}
+
+
+_MESSAGE = {
+    "anyOf": [
+        _turn(["system", "developer", "user", "assistant"], ["content"]),
+        _turn(
+            ["assistant"],
+            ["tool_calls"],
+            content=_optional(_SAID),
+            tool_calls={"type": "array", "items": _CALL, "minItems": 1, "maxItems": MAX_TOOLS},
+        ),
+        _turn(["tool"], ["content", "tool_call_id"], tool_call_id=TEXT, name=_optional(TEXT)),
+    ]
+}
+
+
+def _form(kind: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "object", "required": ["type", *more], "properties": {"type": kind, **more}, "additionalProperties": False}
+
+
+_NAMED_SCHEMA = {
+    "type": "object",
+    "required": ["name", "schema"],
+    "properties": {"name": TEXT, "description": TEXT, "strict": FLAG, "schema": {"type": "object"}},
+    "additionalProperties": False,
 }
 _NAME = TEXT | {"pattern": "^[A-Za-z0-9_-]{1,64}$"}
 _TOOL = {
@@ -92,7 +117,11 @@ _TOOL = {
 _NAMED = {
     "type": "object",
     "required": ["type", "function"],
-    "properties": {"type": {"const": "function"}, "function": {"type": "object", "required": ["name"], "properties": {"name": _NAME}}},
+    "properties": {
+        "type": {"const": "function"},
+        "function": {"type": "object", "required": ["name"], "properties": {"name": _NAME}, "additionalProperties": False},
+    },
+    "additionalProperties": False,
 }
 _ALLOWED = {
     "type": "object",
@@ -103,9 +132,12 @@ _ALLOWED = {
             "type": "object",
             "required": ["mode", "tools"],
             "properties": {"mode": {"enum": ["auto", "required"]}, "tools": {"type": "array", "items": _NAMED, "minItems": 1}},
+            "additionalProperties": False,
         },
     },
+    "additionalProperties": False,
 }
+_FORM = {"anyOf": [_form({"enum": ["text", "json_object"]}), _form({"const": "json_schema"}, json_schema=_NAMED_SCHEMA)]}
 CHAT: dict[str, Any] = {
     "tools": {"type": "array", "items": _TOOL, "maxItems": MAX_TOOLS},
     "tool_choice": {"anyOf": [{"enum": ["auto", "none", "required"]}, _NAMED, _ALLOWED]},
@@ -121,15 +153,32 @@ _IDS = {"type": "array", "items": _whole(0, 2**32 - 1), "minItems": 1}
 
 def _body(required: dict[str, Any], own: dict[str, Any], neutral: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
     optional = {name: _optional(schema) for name, schema in (_COMMON | own).items()}
-    only = {name: {"enum": [*values, None], "description": "changes nothing: other values are refused"} for name, values in neutral.items()}
-    properties = {"model": TEXT | {"minLength": 1}} | required | optional | only
+    properties = {"model": TEXT | {"minLength": 1}} | required | optional | _only(neutral)
     return {"type": "object", "required": ["model", *required], "properties": properties, "additionalProperties": False}
 
 
-def _method(summary: str, schema: str, streams: bool) -> dict[str, Any]:
-    content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
-    if streams:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _answer(kind: str, **said: Any) -> dict[str, Any]:
+    count, reason = {"type": "integer", "minimum": 0}, {"enum": ["stop", "length", "tool_calls"]}
+    choice = _object(index=count, **said, logprobs={"type": ["object", "null"]}, finish_reason=reason)
+    usage = _object(prompt_tokens=count, completion_tokens=count, total_tokens=count)
+    return _object(id=TEXT, object={"const": kind}, created=count, model=TEXT, choices={"type": "array", "items": choice}, usage=usage)
+
+
+_MODEL = _object(id=TEXT, object={"const": "model"}, created={"type": "integer"}, owned_by=TEXT)
+_ANSWERS = {
+    "ChatCompletion": _answer("chat.completion", message=_object(role={"const": "assistant"}, content={"type": ["string", "null"]})),
+    "Completion": _answer("text_completion", text=TEXT),
+}
+
+
+def _method(summary: str, schema: str, answer: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": answer}}
+    if schema:
+        content["text/event-stream"] = {"schema": _object(data=TEXT)}
     found: dict[str, Any] = {"summary": summary, "responses": {"200": {"description": "the answer", "content": content}, "default": _ERROR}}
     if schema:
         found["requestBody"] = {
@@ -157,10 +206,16 @@ def document() -> dict[str, Any]:
         "info": {"title": "finmesh", "version": "v1", "description": "The HTTP door of the gateway, in the form of OpenAI's API."},
         "security": [{"token": [], "certificate": []}],
         "paths": {
-            "/v1/chat/completions": {"post": _method("Answers a conversation", "ChatCompletion", True)},
-            "/v1/completions": {"post": _method("Continues a text or tokens", "Completion", True)},
-            "/v1/models": {"get": _method("Lists the models of the caller's scenario", "", False)},
-            "/v1/models/{model}": {"get": _method("Tells of one model", "", False) | {"parameters": [name]}},
+            "/v1/chat/completions": {"post": _method("Answers a conversation", "ChatCompletion", _ANSWERS["ChatCompletion"])},
+            "/v1/completions": {"post": _method("Continues a text or tokens", "Completion", _ANSWERS["Completion"])},
+            "/v1/models": {
+                "get": _method(
+                    "Lists the models of the caller's scenario",
+                    "",
+                    _object(object={"const": "list"}, data={"type": "array", "items": _MODEL}),
+                )
+            },
+            "/v1/models/{model}": {"get": _method("Tells of one model", "", _MODEL) | {"parameters": [name]}},
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}, "certificate": {"type": "mutualTLS"}},

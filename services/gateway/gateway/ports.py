@@ -11,6 +11,7 @@ from meshkit.auth.policy import Question
 
 from gateway.domain.call import Admitted
 from gateway.domain.route import QuotaClass, Route
+from gateway.domain.token_bucket import RateLeft
 from gateway.domain.token_shares import Exhausted, Held, Stage, TokenCount, Whose
 from gateway.domain.token_use import Place, TokenUse
 
@@ -41,6 +42,10 @@ class Quotas(Protocol):
 
     async def take(self, tenant: str, scenario: str, quota_class: QuotaClass) -> float:
         """Take one call. Returns 0, or the seconds after which one would be granted. Never raises for a store that is down."""
+        ...
+
+    def left(self, tenant: str, scenario: str, quota_class: QuotaClass) -> RateLeft:
+        """Return what is left, as far as is known here."""
         ...
 
 

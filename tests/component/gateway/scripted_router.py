@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias
 from finmesh.inference.v1 import generation_pb2 as generation
 from finmesh.router.v1 import router_service_pb2 as pb
 from finmesh.router.v1 import router_service_pb2_grpc as pb_grpc
+from meshkit.errors import InvalidArgument
 from meshkit.rpc import deadline
 from meshkit.rpc.chain import current_call
 from meshkit.rpc.metadata import CallerFacts, caller_facts
@@ -51,6 +53,15 @@ async def forever() -> None:
     await asyncio.Event().wait()
 
 
+def answer(request: pb.GenerateRequest) -> Sequence[Part]:
+    """As many answers as were asked for; names of tools are what the router says of them."""
+    if not all(re.fullmatch("[A-Za-z0-9_-]{1,64}", tool.name) for tool in request.tools):
+        return (InvalidArgument("a tool has a wrong name", reason="TOOLS_INVALID"),)
+    choices = range(request.sampling.choices)
+    each = [part for choice in choices for part in (delta("好", choice), finished(1, choice))]
+    return (admitted(choices=len(choices)), *each, ended(output=len(choices)))
+
+
 ANSWER = (admitted(), delta("你好"), delta("，世界"), finished(), ended())
 
 
@@ -58,18 +69,21 @@ ANSWER = (admitted(), delta("你好"), delta("，世界"), finished(), ended())
 class ScriptedRouter(pb_grpc.RouterServiceServicer):
     """Sends `script` part by part: a message, an error to fail with, or something to wait for."""
 
-    script: Sequence[Part] = ANSWER
+    script: Sequence[Part] | Callable[[pb.GenerateRequest], Sequence[Part]] = ANSWER
     requests: list[Any] = field(default_factory=list)
     facts: list[CallerFacts] = field(default_factory=list)
     remaining_s: list[float] = field(default_factory=list)
     sent: int = 0
+    begun: int = 0
+    endings: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def Generate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateResponse]:
         """Answer by the script."""
         self._note(request)
+        self.begun += 1
         try:
-            for part in self.script:
+            for part in self.script(request) if callable(self.script) else self.script:
                 if isinstance(part, Exception):
                     raise part
                 if isinstance(part, pb.GenerateResponse):
@@ -78,6 +92,7 @@ class ScriptedRouter(pb_grpc.RouterServiceServicer):
                 else:
                     await part()
         finally:
+            self.endings += 1
             self.ended.set()
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:

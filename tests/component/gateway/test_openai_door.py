@@ -135,10 +135,13 @@ async def test_a_prompt_that_fails_ends_the_others(door: Door) -> None:
 
 
 async def test_the_model_that_stood_in_is_named(door: Door) -> None:
-    instead = router.GenerateResponse(substituted=router.Substituted(model="equal", release="cd34", prompt_tokens=9, max_output_tokens=8))
+    instead = router.GenerateResponse(
+        substituted=router.Substituted(model="equal", release="cd34", prompt_tokens=9, max_output_tokens=8, generation_id="g-2")
+    )
     door.router.script = (admitted(), instead, delta("好"), finished(), ended())
     async with client(door) as ai:
-        assert (await ai.chat.completions.create(model="m", messages=TURN)).model == "equal"
+        answer = await ai.chat.completions.create(model="m", messages=TURN)
+        assert (answer.model, answer.id) == ("equal", "chatcmpl-g-2")
         stream = await ai.chat.completions.create(model="m", messages=TURN, stream=True)
         assert {chunk.model async for chunk in stream} == {"equal"}
 
@@ -290,6 +293,25 @@ async def test_a_router_that_ends_without_an_end_is_an_error(door: Door) -> None
             await ai.chat.completions.create(model="m", messages=TURN)
         with pytest.raises(openai.APIError, match="broke off"):
             _ = [chunk async for chunk in await ai.chat.completions.create(model="m", messages=TURN, stream=True)]
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_what_is_left_of_every_share_is_told(open_door: OpenDoor, streams: bool) -> None:
+    budget = {"principal": {"output_per_minute": 1_000, "prompt_per_minute": 900_000}}
+    async with open_door(quota={"generate_per_s": 0.01, "generate_burst": 5}, budget=budget) as door, client(door) as ai:
+        told = []
+        for _ in range(2):
+            raw = await ai.chat.completions.with_raw_response.create(model="m", messages=TURN, stream=streams, max_tokens=64)  # type: ignore[call-overload]
+            told.append(
+                {name.removeprefix("x-ratelimit-"): value for name, value in raw.headers.items() if name.startswith("x-ratelimit-")}
+            )
+            if streams:
+                _ = [chunk async for chunk in raw.parse()]
+    assert [each["limit-requests"] for each in told] == ["5", "5"] and [each["remaining-requests"] for each in told] == ["4", "3"]
+    assert all(100 * number - 5 < float(each["reset-requests"].removesuffix("s")) <= 100 * number for number, each in enumerate(told, 1))
+    assert [each["limit-tokens"] for each in told] == ["1000", "1000"]
+    assert [int(each["remaining-tokens"]) for each in told] == [500 - 64, 500 - 64 - 3]  # half a share while Redis is away
+    assert all(0 <= float(each["reset-tokens"].removesuffix("s")) <= 60 for each in told)
 
 
 async def test_a_used_up_budget_says_which_limit_when_it_frees_and_not_to_repeat(open_door: OpenDoor) -> None:

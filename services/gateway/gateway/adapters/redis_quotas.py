@@ -19,14 +19,14 @@ from redis.exceptions import RedisError
 
 from gateway.domain.route import QuotaClass
 from gateway.domain.standby import Standby
-from gateway.domain.token_bucket import Rate, TokenBucket
+from gateway.domain.token_bucket import Rate, RateLeft, TokenBucket
 
 _LEASE_S = 1.0
 _PORTION_S = 0.1
 _MAX_TENANTS = 10_000
 _logger = logging.getLogger(__name__)
 
-# KEYS[1] bucket; ARGV: rate per second, burst, now in seconds, tokens wanted. Returns {granted, milliseconds until one is there}.
+# KEYS[1] bucket; ARGV: rate per second, burst, now in seconds, tokens wanted. Returns {granted, ms until one is there, how many are left}.
 _SCRIPT = """
 local state = redis.call('HMGET', KEYS[1], 'level', 'at')
 local rate, burst, now, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -37,7 +37,7 @@ local wait = 0
 if granted < 1 then granted = 0; wait = math.ceil((1 - level) / rate * 1000) end
 redis.call('HSET', KEYS[1], 'level', tostring(level - granted), 'at', tostring(math.max(now, at)))
 redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 1000)
-return {granted, wait}
+return {granted, wait, math.floor(level - granted)}
 """
 
 
@@ -45,6 +45,8 @@ return {granted, wait}
 class _Lease:
     tokens: int = 0
     until_s: float = 0.0
+    behind: int = 0  # left in Redis when it was leased
+    since_s: float = 0.0
     refused_until_s: float = 0.0
     renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -85,12 +87,24 @@ class RedisQuotas:
                 return lease.refused_until_s - now_s
             return await self._renew(key, lease, now_s)
 
+    def left(self, tenant: str, scenario: str, quota_class: QuotaClass) -> RateLeft:
+        """See ``ports.Quotas``: by what Redis said last, calls at other gateways since then are not known."""
+        key, rate, now_s = (tenant, scenario, quota_class), self._rates[quota_class], self._clock.monotonic_s()
+        local, lease = self._local.get(key), self._leases.get(key)
+        if local is not None and self._standby.is_on(now_s):
+            return RateLeft.of(rate, local.level(now_s))
+        if lease is None or not lease.since_s:
+            return RateLeft.of(rate, rate.burst)
+        leased = lease.tokens if now_s < lease.until_s else 0
+        return RateLeft.of(rate, lease.behind + (now_s - lease.since_s) * rate.per_s + leased)
+
     async def _renew(self, key: tuple[str, str, QuotaClass], lease: _Lease, now_s: float) -> float:
         rate = self._rates[key[2]]
         if self._standby.is_on(now_s):
             return self._take_locally(key, rate, now_s)
         try:
-            granted, wait_ms = await self._ask(key, rate)
+            granted, wait_ms, lease.behind = await self._ask(key, rate)
+            lease.since_s = now_s
         except (RedisError, OSError, TimeoutError) as error:
             self._standby.failed(now_s)
             _logger.warning("quotas are local for a moment", extra={"facts": {"error.type": type(error).__name__}})
@@ -101,13 +115,13 @@ class RedisQuotas:
         lease.tokens, lease.until_s = granted - 1, now_s + _LEASE_S
         return 0.0
 
-    async def _ask(self, key: tuple[str, str, QuotaClass], rate: Rate) -> tuple[int, int]:
+    async def _ask(self, key: tuple[str, str, QuotaClass], rate: Rate) -> tuple[int, int, int]:
         portion = max(1, min(math.floor(rate.per_s * _PORTION_S), math.floor(rate.burst)))
-        granted, wait_ms = await self._script(
+        granted, wait_ms, behind = await self._script(
             keys=["finmesh:gateway:quota:" + ":".join(key)],
             args=[rate.per_s, rate.burst, f"{self._clock.now_s():.6f}", portion],
         )
-        return int(granted), int(wait_ms)
+        return int(granted), int(wait_ms), int(behind)
 
     def _take_locally(self, key: tuple[str, str, str], rate: Rate, now_s: float) -> float:
         bucket = self._local.get(key)

@@ -27,6 +27,7 @@ from gateway.http.generations import SCENARIO, Generations
 from gateway.http.pump import CallerGone
 from gateway.openai import answers, requests
 from gateway.openai.errors import JSON_TYPE, failure_of
+from gateway.ports import Quotas
 from gateway.steps.admit import Unpacked
 from gateway.translate import Envelope
 from gateway.usecases.forward import Forward
@@ -58,15 +59,15 @@ class Door:
         *,
         callers: Collection[str] | None,
         refused: Refused,
-        limits: Mapping[str, int],
+        quotas: Quotas,
         assumed_output_tokens: int,
         concurrent_calls: int,
         slow_reader_s: float,
         connection_age_s: float,
     ) -> None:
-        """``callers``: workloads that may come, None where nobody has a certificate; ``limits``: tokens a minute, by kind."""
+        """``callers``: workloads that may come, None where nobody has a certificate."""
         self._settings, self._forward, self._list_models = settings, forward, routes["ListModels"]
-        self._generations = Generations(settings, routes["Generate"], forward_stream, limits, assumed_output_tokens)
+        self._generations = Generations(settings, routes["Generate"], forward_stream, quotas, assumed_output_tokens)
         self._telemetry = ServerTelemetry("openai")
         self._peers = None if callers is None else Peers(callers, refused)
         self._slow_reader_s, self._connection_age_s = slow_reader_s, connection_age_s

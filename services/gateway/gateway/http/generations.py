@@ -20,12 +20,15 @@ from meshkit.telemetry import names
 
 from gateway.domain.call import Caller
 from gateway.domain.route import Route
+from gateway.domain.token_bucket import RateLeft
 from gateway.http.calls import Exchange, Facts, Headers
 from gateway.http.pump import Idle, Part, Pump, pumping
-from gateway.openai import requests
+from gateway.openai import limits, requests
 from gateway.openai.answers import DONE, Answer
 from gateway.openai.errors import JSON_TYPE
+from gateway.ports import Quotas
 from gateway.steps.admit import Unpacked
+from gateway.steps.meter import Metered
 from gateway.translate import Envelope, bound
 from gateway.usecases.forward_stream import ForwardStream
 
@@ -51,13 +54,10 @@ class Settings(Protocol):
 class Generations:
     """Both methods."""
 
-    def __init__(
-        self, settings: Settings, route: Route, forward_stream: ForwardStream, limits: Mapping[str, int], assumed_output_tokens: int
-    ) -> None:
-        """``limits``: tokens a minute and requests at once, by kind."""
+    def __init__(self, settings: Settings, route: Route, forward_stream: ForwardStream, quotas: Quotas, assumed_output_tokens: int) -> None:
         assert route.stream is not None
         self._settings, self._route, self._bounds, self._forward_stream = settings, route, route.stream, forward_stream
-        self._limits: Headers = [(f"x-ratelimit-limit-{kind}".encode(), b"%d" % limit) for kind, limit in limits.items()]
+        self._quotas = quotas
         self._assumed_output_tokens = assumed_output_tokens
 
     async def __call__(
@@ -67,6 +67,11 @@ class Generations:
         begin_s = asyncio.get_running_loop().time() + self._settings.first_s
         async with pumping(exchange.gone) as pump:
             asked: requests.Asked | None = None
+            tokens: Metered | None = None
+
+            def metered(told: Metered) -> None:
+                nonlocal tokens
+                tokens = told
 
             def unpack(tenant: str) -> Unpacked:
                 nonlocal asked
@@ -76,7 +81,7 @@ class Generations:
                     pump.add(self._stream(exchange, replace(caller, request_id=uuid7()), request))
                 return self._envelope(exchange, tenant, asked.request)
 
-            pump.add(self._forward_stream(self._route, self._bounds, caller, unpack))
+            pump.add(self._forward_stream(self._route, self._bounds, caller, unpack, metered))
             first: Part | None = None
             try:
                 first = await pump.next(self._settings.first_s)
@@ -84,7 +89,7 @@ class Generations:
                 assert asked is not None, "a request is read before its owner is asked"
             assert asked is not None, "the first part comes after the request was read"
             answer = Answer(asked, int(time.time()))
-            headers = [*headers, *self._limits]
+            headers = [*headers, *limits.requests(self._left(asked.request)), *limits.tokens(tokens.left if tokens else ())]
             try:
                 if asked.streams:
                     stream = _Events(exchange, [*headers, *_EVENTS], begin_s, self._settings.keepalive_s)
@@ -94,6 +99,9 @@ class Generations:
                     await exchange.answer(200, [*headers, JSON_TYPE], answer.whole())
             finally:
                 facts |= _told(asked, answer)
+
+    def _left(self, request: router.GenerateRequest) -> RateLeft:
+        return self._quotas.left(request.tenant, self._route.scenario_of(request.scenario), self._route.quota_class)
 
     def _stream(self, exchange: Exchange, caller: Caller, request: router.GenerateRequest) -> AsyncGenerator[bytes, None]:
         return self._forward_stream(self._route, self._bounds, caller, lambda tenant: self._envelope(exchange, tenant, request))

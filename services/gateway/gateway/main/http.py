@@ -19,8 +19,6 @@ async def open_door(
 ) -> None:
     """Serve until the service stops."""
     is_mutual = rpc_tls.is_configured(config.tls)
-    shares = config.budget.principal
-    limits = {"requests": int(config.quota.generate_burst), "tokens": shares.prompt_per_minute + shares.output_per_minute}
     door = Door(
         config.http,
         {route.method: route for route in routes},
@@ -28,7 +26,7 @@ async def open_door(
         forward_stream,
         callers=config.callers if is_mutual else None,
         refused=parts.denials.refused,
-        limits={kind: limit for kind, limit in limits.items() if limit},
+        quotas=parts.quotas,
         assumed_output_tokens=config.budget.assumed_output_tokens,
         concurrent_calls=config.concurrent_calls,
         slow_reader_s=config.slow_reader_s,

@@ -43,6 +43,7 @@ class Parts:
     meter: Meter
     upstreams: GrpcUpstreams
     denials: Denials
+    quotas: RedisQuotas
 
 
 def targets(config: GatewayConfig, routes: tuple[Route, ...]) -> dict[str, str]:
@@ -100,5 +101,6 @@ async def assemble(
     def budget_key(tenant: str, principal: str) -> bytes:
         return principals.primary.commit(f"budget\0{tenant}\0{principal}".encode())[:BUDGET_KEY_BYTES]
 
-    admit = Admit(tokens, policy, RedisQuotas(redis, config.quota.rates(), clock), keys, denials, budget_key=budget_key)
-    return Parts(admit, Meter(budgets, GenerationCodec(), clock), upstreams, denials)
+    quotas = RedisQuotas(redis, config.quota.rates(), clock)
+    admit = Admit(tokens, policy, quotas, keys, denials, budget_key=budget_key)
+    return Parts(admit, Meter(budgets, GenerationCodec(), clock), upstreams, denials, quotas)

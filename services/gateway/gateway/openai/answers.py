@@ -74,6 +74,8 @@ class Answer:
                 self.generation_id, self.model, self._release = told.generation_id, told.model, told.release
             case "substituted" if self._first == prompt:
                 self.model, self._release = part.substituted.model, part.substituted.release
+                if not any(choice.has_begun for choice in self._choices):
+                    self.generation_id = part.substituted.generation_id or self.generation_id
             case "delta":
                 return self._delta(self._number(prompt, part.delta.choice), part.delta)
             case "finished":

@@ -30,6 +30,13 @@ def document(content: bytes) -> Mapping[str, Any]:
     return found
 
 
+def whole(value: Any) -> int | None:
+    """Return a whole number, None for what is none. JSON knows one kind of number: 1.0 is 1."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
+
+
 class Fields:
     """The fields of one object; ``place`` is its own name, with a dot behind it. Each is taken once; ``end`` refuses the others."""
 
@@ -64,9 +71,10 @@ class Fields:
         value = self.take(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        number = whole(value)
+        if number is None or not least <= number <= most:
             raise wrong(self.place + name, f"must be a whole number from {least} to {most}")
-        return value
+        return number
 
     def number(self, name: str, least: float, most: float, default: float) -> float:
         """Return a number within bounds."""

@@ -11,7 +11,7 @@ from finmesh.inference.v1 import generation_pb2
 from finmesh.router.v1 import router_service_pb2 as router
 
 from gateway.openai import tools
-from gateway.openai.fields import Fields, document, unsupported, wrong
+from gateway.openai.fields import Fields, document, unsupported, whole, wrong
 
 Kind = Literal["chat", "text"]
 MAX_CHOICES, MAX_PROMPTS = 4, 16
@@ -36,6 +36,7 @@ _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant"
 _NEUTRAL_TURN: dict[str, tuple[Any, ...]] = {
     "refusal": (), "audio": (), "annotations": ([],), "function_call": (),
 }  # fmt: skip
+_NEUTRAL_WITHOUT_TOOLS: dict[str, tuple[Any, ...]] = {"name": (), "tool_calls": ([],), "tool_call_id": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ class Asked:
     def choices(self) -> int:
         """How many answers each prompt gets."""
         return max(1, self.request.sampling.choices)
+
+
+def neutral_turn_fields() -> dict[str, tuple[Any, ...]]:
+    """Return the fields of a message that say nothing; messages with calls and results of tools say some of them."""
+    return _NEUTRAL_TURN | _NEUTRAL_WITHOUT_TOOLS
 
 
 def neutral_fields(kind: Kind) -> dict[str, tuple[Any, ...]]:
@@ -143,7 +149,7 @@ def _common(fields: Fields, aliases: Mapping[str, str]) -> router.GenerateReques
 
 
 def _stops(value: Any) -> list[str]:
-    stops = [value] if isinstance(value, str) else value or []
+    stops = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(stops, list) or len(stops) > _MAX_STOPS or not all(isinstance(each, str) and each for each in stops):
         raise wrong("stop", f"must be a text or a list of at most {_MAX_STOPS} texts, none of them empty")
     return stops
@@ -163,7 +169,7 @@ def _turn(fields: Fields) -> router.Message:
     content = fields.take("content")
     if content is not None or not turn.tool_calls:
         turn.content = _content(content, fields.place + "content")
-    fields.neutral(_NEUTRAL_TURN | {"name": (), "tool_calls": ([],), "tool_call_id": ()})
+    fields.neutral(neutral_turn_fields())
     fields.end()
     return turn
 
@@ -191,13 +197,17 @@ def _prompts(value: Any) -> list[str | list[int]]:
     prompts = value if isinstance(value, list) and value and isinstance(value[0], str | list) else [value]
     if len(prompts) > MAX_PROMPTS:
         raise wrong("prompt", f"holds more than {MAX_PROMPTS} prompts")
-    if not (all(isinstance(each, str) for each in prompts) or all(_are_ids(each) for each in prompts)):
+    if all(isinstance(each, str) for each in prompts):
+        return prompts
+    return [_ids(each) for each in prompts]
+
+
+def _ids(value: Any) -> list[int]:
+    ids = [whole(each) for each in value] if isinstance(value, list) else []
+    found = [each for each in ids if each is not None and 0 <= each < 2**32]
+    if not ids or len(found) < len(ids):
         raise wrong("prompt", "must be a text, a list of token ids, or a list of texts or of lists of token ids")
-    return prompts
-
-
-def _are_ids(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(type(each) is int and 0 <= each < 2**32 for each in value)
+    return found
 
 
 def _schema(value: Any) -> str:

@@ -16,7 +16,7 @@ from gateway import ports
 from gateway.domain.call import Caller
 from gateway.domain.route import Route, Stream
 from gateway.steps.admit import Admit, Unpacked
-from gateway.steps.meter import Meter
+from gateway.steps.meter import Meter, Metered
 
 
 class ForwardStream:
@@ -26,17 +26,24 @@ class ForwardStream:
         self._admit, self._meter, self._upstreams = admit, meter, upstreams
 
     async def __call__(
-        self, route: Route, bounds: Stream, caller: Caller, unpack: Callable[[str], Unpacked]
+        self,
+        route: Route,
+        bounds: Stream,
+        caller: Caller,
+        unpack: Callable[[str], Unpacked],
+        metered: Callable[[Metered], None] | None = None,
     ) -> AsyncGenerator[bytes, None]:
-        """Yield the owner's serialised responses. Raises typed errors, the owner's included."""
+        """Yield the owner's serialised responses. Raises typed errors, the owner's included. ``metered`` is told of the call's tokens."""
         async with (
             self._admit(route, caller, unpack) as admitted,
-            self._meter(admitted) as metered,
+            self._meter(admitted) as tokens,
             aclosing(self._upstreams.stream(route, admitted)) as responses,
         ):
+            if metered is not None:
+                metered(tokens)
             wait_s, reason = bounds.first_s, "FIRST_RESPONSE_LATE"
             while (response := await _next(responses, wait_s, reason)) is not None:
-                await metered.saw(response)
+                await tokens.saw(response)
                 yield response
                 wait_s, reason = bounds.between_s, "STREAM_STALLED"
 

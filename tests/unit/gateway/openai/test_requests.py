@@ -53,6 +53,9 @@ def test_two_names_of_one_bound(fields: Any) -> None:
         ({"stream": True, "stream_options": {"x": 1}}, "stream_options.x"),
         ({"frequency_penalty": False}, "frequency_penalty"),
         ({"stop": ["a"] * 17}, "stop"),
+        ({"stop": {}}, "stop"),
+        ({"stop": 0}, "stop"),
+        ({"stop": False}, "stop"),
         ({"messages": []}, "messages"),
         ({"messages": ["a"]}, "messages[0]"),
         ({"messages": [{"role": "tool", "content": "a"}]}, "messages[0].tool_call_id"),
@@ -75,11 +78,18 @@ def test_what_is_wrong_is_named(fields: Any, param: str) -> None:
     assert failure_of(caught.value).body["param"] == param
 
 
-@pytest.mark.parametrize("prompt", [[], [True], [-1], [2**32], [1.0], ["a", [1]], [[1], "a"], [[1], []], ["a"] * 17, {}, None, [[]]])
+@pytest.mark.parametrize("prompt", [[], [True], [-1], [2**32], [1.5], ["a", [1]], [[1], "a"], [[1], []], ["a"] * 17, {}, None, [[]]])
 def test_a_prompt_that_is_none_is_refused(prompt: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:
         text(prompt=prompt)
     assert failure_of(caught.value).body["param"] == "prompt"
+
+
+def test_a_number_without_a_fraction_is_whole() -> None:
+    """As JSON Schema has it."""
+    assert text(n=2.0, max_tokens=5.0, prompt=[1.0, 2]).request.sampling.choices == 2
+    with pytest.raises(InvalidArgument):
+        text(n=1.5)
 
 
 def test_several_prompts_are_several_requests() -> None:
