@@ -45,10 +45,16 @@ class Shelf:
 
 @asynccontextmanager
 async def opened(
-    redis: PrivateRedis, *, prefix: str | None = None, clock: FakeClock | None = None, horizon_s: int = DAY, adopt: bool = True
+    redis: PrivateRedis,
+    *,
+    prefix: str | None = None,
+    clock: FakeClock | None = None,
+    horizon_s: int = DAY,
+    adopt: bool = True,
+    timeout_ms: int = 2_000,
 ) -> AsyncIterator[Shelf]:
     """Open a shelf; ``prefix`` None: an empty one of its own. With ``adopt`` an unrestored store is declared restored."""
-    link = RedisLink(RedisSettings(url=redis.url), uuid.uuid4().hex + ":" if prefix is None else prefix)
+    link = RedisLink(RedisSettings(url=redis.url, timeout_ms=timeout_ms), uuid.uuid4().hex + ":" if prefix is None else prefix)
     clock = clock or FakeClock(NOW)
     try:
         if adopt and not await link.adopt():

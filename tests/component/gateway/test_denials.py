@@ -32,7 +32,7 @@ CHANGE = pb.ChangeListEntryRequest(request=ChangeListEntryRequest(entry=ListEntr
 
 async def denied(door: Door, count: int = 1) -> list[AuditRecord]:
     """The records of refusals, once there are so many."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             found = [record for record in records(door.events) if record.HasField("denial")]
             if len(found) >= count:
@@ -120,7 +120,7 @@ async def test_above_ten_a_second_one_record_counts(open_door: OpenDoor) -> None
         metadata = door.token(roles=[])
         await asyncio.gather(*(door.failure(door.stub.ChangeListEntry, CHANGE, metadata) for _ in range(60)))
         found = await denied(door, 11)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while sum(each.count for record in found for each in record.denial.refused) < 60:
                 await asyncio.sleep(0.05)
                 found = await denied(door)
@@ -163,7 +163,7 @@ async def test_the_log_down_denies_all_the_same(open_door: OpenDoor) -> None:
         for _ in range(3):
             error = await door.failure(door.stub.ChangeListEntry, CHANGE, door.token(roles=[]))
             assert error.reason == "POLICY_DENIED"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while "audit-emission" not in door.service.state()["missing"]:
                 await asyncio.sleep(0.01)
         assert door.service.state()["state"] == "ready-degraded"
@@ -173,7 +173,7 @@ async def test_the_log_down_denies_all_the_same(open_door: OpenDoor) -> None:
 
 async def in_force(door: Door, count: int) -> list[VersionChange]:
     """The versions that came in force, once there are so many."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             found = [record.change.version for record in records(door.events) if record.HasField("change")]
             if len(found) >= count:
@@ -200,7 +200,7 @@ async def test_a_broken_policy_file_never_comes_in_force(door: Door) -> None:
     first, cedar = await in_force(door, 4), door.policies / "gateway.cedar"
     good = cedar.read_text()
     cedar.write_text("permit (")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while "policy" not in door.service.state()["missing"]:
             await asyncio.sleep(0.01)
     cedar.write_text(good + "// 修正\n")

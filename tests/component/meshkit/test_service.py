@@ -130,7 +130,7 @@ async def test_endless_work_ends_with_the_service_and_without_a_grace() -> None:
         finally:
             ended.set()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async with Service(ServiceConfig(shutdown_grace_s=3600), "test") as service:
             service.task(endless(), endless=True)
             await asyncio.sleep(0)

@@ -89,13 +89,14 @@ async def test_confirm_knows_its_generation(shelf: Shelf) -> None:
         await shelf.store.confirm("another")
 
 
-async def test_a_stalled_store_is_given_up_in_time(shelf: Shelf) -> None:
-    await shelf.store.observe([seen(1)])
-    await shelf.link.command("CLIENT", "PAUSE", 300, "ALL")
-    started = asyncio.get_running_loop().time()
-    with pytest.raises(Unavailable):
-        await shelf.store.observe([seen(2)], timeout_s=0.02)
-    assert asyncio.get_running_loop().time() - started < 0.25
+async def test_a_stalled_store_is_given_up_in_time(private_redis) -> None:
+    """In the call's own time: it answers nobody before the test is over, and any other call would be waited for as long."""
+    async with opened(private_redis, timeout_ms=600_000) as shelf:
+        await shelf.store.observe([seen(1)])
+        await shelf.link.command("CLIENT", "PAUSE", 600_000, "ALL")
+        async with asyncio.timeout(60):
+            with pytest.raises(Unavailable):
+                await shelf.store.observe([seen(2)], timeout_s=0.02)
 
 
 async def test_a_candidate_without_a_cap_is_refused_before_anything_is_written(shelf: Shelf) -> None:

@@ -44,7 +44,7 @@ async def sending(audit: AuditEmitter) -> AsyncIterator[None]:
 
 async def until(true) -> None:
     """Give others their turn until something holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.001)
 

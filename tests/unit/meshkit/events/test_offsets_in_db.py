@@ -67,7 +67,7 @@ async def test_reading_never_ends_in_silence() -> None:
             stopping.set()
             await asyncio.Event().wait()
 
-    await asyncio.wait_for(OffsetsInDb(KafkaSettings(), "topic", Waiting(), None).run(stopping), 5)
+    await asyncio.wait_for(OffsetsInDb(KafkaSettings(), "topic", Waiting(), None).run(stopping), 60)
 
 
 async def test_errors_of_the_sink_that_are_no_outage_end_it() -> None:
