@@ -17,7 +17,7 @@ from tests.ports.audit.bench import Bench, record
 pytestmark = pytest.mark.stack
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_the_broker_starts_late_and_is_killed(tmp_path: Path) -> None:
     places, ports = replace(Places.default(), var=tmp_path), Ports.free()
     bench = Bench(KafkaSettings(bootstrap_servers=f"{LOOPBACK}:{ports.kafka}", request_timeout_ms=3000), tmp_path)
