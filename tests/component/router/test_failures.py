@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from finmesh.inference.v1 import worker_pb2
+from finmesh.router.v1 import router_service_pb2 as pb
 from meshkit.errors import DataCorrupted, DeadlineExceeded, FailedPrecondition, NotFound, Overloaded, Unavailable
 from router.domain.generation import Finish
 
@@ -451,3 +453,37 @@ async def test_the_room_is_kept_while_the_prompt_is_read_elsewhere(site: Sites, 
         seen = mesh.decodes[0].renewed
         await mesh.generate()
         assert mesh.decodes[0].renewed == seen  # nobody renews what is not waited for
+
+
+async def test_what_a_wrong_engine_said_is_not_gone_on_from(site: Sites) -> None:
+    async with site(decodes=2) as mesh:
+        for node in mesh.decodes:
+            node.between = once(10, raising(Unavailable("found wrong", reason="ENGINE_WRONG")))
+        heard = Heard()
+        with pytest.raises(Unavailable) as caught:
+            await mesh.generate(heard=heard)
+        assert (caught.value.reason, caught.value.metadata["because"]) == ("STREAM_BROKEN", "ENGINE_WRONG")
+        assert heard.text() and not heard.of("continued")
+        await mesh.nothing_is_held()
+
+
+async def test_keys_and_values_of_an_engine_that_was_found_wrong_meanwhile_are_not_used(site: Sites) -> None:
+    async with site(prefills=2) as mesh:
+
+        async def found_wrong() -> None:
+            (wrong,) = [node for node in mesh.prefills if node.asked]
+            for decode in mesh.decodes:
+                decode.faults.clear()
+            wrong.load.state, wrong.load.reason = worker_pb2.WORKER_STATE_ISOLATED, "ENGINE_WRONG"
+            await wrong.tell()
+
+            async def is_known() -> bool:
+                response = await mesh.stub.ListBackends(pb.ListBackendsRequest(tenant="bank-a"))
+                return [each.load.reason for each in response.backends if each.description.worker_id == wrong.name] == ["ENGINE_WRONG"]
+
+            await until(is_known)
+
+        mesh.decodes[0].faults.append(found_wrong)
+        heard = await whole(mesh)
+        assert len([node for node in mesh.prefills if node.asked]) == 2
+        assert heard.how.failovers

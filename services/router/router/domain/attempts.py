@@ -167,6 +167,8 @@ _CLASSES: tuple[tuple[type[MeshError], Failure], ...] = (
 )
 
 
+ENGINE_WRONG = "ENGINE_WRONG"
+"""Reason of an engine that was found to answer wrong: nothing that it said may be gone on from."""
 ENGINE_LACKS = "ENGINE_LACKS_"
 """How a reason begins that names what an engine can't do."""
 
@@ -256,7 +258,7 @@ def _more_able(error: MeshError, attempts: Attempts, legs: Legs, look: Look) -> 
 
 
 def _after_first_byte(error: MeshError, attempts: Attempts, look: Look, limits: Limits) -> Verdict:
-    if limits.replay and attempts.replays < limits.replays and look(attempts).has_decode:
+    if limits.replay and error.reason != ENGINE_WRONG and attempts.replays < limits.replays and look(attempts).has_decode:
         return Verdict(Next.REPLAY, replace(attempts, replays=attempts.replays + 1), abort_decode=True)
     return _failed(attempts, stream_broken(error.reason))
 

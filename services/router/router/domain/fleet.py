@@ -83,6 +83,8 @@ class Load:
     """Whether its service holds everything back from it: it is dead, hung or wrong."""
     is_on_probation: bool = False
     """It was sick: one request at a time."""
+    is_wrong: bool = False
+    """Whether it is isolated because it answers wrong."""
     is_slow: bool = False
     """It is isolated for being slow: for those who have no other."""
     told: bytes = b""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from finmesh.inference.v1 import worker_pb2 as pb
 from finmesh.inference.v1 import worker_service_pb2 as service_pb
 
+from router.domain.attempts import ENGINE_WRONG
 from router.domain.fleet import Load, Role, Worker
 
 _ROLES = {
@@ -61,6 +62,7 @@ def load(message: pb.WorkerLoad, block_tokens: int) -> Load:
         is_ready=message.state in _WORKING or is_slow,
         is_isolated=message.state == pb.WORKER_STATE_ISOLATED and not is_slow,
         is_on_probation=message.state == pb.WORKER_STATE_PROBATION,
+        is_wrong=message.state == pb.WORKER_STATE_ISOLATED and message.reason == ENGINE_WRONG,
         is_slow=is_slow,
         told=message.SerializeToString(),
     )

@@ -14,7 +14,7 @@ from contextlib import aclosing, suppress
 
 from meshkit.clock import Clock
 from meshkit.crypto.keyed_ids import uuid7
-from meshkit.errors import MeshError, Overloaded, Unavailable
+from meshkit.errors import DataCorrupted, MeshError, Overloaded, Unavailable
 
 from router import ports
 from router.domain.attempts import ENGINE_LACKS, Next, Phase, stream_broken
@@ -183,11 +183,17 @@ class Generate:
                 else:
                     pieces = news
                 if pieces and run.phase is not Phase.STREAMING:
+                    self._check_prefill(run)
                     await self._may_send(run)
                     run.handover = None  # its publisher has freed what it held
                 for piece in pieces:
                     yield piece
                 self._checkpoint(run)
+
+    def _check_prefill(self, run: Run) -> None:
+        """Raise LegFailed when whoever read the prompt was found to answer wrong meanwhile: its keys and values are wrong, too."""
+        if run.handover is not None and self._pool.load(run.handover.worker.name).is_wrong:
+            raise LegFailed(DataCorrupted("the prompt was read by an engine that answers wrong", reason="PREFILL_WRONG"))
 
     # Evidence
 
