@@ -97,6 +97,11 @@ faults-llm: setup ## kill engines and services of LLM serving, spoil hand-offs, 
 	@$(BIN)/python -m drills.faults_llm --seed $(or $(SEED),1) $(if $(SCALE),--scale $(SCALE)) $(if $(ANEW),--anew) \
 	  $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
+.PHONY: faults-pool
+faults-pool: setup ## engines die, hang, go slow or answer wrong under load; goes on where it stopped: REQUESTS=1000 EACH=8 SEED=1 SECONDS=1800 ANEW=1
+	@$(BIN)/python -m drills.faults_pool --seed $(or $(SEED),1) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(EACH),--each $(EACH)) \
+	  $(if $(ANEW),--anew) $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
+
 .PHONY: bench
 bench: ## all benchmarks, one after the other: SECONDS=60 CUSTOMERS=100000 RECORDS=200000
 	@$(MAKE) -s bench-audit

@@ -20,9 +20,9 @@ _LEFT_OUT = frozenset({"zipkin", "triton", "risk-stream", "risk-rpc"})
 _SIZES = Sizes(rows=16, prefill_rows=8, max_len_tokens=512, threads=1, arena_bytes=16 * MIB, prefix_store_bytes=8 * MIB)
 
 
-def table_of(places: Places, ports: Ports) -> list[Row]:
+def table_of(places: Places, ports: Ports, copies: Mapping[str, int] = COPIED) -> list[Row]:
     """Rows of the campaign. Services are started without waiting for what they need: any order of start and restart must work."""
-    rows = [row for row in table(places, ports, copies=COPIED, sizes=_SIZES) if row.name not in _LEFT_OUT]
+    rows = [row for row in table(places, ports, copies=copies, sizes=_SIZES) if row.name not in _LEFT_OUT]
     kept = {row.name for row in rows}
     return [
         replace(row, needs=tuple(each for each in row.needs if each in kept), env={**row.env, "OTEL_TRACES_EXPORTER": "none"})
@@ -35,9 +35,9 @@ def tiny_model(root: Path) -> Path:
     return made("llm.tiny", root, "--name", "smollm2-135m-instruct")
 
 
-def places_of(folder: Path, model: Path) -> Places:
-    """Where this campaign runs: logs and stores of its own each time it is started."""
+def places_of(folder: Path, model: Path, *, spoils: bool = True) -> Places:
+    """Where this campaign runs: logs and stores of its own each time it is started. ``spoils``: whether engines spoil hand-offs."""
     run = folder / f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}"
     run.mkdir(parents=True)
     usual = Places.default()
-    return replace(usual, var=run, llm_model=model, shims=shims.assemble(usual.shims, run / "shims"))
+    return replace(usual, var=run, llm_model=model, shims=shims.assemble(usual.shims, run / "shims", spoils=spoils))

@@ -44,4 +44,4 @@ def install() -> None:
     """Have the engines that are made from now on in this process go bad."""
     from engine.llm import loop
 
-    loop.Runner = TroubledRunner  # type: ignore[misc]
+    loop.Runner = TroubledRunner  # type: ignore[attr-defined]
