@@ -139,7 +139,7 @@ bench-routing: setup ## one routing decision of 1,000 workers and 100,000 cached
 
 .PHONY: test-vllm
 test-vllm: dev .venv-vllm/.installed ## the adapter of vLLM against vLLM itself, on a CPU: prefill and decode apart, attacks, kills (6.7 GB, x86-64)
-	@FINMESH_TEST_VLLM=.venv-vllm $(BIN)/pytest -q tests/ports/backends -k vllm
+	@FINMESH_TEST_VLLM=.venv-vllm $(BIN)/pytest -q tests/ports/backends -k "vllm and not triton"
 
 .PHONY: bench-llm
 bench-llm: dev .venv-genai/.installed ## LLM serving: our engine beside onnxruntime-genai, the mesh beside our engine, hand-off beside a copy: ROUNDS=3 ONLY=shipped

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from backends.accelerators import VllmRow, parse
 from backends.vllm.decode import VllmDecode
-from backends.vllm.options import VllmPair
 from backends.vllm.prefill import VllmPrefill
 from backends.vllm.ticket import TicketKey
-from finmesh.inference.v1.worker_pb2 import WORKER_ROLE_DECODE, WORKER_ROLE_PREFILL, WorkerDescription
+from meshkit.clock import Clock
 from meshkit.crypto.derive import TICKETS, development
 from meshkit.crypto.ring import Ring
 
@@ -31,9 +31,11 @@ from tests.vllm.folder import WIDER, write
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ.get("FINMESH_TEST_VLLM", "")
-DIGEST = b"m" * 32
+ROW = {
+    "kind": "vllm", "vendor": "cpu", "device": "vllm", "model": "tiny", "model_digest": "6d" * 32, "zone": "local", "highest_grade": "L3",
+}  # fmt: skip
 ROWS, LONGEST, STARTED_S = 8, 512, 480
-ENGINE_LEASE_S = 12 if ENVIRONMENT else 3
+ENGINE_LEASE_S = 60.0 if ENVIRONMENT else 3.0
 
 
 def ring() -> Ring[TicketKey]:
@@ -50,12 +52,17 @@ def _free_ports(count: int) -> list[int]:
 
 
 class Served:
-    """One server: ``start`` it (again, on the same ports), ``kill`` it. ``is_real``: it is vLLM."""
+    """One server: ``start`` it (again, on the same ports), ``kill`` it. ``is_real``: it is vLLM.
+
+    ``sent``, ``bodies``: what ours have asked it.
+    """
 
     def __init__(self, name: str, folder: Path, **options: Any) -> None:
         self.name, self.folder, self.options, self.is_real = name, folder, options, bool(ENVIRONMENT)
         self.port, self.side_port, self.kv_port, self.replay_port = _free_ports(4)
         self._process: subprocess.Popen[bytes] | None = None
+        self.sent: list[str] = []
+        self.bodies: list[dict[str, Any]] = []
 
     @property
     def url(self) -> str:
@@ -89,7 +96,7 @@ class Served:
     def _vllm(self) -> tuple[list[str], dict[str, str]]:
         model = write(self.folder / "model", WIDER)
         transfer = {"kv_connector": "NixlConnector", "kv_role": "kv_both", "kv_buffer_device": "cpu", "kv_load_failure_policy": "fail"}
-        transfer["kv_connector_extra_config"] = {"kv_lease_duration": ENGINE_LEASE_S}  # type: ignore[assignment]
+        transfer["kv_connector_extra_config"] = {"kv_lease_duration": round(ENGINE_LEASE_S)}  # type: ignore[assignment]
         events = {"enable_kv_cache_events": True, "publisher": "zmq", "endpoint": self.kv_events, "replay_endpoint": self.kv_replay}
         command = [
             str(ROOT / ENVIRONMENT / "bin/python"), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model),
@@ -100,7 +107,7 @@ class Served:
         return command, {
             "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "UCX_TLS": "tcp,posix,self",
             "VLLM_NIXL_SIDE_CHANNEL_HOST": "127.0.0.1", "VLLM_NIXL_SIDE_CHANNEL_PORT": str(self.side_port), "HF_HUB_OFFLINE": "1",
-            "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "TRANSFORMERS_OFFLINE": "1",
+            "VLLM_NO_USAGE_STATS": "1", "VLLM_SERVER_DEV_MODE": "1", "DO_NOT_TRACK": "1", "TRANSFORMERS_OFFLINE": "1",
         }  # fmt: skip
 
     def wait(self) -> None:
@@ -151,33 +158,39 @@ class Servers:
             each.kill()
 
 
-def about(name: str, role: Any, **changes: Any) -> WorkerDescription:
-    """What a row of accelerators.yaml says of such an engine."""
-    return WorkerDescription(
-        **{
-            "worker_id": name, "role": role, "vendor": "cpu", "device": "vllm", "model": "tiny", "model_digest": DIGEST, "rows": ROWS,
-            "max_len_tokens": LONGEST, "highest_grade": 3, "zone": "local", "kind": "vllm", **changes,
-        }
-    )  # fmt: skip
+def row(served: Served, name: str, role: str, **options: Any) -> VllmRow:
+    """Its row of accelerators.yaml."""
+    told = {"kv_events": served.kv_events, "kv_replay": served.kv_replay, "lease_s": ENGINE_LEASE_S * 2 / 3}
+    fields = {"name": name, "roles": [role], "url": served.url, "rows": ROWS, "max_len_tokens": LONGEST}
+    fields["options"] = {**told, "engine_lease_s": ENGINE_LEASE_S, **options}
+    found = parse(json.dumps({"version": "1", "accelerators": [{**ROW, **fields}]}).encode()).rows[0]
+    assert isinstance(found, VllmRow)
+    return found
 
 
-def prefill_engine(served: Served, name: str = "vllm-prefill", **options: Any) -> VllmPrefill:
+def prefill_engine(served: Served, name: str = "vllm-prefill", clock: Clock | None = None, **options: Any) -> VllmPrefill:
     """Ours in front of a server."""
-    return VllmPrefill(about(name, WORKER_ROLE_PREFILL), _connect(served), _options(served, options), ring())
+    engine = VllmPrefill(row(served, name, "prefill", **options), ring(), clock)
+    _note(served, engine)
+    return engine
 
 
-def decode_engine(served: Served, name: str = "vllm-decode", buffer_tokens: int = 64, **options: Any) -> VllmDecode:
+def decode_engine(
+    served: Served, name: str = "vllm-decode", buffer_tokens: int = 64, clock: Clock | None = None, **options: Any
+) -> VllmDecode:
     """Ours in front of a server."""
-    return VllmDecode(about(name, WORKER_ROLE_DECODE), _connect(served), _options(served, options), ring(), buffer_tokens=buffer_tokens)
+    engine = VllmDecode(row(served, name, "decode", **options), ring(), clock, buffer_tokens=buffer_tokens)
+    _note(served, engine)
+    return engine
 
 
-def _connect(served: Served) -> Any:
-    return lambda: httpx2.AsyncClient(base_url=served.url)
+def _note(served: Served, engine: VllmPrefill | VllmDecode) -> None:
+    async def note(request: httpx2.Request) -> None:
+        served.sent.append(request.url.path)
+        if request.content:
+            served.bodies.append(json.loads(request.content))
 
-
-def _options(served: Served, options: dict[str, Any]) -> VllmPair:
-    lease = {"lease_s": ENGINE_LEASE_S * 2 / 3, "engine_lease_s": ENGINE_LEASE_S}
-    return VllmPair(**{"kv_events": served.kv_events, "kv_replay": served.kv_replay, **lease, **options})
+    engine._link._client.event_hooks = {"request": [note], "response": []}
 
 
 async def idle(*engines: VllmPrefill | VllmDecode) -> None:

@@ -30,9 +30,9 @@ _END = (-1).to_bytes(8, "big", signed=True)
 _WRONG = {"error": {"message": "Internal server error", "type": "InternalServerError", "param": None, "code": 500}}
 
 
-def token_of(content: list[int], index: int, seed: int = 0) -> int:
-    """What comes after so many tokens, by what the blocks hold."""
-    return 3 + int.from_bytes(hashlib.sha256(f"{content} {index} {seed}".encode()).digest()[:4], "big") % 381
+def token_of(content: list[int], seed: int) -> int:
+    """What comes after these, by what the blocks hold."""
+    return 3 + int.from_bytes(hashlib.sha256(f"{content} {seed}".encode()).digest()[:4], "big") % 381
 
 
 class CannotFetch(Exception):
@@ -78,7 +78,6 @@ class Engine:
         self.running = self.waiting = self.iterations = self.generated = self.prompts = 0
         self.created = time.time()
         self.loses_events = False
-        self.asked: list[dict[str, Any]] = []
 
     def put(self, name: str, tokens: list[int]) -> list[int]:
         taken = {block for blocks in self.used.values() for block in blocks}
@@ -173,8 +172,8 @@ class App:
             await _answer(send, 200, {"object": "list", "data": [{"id": self.model, "object": "model", "max_model_len": self.longest}]})
         elif path == "/version":
             await _answer(send, 200, {"version": self.version})
-        elif path == "/asked":
-            await _answer(send, 200, {"asked": self.engine.asked})
+        elif path == "/running":
+            await _answer(send, 200, str(self.engine.running))
         elif path == "/lose_events":
             self.engine.loses_events = json.loads(body)
             await _answer(send, 200, {})
@@ -187,7 +186,6 @@ class App:
             await self.complete(json.loads(body), receive, send)
 
     async def complete(self, body: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
-        self.engine.asked.append(body)
         if body["model"] != self.model:
             await _answer(send, 404, {"error": {"message": "no such model", "type": "NotFoundError", "param": "model", "code": 404}})
             return
@@ -223,7 +221,8 @@ class App:
                 if not body.get("ignore_eos") and index == 20:
                     yield 2
                     return
-                yield token_of(content, index, seed)
+                content = [*content, token_of(content, seed)]
+                yield content[-1]
         finally:
             engine.running -= 1
             if not handed.get("do_remote_decode"):
@@ -240,10 +239,7 @@ class App:
         except BaseException:
             self.engine.free(name)
             raise
-        told: dict[str, Any] = {
-            "choices": [{"index": 0, "text": "", "finish_reason": "length", "token_ids": tokens}],
-            "usage": _usage(body, tokens),
-        }
+        told: dict[str, Any] = {"choices": [_choice(body, tokens)], "usage": _usage(body, tokens)}
         if handed.get("do_remote_decode"):
             blocks = self.engine.used[name]
             asyncio.get_running_loop().call_later(self.engine.lease_s, self.engine.free, name)
@@ -300,7 +296,10 @@ def _choice(body: dict[str, Any], tokens: list[int]) -> dict[str, Any]:
     if is_last:
         choice["finish_reason"] = "stop" if tokens[-1] == 2 else "length"
     if body.get("return_token_ids"):
-        choice |= {"token_ids": tokens[-1:], "prompt_token_ids": body["prompt"] if len(tokens) == 1 else None}
+        choice |= {
+            "token_ids": tokens[-1:] if body.get("stream") else tokens,
+            "prompt_token_ids": body["prompt"] if len(tokens) == 1 else None,
+        }
     if body.get("logprobs") is not None:
         name = f"token_id:{tokens[-1]}" if body.get("return_tokens_as_token_ids") else "�"
         top = {name: -0.5, **{f"token_id:{each}": -1.0 - each for each in range(body["logprobs"])}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+from meshkit.addresses import is_local, list_hosts
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Tensor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/-]{0,100}$")]
@@ -30,7 +31,33 @@ class HttpOptions(_Options):
 
 
 class VllmOptions(HttpOptions):
-    """vLLM with prompts and answers apart, or as one."""
+    """vLLM with prompts and answers apart, or as one.
+
+    ``kv_events``: where we bind and the engine connects; empty: it tells none. ``kv_replay``: its socket for what was missed.
+    ``lease_s``: of our tickets, below ``engine_lease_s``, after which the engine frees what nobody fetched (`kv_lease_duration`).
+    ``priorities``: whether it runs with `--scheduling-policy priority`. ``network``: where keys and values travel, in clear and to whoever
+    asks: on one host (a pod), or on a network that is encrypted below them.
+    """
+
+    kv_events: str = Field(default="", max_length=256)
+    kv_replay: str = Field(default="", max_length=256)
+    lease_s: float = Field(default=20.0, gt=0, le=3600)
+    engine_lease_s: float = Field(default=30.0, gt=0, le=3600)
+    priorities: bool = False
+    network: Literal["host", "encrypted"] = "host"
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> VllmOptions:
+        if self.lease_s > self.engine_lease_s * 2 / 3:
+            raise ValueError("lease_s: two thirds of engine_lease_s at most, or what was freed is fetched")
+        for name, endpoint in (("kv_events", self.kv_events), ("kv_replay", self.kv_replay)):
+            scheme, _, place = endpoint.partition("://")
+            is_near = bool(place) and (scheme == "ipc" or (scheme == "tcp" and all(is_local(host) for host in list_hosts(endpoint))))
+            if endpoint and not is_near:
+                raise ValueError(f"{name}: nothing protects it, so tcp:// of loopback or ipc://")
+        if self.kv_replay and not self.kv_events:
+            raise ValueError("kv_replay: is for kv_events")
+        return self
 
 
 class OpenAiOptions(HttpOptions):

@@ -162,6 +162,15 @@ class VllmRow(ForeignRow):
     kind: Literal["vllm"]
     options: VllmOptions = VllmOptions()
 
+    @model_validator(mode="after")
+    def _hands_over_unseen(self) -> VllmRow:
+        hosts, _ = self._hosts()
+        if len(self.roles) > 1 and self.options.kv_events:
+            raise ValueError("options.kv_events: one process can bind it, so a row for each role")
+        if "generate" not in self.roles and self.options.network == "host" and not all(is_local(host) for host in hosts):
+            raise ValueError("options.network: keys and values travel in clear, so say that the network to other hosts is encrypted")
+        return self
+
 
 class OpenAiRow(ForeignRow):
     """Any server that speaks OpenAI's API."""

@@ -71,6 +71,11 @@ class HttpLink:
         async with self._sent("POST", path, body) as response:
             return parsed(await _body(response, ANSWER_BYTES))
 
+    async def dated(self, path: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """Return the JSON object that is answered, and when its head was sent, as it says; "" when it does not."""
+        async with self._sent("POST", path, body) as response:
+            return parsed(await _body(response, ANSWER_BYTES)), response.headers.get("date", "")
+
     @asynccontextmanager
     async def events(self, path: str, body: Mapping[str, Any], line_bytes: int) -> AsyncIterator[AsyncGenerator[bytes, None]]:
         """Ask for server-sent events; yields the iterator of their data. Leaving it ends the connection, and with it the work there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from finmesh.inference.v1.decode_service_pb2 import DecodeRequest
+from finmesh.inference.v1.prefill_service_pb2 import PrefillRequest
 from meshkit.errors import FailedPrecondition, InvalidArgument
 
 PREFIX = "ENGINE_LACKS_"
@@ -41,7 +42,7 @@ def check(request: DecodeRequest, missing: Container[str]) -> None:
             raise lacks(what, f"this engine has no {what.lower().replace('_', ' ')}")
 
 
-def check_prompt(request: DecodeRequest, model_digest: bytes, max_len_tokens: int, grade: int) -> None:
+def check_prompt(request: PrefillRequest | DecodeRequest, model_digest: bytes, max_len_tokens: int, grade: int) -> None:
     """Raise for what is no request to this engine: InvalidArgument (PROMPT_EMPTY, PROMPT_TOO_LONG), FailedPrecondition."""
     if request.model_digest != model_digest:
         raise FailedPrecondition("this engine serves another model", reason="MODEL_UNKNOWN")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from meshkit.addresses import grpc_hosts, is_local
-from meshkit.config import Milliseconds
+from meshkit.config import KeySettings, Milliseconds
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from backends.health.pace import Bounds
@@ -43,3 +44,13 @@ class HealthSettings(BaseModel):
     def bounds(self) -> Bounds:
         """Return them for the domain."""
         return Bounds(self.slow_factor, self.slow_floor_ms / 1000)
+
+
+class FrontedKeys(KeySettings):
+    """What a process holds that fronts engines: nothing, unless a row is vLLM with prompts and answers apart."""
+
+    may_be_absent: ClassVar[frozenset[str]] = frozenset({"tickets"})
+
+    tickets: Path | None = Field(
+        default=None, description="key ring of tickets around vLLM's; only for a process that has such a row, and refused without one"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backends.settings import EngineSettings, HealthSettings
+from backends.settings import EngineSettings, FrontedKeys, HealthSettings
 from meshkit.config import Milliseconds, ServiceConfig
 from pydantic import Field
 
@@ -27,6 +27,7 @@ class Config(ServiceConfig):
         description="folders of the models that are served: `known_answers.json` of each finds engines that answer wrong, a JSON list",
     )
     health: HealthSettings = HealthSettings()
+    keys: FrontedKeys = FrontedKeys()
     most_queued: int = Field(default=64, ge=1, le=10_000, description="requests that may wait at one engine; more are refused")
     buffer_tokens: int = Field(
         default=512, ge=1, le=100_000, description="tokens that wait for a slow reader; more, and its answer is ended"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from backends.accelerators import read
 from backends.feed import Feed
 from backends.fronted import fronted
 from backends.health.ward import Ward
@@ -12,6 +13,7 @@ from backends.pool import Pool, probe
 from backends.port import Backend
 from backends.telemetry import EngineGauges, OtelObserver
 from backends.triton_engine import TritonEngine
+from backends.vllm.keys import ticket_ring
 from finmesh.inference.v1 import decode_service_pb2, decode_service_pb2_grpc, worker_service_pb2, worker_service_pb2_grpc
 from meshkit.clock import SystemClock
 from meshkit.errors import FailedPrecondition
@@ -40,10 +42,11 @@ async def main(config: Config | None = None) -> None:
         await serve(config, service)
 
 
-def engines(config: Config) -> list[Backend]:
-    """Return the engines that the settings name. Raises FailedPrecondition (NO_ENGINES, ACCELERATORS_INVALID)."""
+def engines(config: Config, service: Service) -> list[Backend]:
+    """Return the engines that the settings name. Raises FailedPrecondition (NO_ENGINES, ACCELERATORS_INVALID, TICKET_KEYS_…)."""
+    rows = read(config.accelerators).of("decode", "generate") if config.accelerators else []
     own: list[Backend] = [TritonEngine(each.url, MODEL, each.pid_file, buffer_tokens=config.buffer_tokens) for each in config.engines]
-    foreign = fronted(config.accelerators, MODEL, "decode", "generate", buffer_tokens=config.buffer_tokens) if config.accelerators else []
+    foreign = fronted(rows, MODEL, ticket_ring(config, config.keys, service, rows), config.buffer_tokens)
     if not own and not foreign:
         raise FailedPrecondition("FINMESH_ENGINES and FINMESH_ACCELERATORS name no engine for this process", reason="NO_ENGINES")
     return [*own, *foreign]
@@ -52,7 +55,7 @@ def engines(config: Config) -> list[Backend]:
 async def serve(config: Config, service: Service, backends: Sequence[Backend] | None = None) -> None:
     """Build everything and serve. ``backends``: other engines than those of the settings."""
     clock, reservations, feed = SystemClock(), Reservations(), Feed(service.stopping)
-    ward = Ward(engines(config) if backends is None else backends, config.models, config.health)
+    ward = Ward(engines(config, service) if backends is None else backends, config.models, config.health)
     pool = Pool(ward.backends, feed)
     EngineGauges(pool.backends)
     decode = Decode(pool, reservations, OtelObserver("decode"), clock, most_queued=config.most_queued, hold_s=config.hold_ms / 1000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from backends.accelerators import read
 from backends.feed import Feed
 from backends.fronted import fronted
 from backends.health.ward import Ward
@@ -12,6 +13,7 @@ from backends.pool import Pool, probe
 from backends.port import Backend
 from backends.telemetry import EngineGauges, OtelObserver
 from backends.triton_engine import TritonEngine
+from backends.vllm.keys import ticket_ring
 from finmesh.inference.v1 import prefill_service_pb2, prefill_service_pb2_grpc, worker_service_pb2, worker_service_pb2_grpc
 from meshkit.errors import FailedPrecondition
 from meshkit.rpc.deadline import Deadlines
@@ -36,10 +38,11 @@ async def main(config: Config | None = None) -> None:
         await serve(config, service)
 
 
-def engines(config: Config) -> list[Backend]:
-    """Return the engines that the settings name. Raises FailedPrecondition (NO_ENGINES, ACCELERATORS_INVALID)."""
+def engines(config: Config, service: Service) -> list[Backend]:
+    """Return the engines that the settings name. Raises FailedPrecondition (NO_ENGINES, ACCELERATORS_INVALID, TICKET_KEYS_…)."""
+    rows = read(config.accelerators).of("prefill") if config.accelerators else []
     own: list[Backend] = [TritonEngine(each.url, MODEL, each.pid_file) for each in config.engines]
-    foreign = fronted(config.accelerators, MODEL, "prefill") if config.accelerators else []
+    foreign = fronted(rows, MODEL, ticket_ring(config, config.keys, service, rows))
     if not own and not foreign:
         raise FailedPrecondition("FINMESH_ENGINES and FINMESH_ACCELERATORS name no engine for this process", reason="NO_ENGINES")
     return [*own, *foreign]
@@ -48,7 +51,7 @@ def engines(config: Config) -> list[Backend]:
 async def serve(config: Config, service: Service, backends: Sequence[Backend] | None = None) -> None:
     """Build everything and serve. ``backends``: other engines than those of the settings."""
     feed = Feed(service.stopping)
-    ward = Ward(engines(config) if backends is None else backends, config.models, config.health)
+    ward = Ward(engines(config, service) if backends is None else backends, config.models, config.health)
     pool = Pool(ward.backends, feed)
     EngineGauges(pool.backends)
     servicer = PrefillServicer(Prefill(pool, OtelObserver("prefill"), config.most_queued), AbortHandoff(pool))

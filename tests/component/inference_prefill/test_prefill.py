@@ -167,7 +167,7 @@ async def test_both_engines_are_watched(bench: Bench) -> None:
 
 def test_a_process_without_engines_is_refused() -> None:
     with pytest.raises(FailedPrecondition) as caught:
-        engines(Config())
+        engines(Config(), Service(Config(), "inference-prefill"))
     assert caught.value.reason == "NO_ENGINES"
 
 

@@ -58,7 +58,7 @@ def to_reserve(pair: Pair, tokens: list[int], choices: int = 1) -> decode_servic
 
 async def answer(pair: Pair, request: decode_service_pb2.DecodeRequest) -> tuple[list[Any], list[tuple[int, int]]]:
     """All events of an answer, and its tokens with their positions."""
-    async with aclosing(pair.decode.decode(request, 10.0)) as events:
+    async with aclosing(pair.decode.decode(request, 30.0)) as events:
         found = [event async for event in events]
     tokens = [(token.index, token.token_id) for event in found if isinstance(event, decode_service_pb2.Tokens) for token in event.tokens]
     return found, tokens

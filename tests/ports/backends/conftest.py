@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backends.accelerators import parse
+from backends.accelerators import parse, read
 from backends.feed import Feed
 from backends.fronted import fronted, made
 from backends.port import Backend
@@ -138,7 +138,7 @@ async def openai() -> AsyncIterator[Pair]:
 async def oip(stack: Stack, tmp_path: Path) -> AsyncIterator[Pair]:
     """A second Triton with a model that knows nothing of finmesh."""
     path = stack.foreign_triton.write(tmp_path / "accelerators.yaml")
-    (engine,) = fronted(path, "llm_decode", "decode", "generate", buffer_tokens=BUFFER_TOKENS)
+    (engine,) = fronted(read(path).of("decode", "generate"), "llm_decode", None, BUFFER_TOKENS)
     async with in_touch(engine) as feed:
         yield Pair("oip", engine, engine, feed)
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from backends.accelerators import Accelerators, OpenAiRow, TritonRow, parse, read
 from backends.fronted import fronted
+from backends.settings import FrontedKeys
 from backends.triton_engine import TritonEngine
+from backends.vllm.decode import VllmDecode
+from backends.vllm.keys import ticket_ring
+from backends.vllm.prefill import VllmPrefill
+from backends.vllm.ticket import TicketKey
+from meshkit.config import ServiceConfig
+from meshkit.crypto.derive import TICKETS, development
+from meshkit.crypto.ring import Ring
 from meshkit.errors import FailedPrecondition, InvalidDocument
 
 DIGEST = "a" * 64
@@ -162,6 +171,91 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_row_of_our_own_engine_is_an_entry_of_engines(tmp_path: Path) -> None:
     file = tmp_path / "accelerators.yaml"
     file.write_text(json.dumps({"version": "1", "accelerators": [TRITON]}), encoding="utf-8")
-    (engine,) = fronted(file, "llm_decode", "decode", "generate")
+    (engine,) = fronted(read(file).of("decode", "generate"), "llm_decode", None)
     assert isinstance(engine, TritonEngine)
-    assert not fronted(file, "llm_prefill", "prefill")
+    assert not fronted(read(file).of("prefill"), "llm_prefill", None)
+
+
+VLLM = OPENAI | {"kind": "vllm", "roles": ["decode"]}
+REMOTE = VLLM | {"url": "https://10.1.2.3:8000", "authority_file": "/ca.pem"}
+NEAR = {"kv_events": "tcp://127.0.0.1:5557", "kv_replay": "tcp://[::1]:5558"}
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "told"),
+    [
+        (VLLM, {"lease_s": 21.0}, "lease_s: two thirds"),
+        (VLLM, {"lease_s": 20.0, "engine_lease_s": 29.0}, "lease_s: two thirds"),
+        (VLLM, {"kv_events": "tcp://*:5557"}, "kv_events: nothing protects it"),
+        (VLLM, {"kv_events": "tcp://0.0.0.0:5557"}, "kv_events: nothing protects it"),
+        (VLLM, {"kv_events": "udp://127.0.0.1:5557"}, "kv_events: nothing protects it"),
+        (VLLM, {"kv_events": "ipc://"}, "kv_events: nothing protects it"),
+        (VLLM, {"kv_events": "tcp://127.0.0.1:1", "kv_replay": "tcp://10.1.2.3:2"}, "kv_replay: nothing protects it"),
+        (VLLM, {"kv_replay": "tcp://127.0.0.1:2"}, "kv_replay: is for kv_events"),
+        (VLLM | {"roles": ["prefill", "decode"]}, NEAR, "kv_events: one process can bind it"),
+        (REMOTE, {}, "network: keys and values travel in clear"),
+        (REMOTE | {"roles": ["prefill"]}, {"network": "host"}, "network: keys and values travel in clear"),
+        (VLLM, {"network": "trusted"}, "network"),
+    ],
+)
+def test_a_pair_of_vllm_that_would_be_unsafe(row: dict[str, object], options: dict[str, object], told: str) -> None:
+    assert told in problem(row | {"options": options})
+
+
+@pytest.mark.parametrize(
+    ("row", "options"),
+    [
+        (VLLM, NEAR),
+        (VLLM, {"kv_events": "ipc:///run/kv"}),
+        (VLLM, {"lease_s": 2.0, "engine_lease_s": 3.0}),
+        (REMOTE, {"network": "encrypted"}),
+        (REMOTE | {"roles": ["generate"]}, {}),
+    ],
+)
+def test_a_pair_of_vllm_that_is_right(row: dict[str, object], options: dict[str, object]) -> None:
+    parsed(row | {"options": options})
+
+
+class Ended:
+    """A service that opens key rings."""
+
+    def __init__(self) -> None:
+        self.opened: list[Path | None] = []
+
+    def ring(self, path: Path | None, purpose: str, make: Any, reload_s: float) -> Ring[TicketKey]:
+        self.opened.append(path)
+        return Ring(development(purpose), make)
+
+
+def ring_of(*rows: object, tickets: Path | None = None, **config: Any) -> tuple[Ring[TicketKey] | None, list[Path | None]]:
+    service: Any = Ended()
+    found = ticket_ring(ServiceConfig(**config), FrontedKeys(tickets=tickets), service, parsed(*rows).of("prefill", "decode", "generate"))
+    return found, service.opened
+
+
+def test_the_key_of_tickets_is_for_whoever_has_such_a_row() -> None:
+    assert ring_of(OPENAI, TRITON, VLLM | {"roles": ["generate"], "name": "v", "url": "http://127.0.0.1:8001"}) == (None, [])
+    ring, opened = ring_of(VLLM, tickets=Path("/tickets.json"))
+    assert ring is not None and opened == [Path("/tickets.json")]
+    for row in (OPENAI, TRITON, VLLM | {"roles": ["generate"]}):
+        with pytest.raises(FailedPrecondition) as caught:
+            ring_of(row, tickets=Path("/tickets.json"))
+        assert caught.value.reason == "TICKET_KEYS_UNNEEDED"
+
+
+def test_outside_of_loopback_everybodys_key_is_none() -> None:
+    assert ring_of(VLLM, listen="127.0.0.1:0")[1] == [None]
+    assert ring_of(VLLM, listen="0.0.0.0:50082", allow_development_keys=True)[1] == [None]
+    with pytest.raises(FailedPrecondition) as caught:
+        ring_of(VLLM, listen="0.0.0.0:50082")
+    assert caught.value.reason == "TICKET_KEYS_MISSING"
+
+
+def test_a_row_of_vllm_is_an_engine_for_each_role() -> None:
+    ring = Ring(development(TICKETS), TicketKey.make)
+    rows = parsed(VLLM | {"roles": ["prefill", "decode"]})
+    (p,), (d,) = fronted(rows.of("prefill"), "", ring), fronted(rows.of("decode"), "", ring)
+    assert (type(p), type(d)) == (VllmPrefill, VllmDecode)
+    with pytest.raises(FailedPrecondition) as caught:
+        fronted(rows.of("decode"), "", None)
+    assert caught.value.reason == "KIND_UNSUPPORTED"

@@ -12,10 +12,13 @@ from http import HTTPStatus
 from typing import Any
 
 from finmesh.inference.v1.generation_pb2 import FINISH_REASON_LENGTH, FINISH_REASON_STOP, FinishReason, Token, TokenLogprob
-from meshkit.errors import FailedPrecondition, InvalidArgument, InvalidDocument, MeshError, Overloaded, Unavailable
-from meshkit.strict_json import parse_json
+from meshkit.errors import InvalidArgument, MeshError, Overloaded, Unavailable
+
+from backends.http_link import parsed
 
 RETRY_AFTER_S = 0.5
+PATH, DONE = "/v1/completions", b"[DONE]"
+LINE_BYTES, PROMPT_TOKEN_BYTES = 256 * 1024, 16  # the first part repeats the prompt
 _REASONS = {"stop": FINISH_REASON_STOP, "length": FINISH_REASON_LENGTH}
 _TOKEN = "token_id:"  # noqa: S105
 
@@ -41,25 +44,18 @@ class Chunk:
 
 def protocol(why: str) -> Unavailable:
     """Return the error of an engine that answers what it should not."""
-    return Unavailable(f"the engine {why}", reason="PROTOCOL")
+    return Unavailable(f"the engine {why}", reason="ENGINE_PROTOCOL")
 
 
-def object_of(content: str | bytes) -> dict[str, Any]:
-    """Return a JSON object. Raises Unavailable (PROTOCOL)."""
-    try:
-        found = parse_json(content.encode() if isinstance(content, str) else content)
-    except InvalidDocument:
-        found = None
-    if not isinstance(found, dict):
-        raise protocol("answered no JSON object")
-    return found
-
-
-def chunk(data: str, asked: Asked, index: int) -> Chunk:
+def chunk(data: bytes, asked: Asked, index: int) -> Chunk:
     """Return a part. ``index``: of its first token. Raises what the stream failed with."""
-    told = object_of(data)
+    return part_of(parsed(data), asked, index)
+
+
+def part_of(told: Mapping[str, Any], asked: Asked, index: int) -> Chunk:
+    """Return a part, or a whole answer, of one choice."""
     if "error" in told:
-        raise error_of(_code(told), told, asked)
+        raise _error_of(_code(told), asked)
     usage = told.get("usage")
     cached = _cached(usage) if isinstance(usage, dict) else 0
     choices = told.get("choices")
@@ -123,24 +119,15 @@ def _code(told: Mapping[str, Any]) -> int:
     return code if isinstance(code, int) else HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def error_of(status: int, told: Mapping[str, Any], asked: Asked) -> MeshError:
-    """Return the error that a status stands for. The engine's words are not told on: they can hold what was asked."""
-    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+def _error_of(code: int, asked: Asked) -> MeshError:
+    """The error that a code inside a stream stands for. The engine's words are not told on: they can hold what was asked."""
+    if code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         return Overloaded("the engine takes no more", retry_after_s=RETRY_AFTER_S)
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return Unavailable("the engine does not take our token", reason="ENGINE_REFUSED_US")
-    if status == HTTPStatus.NOT_FOUND:
-        return FailedPrecondition("the engine does not serve that model", reason="MODEL_UNKNOWN")
-    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return InvalidArgument("the engine refused the request", reason=_blamed(told, asked))
-    if asked.is_handed_over:
-        return Unavailable("keys and values could not be fetched, or the engine failed", reason="PULL_FAILED")
-    return Unavailable("the engine failed", reason="ENGINE_FAILED")
+    if HTTPStatus.BAD_REQUEST <= code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return InvalidArgument("the engine refused the request", reason="SCHEMA_INVALID" if asked.has_grammar else "SAMPLING_INVALID")
+    return pull_failed() if asked.is_handed_over else Unavailable("the engine failed", reason="ENGINE_FAILED")
 
 
-def _blamed(told: Mapping[str, Any], asked: Asked) -> str:
-    error = told.get("error")
-    param = error.get("param") if isinstance(error, dict) else None
-    if asked.has_grammar or param == "structured_outputs":
-        return "SCHEMA_INVALID"
-    return "PROMPT_TOO_LONG" if param in ("prompt", "max_tokens", "input_tokens") else "SAMPLING_INVALID"
+def pull_failed() -> Unavailable:
+    """Return the error of keys and values that did not come."""
+    return Unavailable("keys and values could not be fetched, or the engine failed", reason="PULL_FAILED")

@@ -18,7 +18,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
 from finmesh.inference.v1.decode_service_pb2 import Committed, DecodeRequest, ReserveRequest
 from finmesh.inference.v1.generation_pb2 import FINISH_REASON_LENGTH, ChoiceFinished, UsageFacts
 from finmesh.inference.v1.prefill_service_pb2 import PrefillRequest
@@ -27,15 +26,15 @@ from meshkit.clock import Clock
 from meshkit.crypto.ring import Ring
 from meshkit.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, MeshError, Unavailable
 
+from backends.accelerators import VllmRow
+from backends.lacking import check
 from backends.port import DecodeEvent, Phase, Published, Running
 from backends.refusals import engine_lost, too_slow
+from backends.rooms import Rooms
 from backends.streams import Stream
-from backends.vllm.answers import Asked, Chunk, chunk
-from backends.vllm.engine import Connect, VllmEngine
-from backends.vllm.http import events
-from backends.vllm.options import VllmPair
+from backends.vllm.answers import DONE, LINE_BYTES, PATH, PROMPT_TOKEN_BYTES, Asked, Chunk, chunk, pull_failed
+from backends.vllm.engine import VllmEngine
 from backends.vllm.requests import decode_body
-from backends.vllm.rooms import Rooms
 from backends.vllm.spent import Epochs
 from backends.vllm.ticket import SKEW_MS, Expected, Ticket, TicketKey, lease_expired, prompt_digest
 
@@ -62,32 +61,22 @@ class _Work:
 class VllmDecode(VllmEngine):
     """See `backends.port.Backend`; it reads prompts for its own answers alone."""
 
-    def __init__(
-        self,
-        about: WorkerDescription,
-        connect: Connect,
-        options: VllmPair,
-        keys: Ring[TicketKey],
-        clock: Clock | None = None,
-        *,
-        buffer_tokens: int = BUFFER_TOKENS,
-    ) -> None:
-        super().__init__(about, connect, options, keys, clock)
+    def __init__(self, row: VllmRow, keys: Ring[TicketKey], clock: Clock | None = None, *, buffer_tokens: int = BUFFER_TOKENS) -> None:
+        super().__init__(row, "decode", keys, clock)
         self._buffer_tokens = buffer_tokens
-        self._spent = Epochs(options.engine_lease_s + SKEW_MS / 1000)
-        self._rooms = Rooms(about.rows)
+        self._spent = Epochs(row.options.engine_lease_s + SKEW_MS / 1000)
+        self._rooms = Rooms(row.rows, self._clock.monotonic_s)
         self._works: set[_Work] = set()
 
     def _rows_used(self) -> int:
-        return self._rooms.held(self._clock.monotonic_s()) + sum(work.rows for work in self._works)
+        return self._rooms.used
 
     def _prefill_tokens(self) -> int:
         return sum(len(work.request.prompt_tokens) for work in self._works if work.transfer is None and not work.begun.is_set())
 
     async def held(self) -> list[str]:
         """Return what is held there for this process: for those who look for leaks."""
-        rooms = self._rooms.held(self._clock.monotonic_s())
-        return [*["room"] * rooms, *[f"answer {work.request.request_id}" for work in self._works]]
+        return [*self._rooms.reservations, *[f"answer {work.request.request_id}" for work in self._works]]
 
     async def _leave(self) -> None:
         for work in self._works:
@@ -97,37 +86,40 @@ class VllmDecode(VllmEngine):
 
     async def reserve(self, reservation_id: str, request: ReserveRequest) -> int:
         """Hold room. The engine itself knows no reservations: rows are counted here, up to what its row says."""
-        _, description = self._linked()
+        description = self._here()
         if request.prompt_tokens >= description.max_len_tokens:
             raise InvalidArgument(f"{description.max_len_tokens} tokens at most, answer included", reason="PROMPT_TOO_LONG")
-        running = sum(work.rows for work in self._works)
-        self._rooms.take(reservation_id, max(1, request.choices), request.ttl_ms / 1000, running, self._clock.monotonic_s())
+        self._rooms.reserve(reservation_id, max(1, request.choices), request.ttl_ms / 1000)
         return 0
 
     async def renew(self, reservation_id: str, ttl_ms: int) -> None:
         """Prolong a reservation."""
-        self._rooms.renew(reservation_id, ttl_ms / 1000, self._clock.monotonic_s())
+        self._rooms.renew(reservation_id, ttl_ms / 1000)
 
     async def release(self, reservation_id: str) -> None:
         """Give a reservation back."""
-        self._rooms.drop(reservation_id)
+        self._rooms.release(reservation_id)
 
     # answers
 
     async def decode(self, request: DecodeRequest, timeout_s: float, hold_s: float = 0.0) -> AsyncGenerator[DecodeEvent, None]:
         """Write an answer."""
-        client, description = self._linked()
+        description = self._here()
         self._check(request, description)
         _check_possible(request)
         ticket, left_s = self._verified(request, description) if request.ticket else (None, 0.0)
-        now_s = self._clock.monotonic_s()
-        rows = self._rooms.turn_into_rows(request.reservation_id, max(1, request.sampling.choices), now_s)
-        if ticket is not None:
-            self._spent.spend(ticket.handoff_id, ticket.epoch, now_s)
+        now_s, rows = self._clock.monotonic_s(), max(1, request.sampling.choices)
+        self._rooms.take(request.reservation_id, rows)
+        try:
+            if ticket is not None:
+                self._spent.spend(ticket.handoff_id, ticket.epoch, now_s)
+        except MeshError:
+            self._rooms.leave(rows)
+            raise
         stream = Stream(self._buffer_tokens)
         work = _Work(request, None if ticket is None else ticket.transfer, now_s + left_s, rows, stream)
         self._works.add(work)
-        writing = asyncio.create_task(self._write(client, description, work, timeout_s))
+        writing = asyncio.create_task(self._write(description, work, timeout_s))
         try:
             event = await stream.next()
             while True:
@@ -137,7 +129,6 @@ class VllmDecode(VllmEngine):
                 event = await stream.next(0.0 if isinstance(event, Running) else hold_s)
         finally:
             writing.cancel()
-            self._works.discard(work)
             await asyncio.wait({writing})
 
     def _verified(self, request: DecodeRequest, description: WorkerDescription) -> tuple[Ticket, float]:
@@ -157,14 +148,14 @@ class VllmDecode(VllmEngine):
         )
         return ticket, ticket.check(expected, round(self._clock.now_s() * 1000)) / 1000
 
-    async def _write(self, client: httpx2.AsyncClient, description: WorkerDescription, work: _Work, timeout_s: float) -> None:
+    async def _write(self, description: WorkerDescription, work: _Work, timeout_s: float) -> None:
         """Have all answers written into the stream; whatever happens ends it."""
         request = work.request
         choices = [choice for choice in range(max(1, request.sampling.choices)) if choice not in request.ended_choices]
         try:
             async with asyncio.TaskGroup() as group:
                 for number, choice in enumerate(choices):
-                    group.create_task(self._answer(client, description, work, choice, is_first=number == 0, timeout_s=timeout_s))
+                    group.create_task(self._answer(description, work, choice, is_first=number == 0, timeout_s=timeout_s))
         except* MeshError as errors:
             work.stream.fail(_first(errors))
         except* Exception as errors:
@@ -182,10 +173,9 @@ class VllmDecode(VllmEngine):
             work.stream.put(usage)
         finally:
             self._works.discard(work)
+            self._rooms.leave(work.rows)
 
-    async def _answer(
-        self, client: httpx2.AsyncClient, description: WorkerDescription, work: _Work, choice: int, *, is_first: bool, timeout_s: float
-    ) -> None:
+    async def _answer(self, description: WorkerDescription, work: _Work, choice: int, *, is_first: bool, timeout_s: float) -> None:
         """Have one answer written."""
         request, how = work.request, work.request.sampling
         if not is_first:
@@ -204,7 +194,7 @@ class VllmDecode(VllmEngine):
             return
         transfer = work.transfer if is_first else None
         body = decode_body(request, choice, self._served, most=most, transfer=transfer, priorities=self._options.priorities)
-        async with aclosing(self._chunks(client, body, asked, work, timeout_s, begun)) as chunks:
+        async with aclosing(self._chunks(body, asked, work, timeout_s, begun)) as chunks:
             async for part in chunks:
                 if part.tokens:
                     self._first_came(work, description)
@@ -229,26 +219,33 @@ class VllmDecode(VllmEngine):
         name = "prefill" if work.transfer is None else "pull"
         work.stream.put(Running(committed, (Phase(name, work.begun_ns, time.time_ns()),)))
 
-    async def _chunks(
-        self, client: httpx2.AsyncClient, body: dict[str, Any], asked: Asked, work: _Work, timeout_s: float, index: int
-    ) -> AsyncGenerator[Chunk, None]:
+    async def _chunks(self, body: dict[str, Any], asked: Asked, work: _Work, timeout_s: float, index: int) -> AsyncGenerator[Chunk, None]:
         """Parts of one answer. Raises DeadlineExceeded (QUEUE_EXPIRED), Unavailable, and what the engine refuses."""
-        first_s = min(timeout_s, self._options.first_s)
+        first_s, clock = min(timeout_s, self._options.first_s), asyncio.get_running_loop().time
         if asked.is_handed_over:
             first_s = min(first_s, work.fetched_by_s - self._clock.monotonic_s())
+        line_bytes = LINE_BYTES + PROMPT_TOKEN_BYTES * len(body["prompt"])
         try:
-            async with aclosing(events(client, body, asked, first_s, self._options.between_s)) as told:
+            async with asyncio.timeout(first_s) as limit, self._link.events(PATH, body, line_bytes) as told:
                 async for data in told:
+                    if data == DONE:
+                        return
                     part = chunk(data, asked, index)
                     index += len(part.tokens)
                     work.cached_tokens = max(work.cached_tokens, part.cached_tokens)
                     yield part
+                    limit.reschedule(clock() + self._options.between_s)
+            raise engine_lost("the engine broke off")
         except TimeoutError:
             if work.begun.is_set():
                 raise engine_lost("the engine sends nothing", "ENGINE_HUNG") from None
             if asked.is_handed_over and self._clock.monotonic_s() >= work.fetched_by_s:
                 raise lease_expired() from None
             raise DeadlineExceeded("no token came in time", reason="QUEUE_EXPIRED") from None
+        except Unavailable as error:
+            if asked.is_handed_over and error.reason == "ENGINE_FAILED":
+                raise pull_failed() from None
+            raise
 
     # what it can't do
 
@@ -264,10 +261,7 @@ def _check_possible(request: DecodeRequest) -> None:
     """Raise InvalidArgument (CHOICES_TOO_MANY), FailedPrecondition (ENGINE_LACKS_GRAMMAR_REPLAY)."""
     if request.sampling.choices > MOST_CHOICES:
         raise InvalidArgument(f"{MOST_CHOICES} answers at most", reason="CHOICES_TOO_MANY")
-    if request.grammar.json_schema and any(each.token_ids for each in request.emitted):
-        raise FailedPrecondition(
-            "the engine can't go on inside a grammar: it would begin the form anew", reason="ENGINE_LACKS_GRAMMAR_REPLAY"
-        )
+    check(request, {"GRAMMAR_REPLAY", "TEXT_REPLAY"})
 
 
 def _first(errors: BaseExceptionGroup[MeshError]) -> MeshError:

@@ -13,11 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
-import httpx2
 from finmesh.inference.v1.decode_service_pb2 import DecodeRequest
 from finmesh.inference.v1.prefill_service_pb2 import PrefillRequest
 from finmesh.inference.v1.worker_pb2 import (
@@ -30,41 +28,42 @@ from finmesh.inference.v1.worker_pb2 import (
 )
 from meshkit.clock import Clock, SystemClock
 from meshkit.crypto.ring import Ring
-from meshkit.errors import FailedPrecondition, InvalidArgument, MeshError
+from meshkit.errors import InvalidArgument, MeshError, Unavailable
 
+from backends.accelerators import VllmRow
+from backends.foreign import BLOCK_TOKENS, described
+from backends.http_link import METRICS_BYTES, HttpLink, parsed
+from backends.lacking import check_prompt, lacks
 from backends.port import Watcher
 from backends.refusals import engine_lost
 from backends.vllm import metrics
-from backends.vllm.answers import object_of
-from backends.vllm.http import page
-from backends.vllm.kv_blocks import BLOCK_TOKENS, KvBlocks
+from backends.vllm.kv_blocks import KvBlocks
 from backends.vllm.kv_events import KvSubscriber
-from backends.vllm.options import VllmPair
 from backends.vllm.ticket import TicketKey
 
 LOOK_S = 0.5
 ANSWER_S = 2.0
 _logger = logging.getLogger("finmesh.backends")
-Connect = Callable[[], httpx2.AsyncClient]
+NAMESPACE_BYTES = 32
 
 
 class VllmEngine:
-    """``about``: what its row says of it, without incarnation and layout; ``connect``: a client with address, certificates and token."""
+    """``row``, ``role``: its row in one of its roles; ``keys``: of the ring "tickets"."""
 
-    def __init__(
-        self, about: WorkerDescription, connect: Connect, options: VllmPair, keys: Ring[TicketKey], clock: Clock | None = None
-    ) -> None:
-        self._about, self._connect, self._options, self._keys = about, connect, options, keys
+    def __init__(self, row: VllmRow, role: str, keys: Ring[TicketKey], clock: Clock | None = None) -> None:
+        self._row, self._options, self._keys = row, row.options, keys
+        self._about = described(row, role)
+        self._link = HttpLink(row, row.options.connect_s)
         self._clock = clock or SystemClock()
-        self._served = options.served_model or about.model
+        self._served = row.options.served_model or row.model
         self._nonce = secrets.token_hex(8)
-        self._client: httpx2.AsyncClient | None = None
         self._description: WorkerDescription | None = None
         self._load = WorkerLoad(state=WORKER_STATE_STARTING)
         self._watcher: Watcher | None = None
         self._blocks = KvBlocks()
         self._rates = metrics.Rates()
         self._began = ""
+        self._restarted = asyncio.Event()
 
     @property
     def description(self) -> WorkerDescription | None:
@@ -84,41 +83,51 @@ class VllmEngine:
 
     async def run(self) -> None:
         """Look at it until cancelled; then end what runs there for this process."""
-        async with self._connect() as client:
-            self._client = client
-            try:
-                async with asyncio.TaskGroup() as group:
-                    if self._options.kv_events:
-                        group.create_task(self._hear())
-                    while True:
-                        await self._look(client)
-                        await asyncio.sleep(LOOK_S)
-            finally:
-                self._client = None
-                await self._leave()
+        try:
+            async with asyncio.TaskGroup() as group:
+                if self._options.kv_events:
+                    group.create_task(self._hear())
+                while True:
+                    await self._look()
+                    await asyncio.sleep(LOOK_S)
+        finally:
+            self._isolate("ENGINE_LOST")
+            await self._leave()
+            await self._link.aclose()
 
     async def _leave(self) -> None:
         """End what runs there for this process."""
 
     async def _hear(self) -> None:
-        subscriber = KvSubscriber(self._options.kv_events, self._options.kv_replay, self._stored, self._cleared)
+        """Hear what it caches; from the beginning at each start of its."""
         while True:
+            subscriber = KvSubscriber(self._options.kv_events, self._options.kv_replay, self._stored, self._cleared)
+            hearing, restarted = asyncio.ensure_future(subscriber.run()), asyncio.ensure_future(self._restarted.wait())
             try:
-                await subscriber.run()
-            except OSError as error:  # the port is somebody else's, for a moment or for ever
+                await asyncio.wait({hearing, restarted}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (hearing, restarted):
+                    task.cancel()
+                await asyncio.wait({hearing, restarted})
+            if self._restarted.is_set():
+                self._restarted.clear()
+            elif (
+                not hearing.cancelled() and (error := hearing.exception()) is not None
+            ):  # somebody else has the port, for a while or for ever
                 _logger.warning("KV events can't be heard", extra={"facts": {"worker": self._about.worker_id, "error": str(error)}})
-            await asyncio.sleep(ANSWER_S)
+                await asyncio.sleep(ANSWER_S)
 
-    async def _look(self, client: httpx2.AsyncClient) -> None:
+    async def _look(self) -> None:
         try:
             async with asyncio.timeout(ANSWER_S):
-                said = metrics.read(await page(client, "/metrics"))
+                await self._link.refresh()
+                said = metrics.read((await self._link.get("/metrics", METRICS_BYTES)).decode("utf-8", "replace"))
                 if said.began != self._began or self._description is None:
-                    await self._meet(client, said)
+                    await self._meet(said)
         except TimeoutError:
             self._isolate("ENGINE_HUNG")
         except ValueError:
-            self._isolate("ENGINE_WRONG")
+            self._isolate("ENGINE_PROTOCOL")
         except MeshError as error:
             self._isolate(error.reason)
         else:
@@ -142,27 +151,28 @@ class VllmEngine:
         """Tokens of prompts that wait or are being read there."""
         return 0
 
-    async def _meet(self, client: httpx2.AsyncClient, said: metrics.Said) -> None:
-        """Learn what it is. Raises FailedPrecondition (MODEL_UNKNOWN) when it serves something else, Unavailable."""
-        models = object_of(await page(client, "/v1/models")).get("data")
-        served = next((each for each in models or () if isinstance(each, dict) and each.get("id") == self._served), None)
+    async def _meet(self, said: metrics.Said) -> None:
+        """Learn what it is. Raises Unavailable (ENGINE_MODEL_GONE when it serves something else)."""
+        models = parsed(await self._link.get("/v1/models")).get("data")
+        listed = models if isinstance(models, list) else []
+        served = next((each for each in listed if isinstance(each, dict) and each.get("id") == self._served), None)
         if served is None:
-            raise FailedPrecondition("the engine does not serve that model", reason="MODEL_UNKNOWN")
-        version = object_of(await page(client, "/version")).get("version")
+            raise Unavailable("the engine does not serve the row's model", reason="ENGINE_MODEL_GONE")
+        version = parsed(await self._link.get("/version")).get("version")
         longest = served.get("max_model_len")
         description = WorkerDescription()
         description.CopyFrom(self._about)
-        description.kind, description.block_tokens = "vllm", BLOCK_TOKENS
         description.incarnation = blake2b(f"{self._nonce} {said.began}".encode(), digest_size=12).hexdigest()
         if isinstance(longest, int) and longest > 0:
-            description.max_len_tokens = min(longest, description.max_len_tokens or longest)
+            description.max_len_tokens = min(longest, description.max_len_tokens)
         description.layout_digest = layout_digest(str(version), self._about.model_digest, said.number("block_size"), said.config)
-        is_restarted, self._began, self._description = bool(self._began), said.began, description
+        if self._began:
+            self._blocks = KvBlocks()
+            self._restarted.set()
+        self._began, self._description = said.began, description
         if self._watcher is not None:
             self._watcher.described(description)
-        if is_restarted:
-            self._blocks = KvBlocks()
-        self._changed([self._blocks.cleared()])
+        self._changed([self._blocks.whole()])  # it may have told of them before we knew its name
 
     def _isolate(self, reason: str) -> None:
         if reason != self._load.reason:
@@ -193,24 +203,19 @@ class VllmEngine:
 
     # what it is asked
 
-    def _linked(self) -> tuple[httpx2.AsyncClient, WorkerDescription]:
-        """Raises Unavailable when it cannot be asked now."""
-        if self._client is None or self._description is None or self._load.state != WORKER_STATE_READY:
+    def _here(self) -> WorkerDescription:
+        """What it is. Raises Unavailable when it cannot be asked now."""
+        if self._description is None or self._load.state != WORKER_STATE_READY:
             raise engine_lost("the engine cannot be reached", self._load.reason or "ENGINE_LOST")
-        return self._client, self._description
+        return self._description
 
     def _check(self, request: PrefillRequest | DecodeRequest, description: WorkerDescription) -> None:
-        """Raise FailedPrecondition (MODEL_UNKNOWN), InvalidArgument (PROMPT_EMPTY, PROMPT_TOO_LONG, NAMESPACE_INVALID)."""
-        if request.model_digest != description.model_digest:
-            raise FailedPrecondition("no engine here serves that model", reason="MODEL_UNKNOWN")
-        if not request.prompt_tokens:
-            raise InvalidArgument("the prompt is empty", reason="PROMPT_EMPTY")
-        if len(request.prompt_tokens) >= description.max_len_tokens:
-            raise InvalidArgument(f"{description.max_len_tokens} tokens at most, answer included", reason="PROMPT_TOO_LONG")
+        """Raise for what is no request to this engine, and for what it lacks (ENGINE_LACKS_GRAMMAR): before any work."""
+        check_prompt(request, self._row.digest, description.max_len_tokens, self._row.grade)
         if request.grammar.HasField("calls"):
-            raise FailedPrecondition("the engine has no grammar of tool calls", reason="ENGINE_LACKS_GRAMMAR")
-        if len(request.namespace) != 32:
-            raise InvalidArgument("a namespace has 32 bytes", reason="NAMESPACE_INVALID")
+            raise lacks("GRAMMAR", "the engine has no grammar of tool calls")
+        if len(request.namespace) != NAMESPACE_BYTES:
+            raise InvalidArgument(f"a namespace has {NAMESPACE_BYTES} bytes", reason="NAMESPACE_INVALID")
 
     def _accelerator(self) -> str:
         return f"{self._about.vendor}/{self._about.device}"

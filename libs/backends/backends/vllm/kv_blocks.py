@@ -18,7 +18,8 @@ from typing import Any
 
 from finmesh.inference.v1.worker_pb2 import KvEvent
 
-BLOCK_TOKENS = 64
+from backends.foreign import BLOCK_TOKENS
+
 MOST = 1 << 18
 """Blocks of theirs that are remembered; what comes beyond is not told."""
 _SALT = "finmesh:"
@@ -62,6 +63,10 @@ class KvBlocks:
     def held(self) -> int:
         """Return how many blocks of ours are held."""
         return len(self._held)
+
+    def whole(self) -> KvEvent:
+        """Return what says everything that is held, for whoever knows nothing."""
+        return self._event(cleared=True, stored=list(self._held))
 
     def cleared(self) -> KvEvent:
         """Forget everything; return what says so."""

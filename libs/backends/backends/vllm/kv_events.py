@@ -5,6 +5,7 @@ Surprising:
 - The subscriber BINDS: an engine whose endpoint names a host connects to it (only `*`, `::` and ipc bind at the engine).
 - A number that was left out is asked for at the engine's ROUTER socket, which keeps its last batches (10,000 by default). What is not kept
   any more is told as "all cleared": nothing is believed that may have been removed meanwhile.
+- What is told before the engine has found us is lost without a number that would show it, so we also ask when nothing was told for a while.
 - Numbers begin at 0 with each start of the engine; one that goes back is another start.
 """
 
@@ -21,6 +22,7 @@ import zmq
 import zmq.asyncio
 
 REPLAY_S = 5.0
+ASK_S = 2
 MOST_BYTES = 64 << 20
 _END = (-1).to_bytes(8, "big", signed=True)
 _logger = logging.getLogger("finmesh.backends")
@@ -55,8 +57,9 @@ class KvSubscriber:
             socket.subscribe(b"")
             await self._catch_up(context)
             while True:
-                frames = await socket.recv_multipart()
-                if (told := _told(frames)) is not None:
+                if not await socket.poll(ASK_S * 1000):
+                    await self._catch_up(context)
+                elif (told := _told(await socket.recv_multipart())) is not None:
                     await self._take(context, told)
         finally:
             socket.close(linger=0)

@@ -38,8 +38,17 @@ def prefill_body(request: PrefillRequest, model: str, *, priorities: bool) -> di
         "max_tokens": 1,
         "ignore_eos": True,
         "stream": False,
+        "return_token_ids": False,
         "kv_transfer_params": REMOTE_DECODE,
     }
+
+
+def read_body(request: PrefillRequest, model: str, *, priorities: bool) -> dict[str, Any]:
+    """Return what has a prompt read and kept for nobody: its first token is asked for, greedily."""
+    body = {**prefill_body(request, model, priorities=priorities), "return_token_ids": True, "kv_transfer_params": None}
+    if request.sampling.logprobs:
+        body |= {"logprobs": request.sampling.top_logprobs, "return_tokens_as_token_ids": True}
+    return body
 
 
 def decode_body(

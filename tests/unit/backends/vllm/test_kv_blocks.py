@@ -89,6 +89,13 @@ def test_all_cleared_begins_anew() -> None:
     assert (cleared.cleared, cleared.seq, list(again.stored)) == (True, 2, list(first.stored))
 
 
+def test_whoever_knows_nothing_is_told_everything() -> None:
+    content, blocks = tokens(256), KvBlocks()
+    blocks.taken([stored(content, 128), removed(content, 128, 1)])
+    event = blocks.whole()
+    assert (event.cleared, list(event.stored), event.seq) == (True, ours(content, 2), 3)
+
+
 def test_namespaces_are_apart_and_what_has_none_is_not_told() -> None:
     content, blocks = tokens(64), KvBlocks()
     one, two = blocks.taken([stored(content, 64), stored(content, 64, namespace=OTHER)])
