@@ -102,6 +102,10 @@ faults-pool: setup ## engines die, hang, go slow or answer wrong under load; goe
 	@$(BIN)/python -m drills.faults_pool --seed $(or $(SEED),1) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(EACH),--each $(EACH)) \
 	  $(if $(ANEW),--anew) $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
+.PHONY: faults-budget
+faults-budget: setup ## kill gateways, routers and Redis while tokens are counted, compare books and audit records: REQUESTS=10000 KILLS=5 SEED=1
+	@$(BIN)/python -m drills.faults_budget --requests $(or $(REQUESTS),10000) --kills $(or $(KILLS),5) --seed $(or $(SEED),1)
+
 .PHONY: bench
 bench: ## all benchmarks, one after the other: SECONDS=60 CUSTOMERS=100000 RECORDS=200000
 	@$(MAKE) -s bench-audit

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from meshkit.config import KafkaSettings, ProducerKeys, RedisSettings, Seconds, ServiceConfig
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.domain.route import QuotaClass
 from gateway.domain.token_bucket import Rate
-from gateway.domain.token_limits import MOST_TOKENS, TokenLimits
+from gateway.domain.token_limits import MOST_TOKENS
 from gateway.domain.token_shares import Scope
 from gateway.domain.token_windows import Calendar
 
@@ -77,8 +77,8 @@ class TokenShares(_Group):
 
     prompt_per_minute: TokenNumber = Field(default=0, description="tokens of prompts; 0 no limit")
     output_per_minute: TokenNumber = Field(default=0, description="tokens of answers; 0 no limit")
-    prompt_per_day: TokenNumber = Field(default=0, description="tokens of prompts; 0 no limit, else not less than those of a minute")
-    output_per_day: TokenNumber = Field(default=0, description="tokens of answers; 0 no limit, else not less than those of a minute")
+    prompt_per_day: TokenNumber = Field(default=0, description="tokens of prompts; 0 no limit")
+    output_per_day: TokenNumber = Field(default=0, description="tokens of answers; 0 no limit")
 
 
 class BudgetSettings(_Group):
@@ -107,11 +107,6 @@ class BudgetSettings(_Group):
     def _known_zone(cls, name: str) -> str:
         zone(name)
         return name
-
-    @model_validator(mode="after")
-    def _periods_agree(self) -> Self:
-        TokenLimits.of(self.everybody)
-        return self
 
     @property
     def everybody(self) -> dict[Scope, dict[str, int]]:

@@ -321,6 +321,7 @@ async def test_a_used_up_budget_says_which_limit_when_it_frees_and_not_to_repeat
         headers = caught.value.response.headers
         assert (caught.value.code, headers["x-should-retry"], len(ai.sent)) == ("insufficient_quota", "false", 1)  # type: ignore[attr-defined]
         assert (headers["x-ratelimit-limit-tokens"], headers["x-ratelimit-remaining-tokens"]) == ("10", "0")
+        assert headers["x-finmesh-limit"] == "principal-output-minute"
 
 
 async def test_a_used_up_rate_is_repeated_after_the_pause(open_door: OpenDoor) -> None:

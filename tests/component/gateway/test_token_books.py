@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from finmesh.audit.v1 import audit_record_pb2 as audit
 from gateway.adapters.redis_token_books import RedisTokenBooks, Spent
+from gateway.config import BudgetSettings, TokenShares
 from gateway.domain.token_shares import TokenCount, Whose
 from gateway.domain.token_windows import Calendar
 from meshkit.clock import SystemClock
-from meshkit.errors import Unavailable
+from meshkit.errors import QuotaExceeded, Unavailable
 from redis.asyncio import Redis
 
 from tests.component.gateway.audit_topic import AuditTopic
@@ -187,3 +189,22 @@ async def test_principals_have_keys_that_hold_no_names(open_door: OpenDoor, priv
         first, second, other, elsewhere = (facts.budget_key for facts in door.router.facts)
         assert first == second and len(first) == 16
         assert len({first, other, elsewhere}) == 3
+
+
+async def test_a_stream_is_stopped_when_its_share_was_used_up_elsewhere(open_door: OpenDoor, private_redis: PrivateRedis) -> None:
+    """By gateways that granted by themselves while Redis was away, for instance: their records come late."""
+    topic = AuditTopic()
+    budget = BudgetSettings(tenant=TokenShares(output_per_day=1_000), principal=TokenShares(), hold_s=0.3)
+    async with open_door(private_redis.url, topic=topic, budget=budget) as door, opened_books(private_redis) as books:
+        pieces = [part for number in range(1, 500) for part in (delta("字", output=number), lambda: asyncio.sleep(0.02))]
+        door.router.script = (admitted(output=600), *pieces)
+        responses = door.stub.Generate(ask(max_output_tokens=600), metadata=door.token(roles=USER))
+        await anext(responses)
+        await topic.put(record(output=1_000))
+        await until(books, Spent(TokenCount(30, 1_000), 1))
+        with pytest.raises(QuotaExceeded) as caught:
+            async for _ in responses:
+                pass
+        assert caught.value.metadata["limit"] == "tenant-output-day" and caught.value.metadata["frees_at"].endswith("Z")
+        assert 0 < (caught.value.retry_after_s or 0) <= 86_400, "the day ends it"
+        await door.router.ended.wait()

@@ -105,7 +105,7 @@ class RedisTokenBooks:
             max(1, int((forgotten.timestamp() - now_s) * 1000)),
             done_key(use.whose.tenant, use.call),
             _DONE_MS,
-            use.call,
+            use.call if use.used != TokenCount() else "",  # another model stood in: the call goes on, and what it holds is right
             [[key, f"{key}:calls"] for key in accounts],
             [[f"{key}:{window.name}", max(1, int((until_s - now_s) * 1000))] for key in accounts for window, until_s in kept],
             use.used.prompt,

@@ -48,14 +48,11 @@ class TokenLimits:
     @classmethod
     def of(cls, everybody: Mapping[Scope, Row], document: Any = None) -> Self:
         """Build from settings and the parsed file, if any. Raises InvalidDocument that names the place and what is wrong."""
-        for scope, row in everybody.items():
-            _check_periods(row, f"everybody's {scope}")
         if document is None:
             return cls(everybody, {})
         if not isinstance(document, Mapping) or not document or not set(document) <= set(_PLURALS):
             raise _wrong(f"the table has some of {', '.join(_PLURALS)}, and nothing else")
-        named = {_PLURALS[plural]: _named(plural, rows, everybody.get(_PLURALS[plural], {})) for plural, rows in document.items()}
-        return cls(everybody, named)
+        return cls(everybody, {_PLURALS[plural]: _named(plural, rows) for plural, rows in document.items()})
 
 
 def _names(scope: Scope, whose: Whose) -> tuple[str, ...]:
@@ -66,7 +63,7 @@ def _names(scope: Scope, whose: Whose) -> tuple[str, ...]:
     return (f"{whose.tenant}/{whose.principal}",)
 
 
-def _named(plural: str, rows: Any, everybody: Row) -> Mapping[str, Row]:
+def _named(plural: str, rows: Any) -> Mapping[str, Row]:
     if not isinstance(rows, Mapping) or not rows or len(rows) > _MAX_ROWS:
         raise _wrong(f"{plural}: 1 to {_MAX_ROWS} rows")
     found: dict[str, Row] = {}
@@ -79,7 +76,7 @@ def _named(plural: str, rows: Any, everybody: Row) -> Mapping[str, Row]:
         for field, tokens in row.items():
             if not isinstance(tokens, int) or isinstance(tokens, bool) or not 0 <= tokens <= MOST_TOKENS:
                 raise _wrong(f"{place}: {field} must be a whole number from 0 to {MOST_TOKENS}")
-        _check_periods({**everybody, **row}, place)
+        _check_periods(row, place)
         found[name] = dict(row)
     return found
 

@@ -19,6 +19,7 @@ from gateway.domain.token_limits import TokenLimits
 from gateway.usecases.on_audit_batch import OnAuditBatch
 
 _SLACK_S = 600.0  # clocks of brokers, routers and gateways differ, and records of a day may be written before its first one
+_BOOKING_S = 2.0
 _FLUSH = Flush(records=200, bytes=1024 * 1024, delay_ms=500)
 
 
@@ -52,16 +53,14 @@ def token_budgets(
     return budgets
 
 
-def settle_from_records(
-    config: GatewayConfig, service: Service, redis: Redis, clock: Clock, topic: Callable[..., OffsetsInDb]
-) -> RedisTokenBooks:
-    """Start reading audit records of generations, when it is this gateway's turn, and return the books."""
+async def settle_from_records(config: GatewayConfig, service: Service, clock: Clock, topic: Callable[..., OffsetsInDb]) -> None:
+    """Start reading audit records of generations, when it is this gateway's turn. Nobody waits for it, so its calls may take longer."""
     calendar = config.budget.calendar
-    books = RedisTokenBooks(redis, calendar, clock)
+    redis = await service.add(Redis.from_url(config.redis.url, socket_timeout=_BOOKING_S, socket_connect_timeout=_BOOKING_S))
+    books = RedisTokenBooks(redis, calendar, clock, _BOOKING_S)
     batches = AuditBatches(OnAuditBatch(books))
 
     def reader() -> OffsetsInDb:
         return topic(config.kafka, TOPIC, batches, service, _FLUSH, lambda: calendar.day_begins_s(clock.now_s()) - _SLACK_S)
 
     service.task(Settling(books, batches, reader, service).run(service.stopping), name="settling")
-    return books

@@ -91,7 +91,7 @@ async def assemble(
     limits = limits_in_force(config, service)
     budgets = token_budgets(config, service, redis, clock, limits)
     service.task(denials.run(), name="denials", endless=True)
-    settle_from_records(config, service, redis, clock, topic)
+    await settle_from_records(config, service, clock, topic)
     service.watch("redis", redis.ping)
     service.watch("policy", policy.reload, interval_s=auth.reload_s)
     service.watch("jwks", tokens.reload, interval_s=auth.reload_s)

@@ -114,6 +114,8 @@ def _pause(error: MeshError) -> Headers:
     if isinstance(error, errors.QuotaExceeded):
         kind = b"tokens" if error.reason == "TOKENS_EXHAUSTED" else b"requests"
         limit = error.metadata.get("limit_tokens", "")
+        if name := error.metadata.get("limit"):
+            found.append((b"x-finmesh-limit", name.encode()))
         if limit.isdigit():
             found.append((b"x-ratelimit-limit-" + kind, limit.encode()))
         found.append((b"x-ratelimit-remaining-" + kind, b"0"))
