@@ -53,10 +53,8 @@ class Worker:
     price: float = 0.0
     token_bytes: int = 0
     accelerator: str = ""
-    kind: str = ""
-    """What is spoken with it: "triton", "vllm", "openai", "oip", "openvino"."""
-    takes_text: bool = False
-    """Whether it takes prompts as text alone."""
+    kind: str = ""  # what is spoken with it: "triton", "vllm", "openai", "oip", "openvino"
+    takes_text: bool = False  # it takes prompts as text alone
     told: bytes = b""
     """All that it said of itself, as it said it: for whoever lists workers."""
 
