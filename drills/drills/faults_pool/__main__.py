@@ -38,8 +38,8 @@ def run(
         with (folder / "campaign.log").open("a") as stream:
             logs.configure("drills", stream=stream)
             found = asyncio.run(campaign(Options(seed, requests, each, seconds), folder, console))
-    except (MissingToolError, StartError, LookupError, ValueError) as error:
-        console.print(str(error), style="red", markup=False)
+    except (MissingToolError, StartError, LookupError, ValueError, TimeoutError) as error:
+        console.print(str(error) or "the engines did not become ready", style="red", markup=False)
         raise typer.Exit(1) from None
     for finding in found.findings[-40:]:
         console.print(finding, style="red", markup=False, highlight=False, soft_wrap=True)

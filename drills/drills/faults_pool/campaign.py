@@ -52,7 +52,7 @@ class Options:
 
 
 async def run(options: Options, folder: Path, console: Console) -> Tally:
-    """Go on with a campaign in `folder`, and return what it found. Raises StartError, LookupError, ValueError."""
+    """Go on with a campaign in `folder`, and return what it found. Raises StartError, LookupError, ValueError, TimeoutError."""
     tally, done = load(folder)
     model = await asyncio.to_thread(tiny_model, folder / "models")
     asked = prompts(options.seed, VOCABULARY, SPECIAL)
@@ -127,6 +127,8 @@ class Campaign:
 
     async def run(self, calling: Load) -> None:
         """Break things until everything planned has happened, or time is up; then judge."""
+        async with asyncio.timeout(GIVE_UP_S):
+            await self.watch.well(ENGINES)  # a mesh that has just begun is not asked: engines answer a known question first
         loading = asyncio.create_task(calling.run(CALLERS), name="load")
         try:
             async with asyncio.timeout(self.options.seconds):
@@ -146,7 +148,6 @@ class Campaign:
 
     async def _break(self) -> None:
         planned = injections(self.options.seed, self.options.each)
-        await self.watch.well(ENGINES)
         await asyncio.sleep(USUAL_S)
         while self.begun < len(planned):
             await self._inject(planned[self.begun])
