@@ -78,15 +78,13 @@ class Load:
     step_ms: float = 0.0
     is_ready: bool = True
     is_isolated: bool = False
-    """Whether its service holds everything back from it: it is dead, hung or wrong."""
+    is_wrong: bool = False
+    """Isolated: its service holds everything back from it, dead, hung or wrong as it is."""
     is_on_probation: bool = False
     """It was sick: one request at a time."""
-    is_wrong: bool = False
-    """Whether it is isolated because it answers wrong."""
     is_slow: bool = False
     """It is isolated for being slow: for those who have no other."""
-    told: bytes = b""
-    """All that it said, as it said it."""
+    told: bytes = b""  # all that it said, as it said it
 
 
 class Prediction:
