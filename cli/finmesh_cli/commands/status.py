@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import urllib.request
+from collections.abc import Iterable
 from typing import Any
 from urllib.error import URLError
 
@@ -16,6 +18,7 @@ from localmesh import status as launcher
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK
 from meshkit.rpc import tls as rpc_tls
+from provisioning import services
 from rich.table import Table
 
 from finmesh_cli import gateway, settings, show
@@ -23,8 +26,7 @@ from finmesh_cli.failures import UnreachableError
 
 _PROBE_S = 2.0
 _UP = {"ready", "done"}
-OURS = frozenset({"grpc", "metrics"})
-"""Ports that a row of the process table has when it is a service of ours."""
+_COPY = re.compile(r"-[0-9]+$")
 
 
 def status(context: typer.Context) -> None:
@@ -62,8 +64,14 @@ def _ports(facts: dict[str, Any]) -> str:
     return ", ".join(f"{use} {port}" for use, port in facts["ports"].items())
 
 
+def ours(processes: Iterable[str]) -> list[str]:
+    """Names of the processes that are services of ours, copies (gateway-2) among them."""
+    known = {process.name for process in services.load().processes}
+    return [name for name in processes if name in known or _COPY.sub("", name) in known]
+
+
 async def _ask_all(processes: dict[str, Any], credentials: grpc.ChannelCredentials) -> dict[str, tuple[str, str]]:
-    own = {name: facts["ports"] for name, facts in processes.items() if set(facts["ports"]) == OURS}
+    own = {name: processes[name]["ports"] for name in ours(processes)}
     answers = await asyncio.gather(*(_ask(ports, credentials) for ports in own.values()))
     return dict(zip(own, answers, strict=True))
 

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finmesh_cli.commands.status import ours
 from localmesh import status
+from localmesh.places import Places
+from localmesh.ports import Ports
+from localmesh.processes import table
 from meshkit.config import TlsSettings
 from meshkit.rpc.server import MeshServer
 from meshkit.telemetry.metrics import Endpoint
+from provisioning import services
 
 from .conftest import Cli
 
@@ -98,3 +103,12 @@ async def test_a_launcher_that_died_left_its_file(cli: Cli, tmp_path: Path, monk
     (tmp_path / "mesh.json").write_text(json.dumps({"launcher": 1, "state": "ready", "processes": {}}))
     (tmp_path / "mesh.lock").write_text("1")
     assert (await cli("status")).exit_code == 3
+
+
+def test_every_service_of_ours_is_asked_whatever_doors_it_has_and_no_server_of_others() -> None:
+    rows = [row.name for row in table(Places.default(), Ports.free())]
+    assert set(ours(rows)) == {process.name for process in services.load().processes} < set(rows)
+
+
+def test_a_copy_is_ours_too() -> None:
+    assert ours(["gateway-2", "triton-decode-2", "redis"]) == ["gateway-2"]
