@@ -160,7 +160,7 @@ class Servers:
 
 def row(served: Served, name: str, role: str, **options: Any) -> VllmRow:
     """Its row of accelerators.yaml."""
-    told = {"kv_events": served.kv_events, "kv_replay": served.kv_replay, "lease_s": ENGINE_LEASE_S * 2 / 3}
+    told = {"kv_events": served.kv_events, "kv_replay": served.kv_replay, "lease_s": ENGINE_LEASE_S * 2 / 3, "fetch_s": 30.0}
     fields = {"name": name, "roles": [role], "url": served.url, "rows": ROWS, "max_len_tokens": LONGEST}
     fields["options"] = {**told, "engine_lease_s": ENGINE_LEASE_S, **options}
     found = parse(json.dumps({"version": "1", "accelerators": [{**ROW, **fields}]}).encode()).rows[0]

@@ -43,6 +43,9 @@ class VllmOptions(HttpOptions):
     kv_replay: str = Field(default="", max_length=256)
     lease_s: float = Field(default=20.0, gt=0, le=3600)
     engine_lease_s: float = Field(default=30.0, gt=0, le=3600)
+    fetch_s: float = Field(
+        default=10.0, gt=0, le=600, description="from a ticket to the first token; then the hand-off has failed, not the engine"
+    )
     priorities: bool = False
     network: Literal["host", "encrypted"] = "host"
 

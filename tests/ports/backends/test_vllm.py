@@ -416,6 +416,22 @@ async def test_a_dead_prefill_side_is_told_at_once_and_the_decode_side_lives(vll
     await vllm.free()
 
 
+async def test_a_prefill_side_that_stands_still_fails_the_hand_off_and_not_the_decode_side(vllm: Pair, vllm_servers: Servers) -> None:
+    tokens = prompt(200, seed=56)
+    hasty = decode_engine(vllm_servers.decode, kv_events="", kv_replay="", fetch_s=0.3)
+    async with in_touch(hasty) as feed:
+        pair = Pair("vllm", vllm.prefill, hasty, feed)
+        ticket = await ticket_of(pair, tokens)
+        vllm_servers.prefill.signal(signal.SIGSTOP)
+        try:
+            assert await reason_of(pair, tokens, ticket=ticket) == "PULL_FAILED"
+            assert hasty.load.state == WORKER_STATE_READY
+        finally:
+            vllm_servers.prefill.signal(signal.SIGCONT)
+    await until(lambda: vllm.prefill.load.state == WORKER_STATE_READY)
+    await vllm.free()
+
+
 async def test_an_answer_breaks_off_typed_when_its_engine_dies(vllm: Pair, vllm_servers: Servers) -> None:
     before = vllm.decode.description.incarnation
 

@@ -223,7 +223,7 @@ class VllmDecode(VllmEngine):
         """Parts of one answer. Raises DeadlineExceeded (QUEUE_EXPIRED), Unavailable, and what the engine refuses."""
         first_s, clock = min(timeout_s, self._options.first_s), asyncio.get_running_loop().time
         if asked.is_handed_over:
-            first_s = min(first_s, work.fetched_by_s - self._clock.monotonic_s())
+            first_s = min(first_s, self._options.fetch_s, work.fetched_by_s - self._clock.monotonic_s())
         line_bytes = LINE_BYTES + PROMPT_TOKEN_BYTES * len(body["prompt"])
         try:
             async with asyncio.timeout(first_s) as limit, self._link.events(PATH, body, line_bytes) as told:
@@ -239,8 +239,8 @@ class VllmDecode(VllmEngine):
         except TimeoutError:
             if work.begun.is_set():
                 raise engine_lost("the engine sends nothing", "ENGINE_HUNG") from None
-            if asked.is_handed_over and self._clock.monotonic_s() >= work.fetched_by_s:
-                raise lease_expired() from None
+            if asked.is_handed_over:
+                raise (lease_expired() if self._clock.monotonic_s() >= work.fetched_by_s else pull_failed()) from None
             raise DeadlineExceeded("no token came in time", reason="QUEUE_EXPIRED") from None
         except Unavailable as error:
             if asked.is_handed_over and error.reason == "ENGINE_FAILED":
