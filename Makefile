@@ -145,6 +145,10 @@ bench-routing: setup ## one routing decision of 1,000 workers and 100,000 cached
 test-vllm: dev .venv-vllm/.installed ## the adapter of vLLM against vLLM itself, on a CPU: prefill and decode apart, attacks, kills (6.7 GB, x86-64)
 	@FINMESH_TEST_VLLM=.venv-vllm $(BIN)/pytest -q tests/ports/backends -k "vllm and not triton"
 
+.PHONY: test-openvino
+test-openvino: dev .venv-openvino/.installed ## OpenVINO GenAI behind the port, in a Triton of its own, on SmolLM2 (264 MB)
+	@$(BIN)/pytest -q -s tests/ports/backends/against_openvino.py
+
 .PHONY: bench-llm
 bench-llm: dev .venv-genai/.installed ## LLM serving: our engine beside onnxruntime-genai, the mesh beside our engine, hand-off beside a copy: ROUNDS=3 ONLY=shipped
 	@PYTHONPATH=models/recipes $(BIN)/python -m bench llm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
@@ -181,6 +185,7 @@ locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fi
 	@grep -E '^(llguidance|onnxruntime|protobuf|xxhash)==' requirements/dev.txt | sed 's/ .*//' > requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/triton.in -c requirements/.triton.constraint -o requirements/triton.txt
 	@$(BIN)/uv pip compile $(LOCK) requirements/triton-gpu.in -c requirements/.triton.constraint -o requirements/triton-gpu.txt
+	@$(BIN)/uv pip compile $(LOCK) requirements/openvino.in -o requirements/openvino.txt
 	@$(BIN)/uv pip compile $(LOCK) requirements/genai.in -c requirements/.triton.constraint -o requirements/genai.txt
 	@rm requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/models.in -c requirements/dev.txt -o requirements/models.txt
@@ -243,6 +248,12 @@ var/models/.smollm2: $(STACK) .venv-models/.installed $(wildcard models/recipes/
 	@echo "setup: vLLM (6.7 GB)"
 	@test -x .venv-vllm/bin/python || "$(PYTHON)" -m venv --without-pip .venv-vllm
 	@$(PIP) --python .venv-vllm/bin/python --no-deps --require-hashes -r requirements/vllm.txt
+	@touch $@
+
+.venv-openvino/.installed: $(VENV)/.uv requirements/openvino.txt
+	@echo "setup: OpenVINO GenAI, in a Python that Triton can run"
+	@test -x .venv-openvino/bin/python || { python=$$($(FOR_TRITON)) && "$$python" -m venv --without-pip .venv-openvino; }
+	@$(PIP) --python .venv-openvino/bin/python --require-hashes -r requirements/openvino.txt
 	@touch $@
 
 .venv-genai/.installed: $(VENV)/.uv requirements/genai.txt

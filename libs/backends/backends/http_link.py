@@ -128,8 +128,6 @@ async def _data(response: httpx2.Response, line_bytes: int) -> AsyncGenerator[by
         lines = (rest + piece).split(b"\n")
         rest = lines.pop()
         for line in (each.removesuffix(b"\r") for each in lines):
-            if len(line) > line_bytes:
-                raise Unavailable(f"a line of the engine is longer than {line_bytes} bytes", reason="ENGINE_PROTOCOL")
             if line.startswith(b"data:"):
                 data.append(line[5:].removeprefix(b" "))
                 if sum(map(len, data)) > line_bytes:

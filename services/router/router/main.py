@@ -102,10 +102,12 @@ async def routed(
     pool = Pool(clock, routing.weights(), waiting=routing.prefill_waiting, open_s=routing.breaker_ms / 1000)
     workers = await service.add(aclosing(GrpcWorkers(config.upstream, config.tls, pool)))
     service.task(workers.run(), name="workers", endless=True)
-    readiness = Readiness(pool, texts, clock, awaits_prefill="inference-prefill" in config.upstream)
+    reads_apart = "inference-prefill" in config.upstream  # else every engine reads the prompts that it answers
+    readiness = Readiness(pool, texts, clock, awaits_prefill=reads_apart)
     service.not_ready("decode workers", "STARTING")
     service.watch("decode workers", readiness.decode, interval_s=_LOOK_S, needed=True)
-    service.watch("prefill workers", readiness.prefill, interval_s=_LOOK_S)
+    if reads_apart:
+        service.watch("prefill workers", readiness.prefill, interval_s=_LOOK_S)
     closing = await service.add(aclosing(Closing()))
     prefill_leg, decode_leg = GrpcPrefill(workers), GrpcDecode(workers)
     line = Line(pool, clock, routing.queue_limit, routing.patience_ms / 1000)
