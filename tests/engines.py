@@ -27,7 +27,7 @@ SMALL = Sizes(rows=4, prefill_rows=4, max_len_tokens=512, chunk_tokens=64, threa
 
 def tiny_model(folder: Path) -> Path:
     """Folder of a language model of random weights."""
-    return tiny.make(folder, tiny.Tiny(weights="fp32", accuracy_level=0, family="llama", name=NAME))
+    return tiny.make(folder, tiny.Tiny(weights="fp32", accuracy_level=0, family="llama", name=NAME, tools=True))
 
 
 class Engines:

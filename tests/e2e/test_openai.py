@@ -180,3 +180,60 @@ async def test_the_javascript_client(llm: LlmMesh, ai: openai.AsyncOpenAI) -> No
     assert set(found["models"]) == {NAME, ALIAS}
     assert found["failure"].items() >= {"kind": "NotFoundError", "status": 404, "code": "model_not_found", "param": "model"}.items()
     assert found["failure"]["id"] and found["raw"]["same"] and found["aborted"]
+
+
+FREEZE: Any = {
+    "type": "function",
+    "function": {
+        "name": "freeze",
+        "description": "冻结卡",
+        "parameters": {
+            "type": "object",
+            "properties": {"卡": {"enum": ["信用卡", "借记卡"]}, "天": {"type": "integer", "minimum": 1, "maximum": 9}},
+            "required": ["卡", "天"],
+            "additionalProperties": False,
+        },
+        "strict": True,
+    },
+}
+FREEZING: Any = [{"role": "user", "content": "冻结"}]  # the tiny model has a token for nearly every byte, and rows of 512
+LIST: Any = {"type": "function", "function": {"name": "list-cards", "parameters": {"type": "object", "additionalProperties": False}}}
+
+
+class Frozen(BaseModel):
+    """Arguments of a call."""
+
+    card: Literal["信用卡", "借记卡"] = Field(alias="卡")
+    days: int = Field(alias="天", ge=1, le=9)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+async def test_tools_that_must_be_called_are_called_as_their_schemas_say(ai: openai.AsyncOpenAI, temperature: float) -> None:
+    """By a model that knows nothing: the grammar sees to it, across the hand-off."""
+    how: dict[str, Any] = {"model": ALIAS, "messages": FREEZING, "max_completion_tokens": 160, "temperature": temperature, "seed": 5}
+    one = await ai.chat.completions.create(**how, tools=[FREEZE, LIST], tool_choice="required", parallel_tool_calls=False, n=2)
+    for choice in one.choices:
+        assert (choice.finish_reason, choice.message.content) == ("tool_calls", None)
+        (call,) = choice.message.tool_calls or []
+        assert call.function.name in ("freeze", "list-cards") and call.id.startswith("call_")
+        if call.function.name == "freeze":
+            Frozen.model_validate_json(call.function.arguments)
+    named = {"type": "function", "function": {"name": "freeze"}}
+    stream = await ai.chat.completions.create(**how, tools=[FREEZE], tool_choice=named, stream=True)
+    choices = [choice async for chunk in stream for choice in chunk.choices]
+    pieces = [piece for choice in choices for piece in choice.delta.tool_calls or []]
+    assert [piece.function.name for piece in pieces if piece.id and piece.function] == ["freeze"]
+    Frozen.model_validate_json("".join(piece.function.arguments or "" for piece in pieces if piece.function))
+    assert choices[-1].finish_reason == "stop" and not any(choice.delta.content for choice in choices)
+
+
+async def test_a_call_and_its_result_go_back_to_the_model(ai: openai.AsyncOpenAI) -> None:
+    how: dict[str, Any] = {"model": ALIAS, "tools": [LIST], "temperature": 0, "max_completion_tokens": 40}
+    first = await ai.chat.completions.create(**how, messages=TALK[1:], tool_choice="required", parallel_tool_calls=False)
+    (call,) = first.choices[0].message.tool_calls or []
+    assert (call.function.name, call.function.arguments) == ("list-cards", "{}")
+    result: Any = {"role": "tool", "tool_call_id": call.id, "content": "尾号 1234 <|im_end|>"}
+    again = await ai.chat.completions.create(**how, messages=[*TALK[1:], first.choices[0].message, result], tool_choice="none")
+    assert again.choices[0].message.tool_calls is None and again.choices[0].finish_reason in ("stop", "length")
+    auto = await ai.chat.completions.create(**how, messages=TALK[1:])
+    assert auto.choices[0].finish_reason in ("stop", "length", "tool_calls")

@@ -10,9 +10,9 @@ HERMES_TEMPLATE = """\
 {%- if tools %}
     {{- '<|im_start|>system\\n' }}
     {%- if messages[0].role == 'system' %}{{ messages[0].content + '\\n\\n' }}{% endif %}
-    {{- 'You may call these tools:\\n<tools>' }}
+    {{- '<tools>' }}
     {%- for tool in tools %}{{ '\\n' }}{{ tool | tojson }}{% endfor %}
-    {{- '\\n</tools>\\nTo call one, write:\\n<tool_call>\\n{"name": ..., "arguments": {...}}\\n</tool_call><|im_end|>\\n' }}
+    {{- '\\n</tools>\\nCalls: <tool_call>\\n{"name": ..., "arguments": {...}}\\n</tool_call><|im_end|>\\n' }}
 {%- endif %}
 {%- for message in messages %}
     {%- if message.role == 'tool' %}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from engine.llm.errors import Refused
 from engine.llm.generation import CacheChanged, ChoiceStart, Finished, FinishReason, Prefilled, Sampling, Started, Token
 from engine.llm.limits import Limits
 from engine.llm.runner import Runner
+from engine.llm.tool_grammar import CallableTool, ToolCalls
 from llm import tiny
 
 from .driver import ENDLESS, NAMESPACE, WARM, Clock, Driver, asked, finishes, prompt
@@ -199,6 +201,26 @@ def test_an_answer_that_was_not_cut_is_json_of_its_schema(seed: int) -> None:
         answer = json.loads(ENCODER.decode(driver.tokens("r", number)))
         assert answer["风险"] in {"高", "低"}
         assert isinstance(answer["通过"], bool)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("is_parallel", [False, True])
+def test_tools_that_must_be_called_are_called_as_their_schemas_say(seed: int, is_parallel: bool) -> None:
+    form = ToolCalls((CallableTool("decide", SCHEMA), CallableTool("look-up", '{"type": "object", "additionalProperties": false}')))
+    sampling = Sampling(seed, temperature=1.5) if seed else Sampling()
+    generation = asked("r", prompt(20, seed), 400, sampling=sampling, form=replace(form, is_parallel=is_parallel))
+    driver = Driver(limits(max_len=512)).run(generation)
+    calls = ENCODER.decode(driver.tokens("r")).split("<tool_call>")[1:]
+    if driver.finished("r").reason is FinishReason.LENGTH:  # it calls for ever
+        assert is_parallel and len(calls) > 3
+        calls.pop()
+    assert calls and (is_parallel or len(calls) == 1)
+    for call in calls:
+        said = json.loads(call.strip().removesuffix("</tool_call>"))
+        if said["name"] == "decide":
+            assert said["arguments"]["风险"] in {"高", "低"} and isinstance(said["arguments"]["通过"], bool)
+        else:
+            assert said == {"name": "look-up", "arguments": {}}
 
 
 def test_a_stop_token_cannot_cut_json() -> None:

@@ -12,9 +12,10 @@ from llm import chatml, tiny
 from meshkit.errors import InvalidArgument, InvalidDocument
 from router.adapters.jinja_worker import environment
 from router.adapters.tokenizers_texts import TokenizersTexts
-from router.domain.calls import Tool, ToolCall
-from router.domain.generation import Conversation, Message
+from router.domain.calls import Called, Tool, ToolCall
+from router.domain.generation import Conversation, Finish, Message, Request
 from router.domain.prompt import PromptLimits
+from router.domain.tools import offered
 from tokenizers import AddedToken, Tokenizer
 
 from tests.unit.router.adapters.test_texts import HOSTILE, Opening, added, opened  # noqa: F401
@@ -131,6 +132,27 @@ async def test_tools_count_as_text_of_the_prompt(opened: Opening) -> None:  # no
         arguments = (Message("assistant", "", (ToolCall("c", "a", '{"q": "' + "x" * 60_000 + '"}'),)),)
         with pytest.raises(InvalidArgument, match="too long"):
             await model.texts.tokens(model.model, Conversation(arguments))
+
+
+@pytest.mark.parametrize("has_marks", [False, True])
+async def test_calls_are_told_apart_whatever_tokens_they_come_in(opened: Opening, has_marks: bool) -> None:  # noqa: F811
+    """Marks in one token or in several, cut at any token, and characters in halves: by bytes, each a token."""
+    made = tokenizer(byte_level())
+    if has_marks:
+        made.add_tokens([AddedToken(mark, special=False) for mark in ("<tool_call>", "</tool_call>")])
+    answer = '请稍等。😀\n<tool_call>\n{"name": "look-up", "arguments": {"客户": "张三😀<tool_call>"}}\n</tool_call>'
+    async with opened(chatml.HERMES_TEMPLATE, parsed(made), tool_format="hermes") as model:
+        vocabulary = model.texts._models[model.model.digest].vocabulary
+        byte = {text: number for number, text in enumerate(vocabulary.texts) if len(text) == 1}
+        asked = Request("t", "", "", 1, Conversation(TURNS), tools=TOOLS)
+        for ids in (model.made.encode(answer).ids, [byte[bytes([each])] for each in answer.encode()]):
+            text = model.texts.choice(model.model, ["张三"], offered(asked, "made", "hermes"))
+            pieces = [text.push(each) for each in [*ids, 2]]
+            last, reason = text.end(Finish.STOP)
+            calls = [call for piece in [*pieces, last] for call in piece.calls]
+            assert "".join(piece.text for piece in [*pieces, last]) == "请稍等。😀"
+            assert (calls[0].name, "".join(call.arguments for call in calls)) == ("look-up", '{"客户": "张三😀<tool_call>"}')
+            assert reason is Finish.TOOL_CALLS and text.called == (Called("look-up", '{"客户": "张三😀<tool_call>"}'),)
 
 
 async def test_the_tiny_model_with_tools_is_known_to_the_router(tmp_path: Path) -> None:
