@@ -19,6 +19,7 @@ class Answer:
     """One answer, as far as it has come."""
 
     text: str = ""
+    calls: list[pb.ToolCall] = field(default_factory=list)
     admitted: pb.Admitted = field(default_factory=pb.Admitted)
     substituted: pb.Substituted | None = None
     ended: pb.Ended = field(default_factory=pb.Ended)
@@ -29,7 +30,7 @@ class Answer:
     last_s: float = 0.0
 
     async def pieces(self, parts: AsyncIterator[pb.GenerateResponse]) -> AsyncGenerator[str, None]:
-        """Yield the text of an answer while it comes."""
+        """Yield the text of an answer while it comes, and its calls of tools, a line each."""
         async for part in parts:
             kind = part.WhichOneof("part")
             if kind == "delta":
@@ -37,6 +38,12 @@ class Answer:
                 self.first_s = self.first_s or self.last_s
                 self.text += part.delta.text
                 yield part.delta.text
+                for piece in part.delta.tool_calls:
+                    if piece.id:
+                        yield ("\n" if self.text or self.calls else "") + piece.name + " "
+                        self.calls.append(pb.ToolCall(id=piece.id, name=piece.name))
+                    self.calls[-1].arguments += piece.arguments
+                    yield piece.arguments
             elif kind == "admitted":
                 self.admitted = part.admitted
             elif kind == "substituted":
@@ -97,8 +104,10 @@ class Conversation:
     def answered(self, question: str, answer: Answer) -> None:
         """Remember a question and as much of its answer as was said."""
         self.last = answer
-        if answer.text:
-            self.turns += [pb.Message(role="user", content=question), pb.Message(role="assistant", content=answer.text)]
+        calls = () if answer.cut_off else answer.calls  # the last one may be half a call
+        if answer.text or calls:
+            said = pb.Message(role="assistant", content=answer.text, tool_calls=calls)
+            self.turns += [pb.Message(role="user", content=question), said]
 
     def forget(self) -> None:
         """Begin anew."""

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "cli/finmesh_cli/commands/status.py": "an answer of a service",
     "deploy/local/localmesh/fetch/interpreter.py": "an answer of a Python, before anything is installed",
     "services/router/router/adapters/jinja_worker.py": "a question of the router, whose templates it renders",
+    "services/router/router/domain/tools.py": "arguments that a model wrote and a caller gives back, numbers beyond 64 bits too",
     "drills/drills/checks/traces.py": "an answer of Zipkin",
 }
 

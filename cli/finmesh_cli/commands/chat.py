@@ -22,6 +22,7 @@ from meshkit.strict_json import parse_json
 from rich.console import Console
 
 from finmesh_cli import files, prompt, settings, show, words
+from finmesh_cli import tools as tool_files
 from finmesh_cli.conversation import Answer, Conversation
 from finmesh_cli.failures import UsageError, exit_code, report
 from finmesh_cli.gateway import connect
@@ -46,6 +47,7 @@ def chat(
     seed: Annotated[int | None, typer.Option(min=0, max=2**64 - 1, help="of the draws; drawn and recorded unless given")] = None,
     max_tokens: Annotated[int, typer.Option(min=0, max=2**31, help="of one answer; 0 the scenario's default")] = 0,
     json_schema: Annotated[Path | None, typer.Option(help="file of a JSON Schema that every answer must fit")] = None,
+    tools: Annotated[Path | None, typer.Option(help="file of tools that may be called, as OpenAI's API writes them")] = None,
     scenario: Annotated[str, typer.Option(help="business scenario")] = "",
     grade: Annotated[int, typer.Option(min=1, max=5, help="highest grade of the data that is typed: 2 internal, 3 personal")] = 2,
     standby: Annotated[bool, typer.Option(help="whether an equivalent model may answer when this one can't")] = True,
@@ -60,6 +62,9 @@ def chat(
     )  # fmt: skip
     if json_schema is not None:
         asked.grammar.json_schema = _schema(json_schema)
+    if tools is not None:
+        asked.tools.extend(tool_files.read(tools))
+        asked.parallel_tool_calls = True
     talk = _Talk(chosen, Conversation(asked, system), usage)
     if once is None and _is_terminal():
         talk.on()
@@ -142,7 +147,7 @@ class _Talk:
                     self._out.print(show.plain(piece), end="", markup=False, emoji=False)
         finally:
             self._conversation.answered(question, answer)
-            if answer.text and not answer.text.endswith("\n"):
+            if answer.calls or (answer.text and not answer.text.endswith("\n")):
                 self._out.print()
         if (other := answer.substituted) is not None:
             self._remark("{model} answers instead: {reason}", model=other.model, reason=other.reason)

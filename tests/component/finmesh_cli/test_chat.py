@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import json
 import os
 import pty
 import signal
@@ -50,6 +51,38 @@ async def test_every_option_reaches_the_gateway(cli: Cli, gateway: FakeGateway, 
     assert [(turn.role, turn.content) for turn in asked.conversation.messages] == [("system", "你是反欺诈分析师"), ("user", "问")]
     assert asked.sampling == generation.Sampling(temperature=0.7, top_p=0.9, seed=2**64 - 1, choices=1)
     assert asked.seed_set and asked.grammar.json_schema == schema.read_text()
+
+
+TOOL = {"type": "function", "function": {"name": "freeze", "description": "冻结", "parameters": {"type": "object"}, "strict": True}}
+
+
+async def test_tools_are_offered_and_calls_shown(cli: Cli, gateway: FakeGateway, tmp_path: Path) -> None:
+    path = tmp_path / "工具.json"
+    path.write_text(json.dumps([TOOL, {"type": "function", "function": {"name": "list-cards"}}], ensure_ascii=False))
+    pieces = [(0, "call_a", "freeze", '{"卡"'), (0, "", "", ': "信用卡"}'), (1, "call_b", "list-cards", "{}")]
+    calls = [router.ToolCallDelta(index=index, id=call, name=name, arguments=said) for index, call, name, said in pieces]
+    gateway.script = (
+        admitted(), delta("好的。"), *[router.GenerateResponse(delta=router.Delta(tool_calls=[each])) for each in calls], finished(),
+        *ANSWER[-1:],
+    )  # fmt: skip
+    done = await cli("chat", "--once", "冻结", "--tools", str(path))
+    assert (done.exit_code, done.stdout) == (0, '好的。\nfreeze {"卡": "信用卡"}\nlist-cards {}\n')
+    (asked,) = gateway.asked
+    assert [(tool.name, tool.description, tool.parameters, tool.strict) for tool in asked.tools] == [
+        ("freeze", "冻结", '{"type": "object"}', True), ("list-cards", "", "", False),
+    ]  # fmt: skip
+    assert asked.parallel_tool_calls
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[1]", '[{"type": "custom"}]', '[{"type": "function", "function": {}}]',
+                '[{"type": "function", "function": {"name": 1}}]', '[{"type": "function", "function": {"name": "a", "odd": 1}}]'],
+)  # fmt: skip
+async def test_a_file_without_tools_is_named(cli: Cli, gateway: FakeGateway, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "工具.json"
+    path.write_text(content)
+    done = await cli("chat", "--once", "问", "--tools", str(path))
+    assert done.exit_code == 2 and "工具.json" in done.stderr and not gateway.asked
 
 
 async def test_a_named_token_is_the_one_that_is_shown(cli: Cli, gateway: FakeGateway, certs: Path) -> None:

@@ -1,5 +1,7 @@
 """Wrapping by hand gives the bytes that protobuf would give."""
 
+import json
+
 import pytest
 from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
@@ -9,7 +11,9 @@ from gateway.routes import ROUTES
 from gateway.translate import Codec, GenerationCodec, pack
 from hypothesis import given
 from hypothesis import strategies as st
+from llm import chatml
 from meshkit.errors import InvalidArgument
+from router.adapters.jinja_worker import environment
 
 CODECS = {route.method: Codec(route) for route in ROUTES}
 
@@ -110,3 +114,26 @@ def test_any_bytes_give_an_envelope_or_a_typed_refusal(raw: bytes) -> None:
             codec.unpack(raw)
         except InvalidArgument as error:
             assert error.reason in ("MALFORMED_MESSAGE", "INVALID_ARGUMENT")
+
+
+NAMES = st.text("abc_-Z9", min_size=1, max_size=12)
+SCHEMAS = st.dictionaries(st.text(max_size=8), st.lists(st.integers() | st.text(max_size=6), max_size=4), max_size=6)
+
+
+@given(st.dictionaries(NAMES, st.tuples(st.text(max_size=20), SCHEMAS), min_size=1, max_size=12))
+def test_tools_have_no_more_tokens_than_the_bound_says(stated: dict[str, tuple[str, dict[str, object]]]) -> None:
+    """By the worst of tokenisers again, in the template of Hermes, which writes them anew."""
+    turn = router.Conversation(messages=[router.Message(role="user", content="x")])
+    tools = [
+        router.Tool(name=name, description=said, parameters=json.dumps(schema, ensure_ascii=False, separators=(",", ":")))
+        for name, (said, schema) in stated.items()
+    ]
+    bounds = [CODECS["Generate"].unpack(generation(conversation=turn, tools=each).SerializeToString()).tokens for each in ([], tools)]
+    functions = [{"name": name, "description": said, "parameters": schema} for name, (said, schema) in stated.items()]
+    template = environment().from_string(chatml.HERMES_TEMPLATE)
+    written = [
+        len(template.render(messages=[{"role": "user", "content": "x"}], tools=each).encode())
+        for each in (None, [{"type": "function", "function": function} for function in functions])
+    ]
+    assert bounds[0] is not None and bounds[1] is not None
+    assert written[1] - written[0] <= bounds[1].prompt - bounds[0].prompt
