@@ -43,7 +43,7 @@ from engine.llm.tool_grammar import CallableTool, ToolCalls, first_tool_line, la
 _OPTIONS: dict[str, Any] = {"whitespace_flexible": False, "lenient": False}
 _LARGEST_SCHEMA_BYTES = 64 * 1024
 _COMPILE_LIMIT_S = 0.5
-_COMPILE_LIMIT_A_TOOL_S = 0.02
+_COMPILE_LIMIT_A_TOOL_S = 0.05
 _LARGEST_MULTIPLE = 10_000
 _LIMITS: dict[str, Any] = {
     "max_grammar_size": 100_000,

@@ -27,7 +27,9 @@ class Spoken:
 
     def __init__(self, stops: Stops, offer: Offer | None) -> None:
         self._matcher = StopMatcher(stops)
-        self._reader = None if offer is None else CallReader({tool.name for tool in offer.calls.tools})
+        self._reader = None
+        if offer is not None:
+            self._reader = CallReader({tool.name for tool in offer.calls.tools}, has_form=bool(offer.calls.text_schema))
         self._is_named = offer is not None and offer.choice is ToolChoice.NAMED
 
     @property

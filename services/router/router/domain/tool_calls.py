@@ -41,6 +41,8 @@ class _At(Enum):
     """Behind the arguments."""
     NEXT = auto()
     """Behind a call: another one or nothing."""
+    FORM = auto()
+    """In JSON, which is all of the answer."""
     LOST = auto()
     """Behind what is no call: text to the end."""
 
@@ -51,10 +53,10 @@ def new_call_id() -> str:
 
 
 class CallReader:
-    """Reads one answer. ``names``: tools that may be called."""
+    """Reads one answer. ``names``: tools that may be called. ``has_form``: what is no call is JSON, whose strings may hold a mark."""
 
-    def __init__(self, names: Collection[str], new_id: Callable[[], str] = new_call_id) -> None:
-        self._names, self._new_id = names, new_id
+    def __init__(self, names: Collection[str], new_id: Callable[[], str] = new_call_id, *, has_form: bool = False) -> None:
+        self._names, self._new_id, self._has_form = names, new_id, has_form
         self._at = _At.TEXT
         self._held = ""
         self._texts: list[str] = []
@@ -63,7 +65,7 @@ class CallReader:
         self._depth, self._is_quoted, self._is_escaped, self._matched = 0, False, False, 0
         self._steps = {
             _At.TEXT: self._text, _At.HEAD: self._head, _At.ARGUMENTS: self._arguments, _At.END: self._end_of_call,
-            _At.NEXT: self._next, _At.LOST: self._lost,
+            _At.NEXT: self._next, _At.FORM: self._form, _At.LOST: self._lost,
         }  # fmt: skip
 
     @property
@@ -74,7 +76,7 @@ class CallReader:
     @property
     def is_whole(self) -> bool:
         """Whether the answer may end here: everything behind a mark was a call, to its end."""
-        return self._at in (_At.TEXT, _At.NEXT)
+        return self._at in (_At.TEXT, _At.NEXT, _At.FORM)
 
     def push(self, text: str) -> Told:
         """Take the next piece of the answer."""
@@ -102,6 +104,9 @@ class CallReader:
     # Each step takes what it can of what is held, and returns whether another may go on.
 
     def _text(self) -> bool:
+        if self._has_form and not OPEN.startswith(self._held[: len(OPEN)]):
+            self._at = _At.FORM
+            return True
         before, mark, behind = self._held.partition(OPEN)
         if mark:
             self._texts.append(before.rstrip())
@@ -110,6 +115,11 @@ class CallReader:
         ready = len(_without_beginning(self._held).rstrip())
         self._texts.append(self._held[:ready])
         self._held = self._held[ready:]
+        return False
+
+    def _form(self) -> bool:
+        self._texts.append(self._held)
+        self._held = ""
         return False
 
     def _head(self) -> bool:

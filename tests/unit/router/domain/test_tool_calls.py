@@ -110,6 +110,18 @@ def test_an_answer_that_is_cut_tells_what_there_is_of_a_call_and_no_mark(answer:
             assert name == wanted and whole.startswith(arguments)
 
 
+@pytest.mark.parametrize("answer", ['{"a": "<tool_call>{}</tool_call>"}', '"<tool_call>"', "12", '"<"'])
+def test_where_an_answer_has_a_form_a_mark_in_it_is_text(answer: str) -> None:
+    for pieces in cuts(answer):
+        reader = CallReader(NAMES, has_form=True)
+        told = [*[reader.push(piece) for piece in pieces], reader.end(is_cut=False)]
+        assert ("".join(each.text for each in told), reader.called, reader.is_whole) == (answer, (), True)
+    for pieces in cuts(call("look-up", {})):
+        reader = CallReader(NAMES, has_form=True)
+        assert not any(reader.push(piece).text for piece in pieces)
+        assert reader.called == (Called("look-up", "{}"),) and reader.is_whole
+
+
 def test_pieces_are_told_as_soon_as_they_are_known() -> None:
     reader = CallReader(NAMES, lambda: "id")
     told = [reader.push(letter) for letter in "好。" + call("look-up", {"q": "客户"})]
