@@ -99,6 +99,10 @@ class Stack:
         self._thread.join()
         self._loop.close()
 
+    def pid_of(self, name: str) -> int:
+        """Pid of a server that was started."""
+        return self._meshes[name].pid(name)
+
     def _started(self, name: str, row: Any) -> None:
         if name not in self._meshes:
             built: Row = row(self.places, self.ports)

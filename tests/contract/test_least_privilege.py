@@ -54,8 +54,8 @@ GROUPS = {
     "risk-rpc": {"tls", "kafka", "keys", "redis", "triton"},
     "audit": {"tls", "kafka", "keys", "audit"},
     "router": {"tls", "kafka", "keys", "redis", "text", "evidence", "routing"},
-    "inference-prefill": {"tls", "keys", "health"},
-    "inference-decode": {"tls", "keys", "health"},
+    "inference-prefill": {"tls", "keys", "health", "kafka"},
+    "inference-decode": {"tls", "keys", "health", "kafka"},
 }
 LABELS = {
     "ids.json": {"entity", "id", "fingerprint"},

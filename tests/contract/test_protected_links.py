@@ -73,8 +73,8 @@ def test_a_pod_starts_and_none_of_what_protects_it_is_idle(overlay: str, pod: st
 def test_production_allows_nothing_and_development_names_what_it_allows() -> None:
     assert not [pod for pod in PODS if ALLOWED & environment("prod", pod).keys()]
     named = {pod: environment("dev", pod).get("FINMESH_ALLOW_CLEAR_TEXT") for pod in PODS}
-    assert {pod for pod, words in named.items() if words is None} == ENGINES.keys(), "these reach neither Kafka nor Redis"
-    assert set(named.values()) == {"kafka,redis", "kafka", None}
+    assert {pod for pod, words in named.items() if words == "kafka"} == {*ENGINES, "provisioner"}, "these reach no Redis"
+    assert set(named.values()) == {"kafka,redis", "kafka"}
 
 
 def test_clients_show_the_certificate_that_is_mounted() -> None:

@@ -130,8 +130,13 @@ class GatewayClient:
 
     async def list_backends(self, tenant: str) -> list[router.Backend]:
         """Return the engines and what they do."""
-        response: router.ListBackendsResponse = await self._call("ListBackends", tenant, router.ListBackendsRequest(tenant=tenant))
-        return list(response.backends)
+        return list((await self.pool(tenant)).backends)
+
+    async def pool(self, tenant: str, changes: int = 0) -> router.ListBackendsResponse:
+        """Return the engines, what they do, and so many of the newest changes of their states."""
+        asked = router.ListBackendsRequest(tenant=tenant, changes=changes)
+        response: router.ListBackendsResponse = await self._call("ListBackends", tenant, asked)
+        return response
 
     async def _call(self, rpc: str, tenant: str, asked: Message, timeout_s: float | None = None) -> Any:
         request = getattr(pb, f"{rpc}Request")(request=asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backends.settings import EngineSettings, FrontedKeys, HealthSettings
-from meshkit.config import Milliseconds, ServiceConfig
+from meshkit.config import KafkaSettings, Milliseconds, ServiceConfig
 from pydantic import Field
 
 SERVICE = "inference-decode"
@@ -28,6 +28,7 @@ class Config(ServiceConfig):
     )
     health: HealthSettings = HealthSettings()
     keys: FrontedKeys = FrontedKeys()
+    kafka: KafkaSettings = KafkaSettings()
     most_queued: int = Field(default=64, ge=1, le=10_000, description="requests that may wait at one engine; more are refused")
     buffer_tokens: int = Field(
         default=512, ge=1, le=100_000, description="tokens that wait for a slow reader; more, and its answer is ended"

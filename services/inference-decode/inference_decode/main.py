@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from functools import partial
 
 from backends.accelerators import read
 from backends.feed import Feed
 from backends.fronted import fronted
+from backends.health.announced import Announced
 from backends.health.ward import Ward
 from backends.pool import Pool, probe
 from backends.port import Backend
@@ -17,6 +19,7 @@ from backends.vllm.keys import ticket_ring
 from finmesh.inference.v1 import decode_service_pb2, decode_service_pb2_grpc, worker_service_pb2, worker_service_pb2_grpc
 from meshkit.clock import SystemClock
 from meshkit.errors import FailedPrecondition
+from meshkit.events.broadcasts import Announcer
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config
@@ -55,7 +58,9 @@ def engines(config: Config, service: Service) -> list[Backend]:
 async def serve(config: Config, service: Service, backends: Sequence[Backend] | None = None) -> None:
     """Build everything and serve. ``backends``: other engines than those of the settings."""
     clock, reservations, feed = SystemClock(), Reservations(), Feed(service.stopping)
-    ward = Ward(engines(config, service) if backends is None else backends, config.models, config.health)
+    announcer = await service.add(aclosing(Announcer(config.kafka)))
+    announced = Announced(announcer, config.kafka.topic_prefix, SERVICE)
+    ward = Ward(engines(config, service) if backends is None else backends, config.models, config.health, announced)
     pool = Pool(ward.backends, feed)
     EngineGauges(pool.backends)
     decode = Decode(pool, reservations, OtelObserver("decode"), clock, most_queued=config.most_queued, hold_s=config.hold_ms / 1000)
@@ -74,4 +79,5 @@ async def serve(config: Config, service: Service, backends: Sequence[Backend] | 
         service.watch(f"engine {number}", partial(probe, backend), interval_s=0.5)
     service.task(pool.run(), name="engines", endless=True)
     service.task(ward.run(), name="health", endless=True)
+    service.task(announced.run(), name="state changes", endless=True)
     await service.run(server)

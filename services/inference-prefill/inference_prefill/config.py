@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backends.settings import EngineSettings, FrontedKeys, HealthSettings
-from meshkit.config import ServiceConfig
+from meshkit.config import KafkaSettings, ServiceConfig
 from pydantic import Field
 
 SERVICE = "inference-prefill"
@@ -28,4 +28,5 @@ class Config(ServiceConfig):
     )
     health: HealthSettings = HealthSettings()
     keys: FrontedKeys = FrontedKeys()
+    kafka: KafkaSettings = KafkaSettings()
     most_queued: int = Field(default=64, ge=1, le=10_000, description="requests that may wait at one engine; more are refused")

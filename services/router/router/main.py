@@ -12,6 +12,7 @@ from meshkit.audit.trail import AuditTrail, audit_trail
 from meshkit.clock import SystemClock
 from meshkit.crypto.commitment import CommitmentKey
 from meshkit.crypto.derive import COMMITMENT, NAMESPACES, signing
+from meshkit.events.broadcasts import follow
 from meshkit.events.publisher import Publisher
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.peer import Refused
@@ -27,7 +28,9 @@ from router.adapters.otel_observer import OtelObserver
 from router.adapters.redis_open_generations import RedisOpenGenerations
 from router.adapters.tokenizers_texts import TokenizersTexts
 from router.config import SERVICE, Config
+from router.consumers.backend_states import BackendStates
 from router.domain.namespace import NamespaceKey
+from router.domain.pool_history import PoolHistory
 from router.servicer import RouterServicer
 from router.steps.admission import Admission
 from router.steps.closing import Closing
@@ -42,9 +45,11 @@ from router.steps.reserve import Reserve
 from router.steps.standby import Standbys
 from router.steps.sweep import Sweeper
 from router.translate.generation_records import GenerationCodec
+from router.translate.state_changes import TOPIC
 from router.usecases.generate import Generate
 from router.usecases.list_backends import ListBackends
 from router.usecases.list_models import ListModels
+from router.usecases.on_backend_state_changed import OnBackendStateChanged
 
 DEADLINES = Deadlines(maximum_s={"/finmesh.router.v1.RouterService/Generate": 300.0})  # as the gateway's routes
 _SCENARIOS_S, _LOOK_S = 2.0, 0.25
@@ -67,7 +72,10 @@ async def serve(config: Config, service: Service) -> None:
     denials = await service.add(aclosing(Denials(trail.records, trail.emitter.put, None, clock)))
     service.task(denials.run(), name="denials", endless=True)
     records = await evidence(config, service, trail)
-    await service.run(await routed(config, service, texts, records, trail.versions, denials.refused))
+    history = PoolHistory()
+    states = BackendStates(OnBackendStateChanged(history))
+    service.task(follow(config.kafka, TOPIC, states), name="engines' states", endless=True)
+    await service.run(await routed(config, service, texts, records, trail.versions, denials.refused, history))
 
 
 async def evidence(config: Config, service: Service, trail: AuditTrail) -> Evidence:
@@ -90,6 +98,7 @@ async def routed(
     records: ports.GenerationRecords,
     versions: Versions | None = None,
     refused: Refused | None = None,
+    history: PoolHistory | None = None,
 ) -> MeshServer:
     """Return the server of a router whose texts and records are these."""
     clock, routing = SystemClock(), config.routing
@@ -139,7 +148,7 @@ async def routed(
         observer=observer,
         clock=clock,
     )
-    servicer = RouterServicer(generate, ListModels(lambda: scenarios.value, texts, pool), ListBackends(pool))
+    servicer = RouterServicer(generate, ListModels(lambda: scenarios.value, texts, pool), ListBackends(pool, history or PoolHistory()))
     server = MeshServer.of(config, config.callers, DEADLINES, refused=refused)
     router_service_pb2_grpc.add_RouterServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
     return server

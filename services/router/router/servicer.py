@@ -56,7 +56,7 @@ class RouterServicer(router_service_pb2_grpc.RouterServiceServicer):
     async def ListBackends(self, request: pb.ListBackendsRequest, context: object) -> pb.ListBackendsResponse:  # noqa: N802
         """List the workers."""
         _check(caller_facts(current_call()), request.tenant, None)
-        return requests.backends_response(self._list_backends())
+        return requests.backends_response(*self._list_backends(request.changes))
 
 
 def _check(facts: CallerFacts, tenant: str, scenario: str | None) -> None:

@@ -19,6 +19,7 @@ from finmesh.audit.v1 import audit_service_pb2 as audit
 from finmesh.common.v1.money_pb2 import Money
 from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as pb_grpc
+from finmesh.inference.v1.backend_state_changed_pb2 import BackendStateChanged
 from finmesh.risk.v1 import decision_pb2, transaction_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.router.v1 import router_service_pb2 as router
@@ -116,6 +117,7 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
     left: asyncio.Event = field(default_factory=asyncio.Event)
     models: list[router.Model] = field(default_factory=list)
     backends: list[router.Backend] = field(default_factory=list)
+    changes: list[BackendStateChanged] = field(default_factory=list)
 
     def _note(self, request: Any) -> None:
         self.asked.append(request.request)
@@ -214,7 +216,11 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
 
     async def ListBackends(self, request: pb.ListBackendsRequest, context: Any) -> pb.ListBackendsResponse:
         self._note(request)
-        return pb.ListBackendsResponse(response=router.ListBackendsResponse(backends=self.backends))
+        return pb.ListBackendsResponse(
+            response=router.ListBackendsResponse(
+                backends=self.backends, changes=self.changes[-request.request.changes :] if request.request.changes else []
+            )
+        )
 
     async def ListRecords(self, request: pb.ListRecordsRequest, context: Any) -> pb.ListRecordsResponse:
         self._note(request)

@@ -52,6 +52,7 @@ class Load:
     step_ms: float
     output_tokens_per_s: float
     prefill_tokens_per_s: float
+    utilisation: float
 
 
 class Engine:
@@ -207,6 +208,7 @@ class Engine:
                 step_ms=loop.meter.step_ms,
                 output_tokens_per_s=loop.meter.output_tokens_per_s(loop.clock()),
                 prefill_tokens_per_s=loop.meter.prefill_tokens_per_s,
+                utilisation=loop.meter.utilisation(loop.clock()),
             )
 
     def cache_since(self, sequence: int) -> list[CacheChanged] | None:

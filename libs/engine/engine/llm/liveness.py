@@ -33,12 +33,14 @@ class Meter:
 
     def __init__(self) -> None:
         self._steps: deque[float] = deque(maxlen=_STEPS)
+        self._busy: deque[tuple[float, float]] = deque()
         self._written: deque[tuple[float, int]] = deque()
         self._read: deque[tuple[int, float]] = deque(maxlen=_STEPS)
 
     def step(self, now: float, took_s: float, written: int) -> None:
         """A step ended that wrote so many tokens."""
         self._steps.append(took_s)
+        self._busy.append((now, took_s))
         if written:
             self._written.append((now, written))
         self._forget(now)
@@ -63,6 +65,13 @@ class Meter:
         spent = sum(took for _, took in self._read)
         return sum(tokens for tokens, _ in self._read) / spent if spent else 0.0
 
+    def utilisation(self, now: float) -> float:
+        """Share of the last seconds in which steps ran, 0 to 1."""
+        self._forget(now)
+        return min(1.0, sum(took_s for _, took_s in self._busy) / _WINDOW_S)
+
     def _forget(self, now: float) -> None:
+        while self._busy and self._busy[0][0] < now - _WINDOW_S:
+            self._busy.popleft()
         while self._written and self._written[0][0] < now - _WINDOW_S:
             self._written.popleft()

@@ -196,6 +196,8 @@ class Operations:
             step_ms=load.step_ms,
             output_tokens_per_s=load.output_tokens_per_s,
             prefill_tokens_per_s=load.prefill_tokens_per_s,
+            kv_usage=load.decode_blocks * self._identity.manifest.layout.block_tokens / (load.rows_total * self._engine.max_len),
+            utilisation=load.utilisation,
             state=worker_pb2.WORKER_STATE_READY,
         )
 

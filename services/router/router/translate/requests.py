@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from finmesh.inference.v1.backend_state_changed_pb2 import BackendStateChanged
 from finmesh.inference.v1.worker_pb2 import WorkerDescription, WorkerLoad
 from finmesh.router.v1 import router_service_pb2 as pb
 from meshkit.errors import InvalidArgument
@@ -14,6 +15,7 @@ from router.domain import calls
 from router.domain import generation as domain
 from router.domain.model import ServedModel
 from router.domain.policy import DEFAULT_SCENARIO, invalid
+from router.domain.pool_history import StateChange
 from router.steps.pool import Seen
 from router.translate import legs
 
@@ -180,8 +182,8 @@ def models_response(models: Sequence[tuple[ServedModel, bool]]) -> pb.ListModels
     )
 
 
-def backends_response(seen: Sequence[Seen]) -> pb.ListBackendsResponse:
-    """Return the workers, with what they say of themselves."""
+def backends_response(seen: Sequence[Seen], changes: Sequence[StateChange]) -> pb.ListBackendsResponse:
+    """Return the workers, with what they say of themselves, and changes of their states."""
     return pb.ListBackendsResponse(
         backends=[
             pb.Backend(
@@ -191,5 +193,6 @@ def backends_response(seen: Sequence[Seen]) -> pb.ListBackendsResponse:
                 service=each.service,
             )
             for each in seen
-        ]
+        ],
+        changes=[BackendStateChanged.FromString(each.told) for each in changes],
     )

@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from finmesh.common.v1 import grade_pb2 as finmesh_dot_common_dot_v1_dot_grade__pb2
+from finmesh.inference.v1 import backend_state_changed_pb2 as finmesh_dot_inference_dot_v1_dot_backend__state__changed__pb2
 from finmesh.inference.v1 import generation_pb2 as finmesh_dot_inference_dot_v1_dot_generation__pb2
 from finmesh.inference.v1 import worker_pb2 as finmesh_dot_inference_dot_v1_dot_worker__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&finmesh/router/v1/router_service.proto\x12\x11\x66inmesh.router.v1\x1a\x1d\x66inmesh/common/v1/grade.proto\x1a%finmesh/inference/v1/generation.proto\x1a!finmesh/inference/v1/worker.proto\"\xa9\x01\n\x07Message\x12\x12\n\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n\x07\x63ontent\x18\x02 \x01(\tR\x07\x63ontent\x12:\n\ntool_calls\x18\x03 \x03(\x0b\x32\x1b.finmesh.router.v1.ToolCallR\ttoolCalls\x12 \n\x0ctool_call_id\x18\x04 \x01(\tR\ntoolCallId\x12\x12\n\x04name\x18\x05 \x01(\tR\x04name\"L\n\x08ToolCall\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n\targuments\x18\x03 \x01(\tR\targuments\"t\n\x04Tool\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x1e\n\nparameters\x18\x03 \x01(\tR\nparameters\x12\x16\n\x06strict\x18\x04 \x01(\x08R\x06strict\"g\n\rToolCallDelta\x12\x14\n\x05index\x18\x01 \x01(\rR\x05index\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x1c\n\targuments\x18\x04 \x01(\tR\targuments\"F\n\x0c\x43onversation\x12\x36\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.finmesh.router.v1.MessageR\x08messages\"\x1c\n\x08TokenIds\x12\x10\n\x03ids\x18\x01 \x03(\rR\x03ids\"\x92\x08\n\x0fGenerateRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1a\n\x08scenario\x18\x02 \x01(\tR\x08scenario\x12\x14\n\x05model\x18\x03 \x01(\tR\x05model\x12\x32\n\x05grade\x18\x04 \x01(\x0e\x32\x1c.finmesh.common.v1.DataGradeR\x05grade\x12\x45\n\x0c\x63onversation\x18\x05 \x01(\x0b\x32\x1f.finmesh.router.v1.ConversationH\x00R\x0c\x63onversation\x12\x14\n\x04text\x18\x06 \x01(\tH\x00R\x04text\x12\x35\n\x06tokens\x18\x07 \x01(\x0b\x32\x1b.finmesh.router.v1.TokenIdsH\x00R\x06tokens\x12*\n\x11max_output_tokens\x18\x08 \x01(\rR\x0fmaxOutputTokens\x12:\n\x08sampling\x18\t \x01(\x0b\x32\x1e.finmesh.inference.v1.SamplingR\x08sampling\x12\x19\n\x08seed_set\x18\n \x01(\x08R\x07seedSet\x12\x12\n\x04stop\x18\x0b \x03(\tR\x04stop\x12\x37\n\x07grammar\x18\x0c \x01(\x0b\x32\x1d.finmesh.inference.v1.GrammarR\x07grammar\x12(\n\x10return_token_ids\x18\r \x01(\x08R\x0ereturnTokenIds\x12\x1d\n\nignore_end\x18\x0e \x01(\x08R\tignoreEnd\x12+\n\x11\x66requency_penalty\x18\x0f \x01(\x02R\x10\x66requencyPenalty\x12)\n\x10presence_penalty\x18\x10 \x01(\x02R\x0fpresencePenalty\x12P\n\nlogit_bias\x18\x11 \x03(\x0b\x32\x31.finmesh.router.v1.GenerateRequest.LogitBiasEntryR\tlogitBias\x12-\n\x05tools\x18\x12 \x03(\x0b\x32\x17.finmesh.router.v1.ToolR\x05tools\x12>\n\x0btool_choice\x18\x13 \x01(\x0e\x32\x1d.finmesh.router.v1.ToolChoiceR\ntoolChoice\x12\x1b\n\ttool_name\x18\x14 \x01(\tR\x08toolName\x12.\n\x13parallel_tool_calls\x18\x15 \x01(\x08R\x11parallelToolCalls\x12\'\n\x0f\x66orbids_standby\x18\x16 \x01(\x08R\x0e\x66orbidsStandby\x1a<\n\x0eLogitBiasEntry\x12\x10\n\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x02R\x05value:\x02\x38\x01\x42\x07\n\x05input\"\xde\x01\n\x08\x41\x64mitted\x12#\n\rgeneration_id\x18\x01 \x01(\tR\x0cgenerationId\x12#\n\rprompt_tokens\x18\x02 \x01(\rR\x0cpromptTokens\x12*\n\x11max_output_tokens\x18\x03 \x01(\rR\x0fmaxOutputTokens\x12\x18\n\x07\x63hoices\x18\x04 \x01(\rR\x07\x63hoices\x12\x14\n\x05model\x18\x05 \x01(\tR\x05model\x12\x18\n\x07release\x18\x06 \x01(\tR\x07release\x12\x12\n\x04seed\x18\x07 \x01(\x06R\x04seed\"\xef\x01\n\x05\x44\x65lta\x12\x16\n\x06\x63hoice\x18\x01 \x01(\rR\x06\x63hoice\x12\x12\n\x04text\x18\x02 \x01(\tR\x04text\x12\x1b\n\ttoken_ids\x18\x03 \x03(\rR\x08tokenIds\x12\x37\n\x08logprobs\x18\x04 \x03(\x0b\x32\x1b.finmesh.inference.v1.TokenR\x08logprobs\x12#\n\routput_tokens\x18\x05 \x01(\rR\x0coutputTokens\x12?\n\ntool_calls\x18\x06 \x03(\x0b\x32 .finmesh.router.v1.ToolCallDeltaR\ttoolCalls\"\xaf\x02\n\nProvenance\x12%\n\x0eprefill_worker\x18\x01 \x01(\tR\rprefillWorker\x12#\n\rdecode_worker\x18\x02 \x01(\tR\x0c\x64\x65\x63odeWorker\x12$\n\rdisaggregated\x18\x03 \x01(\x08R\rdisaggregated\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n\tfailovers\x18\x05 \x01(\rR\tfailovers\x12\"\n\x0c\x64\x65gradations\x18\x06 \x03(\tR\x0c\x64\x65gradations\x12\x1f\n\x0bstandby_for\x18\x07 \x01(\tR\nstandbyFor\x12\x16\n\x06vendor\x18\x08 \x01(\tR\x06vendor\x12\x1c\n\tintegrity\x18\t \x01(\tR\tintegrity\"\xd2\x01\n\x05\x45nded\x12\x36\n\x05usage\x18\x01 \x01(\x0b\x32 .finmesh.inference.v1.UsageFactsR\x05usage\x12=\n\nprovenance\x18\x02 \x01(\x0b\x32\x1d.finmesh.router.v1.ProvenanceR\nprovenance\x12*\n\x11started_record_id\x18\x03 \x01(\tR\x0fstartedRecordId\x12&\n\x0f\x65nded_record_id\x18\x04 \x01(\tR\rendedRecordId\"#\n\tContinued\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\"\xcb\x01\n\x0bSubstituted\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x18\n\x07release\x18\x02 \x01(\tR\x07release\x12#\n\rprompt_tokens\x18\x03 \x01(\rR\x0cpromptTokens\x12*\n\x11max_output_tokens\x18\x04 \x01(\rR\x0fmaxOutputTokens\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12#\n\rgeneration_id\x18\x06 \x01(\tR\x0cgenerationId\"\xff\x02\n\x10GenerateResponse\x12\x39\n\x08\x61\x64mitted\x18\x01 \x01(\x0b\x32\x1b.finmesh.router.v1.AdmittedH\x00R\x08\x61\x64mitted\x12\x30\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x18.finmesh.router.v1.DeltaH\x00R\x05\x64\x65lta\x12\x42\n\x08\x66inished\x18\x03 \x01(\x0b\x32$.finmesh.inference.v1.ChoiceFinishedH\x00R\x08\x66inished\x12<\n\tcontinued\x18\x04 \x01(\x0b\x32\x1c.finmesh.router.v1.ContinuedH\x00R\tcontinued\x12\x30\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x18.finmesh.router.v1.EndedH\x00R\x05\x65nded\x12\x42\n\x0bsubstituted\x18\x06 \x01(\x0b\x32\x1e.finmesh.router.v1.SubstitutedH\x00R\x0bsubstitutedB\x06\n\x04part\"G\n\x11ListModelsRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1a\n\x08scenario\x18\x02 \x01(\tR\x08scenario\"\xab\x01\n\x05Model\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07release\x18\x02 \x01(\tR\x07release\x12\x16\n\x06\x64igest\x18\x03 \x01(\tR\x06\x64igest\x12$\n\x0emax_len_tokens\x18\x04 \x01(\rR\x0cmaxLenTokens\x12\x18\n\x07licence\x18\x05 \x01(\tR\x07licence\x12\x1c\n\tavailable\x18\x06 \x01(\x08R\tavailable\"F\n\x12ListModelsResponse\x12\x30\n\x06models\x18\x01 \x03(\x0b\x32\x18.finmesh.router.v1.ModelR\x06models\"-\n\x13ListBackendsRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\"\xbb\x01\n\x07\x42\x61\x63kend\x12I\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.finmesh.inference.v1.WorkerDescriptionR\x0b\x64\x65scription\x12\x34\n\x04load\x18\x02 \x01(\x0b\x32 .finmesh.inference.v1.WorkerLoadR\x04load\x12\x15\n\x06\x61ge_ms\x18\x03 \x01(\rR\x05\x61geMs\x12\x18\n\x07service\x18\x04 \x01(\tR\x07service\"N\n\x14ListBackendsResponse\x12\x36\n\x08\x62\x61\x63kends\x18\x01 \x03(\x0b\x32\x1a.finmesh.router.v1.BackendR\x08\x62\x61\x63kends*\x86\x01\n\nToolChoice\x12\x1b\n\x17TOOL_CHOICE_UNSPECIFIED\x10\x00\x12\x14\n\x10TOOL_CHOICE_AUTO\x10\x01\x12\x14\n\x10TOOL_CHOICE_NONE\x10\x02\x12\x18\n\x14TOOL_CHOICE_REQUIRED\x10\x03\x12\x15\n\x11TOOL_CHOICE_NAMED\x10\x04\x32\xa2\x02\n\rRouterService\x12U\n\x08Generate\x12\".finmesh.router.v1.GenerateRequest\x1a#.finmesh.router.v1.GenerateResponse0\x01\x12Y\n\nListModels\x12$.finmesh.router.v1.ListModelsRequest\x1a%.finmesh.router.v1.ListModelsResponse\x12_\n\x0cListBackends\x12&.finmesh.router.v1.ListBackendsRequest\x1a\'.finmesh.router.v1.ListBackendsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&finmesh/router/v1/router_service.proto\x12\x11\x66inmesh.router.v1\x1a\x1d\x66inmesh/common/v1/grade.proto\x1a\x30\x66inmesh/inference/v1/backend_state_changed.proto\x1a%finmesh/inference/v1/generation.proto\x1a!finmesh/inference/v1/worker.proto\"\xa9\x01\n\x07Message\x12\x12\n\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n\x07\x63ontent\x18\x02 \x01(\tR\x07\x63ontent\x12:\n\ntool_calls\x18\x03 \x03(\x0b\x32\x1b.finmesh.router.v1.ToolCallR\ttoolCalls\x12 \n\x0ctool_call_id\x18\x04 \x01(\tR\ntoolCallId\x12\x12\n\x04name\x18\x05 \x01(\tR\x04name\"L\n\x08ToolCall\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n\targuments\x18\x03 \x01(\tR\targuments\"t\n\x04Tool\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x1e\n\nparameters\x18\x03 \x01(\tR\nparameters\x12\x16\n\x06strict\x18\x04 \x01(\x08R\x06strict\"g\n\rToolCallDelta\x12\x14\n\x05index\x18\x01 \x01(\rR\x05index\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x1c\n\targuments\x18\x04 \x01(\tR\targuments\"F\n\x0c\x43onversation\x12\x36\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.finmesh.router.v1.MessageR\x08messages\"\x1c\n\x08TokenIds\x12\x10\n\x03ids\x18\x01 \x03(\rR\x03ids\"\x92\x08\n\x0fGenerateRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1a\n\x08scenario\x18\x02 \x01(\tR\x08scenario\x12\x14\n\x05model\x18\x03 \x01(\tR\x05model\x12\x32\n\x05grade\x18\x04 \x01(\x0e\x32\x1c.finmesh.common.v1.DataGradeR\x05grade\x12\x45\n\x0c\x63onversation\x18\x05 \x01(\x0b\x32\x1f.finmesh.router.v1.ConversationH\x00R\x0c\x63onversation\x12\x14\n\x04text\x18\x06 \x01(\tH\x00R\x04text\x12\x35\n\x06tokens\x18\x07 \x01(\x0b\x32\x1b.finmesh.router.v1.TokenIdsH\x00R\x06tokens\x12*\n\x11max_output_tokens\x18\x08 \x01(\rR\x0fmaxOutputTokens\x12:\n\x08sampling\x18\t \x01(\x0b\x32\x1e.finmesh.inference.v1.SamplingR\x08sampling\x12\x19\n\x08seed_set\x18\n \x01(\x08R\x07seedSet\x12\x12\n\x04stop\x18\x0b \x03(\tR\x04stop\x12\x37\n\x07grammar\x18\x0c \x01(\x0b\x32\x1d.finmesh.inference.v1.GrammarR\x07grammar\x12(\n\x10return_token_ids\x18\r \x01(\x08R\x0ereturnTokenIds\x12\x1d\n\nignore_end\x18\x0e \x01(\x08R\tignoreEnd\x12+\n\x11\x66requency_penalty\x18\x0f \x01(\x02R\x10\x66requencyPenalty\x12)\n\x10presence_penalty\x18\x10 \x01(\x02R\x0fpresencePenalty\x12P\n\nlogit_bias\x18\x11 \x03(\x0b\x32\x31.finmesh.router.v1.GenerateRequest.LogitBiasEntryR\tlogitBias\x12-\n\x05tools\x18\x12 \x03(\x0b\x32\x17.finmesh.router.v1.ToolR\x05tools\x12>\n\x0btool_choice\x18\x13 \x01(\x0e\x32\x1d.finmesh.router.v1.ToolChoiceR\ntoolChoice\x12\x1b\n\ttool_name\x18\x14 \x01(\tR\x08toolName\x12.\n\x13parallel_tool_calls\x18\x15 \x01(\x08R\x11parallelToolCalls\x12\'\n\x0f\x66orbids_standby\x18\x16 \x01(\x08R\x0e\x66orbidsStandby\x1a<\n\x0eLogitBiasEntry\x12\x10\n\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x02R\x05value:\x02\x38\x01\x42\x07\n\x05input\"\xde\x01\n\x08\x41\x64mitted\x12#\n\rgeneration_id\x18\x01 \x01(\tR\x0cgenerationId\x12#\n\rprompt_tokens\x18\x02 \x01(\rR\x0cpromptTokens\x12*\n\x11max_output_tokens\x18\x03 \x01(\rR\x0fmaxOutputTokens\x12\x18\n\x07\x63hoices\x18\x04 \x01(\rR\x07\x63hoices\x12\x14\n\x05model\x18\x05 \x01(\tR\x05model\x12\x18\n\x07release\x18\x06 \x01(\tR\x07release\x12\x12\n\x04seed\x18\x07 \x01(\x06R\x04seed\"\xef\x01\n\x05\x44\x65lta\x12\x16\n\x06\x63hoice\x18\x01 \x01(\rR\x06\x63hoice\x12\x12\n\x04text\x18\x02 \x01(\tR\x04text\x12\x1b\n\ttoken_ids\x18\x03 \x03(\rR\x08tokenIds\x12\x37\n\x08logprobs\x18\x04 \x03(\x0b\x32\x1b.finmesh.inference.v1.TokenR\x08logprobs\x12#\n\routput_tokens\x18\x05 \x01(\rR\x0coutputTokens\x12?\n\ntool_calls\x18\x06 \x03(\x0b\x32 .finmesh.router.v1.ToolCallDeltaR\ttoolCalls\"\xaf\x02\n\nProvenance\x12%\n\x0eprefill_worker\x18\x01 \x01(\tR\rprefillWorker\x12#\n\rdecode_worker\x18\x02 \x01(\tR\x0c\x64\x65\x63odeWorker\x12$\n\rdisaggregated\x18\x03 \x01(\x08R\rdisaggregated\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n\tfailovers\x18\x05 \x01(\rR\tfailovers\x12\"\n\x0c\x64\x65gradations\x18\x06 \x03(\tR\x0c\x64\x65gradations\x12\x1f\n\x0bstandby_for\x18\x07 \x01(\tR\nstandbyFor\x12\x16\n\x06vendor\x18\x08 \x01(\tR\x06vendor\x12\x1c\n\tintegrity\x18\t \x01(\tR\tintegrity\"\xd2\x01\n\x05\x45nded\x12\x36\n\x05usage\x18\x01 \x01(\x0b\x32 .finmesh.inference.v1.UsageFactsR\x05usage\x12=\n\nprovenance\x18\x02 \x01(\x0b\x32\x1d.finmesh.router.v1.ProvenanceR\nprovenance\x12*\n\x11started_record_id\x18\x03 \x01(\tR\x0fstartedRecordId\x12&\n\x0f\x65nded_record_id\x18\x04 \x01(\tR\rendedRecordId\"#\n\tContinued\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\"\xcb\x01\n\x0bSubstituted\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x18\n\x07release\x18\x02 \x01(\tR\x07release\x12#\n\rprompt_tokens\x18\x03 \x01(\rR\x0cpromptTokens\x12*\n\x11max_output_tokens\x18\x04 \x01(\rR\x0fmaxOutputTokens\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12#\n\rgeneration_id\x18\x06 \x01(\tR\x0cgenerationId\"\xff\x02\n\x10GenerateResponse\x12\x39\n\x08\x61\x64mitted\x18\x01 \x01(\x0b\x32\x1b.finmesh.router.v1.AdmittedH\x00R\x08\x61\x64mitted\x12\x30\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x18.finmesh.router.v1.DeltaH\x00R\x05\x64\x65lta\x12\x42\n\x08\x66inished\x18\x03 \x01(\x0b\x32$.finmesh.inference.v1.ChoiceFinishedH\x00R\x08\x66inished\x12<\n\tcontinued\x18\x04 \x01(\x0b\x32\x1c.finmesh.router.v1.ContinuedH\x00R\tcontinued\x12\x30\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x18.finmesh.router.v1.EndedH\x00R\x05\x65nded\x12\x42\n\x0bsubstituted\x18\x06 \x01(\x0b\x32\x1e.finmesh.router.v1.SubstitutedH\x00R\x0bsubstitutedB\x06\n\x04part\"G\n\x11ListModelsRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1a\n\x08scenario\x18\x02 \x01(\tR\x08scenario\"\xab\x01\n\x05Model\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07release\x18\x02 \x01(\tR\x07release\x12\x16\n\x06\x64igest\x18\x03 \x01(\tR\x06\x64igest\x12$\n\x0emax_len_tokens\x18\x04 \x01(\rR\x0cmaxLenTokens\x12\x18\n\x07licence\x18\x05 \x01(\tR\x07licence\x12\x1c\n\tavailable\x18\x06 \x01(\x08R\tavailable\"F\n\x12ListModelsResponse\x12\x30\n\x06models\x18\x01 \x03(\x0b\x32\x18.finmesh.router.v1.ModelR\x06models\"G\n\x13ListBackendsRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x18\n\x07\x63hanges\x18\x02 \x01(\rR\x07\x63hanges\"\xbb\x01\n\x07\x42\x61\x63kend\x12I\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.finmesh.inference.v1.WorkerDescriptionR\x0b\x64\x65scription\x12\x34\n\x04load\x18\x02 \x01(\x0b\x32 .finmesh.inference.v1.WorkerLoadR\x04load\x12\x15\n\x06\x61ge_ms\x18\x03 \x01(\rR\x05\x61geMs\x12\x18\n\x07service\x18\x04 \x01(\tR\x07service\"\x93\x01\n\x14ListBackendsResponse\x12\x36\n\x08\x62\x61\x63kends\x18\x01 \x03(\x0b\x32\x1a.finmesh.router.v1.BackendR\x08\x62\x61\x63kends\x12\x43\n\x07\x63hanges\x18\x02 \x03(\x0b\x32).finmesh.inference.v1.BackendStateChangedR\x07\x63hanges*\x86\x01\n\nToolChoice\x12\x1b\n\x17TOOL_CHOICE_UNSPECIFIED\x10\x00\x12\x14\n\x10TOOL_CHOICE_AUTO\x10\x01\x12\x14\n\x10TOOL_CHOICE_NONE\x10\x02\x12\x18\n\x14TOOL_CHOICE_REQUIRED\x10\x03\x12\x15\n\x11TOOL_CHOICE_NAMED\x10\x04\x32\xa2\x02\n\rRouterService\x12U\n\x08Generate\x12\".finmesh.router.v1.GenerateRequest\x1a#.finmesh.router.v1.GenerateResponse0\x01\x12Y\n\nListModels\x12$.finmesh.router.v1.ListModelsRequest\x1a%.finmesh.router.v1.ListModelsResponse\x12_\n\x0cListBackends\x12&.finmesh.router.v1.ListBackendsRequest\x1a\'.finmesh.router.v1.ListBackendsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,50 +37,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GENERATEREQUEST_LOGITBIASENTRY']._loaded_options = None
   _globals['_GENERATEREQUEST_LOGITBIASENTRY']._serialized_options = b'8\001'
-  _globals['_TOOLCHOICE']._serialized_start=4038
-  _globals['_TOOLCHOICE']._serialized_end=4172
-  _globals['_MESSAGE']._serialized_start=167
-  _globals['_MESSAGE']._serialized_end=336
-  _globals['_TOOLCALL']._serialized_start=338
-  _globals['_TOOLCALL']._serialized_end=414
-  _globals['_TOOL']._serialized_start=416
-  _globals['_TOOL']._serialized_end=532
-  _globals['_TOOLCALLDELTA']._serialized_start=534
-  _globals['_TOOLCALLDELTA']._serialized_end=637
-  _globals['_CONVERSATION']._serialized_start=639
-  _globals['_CONVERSATION']._serialized_end=709
-  _globals['_TOKENIDS']._serialized_start=711
-  _globals['_TOKENIDS']._serialized_end=739
-  _globals['_GENERATEREQUEST']._serialized_start=742
-  _globals['_GENERATEREQUEST']._serialized_end=1784
-  _globals['_GENERATEREQUEST_LOGITBIASENTRY']._serialized_start=1715
-  _globals['_GENERATEREQUEST_LOGITBIASENTRY']._serialized_end=1775
-  _globals['_ADMITTED']._serialized_start=1787
-  _globals['_ADMITTED']._serialized_end=2009
-  _globals['_DELTA']._serialized_start=2012
-  _globals['_DELTA']._serialized_end=2251
-  _globals['_PROVENANCE']._serialized_start=2254
-  _globals['_PROVENANCE']._serialized_end=2557
-  _globals['_ENDED']._serialized_start=2560
-  _globals['_ENDED']._serialized_end=2770
-  _globals['_CONTINUED']._serialized_start=2772
-  _globals['_CONTINUED']._serialized_end=2807
-  _globals['_SUBSTITUTED']._serialized_start=2810
-  _globals['_SUBSTITUTED']._serialized_end=3013
-  _globals['_GENERATERESPONSE']._serialized_start=3016
-  _globals['_GENERATERESPONSE']._serialized_end=3399
-  _globals['_LISTMODELSREQUEST']._serialized_start=3401
-  _globals['_LISTMODELSREQUEST']._serialized_end=3472
-  _globals['_MODEL']._serialized_start=3475
-  _globals['_MODEL']._serialized_end=3646
-  _globals['_LISTMODELSRESPONSE']._serialized_start=3648
-  _globals['_LISTMODELSRESPONSE']._serialized_end=3718
-  _globals['_LISTBACKENDSREQUEST']._serialized_start=3720
-  _globals['_LISTBACKENDSREQUEST']._serialized_end=3765
-  _globals['_BACKEND']._serialized_start=3768
-  _globals['_BACKEND']._serialized_end=3955
-  _globals['_LISTBACKENDSRESPONSE']._serialized_start=3957
-  _globals['_LISTBACKENDSRESPONSE']._serialized_end=4035
-  _globals['_ROUTERSERVICE']._serialized_start=4175
-  _globals['_ROUTERSERVICE']._serialized_end=4465
+  _globals['_TOOLCHOICE']._serialized_start=4184
+  _globals['_TOOLCHOICE']._serialized_end=4318
+  _globals['_MESSAGE']._serialized_start=217
+  _globals['_MESSAGE']._serialized_end=386
+  _globals['_TOOLCALL']._serialized_start=388
+  _globals['_TOOLCALL']._serialized_end=464
+  _globals['_TOOL']._serialized_start=466
+  _globals['_TOOL']._serialized_end=582
+  _globals['_TOOLCALLDELTA']._serialized_start=584
+  _globals['_TOOLCALLDELTA']._serialized_end=687
+  _globals['_CONVERSATION']._serialized_start=689
+  _globals['_CONVERSATION']._serialized_end=759
+  _globals['_TOKENIDS']._serialized_start=761
+  _globals['_TOKENIDS']._serialized_end=789
+  _globals['_GENERATEREQUEST']._serialized_start=792
+  _globals['_GENERATEREQUEST']._serialized_end=1834
+  _globals['_GENERATEREQUEST_LOGITBIASENTRY']._serialized_start=1765
+  _globals['_GENERATEREQUEST_LOGITBIASENTRY']._serialized_end=1825
+  _globals['_ADMITTED']._serialized_start=1837
+  _globals['_ADMITTED']._serialized_end=2059
+  _globals['_DELTA']._serialized_start=2062
+  _globals['_DELTA']._serialized_end=2301
+  _globals['_PROVENANCE']._serialized_start=2304
+  _globals['_PROVENANCE']._serialized_end=2607
+  _globals['_ENDED']._serialized_start=2610
+  _globals['_ENDED']._serialized_end=2820
+  _globals['_CONTINUED']._serialized_start=2822
+  _globals['_CONTINUED']._serialized_end=2857
+  _globals['_SUBSTITUTED']._serialized_start=2860
+  _globals['_SUBSTITUTED']._serialized_end=3063
+  _globals['_GENERATERESPONSE']._serialized_start=3066
+  _globals['_GENERATERESPONSE']._serialized_end=3449
+  _globals['_LISTMODELSREQUEST']._serialized_start=3451
+  _globals['_LISTMODELSREQUEST']._serialized_end=3522
+  _globals['_MODEL']._serialized_start=3525
+  _globals['_MODEL']._serialized_end=3696
+  _globals['_LISTMODELSRESPONSE']._serialized_start=3698
+  _globals['_LISTMODELSRESPONSE']._serialized_end=3768
+  _globals['_LISTBACKENDSREQUEST']._serialized_start=3770
+  _globals['_LISTBACKENDSREQUEST']._serialized_end=3841
+  _globals['_BACKEND']._serialized_start=3844
+  _globals['_BACKEND']._serialized_end=4031
+  _globals['_LISTBACKENDSRESPONSE']._serialized_start=4034
+  _globals['_LISTBACKENDSRESPONSE']._serialized_end=4181
+  _globals['_ROUTERSERVICE']._serialized_start=4321
+  _globals['_ROUTERSERVICE']._serialized_end=4611
 # @@protoc_insertion_point(module_scope)

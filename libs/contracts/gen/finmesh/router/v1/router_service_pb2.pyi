@@ -1,4 +1,5 @@
 from finmesh.common.v1 import grade_pb2 as _grade_pb2
+from finmesh.inference.v1 import backend_state_changed_pb2 as _backend_state_changed_pb2
 from finmesh.inference.v1 import generation_pb2 as _generation_pb2
 from finmesh.inference.v1 import worker_pb2 as _worker_pb2
 from google.protobuf.internal import containers as _containers
@@ -275,10 +276,12 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class ListBackendsRequest(_message.Message):
-    __slots__ = ("tenant",)
+    __slots__ = ("tenant", "changes")
     TENANT_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
     tenant: str
-    def __init__(self, tenant: _Optional[str] = ...) -> None: ...
+    changes: int
+    def __init__(self, tenant: _Optional[str] = ..., changes: _Optional[int] = ...) -> None: ...
 
 class Backend(_message.Message):
     __slots__ = ("description", "load", "age_ms", "service")
@@ -293,7 +296,9 @@ class Backend(_message.Message):
     def __init__(self, description: _Optional[_Union[_worker_pb2.WorkerDescription, _Mapping]] = ..., load: _Optional[_Union[_worker_pb2.WorkerLoad, _Mapping]] = ..., age_ms: _Optional[int] = ..., service: _Optional[str] = ...) -> None: ...
 
 class ListBackendsResponse(_message.Message):
-    __slots__ = ("backends",)
+    __slots__ = ("backends", "changes")
     BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
     backends: _containers.RepeatedCompositeFieldContainer[Backend]
-    def __init__(self, backends: _Optional[_Iterable[_Union[Backend, _Mapping]]] = ...) -> None: ...
+    changes: _containers.RepeatedCompositeFieldContainer[_backend_state_changed_pb2.BackendStateChanged]
+    def __init__(self, backends: _Optional[_Iterable[_Union[Backend, _Mapping]]] = ..., changes: _Optional[_Iterable[_Union[_backend_state_changed_pb2.BackendStateChanged, _Mapping]]] = ...) -> None: ...
