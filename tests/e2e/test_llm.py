@@ -263,3 +263,16 @@ def test_finmesh_models_and_pool(llm: LlmMesh, finmesh: Callable[..., subprocess
     pool = finmesh("pool")
     assert pool.returncode == 0, pool.stderr
     assert "triton-prefill" in pool.stdout and "triton-decode" in pool.stdout
+    assert "ready" in pool.stdout and "onnxruntime" in pool.stdout
+
+
+def test_finmesh_pool_history(finmesh: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    """Published by both services, read by the router, out of Kafka."""
+    done = finmesh("pool", "--history", "--json")
+    assert done.returncode == 0, done.stderr
+    changes = [json.loads(line) for line in done.stdout.splitlines()]
+    for service, engine in (("inference-prefill", "triton-prefill"), ("inference-decode", "triton-decode")):
+        own = [change for change in changes if (change["service"], change["workerId"]) == (service, engine)]
+        assert [int(change["number"]) for change in own] == list(range(1, len(own) + 1))
+        assert own[0]["after"] == "WORKER_STATE_STARTING"
+        assert "WORKER_STATE_READY" in {change["after"] for change in own}

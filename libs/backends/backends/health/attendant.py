@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from finmesh.inference.v1.worker_pb2 import WorkerDescription
+from finmesh.inference.v1.worker_pb2 import WORKER_ROLE_PREFILL, WorkerDescription
 from meshkit.telemetry import metrics
 from opentelemetry.metrics import Counter
 
 from backends.health.known_answers import KnownAnswers
+from backends.health.learned import LearningProber
 from backends.health.pace import Pace
 from backends.health.probe import Outcome, Prober, Verdict
 from backends.health.states import HUNG, SLOW, WRONG, State
@@ -28,6 +29,8 @@ LATE_S = 0.6
 """A look that comes so late says that this process stood still, or was starved."""
 SOON_S, AT_ONCE_S = 1.0, 0.25
 """Between two questions to one that is not (yet) trusted; and to one that is suspected."""
+IDLE = 2
+"""So many times as long between two questions to one that nobody else asked anything meanwhile."""
 TIMEOUT_S, SUSPECT_TIMEOUT_S = 10.0, 1.5
 _logger = logging.getLogger("finmesh.backends")
 
@@ -41,7 +44,7 @@ class _Probing:
 
 @dataclass(slots=True)
 class Attendant:
-    """``probe_s``: between two questions to one that is READY, on average. ``known``: by model digest. ``peers``: paces of its like."""
+    """``probe_s``: between two questions to one that works, on average. ``known``: by model digest. ``peers``: paces of its like."""
 
     watched: Watched
     known: Mapping[bytes, KnownAnswers]
@@ -55,6 +58,7 @@ class Attendant:
     )
     _prober: Prober | None = None
     _digest: bytes = b""
+    _begun: int = 0
     _due_s: float = 0.0
     _probing: _Probing | None = None
 
@@ -109,9 +113,16 @@ class Attendant:
         """Learn which model it serves (now); return whether something is known of that."""
         digest = description.model_digest
         if digest != self._digest:
-            self._digest, known = digest, self.known.get(digest)
-            self._prober = Prober(self.watched.inner, known) if known is not None and self.probe_s > 0 else None
+            self._digest, self._prober = digest, self._made(description) if self.probe_s > 0 else None
         return self._prober is not None
+
+    def _made(self, description: WorkerDescription) -> Prober | None:
+        """Whoever asks it: of what is known, or of what it says at first. Our own engines have what is known beside their model."""
+        if description.role == WORKER_ROLE_PREFILL and description.kind == "vllm":
+            return None  # it tells no token, and keeps what it read for minutes
+        if (known := self.known.get(description.model_digest)) is not None:
+            return Prober(self.watched.inner, known)
+        return LearningProber(self.watched.inner) if description.kind not in ("", "triton") else None
 
     def _ask(self, is_suspicion: bool, now_s: float) -> None:
         description = self.watched.description
@@ -148,7 +159,8 @@ class Attendant:
                 _logger.warning("an engine can't be asked what is known", extra={"facts": {"engine": self._name, "why": outcome.detail}})
                 self._prober, health.is_probed = None, False
         is_trusted = health.state is State.READY and watched.pace.is_known and is_paced and outcome.verdict is not Verdict.FAILED
-        self._due_s = now_s + (self.probe_s if is_trusted else SOON_S) * self.jitter()
+        is_idle, self._begun = watched.calls.begun == self._begun, watched.calls.begun
+        self._due_s = now_s + (self.probe_s * (IDLE if is_idle else 1) if is_trusted else SOON_S) * self.jitter()
 
     @property
     def _name(self) -> str:

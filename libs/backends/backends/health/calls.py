@@ -50,6 +50,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.running: set[Call] = set()
+        self.begun = 0
         self._reserved: dict[str, float] = {}
         self._published: dict[tuple[str, int], float] = {}
 
@@ -58,6 +59,7 @@ class Calls:
         self._reserved.pop(reservation_id, None)
         call = Call(prompt_tokens)
         self.running.add(call)
+        self.begun += 1
         return call
 
     def reserve(self, reservation_id: str, until_s: float) -> None:

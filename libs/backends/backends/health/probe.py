@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
@@ -61,6 +61,7 @@ class Prober:
         self._next = 0
         self._has_logprobs = True
         self._unit_s: list[float] = []
+        self._text = ""
 
     async def __call__(self, description: WorkerDescription, timeout_s: float) -> Outcome:
         """Ask one question. What was measured counts, also when the time was too short."""
@@ -75,10 +76,15 @@ class Prober:
         except MeshError as error:
             return self._outcome(error)
         expected = 1 if is_prefill else min(TOKENS, len(answer.tokens))
+        mistake = self.judge(answer, said, expected)
+        return Outcome(Verdict.WRONG if mistake else Verdict.RIGHT, mistake, tuple(self._unit_s))
+
+    def judge(self, answer: KnownAnswer, said: Sequence[Said], expected: int) -> str:
+        """Return in words what is wrong with what was said, empty when nothing is."""
         mistake = answer.mistake(said, self._known.tolerance)
         if not mistake and said and len(said) != expected:
-            mistake = f"{len(said)} tokens and not {expected}"
-        return Outcome(Verdict.WRONG if mistake else Verdict.RIGHT, mistake, tuple(self._unit_s))
+            return f"{len(said)} tokens and not {expected}"
+        return mistake
 
     def _outcome(self, error: MeshError) -> Outcome:
         if error.reason == _NOT_NUMBERS:
@@ -126,6 +132,7 @@ class Prober:
             sampling=Sampling(choices=1, logprobs=self._has_logprobs),
             bounds=Bounds(max_output_tokens=min(TOKENS, len(answer.tokens))),
             priority=PRIORITY,
+            prompt_text=self._text,
         )
         said: list[Said] = []
         async with aclosing(self._backend.decode(request, timeout_s)) as events:

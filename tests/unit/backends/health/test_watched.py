@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from backends.feed import Feed
-from backends.health import attendant, pace, states
+from backends.health import attendant, learned, pace, states
 from backends.health.attendant import Attendant
 from backends.health.known_answers import KnownAnswers
 from backends.health.pace import Bounds
@@ -227,6 +227,48 @@ async def test_without_known_answers_an_engine_is_ready_at_once_and_nothing_is_a
         assert await made.answer(2)
         await asyncio.sleep(0.2)
         assert len(made.engine.asked) == 1
+
+
+@dataclass
+class Foreign(SickEngine):
+    """Of a model of which nothing is known. ``mood``: added to every token of its next answers, one after the other."""
+
+    mood: list[int] = field(default_factory=list)
+
+    @property
+    def description(self) -> worker_pb2.WorkerDescription:
+        made = super().description
+        made.kind = "openai"
+        return made
+
+    async def decode(self, request: Any, timeout_s: float, hold_s: float = 0.0) -> Any:
+        if self.mood:
+            self.error = self.mood.pop(0)
+        async for event in super().decode(request, timeout_s, hold_s):
+            yield event
+
+
+async def test_of_an_unknown_model_what_is_said_at_first_is_right_and_another_answer_twice_in_a_row_is_not() -> None:
+    engine = Foreign(pace_s=0.001)
+    async with bed(None, engine) as made:
+        await made.until(lambda: len(engine.asked) > learned.SURE + 1)
+        engine.mood = [7, 0, 0, 8, 0]
+        await made.until(lambda: not engine.mood)
+        assert made.watched.health.state is State.READY
+        engine.error = 5
+        await made.until_state(State.ISOLATED)
+        assert made.changes[-1].reason == WRONG
+        engine.error = 0
+        await made.until_state(State.READY)
+
+
+async def test_who_answers_otherwise_each_time_is_never_called_wrong() -> None:
+    engine = Foreign(pace_s=0.001, mood=[1, 2, 3, 4, 5, 6, 7, 8, 9])
+    async with bed(None, engine) as made:
+        await made.until(lambda: not engine.mood)
+        asked = len(engine.asked)
+        await made.until(lambda: len(engine.asked) > asked + 2)
+        assert states_of(made.changes) == [State.STARTING, State.READY]
 
 
 async def test_time_that_this_process_did_not_run_is_held_against_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
