@@ -118,13 +118,11 @@ async def routed(
     if reads_apart:
         service.watch("prefill workers", readiness.prefill, interval_s=_LOOK_S)
     closing = await service.add(aclosing(Closing()))
-    prefill_leg, decode_leg = GrpcPrefill(workers), GrpcDecode(workers)
-    line = Line(pool, clock, routing.queue_limit, routing.patience_ms / 1000)
+    prefill_leg, decode_leg, patience_s = GrpcPrefill(workers), GrpcDecode(workers), routing.patience_ms / 1000
+    line = Line(pool, clock, routing.queue_limit, patience_s)
     observer = OtelObserver(line.__len__)
     reserve = Reserve(pool, line, decode_leg, closing, clock=clock, call_s=routing.reserve_ms / 1000)
-    prefill = Prefill(
-        pool, prefill_leg, decode_leg, closing, clock=clock, call_s=routing.prefill_ms / 1000, patience_s=routing.patience_ms / 1000
-    )
+    prefill = Prefill(pool, prefill_leg, decode_leg, closing, clock=clock, call_s=routing.prefill_ms / 1000, patience_s=patience_s)
     decode = Decode(
         pool,
         decode_leg,
