@@ -38,6 +38,7 @@ class OipServer(pb_grpc.GRPCInferenceServiceServicer):
     cancelled: int = 0
     running: int = 0
     port: int = 0
+    tls: Any = None
     _server: Any = None
 
     @property
@@ -47,7 +48,8 @@ class OipServer(pb_grpc.GRPCInferenceServiceServicer):
     async def start(self) -> None:
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         pb_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        address = f"127.0.0.1:{self.port}"
+        self.port = self._server.add_secure_port(address, self.tls) if self.tls else self._server.add_insecure_port(address)
         await self._server.start()
 
     async def stop(self) -> None:

@@ -9,7 +9,9 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 from backends.accelerators import parse
 from backends.feed import Feed
@@ -21,6 +23,7 @@ from finmesh.inference.v1.worker_pb2 import WORKER_STATE_READY
 from provisioning import certificates
 
 from tests.engines import until
+from tests.oip_server import oip_server
 from tests.openai_server import MODEL, OpenAiServer
 
 DIGEST = bytes(range(32))
@@ -51,7 +54,7 @@ async def serving(certs: Path) -> AsyncIterator[OpenAiServer]:
 
 
 @asynccontextmanager
-async def behind(url: str, certs: Path, authority: Path | None = None, name: str = "finmesh") -> AsyncIterator[ForeignEngine]:
+async def behind(url: str, certs: Path, authority: Path | None = None, **changes: Any) -> AsyncIterator[ForeignEngine]:
     fields = {
         "name": "foreign-0",
         "kind": "openai",
@@ -66,10 +69,10 @@ async def behind(url: str, certs: Path, authority: Path | None = None, name: str
         "zone": "local",
         "highest_grade": "L3",
         "authority_file": str(authority or certs / "authority.pem"),
-        "certificate_file": str(certs / f"{name}.pem"),
-        "key_file": str(certs / f"{name}.key"),
+        "certificate_file": str(certs / "finmesh.pem"),
+        "key_file": str(certs / "finmesh.key"),
         "options": {"served_model": MODEL},
-    }
+    } | changes
     row = parse(json.dumps({"version": "1", "accelerators": [fields]}).encode()).rows[0]
     engine = made(row, "generate", "llm_decode", 512)
     assert isinstance(engine, ForeignEngine)
@@ -109,3 +112,25 @@ async def test_a_stranger_on_either_side_is_none_of_the_pool(certs: Path, wrong:
         async with behind(server.url, *files) as engine:
             await until(lambda: engine.load.reason == "ENGINE_LOST")
             assert engine.description is None and not server.paths
+
+
+@pytest.mark.parametrize("wrong", ["", "authority", "certificate"])
+async def test_the_open_protocol_is_spoken_by_mutual_tls_too(certs: Path, wrong: str) -> None:
+    pair = [((certs / "engine.key").read_bytes(), (certs / "engine.pem").read_bytes())]
+    tls = grpc.ssl_server_credentials(pair, (certs / "authority.pem").read_bytes(), require_client_auth=True)
+    strangers = certs.parent / "strangers"
+    files = {"authority": (certs, strangers / "authority.pem"), "certificate": (strangers, certs / "authority.pem")}
+    options = {
+        "served_model": "llm",
+        "input_ids": "IDS",
+        "max_tokens": "MAX",
+        "output_ids": "OUT",
+        "finish": "FINISH",
+        "unused": ["TEMP", "SEED"],
+    }
+    async with oip_server(tls=tls) as server, behind(server.url, *files.get(wrong, (certs,)), kind="oip", options=options) as engine:
+        await until(lambda: engine.load.state == WORKER_STATE_READY if not wrong else engine.load.reason in ("ENGINE_LOST", "ENGINE_SLOW"))
+        if not wrong:
+            assert await answered(engine) == 3
+        else:
+            assert engine.description is None
