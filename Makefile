@@ -141,6 +141,10 @@ bench-records: setup ## audit records of our own that are taken for plaintext, a
 bench-routing: setup ## one routing decision of 1,000 workers and 100,000 cached prefixes, beside a naive loop
 	@$(BIN)/python -m bench routing
 
+.PHONY: test-clients
+test-clients: dev .venv-clients/.installed ## LiteLLM at the HTTP door, in an environment of its own
+	@FINMESH_TEST_CLIENTS=.venv-clients $(BIN)/pytest -q tests/component/gateway/test_openai_litellm.py
+
 .PHONY: test-vllm
 test-vllm: dev .venv-vllm/.installed ## the adapter of vLLM against vLLM itself, on a CPU: prefill and decode apart, attacks, kills (6.7 GB, x86-64)
 	@FINMESH_TEST_VLLM=.venv-vllm $(BIN)/pytest -q tests/ports/backends -k "vllm and not triton"
@@ -148,6 +152,10 @@ test-vllm: dev .venv-vllm/.installed ## the adapter of vLLM against vLLM itself,
 .PHONY: test-openvino
 test-openvino: dev .venv-openvino/.installed ## OpenVINO GenAI behind the port, in a Triton of its own, on SmolLM2 (264 MB)
 	@$(BIN)/pytest -q -s tests/ports/backends/against_openvino.py
+
+.PHONY: bench-door
+bench-door: setup ## the HTTP door beside the gRPC door at 50 requests/s, and 500 idle streams
+	@$(BIN)/python -m bench door $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
 .PHONY: bench-llm
 bench-llm: dev .venv-genai/.installed ## LLM serving: our engine beside onnxruntime-genai, the mesh beside our engine, hand-off beside a copy: ROUNDS=3 ONLY=shipped
@@ -192,6 +200,7 @@ locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fi
 	@$(BIN)/uv pip compile $(filter-out --universal,$(LOCK)) --python-platform x86_64-manylinux_2_28 --override requirements/vllm.override \
 	  requirements/vllm.in -o requirements/vllm.txt
 	@$(BIN)/uv pip compile $(LOCK) --no-deps requirements/stack.in -o requirements/stack.txt
+	@$(BIN)/uv pip compile $(LOCK) requirements/clients.in -o requirements/clients.txt
 
 $(VENV)/.uv: requirements/bootstrap.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
@@ -254,6 +263,12 @@ var/models/.smollm2: $(STACK) .venv-models/.installed $(wildcard models/recipes/
 	@echo "setup: OpenVINO GenAI, in a Python that Triton can run"
 	@test -x .venv-openvino/bin/python || { python=$$($(FOR_TRITON)) && "$$python" -m venv --without-pip .venv-openvino; }
 	@$(PIP) --python .venv-openvino/bin/python --require-hashes -r requirements/openvino.txt
+	@touch $@
+
+.venv-clients/.installed: $(VENV)/.uv requirements/clients.txt
+	@echo "setup: LiteLLM"
+	@test -x .venv-clients/bin/python || "$(PYTHON)" -m venv --without-pip .venv-clients
+	@$(PIP) --python .venv-clients/bin/python --require-hashes -r requirements/clients.txt
 	@touch $@
 
 .venv-genai/.installed: $(VENV)/.uv requirements/genai.txt

@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare|lists|pii|records|routing`."""
+"""`python -m bench stream|sync|audit|compare|lists|pii|records|routing|door|llm`."""
 
 import gc
 import json
@@ -13,7 +13,7 @@ from localmesh.supervisor import StartError
 from provisioning import preflight
 from rich.console import Console
 
-from bench import audit, compare, lists, pii, records, routing, stream, sync
+from bench import audit, compare, door, lists, pii, records, routing, stream, sync
 from bench.llm.measure import Plan as LlmPlan
 from bench.llm.measure import measure as measure_llm
 from bench.report import Figures, as_json, show, show_table
@@ -85,6 +85,13 @@ def routing_command(
 ) -> None:
     """One routing decision of the pure modules, beside a naive loop that decides the same."""
     show(routing.measure(workers, prefixes, decisions, seed, _say), console)
+
+
+@app.command(name="door")
+def door_command(seconds: Seconds = 20, rate: float = 50, streams: Annotated[int, typer.Option(min=1, help="idle streams")] = 500) -> None:
+    """First tokens at the HTTP door beside the gRPC door, and what idle streams cost."""
+    preflight.check(rate=rate, seconds=seconds)
+    _run(lambda var: door.measure(var, door.Plan(seconds, rate, streams), _say))
 
 
 @app.command(name="llm")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from tests.component.gateway.scripted_router import answer
 
 pytestmark = pytest.mark.filterwarnings("default")
 load_all_checks()
-EXAMPLES = int(os.environ.get("FINMESH_TEST_SCHEMA_EXAMPLES", "40"))
+EXAMPLES = 40
 SCHEMA = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.yaml")
 OPERATIONS = {f"{each.ok().method.upper()} {each.ok().path}": each.ok() for each in SCHEMA.get_all_operations()}
 LEFT_OUT = {
