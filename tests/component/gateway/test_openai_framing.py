@@ -101,12 +101,14 @@ async def test_a_prompt_of_two_hundred_thousand_characters_reaches_the_router(do
     assert status == 200 and door.router.requests[0].conversation.messages[0].content == prompt
 
 
-async def test_a_hundred_tools_are_refused_by_name(door: Door) -> None:
-    tools = [{"type": "function", "function": {"name": f"f{number}", "parameters": {"type": "object"}}} for number in range(100)]
+async def test_a_hundred_tools_reach_the_router_and_too_many_are_refused_by_name(door: Door) -> None:
+    tools = [{"type": "function", "function": {"name": f"f{number}", "parameters": {"type": "object"}}} for number in range(129)]
     async with raw(door) as line:
-        line.writer.write(request(door, BODY | {"tools": tools}))
+        line.writer.write(request(door, BODY | {"tools": tools[:100]}) + request(door, BODY | {"tools": tools}))
+        status, _, _ = await line.answer()
+        assert status == 200 and [tool.name for tool in door.router.requests[0].tools] == [f"f{number}" for number in range(100)]
         status, error = await line.error()
-    assert (status, error["param"], error["code"]) == (400, "tools", "unsupported_parameter")
+    assert (status, error["param"], error["code"]) == (400, "tools", "field_invalid") and len(door.router.requests) == 1
 
 
 @pytest.mark.parametrize("is_complete", [True, False])
