@@ -161,6 +161,7 @@ _CHINESE = {
     "zone": "区域",
     "grade": "数据级别上限",
     "price": "每小时价格",
+    "memory": "显存",
     "kv": "KV",
     "busy": "利用率",
     "generate": "生成",

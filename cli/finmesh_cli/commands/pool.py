@@ -32,11 +32,11 @@ _STYLES = {
 }
 _PASSING = (Unavailable, DeadlineExceeded, Overloaded, QuotaExceeded)
 _COLUMNS = (
-    "engine", "role", "state", "since", "model", "vendor", "device", "kind", "zone", "grade", "price", "rows", "queue", "kv", "busy",
-    "cache", "arena", "out/s", "in/s", "ms", "age",
+    "engine", "role", "state", "since", "model", "vendor", "device", "memory", "kind", "zone", "grade", "price", "rows", "queue", "kv",
+    "busy", "cache", "arena", "out/s", "in/s", "ms", "age",
 )  # fmt: skip
 _WORDS = frozenset({"engine", "role", "state", "since", "model", "vendor", "device", "kind", "zone"})
-_SPARE = ("price", "zone", "in/s", "age", "model", "arena", "kind", "grade", "device", "since", "busy", "vendor", "cache")
+_SPARE = ("memory", "price", "zone", "in/s", "age", "model", "arena", "kind", "grade", "device", "since", "busy", "vendor", "cache")
 """Left out in this order where there is no room."""
 _SINCE = 1_000  # changes in which each engine's last one is looked for
 
@@ -136,6 +136,7 @@ def _cells(backend: router.Backend, language: Language, change: BackendStateChan
         "model": what.model,
         "vendor": what.vendor or "-",
         "device": what.device or "-",
+        "memory": f"{what.memory_bytes / 2**30:.0f} GiB" if what.memory_bytes else "-",
         "kind": what.kind or "-",
         "zone": what.zone or "-",
         "grade": f"L{what.highest_grade}" if what.highest_grade else "-",

@@ -96,7 +96,6 @@ class ForeignRow(_Row):
     authority_file: Path | None = Field(default=None, strict=False)
     certificate_file: Path | None = Field(default=None, strict=False)
     key_file: Path | None = Field(default=None, strict=False)
-    known_answer: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 
     @property
     def digest(self) -> bytes:

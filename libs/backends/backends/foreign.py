@@ -272,4 +272,5 @@ def described(row: ForeignRow, role: str, *, takes_text: bool = False) -> Worker
         zone=row.zone,
         kind=row.kind,
         takes_text=takes_text,
+        memory_bytes=row.memory_bytes,
     )

@@ -71,7 +71,7 @@ def _value(name: str, load: WorkerLoad, blocks: int) -> float:
         case "kv_cache_usage_perc":
             return load.kv_usage or (load.decode_blocks / blocks if blocks else 0.0)
         case "utilisation_perc":
-            return load.utilisation or -1.0
+            return load.utilisation
         case "arena_usage_perc":
             return load.arena_used_bytes / load.arena_bytes if load.arena_bytes else 0.0
         case "prefix_cache_usage_perc":

@@ -30,7 +30,7 @@ def engines() -> list[router.Backend]:
         router.Backend(
             description=worker.WorkerDescription(
                 worker_id="decode-0", role=worker.WORKER_ROLE_DECODE, vendor="cpu", device="onnxruntime", model="smollm2", rows=8,
-                kind="triton", zone="z1", highest_grade=3, price_per_hour_minor=250,
+                kind="triton", zone="z1", highest_grade=3, price_per_hour_minor=250, memory_bytes=24 << 30,
             ),
             load=worker.WorkerLoad(
                 rows_used=3, queued=2, cached_blocks=30, cache_capacity_blocks=120, step_ms=41.5, output_tokens_per_s=70.25,
@@ -104,8 +104,8 @@ async def test_engines_with_their_load_and_why_one_is_isolated(cli: Cli, gateway
     done = await cli("pool")
     assert done.exit_code == 0
     prefill, decode = (" ".join(line.split()) for line in done.stdout.splitlines() if "smollm2" in line)
-    assert decode == "decode-0 decode ready - smollm2 cpu onnxruntime triton z1 L3 250 3/8 2 12% 50% 25% - 70.2 0.0 41.5 0.1 s"
-    assert prefill == f"prefill-0 prefill isolated {SINCE} smollm2 - - - - - - 0/4 0 0% - - 50% 0.0 0.0 0.0 4.5 s"
+    assert decode == "decode-0 decode ready - smollm2 cpu onnxruntime 24 GiB triton z1 L3 250 3/8 2 12% 50% 25% - 70.2 0.0 41.5 0.1 s"
+    assert prefill == f"prefill-0 prefill isolated {SINCE} smollm2 - - - - - - - 0/4 0 0% - - 50% 0.0 0.0 0.0 4.5 s"
     assert "prefill-0: STEPS_STAND_STILL (三秒未前进)" in done.stdout.splitlines()
     assert gateway.headers[0]["authorization"] == "Bearer " + (certs / "operator.jwt").read_text()
     assert "已隔离" in (await cli("pool", language="zh")).stdout

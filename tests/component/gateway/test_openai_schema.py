@@ -24,7 +24,7 @@ OPERATIONS = {f"{each.ok().method.upper()} {each.ok().path}": each.ok() for each
 LEFT_OUT = {
     "ignored_auth": "asks again without a token and with none that is known: tests of the door do that by name",
     "missing_required_header": "the document names no header",
-    "unsupported_method": "is asked below",
+    "unsupported_method": "tests of the door's framing ask that by name",
 }
 
 

@@ -35,7 +35,9 @@ def places(tmp_path: Path, request: pytest.FixtureRequest) -> Places:
 @pytest.fixture
 def ports() -> Ports:
     names = [f"triton_prefill{number}_{use}" for number in ("", "_2") for use in ("http", "grpc", "metrics", "kv")]
-    return Ports.of(Ports().by_name() | dict(zip(names, free_ports(len(names)), strict=True)))
+    usual = Ports().by_name()
+    free = [port for port in free_ports(len(names) + len(usual)) if port not in usual.values()]
+    return Ports.of(usual | dict(zip(names, free[: len(names)], strict=True)))
 
 
 def said(places: Places, name: str) -> dict[str, object]:

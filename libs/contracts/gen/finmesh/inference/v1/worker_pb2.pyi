@@ -34,7 +34,7 @@ WORKER_STATE_ISOLATED: WorkerState
 WORKER_STATE_PROBATION: WorkerState
 
 class WorkerDescription(_message.Message):
-    __slots__ = ("worker_id", "incarnation", "role", "vendor", "device", "model", "model_digest", "tokenizer_digest", "layout_digest", "block_tokens", "token_bytes", "max_len_tokens", "rows", "highest_grade", "price_per_hour_minor", "zone", "host_nonce", "kind", "takes_text")
+    __slots__ = ("worker_id", "incarnation", "role", "vendor", "device", "model", "model_digest", "tokenizer_digest", "layout_digest", "block_tokens", "token_bytes", "max_len_tokens", "rows", "highest_grade", "price_per_hour_minor", "zone", "host_nonce", "kind", "takes_text", "memory_bytes")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,7 @@ class WorkerDescription(_message.Message):
     HOST_NONCE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     TAKES_TEXT_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     incarnation: str
     role: WorkerRole
@@ -73,7 +74,8 @@ class WorkerDescription(_message.Message):
     host_nonce: str
     kind: str
     takes_text: bool
-    def __init__(self, worker_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., role: _Optional[_Union[WorkerRole, str]] = ..., vendor: _Optional[str] = ..., device: _Optional[str] = ..., model: _Optional[str] = ..., model_digest: _Optional[bytes] = ..., tokenizer_digest: _Optional[bytes] = ..., layout_digest: _Optional[bytes] = ..., block_tokens: _Optional[int] = ..., token_bytes: _Optional[int] = ..., max_len_tokens: _Optional[int] = ..., rows: _Optional[int] = ..., highest_grade: _Optional[int] = ..., price_per_hour_minor: _Optional[int] = ..., zone: _Optional[str] = ..., host_nonce: _Optional[str] = ..., kind: _Optional[str] = ..., takes_text: _Optional[bool] = ...) -> None: ...
+    memory_bytes: int
+    def __init__(self, worker_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., role: _Optional[_Union[WorkerRole, str]] = ..., vendor: _Optional[str] = ..., device: _Optional[str] = ..., model: _Optional[str] = ..., model_digest: _Optional[bytes] = ..., tokenizer_digest: _Optional[bytes] = ..., layout_digest: _Optional[bytes] = ..., block_tokens: _Optional[int] = ..., token_bytes: _Optional[int] = ..., max_len_tokens: _Optional[int] = ..., rows: _Optional[int] = ..., highest_grade: _Optional[int] = ..., price_per_hour_minor: _Optional[int] = ..., zone: _Optional[str] = ..., host_nonce: _Optional[str] = ..., kind: _Optional[str] = ..., takes_text: _Optional[bool] = ..., memory_bytes: _Optional[int] = ...) -> None: ...
 
 class WorkerLoad(_message.Message):
     __slots__ = ("steps", "rows_used", "queued", "prefill_tokens", "decode_blocks", "cached_blocks", "cache_capacity_blocks", "arena_used_bytes", "arena_bytes", "step_ms", "output_tokens_per_s", "prefill_tokens_per_s", "state", "reason", "kv_usage", "utilisation")
