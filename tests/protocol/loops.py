@@ -136,18 +136,28 @@ async def committed(kafka: KafkaSettings, partition: int = 0) -> int | None:
 
 
 async def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Wait until ``condition`` holds (it may be a coroutine function); TooSlowError when it does not come true."""
+    """Wait until ``condition`` holds (it may be a coroutine function); TooSlowError when it does not come true.
+
+    A look that is under way when patience ends is let go on for a moment: broken off, aiokafka forgets the connection that it is making.
+    """
+    looking: set[asyncio.Future[Any]] = set()
     try:
         async with asyncio.timeout(patience_s):
             while True:
                 found = condition()
                 if asyncio.iscoroutine(found):
-                    found = await found
+                    looking = {asyncio.ensure_future(found)}
+                    found = await asyncio.shield(*looking)
                 if found:
                     return
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise TooSlowError(f"{what} did not happen within {patience_s} s") from None
+    finally:
+        if any(not each.done() for each in looking):
+            await asyncio.wait(looking, timeout=5)
+            for each in looking:
+                each.cancel()
 
 
 async def never(condition: Callable[[], Any], what: str, watch_s: float = 1.0) -> None:
