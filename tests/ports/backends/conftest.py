@@ -66,14 +66,14 @@ class Pair:
 
 
 @asynccontextmanager
-async def in_touch(*backends: Backend) -> AsyncIterator[Feed]:
+async def in_touch(*backends: Backend, patience_s: float = 60.0) -> AsyncIterator[Feed]:
     """Engines that are watched, and ready."""
     feed = Feed(asyncio.Event())
     for backend in backends:
         backend.watch(feed)
     runs = [asyncio.create_task(backend.run()) for backend in backends]
     try:
-        await until(lambda: all(backend.load.state == WORKER_STATE_READY for backend in backends))
+        await until(lambda: all(backend.load.state == WORKER_STATE_READY for backend in backends), patience_s)
         yield feed
     finally:
         for run in runs:
@@ -113,7 +113,7 @@ def vllm_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 @pytest.fixture
 async def vllm(vllm_servers: Servers) -> AsyncIterator[Pair]:
     p, d = prefill_engine(vllm_servers.prefill), decode_engine(vllm_servers.decode, buffer_tokens=BUFFER_TOKENS)
-    async with in_touch(p, d) as feed:
+    async with in_touch(p, d, patience_s=180) as feed:  # a real one that was misled stands still for a minute
         yield Pair("vllm", p, d, feed)
 
 
