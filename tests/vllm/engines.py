@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from backends.accelerators import VllmRow, parse
 from backends.vllm.decode import VllmDecode
 from backends.vllm.prefill import VllmPrefill
 from backends.vllm.ticket import TicketKey
+from localmesh.ports import free_ports
 from meshkit.clock import Clock
 from meshkit.crypto.derive import TICKETS, development
 from meshkit.crypto.ring import Ring
@@ -43,14 +43,6 @@ def ring() -> Ring[TicketKey]:
     return Ring(development(TICKETS), TicketKey.make)
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 class Served:
     """One server: ``start`` it (again, on the same ports), ``kill`` it. ``is_real``: it is vLLM.
 
@@ -59,7 +51,7 @@ class Served:
 
     def __init__(self, name: str, folder: Path, **options: Any) -> None:
         self.name, self.folder, self.options, self.is_real = name, folder, options, bool(ENVIRONMENT)
-        self.port, self.side_port, self.kv_port, self.replay_port = _free_ports(4)
+        self.port, self.side_port, self.kv_port, self.replay_port = free_ports(4)
         self._process: subprocess.Popen[bytes] | None = None
         self.sent: list[str] = []
         self.bodies: list[dict[str, Any]] = []

@@ -12,17 +12,16 @@ import pytest
 from backends.accelerators import OipRow, parse
 from backends.feed import Feed
 from backends.oip.engine import OipEngine
-from finmesh.inference.v1.decode_service_pb2 import DecodeRequest, Emitted, Tokens
+from finmesh.inference.v1.decode_service_pb2 import Emitted, Tokens
 from finmesh.inference.v1.generation_pb2 import FINISH_REASON_LENGTH, FINISH_REASON_STOP, Bounds, ChoiceFinished, Grammar, Sampling
 from finmesh.inference.v1.worker_pb2 import WORKER_STATE_ISOLATED, WORKER_STATE_READY
 from meshkit.errors import FailedPrecondition, Unavailable
 from tritonclient.grpc import service_pb2 as pb
 
+from tests.component.backends.asking import DIGEST, PROMPT, events_of, request, until
 from tests.oip_server import INPUTS, OUTPUTS, OipServer, Send, oip_server, text
 from tests.scripted_engine import token_of
 
-DIGEST = bytes(range(32))
-PROMPT = list(range(40, 60))
 OPTIONS = {
     "served_model": "llm",
     "input_ids": "IDS",
@@ -69,29 +68,6 @@ async def behind(server: OipServer, is_ready: bool = True, **options: Any) -> As
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-
-
-async def until(true: Any) -> None:
-    async with asyncio.timeout(10):
-        while not true():
-            await asyncio.sleep(0.01)
-
-
-def request(most: int = 6, **changes: Any) -> DecodeRequest:
-    fields = {
-        "request_id": "r-1",
-        "model_digest": DIGEST,
-        "prompt_tokens": PROMPT,
-        "grade": 2,
-        "sampling": Sampling(choices=1),
-        "bounds": Bounds(max_output_tokens=most),
-    } | changes
-    return DecodeRequest(**fields)
-
-
-async def events_of(engine: OipEngine, asked: DecodeRequest | None = None) -> list[Any]:
-    async with aclosing(engine.decode(asked or request(), 10.0)) as events:
-        return [event async for event in events]
 
 
 def tokens_of(events: list[Any]) -> list[tuple[int, int, int]]:

@@ -14,7 +14,7 @@ from backends.accelerators import OpenAiRow, parse
 from backends.feed import Feed
 from backends.openai.engine import OpenAiEngine
 from backends.port import Running
-from finmesh.inference.v1.decode_service_pb2 import DecodeRequest, Emitted, ReserveRequest, Tokens
+from finmesh.inference.v1.decode_service_pb2 import Emitted, ReserveRequest, Tokens
 from finmesh.inference.v1.generation_pb2 import (
     FINISH_REASON_LENGTH,
     FINISH_REASON_STOP,
@@ -28,11 +28,10 @@ from finmesh.inference.v1.generation_pb2 import (
 from finmesh.inference.v1.worker_pb2 import WORKER_ROLE_GENERATE, WORKER_STATE_ISOLATED, WORKER_STATE_READY
 from meshkit.errors import FailedPrecondition, InvalidArgument, MeshError, NotFound, Overloaded, Unavailable
 
+from tests.component.backends.asking import DIGEST, PROMPT, events_of, request, until
 from tests.openai_server import MODEL, Call, OpenAiServer, openai_server
 from tests.scripted_engine import token_of
 
-DIGEST = bytes(range(32))
-PROMPT = list(range(40, 60))
 TEXT = "谁可以批准这笔交易?"
 
 
@@ -75,31 +74,8 @@ async def behind(server: OpenAiServer, buffer_tokens: int = 512, is_ready: bool 
         await asyncio.gather(running, return_exceptions=True)
 
 
-def request(most: int = 6, **changes: Any) -> DecodeRequest:
-    fields = {
-        "request_id": "r-1",
-        "model_digest": DIGEST,
-        "prompt_tokens": PROMPT,
-        "grade": 2,
-        "sampling": Sampling(choices=1),
-        "bounds": Bounds(max_output_tokens=most),
-    } | changes
-    return DecodeRequest(**fields)
-
-
-async def events_of(engine: OpenAiEngine, asked: DecodeRequest | None = None) -> list[Any]:
-    async with aclosing(engine.decode(asked or request(), 10.0)) as events:
-        return [event async for event in events]
-
-
 def tokens_of(events: list[Any]) -> list[Token]:
     return [token for event in events if isinstance(event, Tokens) for token in event.tokens]
-
-
-async def until(true: Any) -> None:
-    async with asyncio.timeout(10):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 async def test_an_answer_by_ids_in_order_and_with_its_usage() -> None:
