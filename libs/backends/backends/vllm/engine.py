@@ -111,9 +111,9 @@ class VllmEngine:
                 await asyncio.wait({hearing, restarted})
             if self._restarted.is_set():
                 self._restarted.clear()
-            elif (
-                not hearing.cancelled() and (error := hearing.exception()) is not None
-            ):  # somebody else has the port, for a while or for ever
+                continue
+            error = None if hearing.cancelled() else hearing.exception()
+            if error is not None:  # somebody else has the port, for a while or for ever
                 _logger.warning("KV events can't be heard", extra={"facts": {"worker": self._about.worker_id, "error": str(error)}})
                 await asyncio.sleep(ANSWER_S)
 
