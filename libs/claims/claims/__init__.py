@@ -1,0 +1,1 @@
+"""Checks statements against the passages that they cite: numbers, units, periods, polarity."""

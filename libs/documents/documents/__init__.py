@@ -1,0 +1,1 @@
+"""Reads documents of any format in a sandbox: text, tables, pages, headings."""

@@ -1,0 +1,1 @@
+"""OTC inquiries: fields, the specialist model's own text, the instrument master."""

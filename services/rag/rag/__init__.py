@@ -1,0 +1,1 @@
+"""Graded, versioned retrieval with citations that hold."""

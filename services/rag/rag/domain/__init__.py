@@ -1,0 +1,1 @@
+"""Pure: what documents, passages, access and rankings are."""
