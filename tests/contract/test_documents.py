@@ -21,6 +21,7 @@ ELSEWHERE = {
     "libs/meshkit/meshkit/testing/capture.py": "our own log lines",
     "cli/finmesh_cli/commands/status.py": "an answer of a service",
     "deploy/local/localmesh/fetch/interpreter.py": "an answer of a Python, before anything is installed",
+    "libs/otcdesk/otcdesk/own_text.py": "what the specialist model wrote, which knows no meshkit",
     "services/router/router/adapters/jinja_worker.py": "a question of the router, whose templates it renders",
     "services/router/router/domain/tools.py": "arguments that a model wrote and a caller gives back, numbers beyond 64 bits too",
     "drills/drills/checks/traces.py": "an answer of Zipkin",

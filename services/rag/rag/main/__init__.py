@@ -1,0 +1,1 @@
+"""Composition roots: `rpc` answers, `ingest` reads documents."""
