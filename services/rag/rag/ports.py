@@ -38,10 +38,6 @@ class Encoder(Protocol):
         """Length of a vector."""
         ...
 
-    def spans(self, text: str, most: int) -> list[tuple[int, int]]:
-        """Cut a text into spans (code points) of at most ``most`` word pieces each."""
-        ...
-
     async def encode(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
         """Return (n, dimension) float32 rows of length 1. Raises Unavailable (ENCODER_UNAVAILABLE)."""
         ...

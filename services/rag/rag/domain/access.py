@@ -77,4 +77,11 @@ class Reader:
 
 def reader_of(tenant: str, principal: str, purpose: str, token_clearance: int, grant: Grant) -> Reader:
     """Return the reader of a call: the lower of both clearances, groups and barriers of the grant."""
-    return Reader(tenant, principal, purpose, min(token_clearance, grant.clearance), grant.groups, grant.barriers)
+    return Reader(
+        tenant=tenant,
+        principal=principal,
+        purpose=purpose,
+        clearance=min(token_clearance, grant.clearance),
+        groups=grant.groups,
+        barriers=grant.barriers,
+    )
