@@ -109,6 +109,7 @@ async def test_a_missing_claim(door: Door, name: str) -> None:
         ({"exp": 4_000_000_000}, "TOKEN_LIFE_TOO_LONG"),
         ({"exp": "soon"}, "TOKEN_MALFORMED"),
         ({"roles": "root"}, "TOKEN_MALFORMED"),
+        ({"clearance": "4"}, "TOKEN_CLEARANCE_INVALID"),
         ({"sub": "core\r\nx-finmesh-tenant: bank-b"}, "TOKEN_MALFORMED"),
     ],
 )
@@ -176,6 +177,12 @@ async def test_a_purpose_that_the_token_was_not_given_for(door: Door) -> None:
     metadata = (*door.token(purposes=["marketing", "fraud-prevention"]), ("x-finmesh-purpose", "fraud-prevention"))
     await door.stub.ScoreTransaction(score(), metadata=metadata)
     assert door.risk.facts[-1].purpose == "fraud-prevention"
+
+
+async def test_the_clearance_of_the_token_goes_on_and_a_callers_own_header_does_not(door: Door) -> None:
+    for metadata in (door.token(clearance=3), door.token(), (*door.token(), ("x-finmesh-clearance", "4"))):
+        await door.stub.ScoreTransaction(score(), metadata=metadata)
+    assert [facts.clearance for facts in door.risk.facts] == [3, 1, 1]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.method)

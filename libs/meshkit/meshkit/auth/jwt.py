@@ -31,6 +31,8 @@ _REQUIRED = ("exp", "iat", "iss", "aud", "sub", "jti")
 _REFUSED_HEADERS = frozenset({"crit", "jku", "x5u", "jwk", "x5c", "b64"})
 _TYPES = frozenset({"jwt", "at+jwt"})
 _CONFIRMATION = "x5t#S256"  # RFC 8705
+HIGHEST_CLEARANCE = 4
+"""What a token may state; grade L5 has stores of its own, and nobody reads it by a token."""
 _SHA256 = re.compile(r"[A-Za-z0-9_-]{43}")
 _TOKEN_BYTES = 8192
 _logger = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ _logger = logging.getLogger(__name__)
 class Principal:
     """Whom a token speaks for. ``certificate_sha256`` (RFC 8705 ``cnf``) is the one client certificate it may be used with, empty: any.
 
-    ``workloads``: on whose certificate it may come, None: on anybody's.
+    ``workloads``: on whose certificate it may come, None: on anybody's. ``clearance``: up to which data grade it may read, 1 to 4.
     """
 
     subject: str
@@ -50,6 +52,7 @@ class Principal:
     expires_s: float  # Unix time
     certificate_sha256: str = ""  # base64url without padding
     workloads: frozenset[str] | None = None
+    clearance: int = 1
 
 
 def _refuse(reason: str) -> Unauthenticated:
@@ -129,6 +132,7 @@ class TokenVerifier:
             expires_s=float(claims["exp"]),
             certificate_sha256=_confirmation(claims),
             workloads=_texts(claims, "workloads") if "workloads" in claims else None,
+            clearance=_clearance(claims),
         )
 
     def _signed_claims(self, token: str) -> dict[str, Any]:
@@ -216,6 +220,14 @@ def _confirmation(claims: dict[str, Any]) -> str:
     if not isinstance(thumbprint, str) or not _SHA256.fullmatch(thumbprint):
         raise _refuse("TOKEN_CONFIRMATION_REFUSED")
     return thumbprint
+
+
+def _clearance(claims: dict[str, Any]) -> int:
+    """Return the claim, the lowest where there is none. Anything that is no whole number in bounds is refused, never lowered."""
+    value = claims.get("clearance", 1)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= HIGHEST_CLEARANCE:
+        raise _refuse("TOKEN_CLEARANCE_INVALID")
+    return value
 
 
 def _texts(claims: dict[str, Any], name: str) -> frozenset[str]:

@@ -15,6 +15,7 @@ PURPOSE = "x-finmesh-purpose"
 POLICY_HASH = "x-finmesh-policy-hash"  # SHA-256 of the policy that allowed the call, hex
 BUDGET_KEY = "x-finmesh-budget-key"  # whose budget a generation counts against, hex: stands for the principal where names may not
 BUDGET_KEY_BYTES = 16
+CLEARANCE = "x-finmesh-clearance"  # up to which data grade the token may read, "2" to "4"; absent: 1
 FORWARDER = "gateway"  # the workload whose word counts
 
 
@@ -29,6 +30,7 @@ class CallerFacts:
     purpose: str = ""
     policy_hash: bytes = b""
     budget_key: bytes = b""
+    clearance: int = 1
 
 
 def caller_facts(call: Call) -> CallerFacts:
@@ -48,6 +50,7 @@ def caller_facts(call: Call) -> CallerFacts:
         purpose=call.header(PURPOSE) or "",
         policy_hash=_hex(policy_hash),
         budget_key=_budget_key(call.header(BUDGET_KEY) or ""),
+        clearance=_clearance(call.header(CLEARANCE) or ""),
     )
 
 
@@ -61,3 +64,8 @@ def _hex(text: str) -> bytes:
 def _budget_key(text: str) -> bytes:
     key = _hex(text)
     return key if len(key) == BUDGET_KEY_BYTES else b""
+
+
+def _clearance(text: str) -> int:
+    """Return what the gateway forwarded; the lowest for what it never sends."""
+    return int(text) if text in ("2", "3", "4") else 1

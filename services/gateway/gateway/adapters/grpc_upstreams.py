@@ -91,6 +91,7 @@ def _headers(admitted: Admitted) -> tuple[tuple[str, str], ...]:
         (metadata.PURPOSE, admitted.purpose),
         (metadata.POLICY_HASH, admitted.policy_hash),
         *(((metadata.BUDGET_KEY, admitted.budget_key.hex()),) if admitted.budget_key else ()),
+        *(((metadata.CLEARANCE, str(admitted.clearance)),) if admitted.clearance > 1 else ()),
     )
 
 

@@ -26,6 +26,7 @@ class Admitted:
     """A call that goes on: for whom, what for, by which policy (hexadecimal digest), and the owner's request.
 
     ``tokens``: bound of what a generation may use; None for what costs no tokens. ``budget_key``: stands for its principal in budgets.
+    ``clearance``: up to which data grade its token may read.
     """
 
     request_id: str
@@ -37,6 +38,7 @@ class Admitted:
     body: bytes
     tokens: TokenCount | None = None
     budget_key: bytes = b""
+    clearance: int = 1
 
 
 def thumbprint(certificate: bytes) -> str:

@@ -134,6 +134,7 @@ class Admit:
             scenario=scenario,
             purpose=purpose,
             policy_hash=policy,
+            clearance=principal.clearance,
             body=request.body,
             tokens=request.tokens,
             budget_key=self._budget_key(tenant, principal.subject) if request.tokens is not None else b"",

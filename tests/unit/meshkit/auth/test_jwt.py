@@ -203,6 +203,18 @@ def test_a_confirmation_that_we_cannot_check_is_refused(jwks: Path, clock: FakeC
     assert caught.value.reason == "TOKEN_CONFIRMATION_REFUSED"
 
 
+def test_a_clearance_is_a_grade(jwks: Path, clock: FakeClock) -> None:
+    assert verifier(jwks, clock).verify(token(clock)).clearance == 1
+    assert [verifier(jwks, clock).verify(token(clock, clearance=grade)).clearance for grade in (1, 2, 3, 4)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("stated", [0, 5, -1, True, False, "3", "L3", 3.0, None, [3], {"max": 3}, 10**30])
+def test_what_is_no_clearance(jwks: Path, clock: FakeClock, stated: Any) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        verifier(jwks, clock).verify(token(clock, clearance=stated))
+    assert caught.value.reason == "TOKEN_CLEARANCE_INVALID"
+
+
 @pytest.mark.parametrize("tenant", ["甲银行", "Bank", "bank_a", "bank-a ", "bank-a\n", "x" * 41, "ｂａｎｋ"])
 def test_what_is_no_tenant(jwks: Path, clock: FakeClock, tenant: str) -> None:
     with pytest.raises(Unauthenticated) as caught:

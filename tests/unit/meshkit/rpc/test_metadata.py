@@ -31,6 +31,16 @@ def test_a_budget_key_has_sixteen_bytes_or_is_none(sent: str, key: bytes) -> Non
     assert not caller_facts(call("audit", headers)).budget_key
 
 
+@pytest.mark.parametrize(
+    ("sent", "clearance"), [("2", 2), ("4", 4), ("1", 1), ("5", 1), ("0", 1), ("-3", 1), (" 3", 1), ("03", 1), ("L3", 1), ("", 1)]
+)
+def test_a_clearance_is_a_grade_or_the_lowest(sent: str, clearance: int) -> None:
+    headers = (*SENT, (metadata.CLEARANCE, sent))
+    assert caller_facts(call("gateway", headers)).clearance == clearance
+    assert caller_facts(call("rag", headers)).clearance == 1
+    assert caller_facts(call("gateway")).clearance == 1
+
+
 @pytest.mark.parametrize("peer", ["audit", "simbank", "gateway2", "Gateway"])
 def test_from_anybody_else_they_do_not(peer: str) -> None:
     assert caller_facts(call(peer)) == CallerFacts()
