@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.domain.access import Access, Grant, Reader
-from rag.domain.document import Change, Chunk, NewChunk, State, Submission, Version
+from rag.domain.document import Change, Chunk, Prepared, State, Submission, Version
 from rag.domain.ranking import Filter, Hit, IndexedChunk, TermStatistics
 
 if TYPE_CHECKING:
@@ -179,8 +179,8 @@ class Workbench(Protocol):
         """Take versions that wait, oldest first; what an earlier epoch had claimed waits again."""
         ...
 
-    async def publish(self, job: Job, chunks: Sequence[NewChunk], state: State, now_us: int) -> int:
-        """Make a version visible in one transaction: passages, access ids, names, end of the version before, change log.
+    async def publish(self, job: Job, prepared: Prepared, now_us: int) -> int:
+        """Make a version visible in one transaction: title, passages, access ids, names, end of the version before, change log.
 
         Return its sequence.
         """
@@ -231,7 +231,7 @@ class Library(Protocol):
         ...
 
     async def names(self, tenant: str, access_ids: Collection[int]) -> list[tuple[str, int, int]]:
-        """Return the names catalogue of what is readable: (name, version_id, access_id) from titles, headings and defined terms."""
+        """Return the names catalogue of what is readable: (name, version_id, access_id)."""
         ...
 
 

@@ -6,6 +6,7 @@ Both are half-open. Superseded versions stay, marked, so that the past can be as
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -95,6 +96,20 @@ class NewChunk:
     box: Box | None = None
     clause: str = ""
     record_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What became of an original: its passages that may be indexed; VISIBLE, or PARTIAL when some were withheld.
+
+    ``names``: what the document is called and calls itself (title, headings, defined terms), each with the demands of where it stands.
+    """
+
+    title: str
+    chunks: Sequence[NewChunk]
+    state: State
+    withheld: int = 0
+    names: Sequence[tuple[str, Access]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,152 @@
+"""The leader's loop: claim versions, prepare them, publish them. One process leads; the others stand by.
+
+A version is claimed with its attempt counted, so that one which takes its process down is not tried for ever. Whatever goes wrong with a
+version ends that version alone. A leader that could not renew its lease stops its work: the epoch in the ledger refuses what it would
+still write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from meshkit.clock import Clock
+from meshkit.errors import Conflict, DataCorrupted, InvalidArgument, InvalidDocument, MeshError, NotFound, Unavailable, is_failure
+
+from rag import ports
+from rag.domain.document import State, Version
+from rag.steps.prepare import Prepare
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.2
+_AWAY_S = 1.0
+_OUR_FAULT = "INTERNAL"
+
+
+class Watcher(Protocol):
+    """Whoever is told what became of a version."""
+
+    async def changed(self, version: Version, state: State, reason: str, sequence: int) -> None:
+        """Tell the world; must not raise."""
+        ...
+
+
+class Ingestor:
+    """Runs in every ingest process."""
+
+    def __init__(
+        self,
+        bench: ports.Workbench,
+        prepare: Prepare,
+        watcher: Watcher,
+        clock: Clock,
+        *,
+        owner: str,
+        lease_s: float,
+        parallel: int,
+        attempts: int,
+        standing: Callable[[bool], None],
+    ) -> None:
+        """``standing``: told whether this process leads."""
+        self._bench, self._prepare, self._watcher, self._clock = bench, prepare, watcher, clock
+        self._owner, self._lease_s, self._parallel, self._attempts = owner, lease_s, parallel, attempts
+        self._standing = standing
+
+    async def run(self) -> None:
+        """Lead, or wait to, for ever."""
+        while True:
+            try:
+                epoch = await self._bench.lead(self._owner, self._lease_s, self._now_us())
+            except (Conflict, Unavailable):
+                self._standing(False)
+                await asyncio.sleep(self._lease_s / 3)
+                continue
+            self._standing(True)
+            await self._lead(epoch)
+
+    async def _lead(self, epoch: int) -> None:
+        """Work until the lease is lost."""
+        running: set[asyncio.Task[None]] = set()
+        renewing = asyncio.create_task(self._renew(epoch))
+        try:
+            while not renewing.done():
+                room = self._parallel - len(running)
+                jobs = await self._claimed(epoch, room) if room else []
+                if jobs is None:
+                    return
+                running |= {asyncio.create_task(self._work(job)) for job in jobs}
+                waiting = {renewing, *running}
+                _, pending = await asyncio.wait(
+                    waiting, timeout=None if running and not jobs else _POLL_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                running = {task for task in running if task in pending}
+        finally:
+            for task in (renewing, *running):
+                task.cancel()
+            await asyncio.gather(renewing, *running, return_exceptions=True)
+
+    async def _claimed(self, epoch: int, limit: int) -> list[ports.Job] | None:
+        try:
+            return await self._bench.claim(epoch, limit, self._now_us())
+        except Conflict:
+            return None
+        except Unavailable:
+            await asyncio.sleep(_AWAY_S)
+            return []
+
+    async def _renew(self, epoch: int) -> None:
+        """Return when the lease is lost, or could not be renewed for as long as it lasts."""
+        renewed_s = self._clock.now_s()
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            try:
+                if await self._bench.lead(self._owner, self._lease_s, self._now_us()) != epoch:
+                    return
+                renewed_s = self._clock.now_s()
+            except Conflict:
+                return
+            except Unavailable:
+                if self._clock.now_s() - renewed_s > self._lease_s:
+                    return
+
+    async def _work(self, job: ports.Job) -> None:
+        """Bring one version to an end. A cancelled one stays claimed by a dead epoch, and waits again."""
+        version = job.version
+        try:
+            state, reason, sequence = await self._ended(job)
+        except (Conflict, Unavailable) as error:  # fenced, or the ledger is away: whoever leads next has it
+            log.warning("a version waits: %s", error.reason)
+            await asyncio.sleep(_AWAY_S)
+            return
+        if state is not State.ENROLLED:
+            await self._watcher.changed(version, state, reason, sequence)
+
+    async def _ended(self, job: ports.Job) -> tuple[State, str, int]:
+        version = job.version
+        if version.attempt > self._attempts:
+            return await self._failed(job, State.FAILED, "ATTEMPTS_EXHAUSTED")
+        try:
+            prepared = await self._prepare(version)
+        except Unavailable as error:
+            return await self._failed(job, State.ENROLLED, error.reason)
+        except (InvalidArgument, InvalidDocument, NotFound, DataCorrupted) as error:
+            return await self._failed(job, State.FAILED, error.reason)
+        except BaseException as error:
+            if not is_failure(error) or isinstance(error, MeshError):
+                raise
+            log.exception("a version could not be read")
+            return await self._failed(job, State.FAILED if version.attempt >= self._attempts else State.ENROLLED, _OUR_FAULT)
+        if not prepared.chunks:
+            return await self._failed(job, State.FAILED, "ALL_WITHHELD")
+        sequence = await self._bench.publish(job, prepared.chunks, prepared.state, self._now_us())
+        return prepared.state, "SECRETS_WITHHELD" if prepared.withheld else "", sequence
+
+    async def _failed(self, job: ports.Job, state: State, reason: str) -> tuple[State, str, int]:
+        await self._bench.fail(job, state, reason, self._now_us())
+        return state, reason, 0
+
+    def _now_us(self) -> int:
+        return int(self._clock.now_s() * 1_000_000)
