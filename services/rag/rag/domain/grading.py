@@ -1,7 +1,7 @@
 """What grade a passage has by its content: the kinds that `libs/pii` finds, mapped by a table (`grades.yaml`).
 
-Identifiers are L3 at most; secrets are L4, and a passage that holds one is withheld while the rest of its document is found. What a document
-declares is a floor, never a ceiling.
+Identifiers are L3 at most; secrets are L4, and a passage that holds one is withheld while the rest of its document is found. What a
+document declares is a floor, never a ceiling.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Documents made of records: one JSON object {"_id", "title", "text"} a line (the corpus format of BEIR), each a passage of its own.
 
-Other keys of a record are dropped, so that what nobody searches can't be found. Ids are opaque; the same id twice in a document is refused. A record
-that is too long is cut, and its parts carry its id; equal texts under two ids both stay.
+Other keys of a record are dropped. Ids are opaque; the same id twice in a document is refused. A record that is too long is cut, and its
+parts carry its id; equal texts under two ids both stay.
 """
 
 from __future__ import annotations

@@ -78,10 +78,7 @@ class Ingestor:
                 if jobs is None:
                     return
                 running |= {asyncio.create_task(self._work(job)) for job in jobs}
-                waiting = {renewing, *running}
-                _, pending = await asyncio.wait(
-                    waiting, timeout=None if running and not jobs else _POLL_S, return_when=asyncio.FIRST_COMPLETED
-                )
+                _, pending = await asyncio.wait({renewing, *running}, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
                 running = {task for task in running if task in pending}
         finally:
             for task in (renewing, *running):
@@ -141,7 +138,7 @@ class Ingestor:
             return await self._failed(job, State.FAILED if version.attempt >= self._attempts else State.ENROLLED, _OUR_FAULT)
         if not prepared.chunks:
             return await self._failed(job, State.FAILED, "ALL_WITHHELD")
-        sequence = await self._bench.publish(job, prepared.chunks, prepared.state, self._now_us())
+        sequence = await self._bench.publish(job, prepared, self._now_us())
         return prepared.state, "SECRETS_WITHHELD" if prepared.withheld else "", sequence
 
     async def _failed(self, job: ports.Job, state: State, reason: str) -> tuple[State, str, int]:
