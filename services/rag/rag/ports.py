@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from meshkit.events.offsets_in_db import Position
 from numpy.typing import NDArray
 
 from rag.domain.access import Access, Grant, Reader
@@ -121,15 +122,39 @@ class Parser(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload under way. ``received_bytes``: how much is there without a gap from the beginning."""
+
+    upload_id: str
+    size_bytes: int
+    sha256: bytes
+    received_bytes: int
+
+
 class Blobs(Protocol):
     """Sealed originals. A name is HMAC(tenant key, digest): it tells nothing, and equal contents of two tenants have two names."""
 
-    async def put_part(self, tenant: str, upload_id: str, offset: int, part: bytes) -> None:
-        """Keep a part of an upload, sealed; the same part again is the same. Raises Conflict (PART_CONFLICT)."""
+    async def begin(self, tenant: str, principal: str, size_bytes: int, sha256: bytes) -> Upload:
+        """Begin an upload, or return the one that the same principal began for the same content.
+
+        Raises InvalidArgument (DOCUMENT_TOO_LARGE), QuotaExceeded (UPLOADS_FULL).
+        """
         ...
 
-    async def commit(self, tenant: str, upload_id: str, size_bytes: int, sha256: bytes) -> str:
-        """Join an upload and return its blob's name. Raises FailedPrecondition (UPLOAD_INCOMPLETE), InvalidArgument (DIGEST_MISMATCH)."""
+    async def put_part(self, tenant: str, principal: str, upload_id: str, offset: int, part: bytes) -> Upload:
+        """Keep a part, sealed; the same part again is the same. Raises NotFound (UPLOAD_NOT_FOUND), Conflict (PART_CONFLICT)."""
+        ...
+
+    async def commit(self, tenant: str, principal: str, upload_id: str) -> tuple[str, Upload]:
+        """Join an upload; return its blob's name. Repeated, it answers alike. ``principal`` empty: whoever began it.
+
+        Raises NotFound (UPLOAD_NOT_FOUND), FailedPrecondition (UPLOAD_INCOMPLETE), InvalidArgument (DIGEST_MISMATCH).
+        """
+        ...
+
+    async def keep(self, tenant: str, content: bytes) -> str:
+        """Keep a whole original; return its blob's name."""
         ...
 
     async def read(self, tenant: str, blob: str) -> bytes:
@@ -165,6 +190,22 @@ class Intake(Protocol):
 
     async def version(self, tenant: str, document_id: str, source_version: int = 0) -> Version:
         """Return a version, the newest when 0. Raises NotFound (DOCUMENT_NOT_FOUND)."""
+        ...
+
+    async def tallies(self, tenant: str) -> Mapping[State, int]:
+        """Return versions by state."""
+        ...
+
+
+class Positions(Protocol):
+    """How far the topics were read, kept where documents are enrolled. Enrolling again is a no-op, so what was read is told afterwards."""
+
+    async def positions(self, topic: str) -> Mapping[int, Position]:
+        """Return where each known partition goes on."""
+        ...
+
+    async def reached(self, topic: str, positions: Sequence[Position]) -> None:
+        """Keep how far a topic was read."""
         ...
 
 

@@ -54,6 +54,7 @@ class Submission:
     base: str = ""
     product: str = ""
     metadata: tuple[tuple[str, str], ...] = ()
+    file_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,9 @@ class Prepare:
             drafts = await on_thread(lambda look: _records(content, self._most, look))
             title = handed_in.title
         else:
-            name = dict(handed_in.metadata).get("file_name", "")
-            parsed = await self._parser.parse(content, name, handed_in.media_type)
+            parsed = await self._parser.parse(content, handed_in.file_name, handed_in.media_type)
             drafts = await on_thread(lambda _: chunking.drafts(parsed, self._most))
-            title = handed_in.title or parsed.title or name
+            title = handed_in.title or parsed.title or handed_in.file_name
         if not drafts:
             raise InvalidArgument("the document holds no text", reason="NO_TEXT")
         if len(drafts) > MAX_CHUNKS:
