@@ -216,6 +216,10 @@ class Workbench(Protocol):
         """Become or stay the leader; return the epoch. Raises Conflict (ANOTHER_LEADS)."""
         ...
 
+    async def refresh(self, epoch: int, configuration: bytes, now_us: int) -> int:
+        """Let every current version that was read under another configuration wait again; return how many. What is visible stays so."""
+        ...
+
     async def claim(self, epoch: int, limit: int, now_us: int) -> list[Job]:
         """Take versions that wait, oldest first; what an earlier epoch had claimed waits again."""
         ...

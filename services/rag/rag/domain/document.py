@@ -33,8 +33,7 @@ class Submission:
     """A version as it was handed in. ``source_version`` orders the versions of a document, whatever order they arrive in.
 
     ``blob`` names the sealed original. ``base``: the document that this one endorses (附加险, 批单), empty for none.
-    ``product``: what it is the wording of. ``configuration`` is the digest of everything that shapes passages (parsers, chunking,
-    grading): another one means another look.
+    ``product``: what it is the wording of.
     """
 
     tenant: str
@@ -45,7 +44,6 @@ class Submission:
     blob: str
     content_sha256: bytes
     access: Access
-    configuration: bytes
     submitted_by: str
     declared_grade: int = 0
     valid_from_us: int = 0
@@ -103,12 +101,14 @@ class NewChunk:
 class Prepared:
     """What became of an original: its passages that may be indexed; VISIBLE, or PARTIAL when some were withheld.
 
+    ``configuration``: digest of everything that shapes passages (parsers, chunking, grading): another one means another look.
     ``names``: what the document is called and calls itself (title, headings, defined terms), each with the demands of where it stands.
     """
 
     title: str
     chunks: Sequence[NewChunk]
     state: State
+    configuration: bytes
     withheld: int = 0
     names: Sequence[tuple[str, Access]] = ()
 

@@ -69,6 +69,7 @@ class Ingestor:
 
     async def _lead(self, epoch: int) -> None:
         """Work until the lease is lost."""
+        await self._refreshed(epoch)
         running: set[asyncio.Task[None]] = set()
         renewing = asyncio.create_task(self._renew(epoch))
         try:
@@ -84,6 +85,16 @@ class Ingestor:
             for task in (renewing, *running):
                 task.cancel()
             await asyncio.gather(renewing, *running, return_exceptions=True)
+
+    async def _refreshed(self, epoch: int) -> None:
+        """What was read in another way is read again: once a term, for settings don't change while a process runs."""
+        try:
+            count = await self._bench.refresh(epoch, self._prepare.configuration, self._now_us())
+        except (Conflict, Unavailable) as error:
+            log.warning("what was read in another way is not looked for: %s", error.reason)
+            return
+        if count:
+            log.info("%d versions were read in another way and wait again", count)
 
     async def _claimed(self, epoch: int, limit: int) -> list[ports.Job] | None:
         try:

@@ -76,7 +76,7 @@ class Prepare:
                 )
             )
         withheld = len(drafts) - len(kept)
-        return Prepared(title, kept, State.PARTIAL if withheld else State.VISIBLE, withheld)
+        return Prepared(title, kept, State.PARTIAL if withheld else State.VISIBLE, self.configuration, withheld)
 
 
 def _records(content: bytes, most: int, look: Look) -> list[chunking.Draft]:

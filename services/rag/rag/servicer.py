@@ -1,0 +1,93 @@
+"""RagService: translate, call, translate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from finmesh.rag.v1 import rag_service_pb2 as pb
+from finmesh.rag.v1 import rag_service_pb2_grpc
+from meshkit.errors import PermissionDenied
+from meshkit.rpc.chain import current_call
+from meshkit.rpc.metadata import CallerFacts, caller_facts
+from meshkit.tenants import checked_tenant
+
+from rag import ports
+from rag.domain.document import State
+from rag.translate import documents
+from rag.usecases.begin_upload import begin_upload
+from rag.usecases.commit_upload import CommitUpload
+from rag.usecases.get_status import GetStatus
+from rag.usecases.put_part import put_part
+from rag.usecases.withdraw_document import WithdrawDocument
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the RPCs call."""
+
+    blobs: ports.Blobs
+    commit_upload: CommitUpload
+    withdraw_document: WithdrawDocument
+    get_status: GetStatus
+
+
+def caller(tenant: str) -> CallerFacts:
+    """Return who calls. Raises PermissionDenied for another tenant than the gateway established (empty only on loopback without one)."""
+    facts = caller_facts(current_call())
+    if checked_tenant(tenant) != facts.tenant and facts.tenant:
+        raise PermissionDenied("the token is for another tenant", reason="TENANT_MISMATCH")
+    return facts
+
+
+class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
+    """One method per RPC."""
+
+    def __init__(self, use: UseCases) -> None:
+        self._use = use
+
+    async def BeginUpload(self, request: pb.BeginUploadRequest, context: object) -> pb.BeginUploadResponse:  # noqa: N802
+        """Begin an upload."""
+        facts = caller(request.tenant)
+        upload = await begin_upload(self._use.blobs, request.tenant, facts.principal, request.size_bytes, request.content_sha256)
+        return pb.BeginUploadResponse(upload_id=upload.upload_id, received_bytes=upload.received_bytes)
+
+    async def PutPart(self, request: pb.PutPartRequest, context: object) -> pb.PutPartResponse:  # noqa: N802
+        """Take a part."""
+        facts = caller(request.tenant)
+        upload = await put_part(self._use.blobs, request.tenant, facts.principal, request.upload_id, request.offset, request.part)
+        return pb.PutPartResponse(received_bytes=upload.received_bytes)
+
+    async def CommitUpload(self, request: pb.CommitUploadRequest, context: object) -> pb.CommitUploadResponse:  # noqa: N802
+        """Complete an upload and enrol its document."""
+        facts = caller(request.tenant)
+        version = await self._use.commit_upload(
+            request.tenant,
+            facts.principal,
+            request.upload_id,
+            lambda blob, sha256: documents.submission(
+                request.description,
+                tenant=request.tenant,
+                submitted_by=facts.principal,
+                blob=blob,
+                sha256=sha256,
+            ),
+        )
+        return pb.CommitUploadResponse(version=documents.version_message(version))
+
+    async def WithdrawDocument(self, request: pb.WithdrawDocumentRequest, context: object) -> pb.WithdrawDocumentResponse:  # noqa: N802
+        """Hide a document."""
+        caller(request.tenant)
+        document_id = documents.document_id(request.document_id)
+        return pb.WithdrawDocumentResponse(sequence=await self._use.withdraw_document(request.tenant, document_id, request.source_version))
+
+    async def GetStatus(self, request: pb.GetStatusRequest, context: object) -> pb.GetStatusResponse:  # noqa: N802
+        """Say how far everything is."""
+        caller(request.tenant)
+        status = await self._use.get_status(request.tenant)
+        return pb.GetStatusResponse(
+            sequence=status.sequence,
+            searchable_sequence=status.searchable,
+            waiting=status.versions.get(State.ENROLLED, 0),
+            versions={str(state): count for state, count in status.versions.items()},
+            degradations=status.degradations,
+        )
