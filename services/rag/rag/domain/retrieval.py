@@ -1,0 +1,80 @@
+"""A question as it is asked, and what was found for it. Everything found was checked against the rights of this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rag.domain.access import Reader
+from rag.domain.citing import PassageId
+from rag.domain.document import AsOf, Chunk, Version
+from rag.domain.ranking import Explained
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What narrows a question, never widens it: documents by id or exact title, products by name. Empty: nothing does."""
+
+    documents: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether it narrows."""
+        return bool(self.documents or self.products)
+
+
+class Pipeline(StrEnum):
+    """Which parts of the pipeline rank."""
+
+    FUSED = "FUSED"
+    UNSCOPED = "UNSCOPED"
+    LEXICAL = "LEXICAL"
+    DENSE = "DENSE"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question. ``reader`` has the rights of ``now_us``; ``scope`` is what a caller or a conversation narrows it to."""
+
+    reader: Reader
+    question: str
+    as_of: AsOf
+    now_us: int
+    scope: Scope = Scope()
+    limit: int = 10
+    pipeline: Pipeline = Pipeline.FUSED
+    explain: bool = False
+    collapse_records: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A passage that may be shown. ``superseded``: a newer version stands, or the wording is not in force at the time asked for."""
+
+    chunk: Chunk
+    version: Version
+    superseded: bool = False
+    review_due: bool = False
+    explained: Explained | None = None
+
+    @property
+    def id(self) -> PassageId:
+        """Return what it is called."""
+        submission = self.version.submission
+        return PassageId(submission.document_id, submission.source_version, self.chunk.passage.ordinal)
+
+    @property
+    def text(self) -> str:
+        """Return what is cited and hashed."""
+        return self.chunk.passage.text
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found, best first. ``resolved``: what the question itself named; ``sequence``: of the ledger, that was asked."""
+
+    passages: Sequence[Passage]
+    sequence: int
+    resolved: Scope = Scope()
+    degradations: Sequence[str] = field(default_factory=tuple)
