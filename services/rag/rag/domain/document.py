@@ -132,12 +132,14 @@ class AsOf:
 
 
 class ChangeKind(StrEnum):
-    """What a row of the change log tells the indexes."""
+    """What a row of the change log tells: the indexes what to do, and banks what became of what they handed in."""
 
     PUBLISHED = "PUBLISHED"  # a version's passages are there
     SUPERSEDED = "SUPERSEDED"  # a version's to_seq was set
     WITHDRAWN = "WITHDRAWN"
     PURGED = "PURGED"  # rebuild the folders and the collection without it
+    FAILED = "FAILED"  # nothing to index
+    QUARANTINED = "QUARANTINED"  # nothing to index
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,14 @@ class Workbench(Protocol):
         ...
 
 
+class Announcer(Protocol):
+    """Tells banks what became of what they handed in."""
+
+    async def announce(self, changes: Sequence[tuple[Change, Version]]) -> None:
+        """Tell of changes, in order, acknowledged. Raises Unavailable."""
+        ...
+
+
 class Library(Protocol):
     """The ledger as readers and indexes see it."""
 
@@ -245,6 +253,10 @@ class Library(Protocol):
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """Return what happened after a sequence, oldest first."""
+        ...
+
+    async def version_of(self, version_id: int) -> Version:
+        """Return a version, a purged one as far as it is known."""
         ...
 
     async def indexed(self, version_id: int) -> tuple[Version, list[Chunk]]:

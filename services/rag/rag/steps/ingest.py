@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from meshkit.clock import Clock
 from meshkit.errors import Conflict, DataCorrupted, InvalidArgument, InvalidDocument, MeshError, NotFound, Unavailable, is_failure
 
 from rag import ports
-from rag.domain.document import State, Version
+from rag.domain.access import HIGHEST_INDEXED
+from rag.domain.document import State
 from rag.steps.prepare import Prepare
 
 log = logging.getLogger(__name__)
@@ -26,14 +26,6 @@ _AWAY_S = 1.0
 _OUR_FAULT = "INTERNAL"
 
 
-class Watcher(Protocol):
-    """Whoever is told what became of a version."""
-
-    async def changed(self, version: Version, state: State, reason: str, sequence: int) -> None:
-        """Tell the world; must not raise."""
-        ...
-
-
 class Ingestor:
     """Runs in every ingest process."""
 
@@ -41,7 +33,6 @@ class Ingestor:
         self,
         bench: ports.Workbench,
         prepare: Prepare,
-        watcher: Watcher,
         clock: Clock,
         *,
         owner: str,
@@ -51,7 +42,7 @@ class Ingestor:
         standing: Callable[[bool], None],
     ) -> None:
         """``standing``: told whether this process leads."""
-        self._bench, self._prepare, self._watcher, self._clock = bench, prepare, watcher, clock
+        self._bench, self._prepare, self._clock = bench, prepare, clock
         self._owner, self._lease_s, self._parallel, self._attempts = owner, lease_s, parallel, attempts
         self._standing = standing
 
@@ -122,39 +113,36 @@ class Ingestor:
 
     async def _work(self, job: ports.Job) -> None:
         """Bring one version to an end. A cancelled one stays claimed by a dead epoch, and waits again."""
-        version = job.version
         try:
-            state, reason, sequence = await self._ended(job)
+            await self._end(job)
         except (Conflict, Unavailable) as error:  # fenced, or the ledger is away: whoever leads next has it
             log.warning("a version waits: %s", error.reason)
             await asyncio.sleep(_AWAY_S)
-            return
-        if state is not State.ENROLLED:
-            await self._watcher.changed(version, state, reason, sequence)
 
-    async def _ended(self, job: ports.Job) -> tuple[State, str, int]:
+    async def _end(self, job: ports.Job) -> None:
         version = job.version
+        if version.submission.declared_grade > HIGHEST_INDEXED:
+            return await self._fail(job, State.QUARANTINED, "DECLARED_L4")
         if version.attempt > self._attempts:
-            return await self._failed(job, State.FAILED, "ATTEMPTS_EXHAUSTED")
+            return await self._fail(job, State.FAILED, "ATTEMPTS_EXHAUSTED")
         try:
             prepared = await self._prepare(version)
         except Unavailable as error:
-            return await self._failed(job, State.ENROLLED, error.reason)
+            return await self._fail(job, State.ENROLLED, error.reason)
         except (InvalidArgument, InvalidDocument, NotFound, DataCorrupted) as error:
-            return await self._failed(job, State.FAILED, error.reason)
+            return await self._fail(job, State.FAILED, error.reason)
         except BaseException as error:
             if not is_failure(error) or isinstance(error, MeshError):
                 raise
             log.exception("a version could not be read")
-            return await self._failed(job, State.FAILED if version.attempt >= self._attempts else State.ENROLLED, _OUR_FAULT)
+            return await self._fail(job, State.FAILED if version.attempt >= self._attempts else State.ENROLLED, _OUR_FAULT)
         if not prepared.chunks:
-            return await self._failed(job, State.FAILED, "ALL_WITHHELD")
-        sequence = await self._bench.publish(job, prepared, self._now_us())
-        return prepared.state, "SECRETS_WITHHELD" if prepared.withheld else "", sequence
+            return await self._fail(job, State.FAILED, "ALL_WITHHELD")
+        await self._bench.publish(job, prepared, self._now_us())
+        return None
 
-    async def _failed(self, job: ports.Job, state: State, reason: str) -> tuple[State, str, int]:
+    async def _fail(self, job: ports.Job, state: State, reason: str) -> None:
         await self._bench.fail(job, state, reason, self._now_us())
-        return state, reason, 0
 
     def _now_us(self) -> int:
         return int(self._clock.now_s() * 1_000_000)
