@@ -32,10 +32,8 @@ def test_a_clause_is_a_passage_with_its_items_and_its_headings() -> None:
 
 
 def test_headings_nest_by_level() -> None:
-    found = drafts(
-        parsed(Heading(1, "A"), Heading(2, "B"), Paragraph("one"), Heading(2, "C"), Paragraph("two"), Heading(1, "D"), Paragraph("three")),
-        100,
-    )
+    blocks = (Heading(1, "A"), Heading(2, "B"), Paragraph("one"), Heading(2, "C"), Paragraph("two"), Heading(1, "D"), Paragraph("three"))
+    found = drafts(parsed(*blocks), 100)
     assert [draft.heading_path for draft in found] == [("A", "B"), ("A", "C"), ("D",)]
 
 
