@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 
 from meshkit.errors import InvalidArgument
 
+NOBODY = "\x00"
+"""A group, a purpose that nobody has: no name of one holds a control character."""
+
 HIGHEST_INDEXED = 3
 """Grade L4 and above never reach an index (security.md): secrets are withheld, a document that declares them waits for a curator."""
 
@@ -41,6 +44,19 @@ class Access:
     def at_grade(self, grade: int) -> Access:
         """Return the same demands at a grade that is at least this one."""
         return replace(self, grade=max(grade, self.grade))
+
+    def narrowed(self, newest: Access) -> Access:
+        """Return demands that nobody meets who does not meet both: what passages of a superseded version demand.
+
+        Where both name groups, one that both name is needed, although being in one of each might do: never wider than either.
+        """
+        publish = max((at for at in (self.publish_at_us, newest.publish_at_us) if at is not None), default=None)
+        expires = min((at for at in (self.expires_at_us, newest.expires_at_us) if at is not None), default=None)
+        groups = _both(self.groups, newest.groups)
+        if publish is not None and expires is not None and expires <= publish:
+            publish, expires, groups = None, None, frozenset({NOBODY})
+        purposes = _both(self.purposes, newest.purposes)
+        return Access(max(self.grade, newest.grade), groups, self.barriers | newest.barriers, purposes, publish, expires)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,13 @@ class Reader:
             and (access.publish_at_us is None or access.publish_at_us <= now_us)
             and (access.expires_at_us is None or now_us < access.expires_at_us)
         )
+
+
+def _both(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """Return the names of which one is needed by both; empty asks for none."""
+    if not one or not other:
+        return one | other
+    return one & other or frozenset({NOBODY})
 
 
 def reader_of(tenant: str, principal: str, purpose: str, token_clearance: int, grant: Grant) -> Reader:

@@ -57,7 +57,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version in the ledger. ``version_id`` is unique over all tenants; visible from ``from_seq`` until ``to_seq``."""
+    """A version in the ledger. ``version_id`` is unique over all tenants; visible from ``from_seq`` until ``to_seq``.
+
+    What remains of a version after a newer one took part of its validity is a row of its own: same ``source_version``, another id.
+    """
 
     version_id: int
     submission: Submission
@@ -134,7 +137,7 @@ class AsOf:
 class ChangeKind(StrEnum):
     """What a row of the change log tells: the indexes what to do, and banks what became of what they handed in."""
 
-    PUBLISHED = "PUBLISHED"  # a version's passages are there
+    PUBLISHED = "PUBLISHED"  # a version's passages are there, or demand more of readers than before
     SUPERSEDED = "SUPERSEDED"  # a version's to_seq was set
     WITHDRAWN = "WITHDRAWN"
     PURGED = "PURGED"  # rebuild the folders and the collection without it
