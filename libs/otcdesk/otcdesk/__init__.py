@@ -1,1 +1,1 @@
-"""OTC inquiries: fields, the specialist model's own text, the instrument master."""
+"""OTC inquiries: what a client's words mean, field by field, whoever read them."""
