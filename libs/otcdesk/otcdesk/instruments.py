@@ -39,7 +39,7 @@ class Instruments:
         if len({row.code for row in self.rows}) != len(self.rows):
             raise InstrumentsError("a code stands in it twice")
         for row in self.rows:
-            for name in (row.code, row.code.partition(".")[0], row.name, *row.aliases):
+            for name in (row.code, row.code.replace(".", ""), row.code.partition(".")[0], row.name, *row.aliases):
                 self._names.setdefault(key(name), set()).add(row.code)
 
     @classmethod

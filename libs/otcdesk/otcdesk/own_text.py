@@ -41,7 +41,24 @@ _PATTERNS = {
     "face": rf"{_NUMBER}(?:e[0-9]{{1,2}})?",
 }
 _LONGEST_UNDERLYING = 32
-KEYS = ("intent", "product", "side", "underlying", "option", "strike", "tenor", "ki", "ko", "step", "lockup", "coupon", "notional", "bond", "yield", "face")
+KEYS = (
+    "intent",
+    "product",
+    "side",
+    "underlying",
+    "option",
+    "strike",
+    "tenor",
+    "ki",
+    "ko",
+    "step",
+    "lockup",
+    "coupon",
+    "notional",
+    "bond",
+    "yield",
+    "face",
+)
 """In the order in which they stand."""
 START, END = '{"intent":"', '"}'
 PIECES = (START, END, *(f'","{each}":"' for each in KEYS[1:]))
@@ -80,7 +97,9 @@ def read(text: str) -> dict[str, str]:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema that constrains the model."""
-    properties = {name: {"enum": list(_WORDS[name])} if name in _WORDS else {"type": "string", "pattern": f"^{_pattern(name)}$"} for name in KEYS}
+    properties = {
+        name: {"enum": list(_WORDS[name])} if name in _WORDS else {"type": "string", "pattern": f"^{_pattern(name)}$"} for name in KEYS
+    }
     properties["underlying"] = {"type": "string", "minLength": 1, "maxLength": _LONGEST_UNDERLYING}
     return {"type": "object", "properties": properties, "required": ["intent"], "additionalProperties": False}
 
@@ -115,23 +134,23 @@ def inquiry(values: Mapping[str, str], text: Folded, instruments: Instruments) -
 
 
 def percent(value: str) -> Decimal:
-    """"15" and "1500bp" are 15 per cent."""
+    """ "15" and "1500bp" are 15 per cent."""
     return Decimal(value.removesuffix("bp")) / (_HUNDRED if value.endswith("bp") else 1)
 
 
 def amount(value: str) -> Decimal:
-    """"2500e4" are 25,000,000."""
+    """ "2500e4" are 25,000,000."""
     mantissa, _, exponent = value.partition("e")
     return Decimal(mantissa) * Decimal(10) ** int(exponent or 0)
 
 
 def months(value: str) -> Decimal:
-    """"2w" is half a month, "45d" one and a half, "1y" twelve."""
+    """ "2w" is half a month, "45d" one and a half, "1y" twelve."""
     return Decimal(value[:-1]) * 12 if value.endswith("y") else Decimal(value[:-1]) / _PER_MONTH[value[-1]]
 
 
 def strike(value: str, option: OptionType | None) -> Decimal | None:
-    """"80" is 80 per cent of spot, "0.8x" as well; "otm5" is 105 for a call and 95 for a put, and nothing when it is neither."""
+    """ "80" is 80 per cent of spot, "0.8x" as well; "otm5" is 105 for a call and 95 for a put, and nothing when it is neither."""
     if value.startswith(("otm", "itm")):
         if option is None:
             return None

@@ -61,7 +61,9 @@ def hidden(weights: Weights, tokens: jax.Array, shape: Shape) -> jax.Array:
     mask = jnp.where(jnp.tril(jnp.ones((length, length), bool)), 0.0, -1e9)
     for layer in range(shape.layers):
         name = f"model.layers.{layer}."
-        x = x + _attention(weights, name + "self_attn.", _norm(x, weights[name + "input_layernorm.weight"], shape.epsilon), rotary, mask, shape)
+        x = x + _attention(
+            weights, name + "self_attn.", _norm(x, weights[name + "input_layernorm.weight"], shape.epsilon), rotary, mask, shape
+        )
         y = _norm(x, weights[name + "post_attention_layernorm.weight"], shape.epsilon)
         gate = jax.nn.silu(y @ weights[name + "mlp.gate_proj.weight"].T) * (y @ weights[name + "mlp.up_proj.weight"].T)
         x = x + gate @ weights[name + "mlp.down_proj.weight"].T

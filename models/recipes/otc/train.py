@@ -55,7 +55,11 @@ def _rounded(length: int) -> int:
 
 def _batch(pairs: Sequence[tuple[list[int], list[int]]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     length, most = _rounded(max(2 + len(text) + len(own) for text, own in pairs)), _rounded(max(len(own) for _, own in pairs))
-    tokens, places, targets = np.zeros((len(pairs), length), np.int32), np.zeros((len(pairs), most), np.int32), np.full((len(pairs), most), -1, np.int32)
+    tokens, places, targets = (
+        np.zeros((len(pairs), length), np.int32),
+        np.zeros((len(pairs), most), np.int32),
+        np.full((len(pairs), most), -1, np.int32),
+    )
     for row, (text, own) in enumerate(pairs):
         sequence = [vocabulary.TEXT, *text, vocabulary.JSON, *own]
         tokens[row, : len(sequence)] = sequence
@@ -75,7 +79,10 @@ def train(folder: Path, shape: Shape, steps: int, peak: float) -> Weights:
     """Train to a number of steps, from the folder's checkpoint if it has one; return the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     instruments = Instruments.read()
-    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(optax.warmup_cosine_decay_schedule(0.0, peak, 300, steps, peak / 50), b2=0.98, weight_decay=0.01))
+    optimiser = optax.chain(
+        optax.clip_by_global_norm(1.0),
+        optax.adamw(optax.warmup_cosine_decay_schedule(0.0, peak, 300, steps, peak / 50), b2=0.98, weight_decay=0.01),
+    )
     weights = first_weights(shape, len(vocabulary.tokens()), _SEED)
     state, step, stretch = optimiser.init(weights), 0, 0
     if (folder / CHECKPOINT).exists():

@@ -1,0 +1,41 @@
+"""Words name one instrument, several or none."""
+
+from __future__ import annotations
+
+import pytest
+from otcdesk.instruments import Instruments, InstrumentsError
+
+
+@pytest.fixture(scope="module")
+def master() -> Instruments:
+    return Instruments.read()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("中证500", "000905.SH"), ("500", "000905.SH"), ("ZZ500", "000905.SH"), ("ｚｚ５００", "000905.SH"), ("滬深300", "000300.SH"), ("000300", "000300.SH"), ("000300.sh", "000300.SH"), ("000905 SH", "000905.SH"), ("茅台", "600519.SH"),
+        ("贵州茅台", "600519.SH"), ("貴州茅臺", "600519.SH"), ("600519", "600519.SH"), ("不存在", None), ("", None), ("000001", None), ("000001.SZ", "000001.SZ"), ("恒指", "HSI.HI"), ("  中证 500 ", "000905.SH"),
+    ],
+)  # fmt: skip
+def test_words_are_resolved(master: Instruments, words: str, code: str | None) -> None:
+    assert master.resolve(words) == code
+
+
+def test_every_name_of_the_master_names_itself_or_several(master: Instruments) -> None:
+    for row in master.rows:
+        for name in (row.code, row.name, *row.aliases):
+            assert row.code in master.codes(name)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "code,name,kind,aliases\n1.SH,a,index,\n1.SH,b,index,",
+        "code,name,kind,aliases\n,a,index,",
+        "code,name,kind,aliases\n1.SH,a,index,b,c",
+    ],
+)
+def test_a_master_that_cannot_be_meant_is_refused(content: str) -> None:
+    with pytest.raises(InstrumentsError):
+        Instruments.read(content)

@@ -1,0 +1,88 @@
+"""The model's own text and what it means."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from otcdesk import own_text
+from otcdesk.fold import fold
+from otcdesk.inquiry import Intent, OptionType, Product, Side
+from otcdesk.instruments import Instruments
+
+MASTER = Instruments.read()
+
+
+def meant(text: str, **values: str) -> object:
+    return own_text.inquiry({"intent": "quote", **values}, fold(text), MASTER)
+
+
+def test_a_whole_inquiry() -> None:
+    values = {
+        "intent": "quote",
+        "product": "vanilla",
+        "side": "buy",
+        "underlying": "中证500",
+        "option": "call",
+        "strike": "80",
+        "tenor": "1y",
+        "notional": "1e7",
+    }
+    assert own_text.read(own_text.write(values)) == values
+    found = own_text.inquiry(values, fold("买 中證５００ 1y 80call 1kw"), MASTER)
+    assert (found.intent, found.product, found.side, found.option_type) == (Intent.QUOTE, Product.VANILLA, Side.BUY, OptionType.CALL)
+    assert (found.underlying, found.underlying_text) == ("000905.SH", "中證５００")
+    assert (found.strike_pct, found.tenor_months, found.notional_cny) == (80, 12, 10_000_000)
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "value"),
+    [
+        ("notional_cny", {"notional": "2500e4"}, 25_000_000), ("notional_cny", {"notional": "0.1e8"}, 10_000_000), ("notional_cny", {"notional": "1234567"}, 1_234_567), ("face_cny", {"face": "5e7"}, 50_000_000),
+        ("tenor_months", {"tenor": "2w"}, Decimal("0.5")), ("tenor_months", {"tenor": "45d"}, Decimal("1.5")), ("tenor_months", {"tenor": "0.5y"}, 6), ("tenor_months", {"tenor": "18m"}, 18), ("lockup_months", {"lockup": "0m"}, 0),
+        ("strike_pct", {"strike": "otm5", "option": "call"}, 105), ("strike_pct", {"strike": "otm5", "option": "put"}, 95), ("strike_pct", {"strike": "itm10", "option": "call"}, 90), ("strike_pct", {"strike": "itm10", "option": "put"}, 110),
+        ("strike_pct", {"strike": "otm5"}, None), ("strike_pct", {"strike": "0.95x"}, 95), ("strike_pct", {"strike": "102.5"}, Decimal("102.5")),
+        ("coupon_pct", {"coupon": "1500bp"}, 15), ("yield_pct", {"yield": "235bp"}, Decimal("2.35")), ("yield_pct", {"yield": "2.35"}, Decimal("2.35")),
+        ("knock_out_pct", {"ki": "103", "ko": "80"}, 103), ("knock_in_pct", {"ki": "103", "ko": "80"}, 80), ("knock_in_pct", {"ki": "75"}, 75), ("knock_out_pct", {"ki": "75"}, None), ("knock_out_step_pct", {"step": "0.5"}, Decimal("0.5")),
+    ],
+)  # fmt: skip
+def test_values_are_computed_here(field: str, written: dict[str, str], value: object) -> None:
+    assert own_text.read(own_text.write({"intent": "quote", **written}))
+    assert getattr(meant("x", **written), field) == value
+
+
+def test_words_that_the_text_does_not_have_are_left_out() -> None:
+    found = meant("中证500雪球", underlying="沪深300")
+    assert (found.underlying, found.underlying_text) == (None, None)  # type: ignore[attr-defined]
+
+
+def test_unknown_words_are_kept() -> None:
+    found = meant("某某科技 1y", underlying="某某科技")
+    assert (found.underlying, found.underlying_text) == (None, "某某科技")  # type: ignore[attr-defined]
+
+
+def test_several_and_other_state_nothing() -> None:
+    found = own_text.inquiry({"intent": own_text.SEVERAL, "side": "buy"}, fold("x"), MASTER)
+    assert found.intent is Intent.OTHER and found.is_several and found.side is None
+    found = own_text.inquiry({"intent": "other", "side": "buy"}, fold("x"), MASTER)
+    assert found.intent is Intent.OTHER and not found.is_several and found.side is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"side":"buy"}',
+        '{"side":"buy","intent":"quote"}',
+        '{"intent":"sell"}',
+        '{"intent":"quote","strike":"abc"}',
+        '{"intent":"quote","extra":"1"}',
+        '{"intent":"quote","tenor":12}',
+        '{"intent":"quote","bond":"12345"}',
+    ],
+)
+def test_what_the_grammar_does_not_promise_is_refused(text: str) -> None:
+    with pytest.raises(own_text.OwnTextError):
+        own_text.read(text)
