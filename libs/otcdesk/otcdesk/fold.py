@@ -1,4 +1,4 @@
-"""A text as the model and the instrument master read it: compatibility forms, full width, case and traditional characters folded.
+"""A text as model and instrument master read it: compatibility forms, full width, case, traditional characters, formal numerals folded.
 
 Surprising: each character is folded by itself, so that every folded character has one place in the client's text. What the model copies
 is found again in the client's own words. What says nothing (emoji, zero width, controls) becomes one blank.
@@ -31,6 +31,8 @@ _SAME = {
     "～": "~",
     "·": ".",
 }
+_FORMAL = dict(zip("〇零壹贰叁肆伍陆柒捌玖拾佰仟", "零零一二三四五六七八九十百千", strict=True))
+"""Numerals as they stand on cheques."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def folded_character(character: str) -> str:
     found = []
     for each in unicodedata.normalize("NFKC", character).casefold():
         simple = _simplified().get(each, each)
-        simple = _SAME.get(simple, simple)
+        simple = _FORMAL.get(simple, _SAME.get(simple, simple))
         found.append(" " if unicodedata.category(simple) in _SILENT else simple)
     return "".join(found)
 

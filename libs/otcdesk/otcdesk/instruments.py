@@ -1,12 +1,14 @@
 """The instrument master: which code the client's words name.
 
-By exchange code, with or without suffix, short name or alias, all folded alike. Words that name several instruments name none: 000001 is
-a bank in Shenzhen and an index in Shanghai.
+By exchange code, with or without suffix, short name or alias, all folded alike; with the word for their kind behind (中证500指数), as
+sh600519, 700.hk, or by name and code at once (茅台(600519)). Words that name several instruments name none: 000001 is a bank in Shenzhen
+and an index in Shanghai.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -14,6 +16,9 @@ from importlib import resources
 from otcdesk.fold import fold
 
 FILE = "instruments.csv"
+_KINDS = {"index": ("指数", "index"), "etf": ("基金",), "stock": ("股票", "正股", "a股", "h股", "个股")}
+_HONG_KONG = re.compile(r"(?:hk)?0*([0-9]{1,5})(?:\.?hk)?")
+_APART = re.compile(r"[^\w.]+|(?<=[^\W0-9])(?=[0-9]{6}(?![0-9]))|(?:(?<=[0-9]{6})|(?<=\.s[hz]))(?=[^\W0-9a-z])")
 
 
 class InstrumentsError(ValueError):
@@ -39,7 +44,9 @@ class Instruments:
         if len({row.code for row in self.rows}) != len(self.rows):
             raise InstrumentsError("a code stands in it twice")
         for row in self.rows:
-            for name in (row.code, row.code.replace(".", ""), row.code.partition(".")[0], row.name, *row.aliases):
+            number, _, exchange = row.code.partition(".")
+            names = (row.code, number + exchange, exchange + number, number, row.name, *row.aliases)
+            for name in (*names, *(name + tail for name in (row.name, *row.aliases) for tail in _KINDS.get(row.kind, ()))):
                 self._names.setdefault(key(name), set()).add(row.code)
 
     @classmethod
@@ -59,7 +66,18 @@ class Instruments:
 
     def codes(self, words: str) -> frozenset[str]:
         """Return the codes that the words may mean."""
-        return frozenset(self._names.get(key(words), ()))
+        found = self._named(words)
+        if found:
+            return found
+        each = [self._named(part) for part in _APART.split(fold(words).text) if part]
+        if len(each) < 2 or not all(each):
+            return frozenset()
+        return frozenset.intersection(*each) or frozenset.union(*each)
+
+    def _named(self, words: str) -> frozenset[str]:
+        name = key(words)
+        hong_kong = _HONG_KONG.fullmatch(name) if "hk" in name else None
+        return frozenset(self._names.get(f"{hong_kong[1]:0>5}hk" if hong_kong else name, ()))
 
     def resolve(self, words: str) -> str | None:
         """Return the code that the words name; None when they name none or several."""

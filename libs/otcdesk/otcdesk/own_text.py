@@ -63,7 +63,7 @@ KEYS = (
 START, END = '{"intent":"', '"}'
 PIECES = (START, END, *(f'","{each}":"' for each in KEYS[1:]))
 """Punctuation and keys: single tokens of the model."""
-WORDS = (*tuple(dict.fromkeys(word for words in _WORDS.values() for word in words)), "otm", "itm", "bp")
+WORDS = (*dict.fromkeys(word for words in _WORDS.values() for word in words), "otm", "itm", "bp")
 """Values of closed sets: single tokens of the model."""
 _PER_MONTH = {"d": Decimal(30), "w": Decimal(4), "m": Decimal(1)}
 _HUNDRED = Decimal(100)
@@ -97,7 +97,7 @@ def read(text: str) -> dict[str, str]:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema that constrains the model."""
-    properties = {
+    properties: dict[str, Any] = {
         name: {"enum": list(_WORDS[name])} if name in _WORDS else {"type": "string", "pattern": f"^{_pattern(name)}$"} for name in KEYS
     }
     properties["underlying"] = {"type": "string", "minLength": 1, "maxLength": _LONGEST_UNDERLYING}

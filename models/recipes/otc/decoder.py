@@ -32,7 +32,8 @@ class Shape:
 
     def architecture(self, vocabulary: int) -> Architecture:
         return Architecture(
-            family="llama", layers=self.layers, hidden=self.hidden, intermediate=self.intermediate, heads=self.heads, kv_heads=self.kv_heads, head_dim=self.head_dim,
+            family="llama", layers=self.layers, hidden=self.hidden, intermediate=self.intermediate, heads=self.heads,
+            kv_heads=self.kv_heads, head_dim=self.head_dim,
             vocabulary=vocabulary, max_position=self.max_position, rope=Rope(self.theta, None), norm_epsilon=self.epsilon, tied=True,
         )  # fmt: skip
 

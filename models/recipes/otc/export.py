@@ -32,7 +32,8 @@ def export(checkpoint: Path, root: Path, shape: Shape | None = None, *, is_round
         return rounded(values, 8) if is_rounded and values.ndim == 2 else Dense(values)
 
     facts = model_folder.Facts(
-        name=NAME, end_ids=(vocabulary.END,), bos_id=None, tokenizer=vocabulary.document(), template=vocabulary.TEMPLATE, source=Source("models/recipes/otc", digest),
+        name=NAME, end_ids=(vocabulary.END,), bos_id=None, tokenizer=vocabulary.document(), template=vocabulary.TEMPLATE,
+        source=Source("models/recipes/otc", digest),
         licence=LICENCE, weights="int8" if is_rounded else "fp32", accuracy_level=0, max_len=MAX_LEN,
     )  # fmt: skip
     return model_folder.write(root, shape.architecture(len(vocabulary.tokens())), weight, facts)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -20,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from otcdesk.instruments import Instruments
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from otc import vocabulary
 from otc.decoder import Shape, Weights, first_weights, hidden
@@ -45,7 +44,7 @@ def batches(stretch: int, instruments: Instruments) -> Iterator[tuple[np.ndarray
         size = (end - start) // 8 * 8 or end - start
         found.append(_batch(coded[start : start + size]))
         start += size
-    np.random.default_rng(stretch).shuffle(found)  # type: ignore[arg-type]
+    np.random.default_rng(stretch).shuffle(found)
     yield from found
 
 
@@ -113,8 +112,13 @@ def train(folder: Path, shape: Shape, steps: int, peak: float) -> Weights:
 def _write(path: Path, weights: Weights, state: Any, step: int, stretch: int) -> None:
     leaves = {f"state.{number}": np.asarray(leaf) for number, leaf in enumerate(jax.tree.leaves(state))}
     beside = path.with_suffix(".new.npz")
-    np.savez(beside, **{name: np.asarray(value) for name, value in weights.items()}, **leaves, position=np.array([step, stretch]))
-    os.replace(beside, path)
+    arrays: dict[str, Any] = {
+        **{name: np.asarray(value) for name, value in weights.items()},
+        **leaves,
+        "position": np.array([step, stretch]),
+    }
+    np.savez(beside, **arrays)
+    beside.replace(path)
 
 
 def _read(path: Path, weights: Weights, state: Any) -> tuple[Weights, Any, int, int]:

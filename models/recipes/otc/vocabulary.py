@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from typing import Any
 
 from otcdesk import own_text
 from otcdesk.fold import fold
@@ -78,11 +79,13 @@ def document() -> bytes:
         {"id": number, "content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
         for number, content in enumerate(_CONTROL)
     ]
-    made = {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": control, "normalizer": None, "pre_tokenizer": None, "post_processor": None,
+    made: dict[str, Any] = {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": control, "normalizer": None, "pre_tokenizer": None,
+        "post_processor": None,
         "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
         "model": {
-            "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": True, "ignore_merges": False,
+            "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None,
+            "fuse_unk": False, "byte_fallback": True, "ignore_merges": False,
             "vocab": ids(), "merges": [],
         },
     }  # fmt: skip

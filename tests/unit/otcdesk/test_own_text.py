@@ -38,12 +38,19 @@ def test_a_whole_inquiry() -> None:
 @pytest.mark.parametrize(
     ("field", "written", "value"),
     [
-        ("notional_cny", {"notional": "2500e4"}, 25_000_000), ("notional_cny", {"notional": "0.1e8"}, 10_000_000), ("notional_cny", {"notional": "1234567"}, 1_234_567), ("face_cny", {"face": "5e7"}, 50_000_000),
-        ("tenor_months", {"tenor": "2w"}, Decimal("0.5")), ("tenor_months", {"tenor": "45d"}, Decimal("1.5")), ("tenor_months", {"tenor": "0.5y"}, 6), ("tenor_months", {"tenor": "18m"}, 18), ("lockup_months", {"lockup": "0m"}, 0),
-        ("strike_pct", {"strike": "otm5", "option": "call"}, 105), ("strike_pct", {"strike": "otm5", "option": "put"}, 95), ("strike_pct", {"strike": "itm10", "option": "call"}, 90), ("strike_pct", {"strike": "itm10", "option": "put"}, 110),
-        ("strike_pct", {"strike": "otm5"}, None), ("strike_pct", {"strike": "0.95x"}, 95), ("strike_pct", {"strike": "102.5"}, Decimal("102.5")),
-        ("coupon_pct", {"coupon": "1500bp"}, 15), ("yield_pct", {"yield": "235bp"}, Decimal("2.35")), ("yield_pct", {"yield": "2.35"}, Decimal("2.35")),
-        ("knock_out_pct", {"ki": "103", "ko": "80"}, 103), ("knock_in_pct", {"ki": "103", "ko": "80"}, 80), ("knock_in_pct", {"ki": "75"}, 75), ("knock_out_pct", {"ki": "75"}, None), ("knock_out_step_pct", {"step": "0.5"}, Decimal("0.5")),
+        ("notional_cny", {"notional": "2500e4"}, 25_000_000), ("notional_cny", {"notional": "0.1e8"}, 10_000_000),
+        ("notional_cny", {"notional": "1234567"}, 1_234_567), ("face_cny", {"face": "5e7"}, 50_000_000),
+        ("tenor_months", {"tenor": "2w"}, Decimal("0.5")), ("tenor_months", {"tenor": "45d"}, Decimal("1.5")),
+        ("tenor_months", {"tenor": "0.5y"}, 6), ("tenor_months", {"tenor": "18m"}, 18), ("lockup_months", {"lockup": "0m"}, 0),
+        ("strike_pct", {"strike": "otm5", "option": "call"}, 105), ("strike_pct", {"strike": "otm5", "option": "put"}, 95),
+        ("strike_pct", {"strike": "itm10", "option": "call"}, 90), ("strike_pct", {"strike": "itm10", "option": "put"}, 110),
+        ("strike_pct", {"strike": "otm5"}, None), ("strike_pct", {"strike": "0.95x"}, 95),
+        ("strike_pct", {"strike": "102.5"}, Decimal("102.5")),
+        ("coupon_pct", {"coupon": "1500bp"}, 15), ("yield_pct", {"yield": "235bp"}, Decimal("2.35")),
+        ("yield_pct", {"yield": "2.35"}, Decimal("2.35")),
+        ("knock_out_pct", {"ki": "103", "ko": "80"}, 103), ("knock_in_pct", {"ki": "103", "ko": "80"}, 80),
+        ("knock_in_pct", {"ki": "75"}, 75), ("knock_out_pct", {"ki": "75"}, None),
+        ("knock_out_step_pct", {"step": "0.5"}, Decimal("0.5")),
     ],
 )  # fmt: skip
 def test_values_are_computed_here(field: str, written: dict[str, str], value: object) -> None:
