@@ -28,13 +28,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class IndexedChunk:
-    """What an index is given of a passage. ``context``: headings and neighbours of the same access id, for the low-weight field."""
+    """What an index is given of a passage. ``context``: headings and neighbours of the same access id, for the low-weight field.
+
+    In pieces, because a text is several passages' neighbour: each piece is analysed once.
+    """
 
     chunk_id: int
     version_id: int
     access_id: int
     text: str
-    context: str
+    context: tuple[str, ...]
     from_seq: int
     to_seq: int
     valid_from_us: int
