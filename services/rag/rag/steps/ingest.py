@@ -128,7 +128,9 @@ class Ingestor:
         try:
             prepared = await self._prepare(version)
         except Unavailable as error:
-            return await self._fail(job, State.ENROLLED, error.reason)
+            log.warning("a version waits: %s", error.reason)
+            await asyncio.sleep(_AWAY_S)
+            return await self._bench.release(job, self._now_us())
         except (InvalidArgument, InvalidDocument, NotFound, DataCorrupted) as error:
             return await self._fail(job, State.FAILED, error.reason)
         except BaseException as error:

@@ -46,6 +46,7 @@ class Prepare:
             parsed = await self._parser.parse(content, handed_in.file_name, handed_in.media_type)
             drafts = await on_thread(lambda _: chunking.drafts(parsed, self._most))
             title = handed_in.title or parsed.title or handed_in.file_name
+        drafts = [draft for draft in drafts if draft.text.strip()]
         if not drafts:
             raise InvalidArgument("the document holds no text", reason="NO_TEXT")
         if len(drafts) > MAX_CHUNKS:
