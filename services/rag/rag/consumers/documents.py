@@ -24,7 +24,7 @@ from rag import ports
 from rag.domain.document import Submission
 from rag.translate import documents
 from rag.usecases.on_document_submitted import OnDocumentSubmitted
-from rag.usecases.withdraw_document import WithdrawDocument
+from rag.usecases.on_document_withdrawn import OnDocumentWithdrawn
 
 SUBMITTED = "finmesh.rag.v1.DocumentSubmitted"
 WITHDRAWN = "finmesh.rag.v1.DocumentWithdrawn"
@@ -101,13 +101,13 @@ class SubmittedDocuments(DocumentTopic):
 class WithdrawnDocuments(DocumentTopic):
     """DocumentWithdrawn."""
 
-    def __init__(self, positions: ports.Positions, dead_letters: DeadLetterWriter, withdraw: WithdrawDocument) -> None:
+    def __init__(self, positions: ports.Positions, dead_letters: DeadLetterWriter, on_withdrawn: OnDocumentWithdrawn) -> None:
         super().__init__(positions, dead_letters)
-        self._withdraw = withdraw
+        self._on_withdrawn = on_withdrawn
 
     async def _handle(self, value: bytes) -> None:
         event = _withdrawn(value)
-        await self._withdraw(event.tenant, event.document_id, event.source_version)
+        await self._on_withdrawn(event.tenant, event.document_id, event.source_version)
 
     def _look(self, value: bytes) -> None:
         _withdrawn(value)

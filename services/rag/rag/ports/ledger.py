@@ -80,10 +80,6 @@ class Workbench(Protocol):
         """
         ...
 
-    async def release(self, job: Job, now_us: int) -> None:
-        """Put a version back as if it had not been claimed: something else was away, and the attempt does not count."""
-        ...
-
     async def fail(self, job: Job, state: State, reason: str, now_us: int) -> None:
         """End a version as FAILED or QUARANTINED, or put it back for another attempt with ENROLLED, each time for twice as long."""
         ...

@@ -130,7 +130,7 @@ class Ingestor:
         except Unavailable as error:
             log.warning("a version waits: %s", error.reason)
             await asyncio.sleep(_AWAY_S)
-            return await self._bench.release(job, self._now_us())
+            return await self._bench.release(job, error.reason, self._now_us())
         except (InvalidArgument, InvalidDocument, NotFound, DataCorrupted) as error:
             return await self._fail(job, State.FAILED, error.reason)
         except BaseException as error:

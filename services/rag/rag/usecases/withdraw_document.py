@@ -1,4 +1,4 @@
-"""RPC WithdrawDocument, and event DocumentWithdrawn."""
+"""RPC WithdrawDocument."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class Bench:
         self.ended[job.version.version_id] = prepared.state, ""
         return len(self.ended)
 
-    async def release(self, job: ports.Job, now_us: int) -> None:
+    async def release(self, job: ports.Job, reason: str, now_us: int) -> None:
         self.waiting.append(replace(job.version, attempt=job.version.attempt - 1))
 
     async def fail(self, job: ports.Job, state: State, reason: str, now_us: int) -> None:
