@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare|lists|pii|records|routing|door|llm`."""
+"""`python -m bench stream|sync|audit|compare|lists|pii|claims|records|routing|door|llm`."""
 
 import gc
 import json
@@ -13,7 +13,7 @@ from localmesh.supervisor import StartError
 from provisioning import preflight
 from rich.console import Console
 
-from bench import audit, compare, door, lists, pii, records, routing, stream, sync
+from bench import audit, claims, compare, door, lists, pii, records, routing, stream, sync
 from bench.llm.measure import Plan as LlmPlan
 from bench.llm.measure import measure as measure_llm
 from bench.report import Figures, as_json, show, show_table
@@ -68,6 +68,12 @@ def compare_command(
 def pii_command(texts: Annotated[int, typer.Option(min=100, help="texts to score")] = 20_000, seed: int = 1) -> None:
     """What libs/pii finds of a generated corpus, its speed on ordinary text and the cost of hostile text."""
     show(pii.measure(texts, seed, _say), console)
+
+
+@app.command(name="claims")
+def claims_command(statements: Annotated[int, typer.Option(min=100, help="statements to verify")] = 10_000, seed: int = 1) -> None:
+    """What libs/claims catches of statements with something planted wrong, and rejects of correct rewrites."""
+    show(claims.measure(statements, seed, _say), console)
 
 
 @app.command(name="records")
