@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
 
-from finmesh_cli import generation, words
+from finmesh_cli import generation, retrieval, words
 from finmesh_cli.money import exponent
 from finmesh_cli.settings import Language
 
@@ -113,6 +114,16 @@ def evidence(out: Console, decision: decision_pb2.TransactionDecided, language: 
         line(out, "input", f"{decision.input_position.partition}/{decision.input_position.offset}", language)
 
 
+def _detail(record: AuditRecord) -> Iterator[tuple[str, str]]:
+    """What a record says of a generation, a look into documents or a change of them."""
+    if record.HasField("generation"):
+        yield from generation.lines(record.generation)
+    elif record.HasField("retrieval"):
+        yield from retrieval.lines(record.retrieval)
+    elif record.change.HasField("knowledge"):
+        yield from retrieval.change(record.change.knowledge)
+
+
 def audited(out: Console, record: AuditRecord, language: Language) -> None:
     """Print what an audit record says by itself: which files decided, what was refused, changed or generated."""
     line(out, "build", record.build or "-", language)
@@ -140,7 +151,7 @@ def audited(out: Console, record: AuditRecord, language: Language) -> None:
         what = " ".join(part for part in (Versioned.Name(version.of), version.name, version.after_sha256.hex() or "-") if part)
         line(out, "in force", what, language)
         line(out, "before", version.before_sha256.hex() or "-", language)
-    for label, value in generation.lines(record.generation) if record.HasField("generation") else ():
+    for label, value in _detail(record):
         line(out, label, value, language)
     if record.degradations:
         line(out, "degraded", ", ".join(record.degradations), language, "yellow")

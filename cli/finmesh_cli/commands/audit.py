@@ -64,6 +64,19 @@ def generations(
             _show(context, record)
 
 
+@app.command()
+def lookups(
+    context: typer.Context,
+    log: Log,
+    tenant: Annotated[str, typer.Option(help="of one tenant alone")] = "",
+    record_id: Annotated[str, typer.Option("--id", help="one record alone")] = "",
+) -> None:
+    """Show who looked into documents, oldest first: rights, passages, and what was named and may not be read."""
+    for record in _records(log):
+        if record.HasField("retrieval") and tenant in ("", record.tenant) and record_id in ("", record.audit_record_id):
+            _show(context, record)
+
+
 def _show(context: typer.Context, record: AuditRecord) -> None:
     out, language = show.console(), settings.of(context).language
     show.line(out, "audit record", f"{record.audit_record_id}  {record.tenant}  {record.producer}", language)

@@ -17,8 +17,11 @@ from finmesh.audit.v1.audit_record_pb2 import (
     Generation,
     GenerationEnded,
     GenerationStarted,
+    KnowledgeChange,
     ListEntryChange,
     RefusedCalls,
+    Retrieval,
+    RetrievedPassage,
     VersionChange,
 )
 from finmesh.inference.v1.generation_pb2 import FINISH_REASON_STOP, UsageFacts
@@ -169,6 +172,49 @@ def test_generations_are_listed_apart(audit_log: AuditLog) -> None:
         listed = CliRunner().invoke(app, ["audit", "generations", str(audit_log.path), *arguments]).output
         assert [word for word in ("g-1", "g-2", "n-1", "a-1") if word in listed] == ["g-1", "g-2"]
     assert not CliRunner().invoke(app, ["audit", "generations", str(audit_log.path), "--tenant", "bank-b"]).output
+
+
+def looked_up() -> tuple[AuditRecord, AuditRecord]:
+    """A look into documents, and a change of one."""
+    seen = RetrievedPassage(document_key=b"\x1a" * 16, source_version=3, ordinal=7, text_sha256=b"\x1b" * 32, cited=True, readable=True)
+    hidden = RetrievedPassage(document_key=b"\x1c" * 16, ordinal=2)
+    retrieval = Retrieval(kind=1, stage=1, clearance=2, groups=4, sequence=41, query_commitment=b"\x1d" * 32, refusal="NOT_SUPPORTED")
+    retrieval.passages.extend([seen, hidden])
+    retrieval.forbidden_keys.append(b"\x1e" * 16)
+    retrieval.warnings.append("REVIEW_DUE")
+    changed = KnowledgeChange(action=1, whom_key=b"\x1f" * 32, groups=2, barriers=1, grade=3, commitment=b"\x2a" * 32)
+    return (
+        AuditRecord(audit_record_id="k-1", tenant="bank-a", retrieval=retrieval),
+        AuditRecord(audit_record_id="k-2", tenant="bank-a", change=Change(knowledge=changed)),
+    )
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_looks_into_documents_and_their_changes_are_told(language: Language) -> None:
+    out = Console(record=True, width=200)
+    for record in looked_up():
+        show.audited(out, record, language)
+    told = out.export_text()
+    for fact in ("ASK  WHOLE", "clearance L2, groups 4", "1a" * 16 + " version 3 #7  cited  " + "1b" * 32, "1d" * 32, "NOT_SUPPORTED"):
+        assert fact in told
+    for fact in (
+        "1c" * 16 + " version - #2  not readable",
+        "1e" * 16,
+        "REVIEW_DUE",
+        "GRANT  L3",
+        "1f" * 32 + "  groups 2, barriers 1",
+        "2a" * 32,
+    ):
+        assert fact in told
+    assert ("指名而无权查阅" in told) == (language is Language.ZH)
+
+
+def test_looks_are_listed_apart(audit_log: AuditLog) -> None:
+    audit_log.write(decided(1), *looked_up())
+    listed = CliRunner().invoke(app, ["audit", "lookups", str(audit_log.path)]).output
+    assert "k-1" in listed and "k-2" not in listed and "a-1" not in listed
+    assert not CliRunner().invoke(app, ["audit", "lookups", str(audit_log.path), "--tenant", "bank-b"]).output
+    assert "k-2" in CliRunner().invoke(app, ["audit", "events", str(audit_log.path)]).output
 
 
 @pytest.mark.parametrize("language", list(Language))

@@ -30,9 +30,9 @@ class Plaintext:
     def in_record(self, record: AuditRecord, content: bytes) -> bool:
         """Whether a record, whose bytes are ``content``, holds an identifier in the clear.
 
-        Records of generations are like no other and are walked each.
+        Records of generations and of looks into documents are like no other and are walked each.
         """
-        if record.HasField("generation"):
+        if record.HasField("generation") or record.HasField("retrieval"):
             return _in_message(record)
         remains = self._without_what_differs(record)
         if remains in self._remains:

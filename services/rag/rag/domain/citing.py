@@ -1,7 +1,7 @@
 """How a passage is called: in requests by its id, in citations by an address.
 
-An id is ``<document_id>@<source_version>#<ordinal>``; an address has ``finmesh://knowledge/`` before it and the document's id
-percent-encoded. Document ids are any Unicode, so an id is read from its end.
+An id is ``<document_id>@<source_version>#<ordinal>``; an address ``finmesh://knowledge/<document_id>/<source_version>#<ordinal>`` with the
+document's id percent-encoded: it names, and leads nowhere outside of the mesh. Document ids are any Unicode, so an id is read from its end.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class PassageId:
     @property
     def url(self) -> str:
         """Return the address in citations."""
-        return f"{PREFIX}{quote(self.document_id, safe='')}@{self.source_version}#{self.ordinal}"
+        return f"{PREFIX}{quote(self.document_id, safe='')}/{self.source_version}#{self.ordinal}"
 
 
 def passage_id(text: str) -> PassageId:
     """Read an id, or an address. Raises NotFound (PASSAGE_NOT_FOUND): what is no id is no passage either, and looks no different."""
     if text.startswith(PREFIX):
-        document, at, rest = text.removeprefix(PREFIX).rpartition("@")
-        text = unquote(document) + at + rest
+        document, _, rest = text.removeprefix(PREFIX).rpartition("/")
+        text = f"{unquote(document)}@{rest}"
     found = _ID.fullmatch(text)
     if found is None:
         raise NotFound("there is no such passage", reason="PASSAGE_NOT_FOUND")

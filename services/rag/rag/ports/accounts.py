@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from rag.domain.conversation import Conversation, Read, Turn, Unanswered
+from rag.domain.evidence import Changed, Looked
 from rag.domain.retrieval import Scope
 
 
@@ -54,4 +55,24 @@ class Reports(Protocol):
 
     async def feedback(self, tenant: str, principal: str, audit_record_id: str, verdict: str, comment: str, now_us: int) -> None:
         """Keep what a person thought of an answer; the comment is masked already and kept sealed."""
+        ...
+
+
+class RecordCodec(Protocol):
+    """Makes audit records: id and exact bytes."""
+
+    def looked(self, facts: Looked) -> tuple[str, bytes]:
+        """Return the record of a look into documents."""
+        ...
+
+    def changed(self, facts: Changed) -> tuple[str, bytes]:
+        """Return the record of a change."""
+        ...
+
+
+class RecordLog(Protocol):
+    """The way to the audit log."""
+
+    async def write(self, records: Sequence[bytes]) -> None:
+        """Return when all in-sync replicas have these records. Raises Unavailable."""
         ...

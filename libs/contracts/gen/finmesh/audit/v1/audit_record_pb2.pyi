@@ -28,6 +28,35 @@ class Versioned(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VERSIONED_TOKEN_KEYS: _ClassVar[Versioned]
     VERSIONED_KEYS: _ClassVar[Versioned]
 
+class KnowledgeAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    KNOWLEDGE_ACTION_UNSPECIFIED: _ClassVar[KnowledgeAction]
+    KNOWLEDGE_ACTION_GRANT: _ClassVar[KnowledgeAction]
+    KNOWLEDGE_ACTION_HOLD: _ClassVar[KnowledgeAction]
+    KNOWLEDGE_ACTION_LIFT_HOLD: _ClassVar[KnowledgeAction]
+    KNOWLEDGE_ACTION_PURGE: _ClassVar[KnowledgeAction]
+    KNOWLEDGE_ACTION_RELEASE: _ClassVar[KnowledgeAction]
+    KNOWLEDGE_ACTION_REFUSE: _ClassVar[KnowledgeAction]
+    KNOWLEDGE_ACTION_WITHDRAW: _ClassVar[KnowledgeAction]
+    KNOWLEDGE_ACTION_PUBLISH: _ClassVar[KnowledgeAction]
+
+class RetrievalKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RETRIEVAL_KIND_UNSPECIFIED: _ClassVar[RetrievalKind]
+    RETRIEVAL_KIND_ASK: _ClassVar[RetrievalKind]
+    RETRIEVAL_KIND_SEARCH: _ClassVar[RetrievalKind]
+    RETRIEVAL_KIND_PASSAGE: _ClassVar[RetrievalKind]
+    RETRIEVAL_KIND_CLAUSES: _ClassVar[RetrievalKind]
+    RETRIEVAL_KIND_COMPARE: _ClassVar[RetrievalKind]
+    RETRIEVAL_KIND_CONVERSATION: _ClassVar[RetrievalKind]
+
+class RetrievalStage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RETRIEVAL_STAGE_UNSPECIFIED: _ClassVar[RetrievalStage]
+    RETRIEVAL_STAGE_WHOLE: _ClassVar[RetrievalStage]
+    RETRIEVAL_STAGE_BEGUN: _ClassVar[RetrievalStage]
+    RETRIEVAL_STAGE_ENDED: _ClassVar[RetrievalStage]
+
 class KvIntegrity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     KV_INTEGRITY_UNSPECIFIED: _ClassVar[KvIntegrity]
@@ -43,12 +72,32 @@ VERSIONED_CHANNELS: Versioned
 VERSIONED_POLICIES: Versioned
 VERSIONED_TOKEN_KEYS: Versioned
 VERSIONED_KEYS: Versioned
+KNOWLEDGE_ACTION_UNSPECIFIED: KnowledgeAction
+KNOWLEDGE_ACTION_GRANT: KnowledgeAction
+KNOWLEDGE_ACTION_HOLD: KnowledgeAction
+KNOWLEDGE_ACTION_LIFT_HOLD: KnowledgeAction
+KNOWLEDGE_ACTION_PURGE: KnowledgeAction
+KNOWLEDGE_ACTION_RELEASE: KnowledgeAction
+KNOWLEDGE_ACTION_REFUSE: KnowledgeAction
+KNOWLEDGE_ACTION_WITHDRAW: KnowledgeAction
+KNOWLEDGE_ACTION_PUBLISH: KnowledgeAction
+RETRIEVAL_KIND_UNSPECIFIED: RetrievalKind
+RETRIEVAL_KIND_ASK: RetrievalKind
+RETRIEVAL_KIND_SEARCH: RetrievalKind
+RETRIEVAL_KIND_PASSAGE: RetrievalKind
+RETRIEVAL_KIND_CLAUSES: RetrievalKind
+RETRIEVAL_KIND_COMPARE: RetrievalKind
+RETRIEVAL_KIND_CONVERSATION: RetrievalKind
+RETRIEVAL_STAGE_UNSPECIFIED: RetrievalStage
+RETRIEVAL_STAGE_WHOLE: RetrievalStage
+RETRIEVAL_STAGE_BEGUN: RetrievalStage
+RETRIEVAL_STAGE_ENDED: RetrievalStage
 KV_INTEGRITY_UNSPECIFIED: KvIntegrity
 KV_INTEGRITY_CHECKSUM: KvIntegrity
 KV_INTEGRITY_ENGINE: KvIntegrity
 
 class AuditRecord(_message.Message):
-    __slots__ = ("audit_record_id", "producer", "tenant", "scenario", "purpose", "principal_key", "request_id", "decision_id", "decision_commitment", "commitment_key_id", "feature_commitment", "outcome", "reason_codes", "model_digest", "model_version", "rule_set_version", "feature_schema_version", "degradations", "grade", "trace_id", "event_time", "decided_time", "policy_hash", "build", "model_sha256", "rules_sha256", "thresholds_sha256", "lost_before", "denial", "change", "generation")
+    __slots__ = ("audit_record_id", "producer", "tenant", "scenario", "purpose", "principal_key", "request_id", "decision_id", "decision_commitment", "commitment_key_id", "feature_commitment", "outcome", "reason_codes", "model_digest", "model_version", "rule_set_version", "feature_schema_version", "degradations", "grade", "trace_id", "event_time", "decided_time", "policy_hash", "build", "model_sha256", "rules_sha256", "thresholds_sha256", "lost_before", "denial", "change", "generation", "retrieval")
     AUDIT_RECORD_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCER_FIELD_NUMBER: _ClassVar[int]
     TENANT_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +129,7 @@ class AuditRecord(_message.Message):
     DENIAL_FIELD_NUMBER: _ClassVar[int]
     CHANGE_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
+    RETRIEVAL_FIELD_NUMBER: _ClassVar[int]
     audit_record_id: str
     producer: str
     tenant: str
@@ -111,7 +161,8 @@ class AuditRecord(_message.Message):
     denial: Denial
     change: Change
     generation: Generation
-    def __init__(self, audit_record_id: _Optional[str] = ..., producer: _Optional[str] = ..., tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., purpose: _Optional[str] = ..., principal_key: _Optional[bytes] = ..., request_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., decision_commitment: _Optional[bytes] = ..., commitment_key_id: _Optional[str] = ..., feature_commitment: _Optional[bytes] = ..., outcome: _Optional[str] = ..., reason_codes: _Optional[_Iterable[str]] = ..., model_digest: _Optional[str] = ..., model_version: _Optional[str] = ..., rule_set_version: _Optional[str] = ..., feature_schema_version: _Optional[int] = ..., degradations: _Optional[_Iterable[str]] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., trace_id: _Optional[bytes] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decided_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_hash: _Optional[bytes] = ..., build: _Optional[str] = ..., model_sha256: _Optional[bytes] = ..., rules_sha256: _Optional[bytes] = ..., thresholds_sha256: _Optional[bytes] = ..., lost_before: _Optional[int] = ..., denial: _Optional[_Union[Denial, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ...) -> None: ...
+    retrieval: Retrieval
+    def __init__(self, audit_record_id: _Optional[str] = ..., producer: _Optional[str] = ..., tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., purpose: _Optional[str] = ..., principal_key: _Optional[bytes] = ..., request_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., decision_commitment: _Optional[bytes] = ..., commitment_key_id: _Optional[str] = ..., feature_commitment: _Optional[bytes] = ..., outcome: _Optional[str] = ..., reason_codes: _Optional[_Iterable[str]] = ..., model_digest: _Optional[str] = ..., model_version: _Optional[str] = ..., rule_set_version: _Optional[str] = ..., feature_schema_version: _Optional[int] = ..., degradations: _Optional[_Iterable[str]] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., trace_id: _Optional[bytes] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decided_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_hash: _Optional[bytes] = ..., build: _Optional[str] = ..., model_sha256: _Optional[bytes] = ..., rules_sha256: _Optional[bytes] = ..., thresholds_sha256: _Optional[bytes] = ..., lost_before: _Optional[int] = ..., denial: _Optional[_Union[Denial, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., retrieval: _Optional[_Union[Retrieval, _Mapping]] = ...) -> None: ...
 
 class Denial(_message.Message):
     __slots__ = ("refused",)
@@ -132,12 +183,14 @@ class RefusedCalls(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., method: _Optional[str] = ..., workload: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class Change(_message.Message):
-    __slots__ = ("list_entry", "version")
+    __slots__ = ("list_entry", "version", "knowledge")
     LIST_ENTRY_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    KNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     list_entry: ListEntryChange
     version: VersionChange
-    def __init__(self, list_entry: _Optional[_Union[ListEntryChange, _Mapping]] = ..., version: _Optional[_Union[VersionChange, _Mapping]] = ...) -> None: ...
+    knowledge: KnowledgeChange
+    def __init__(self, list_entry: _Optional[_Union[ListEntryChange, _Mapping]] = ..., version: _Optional[_Union[VersionChange, _Mapping]] = ..., knowledge: _Optional[_Union[KnowledgeChange, _Mapping]] = ...) -> None: ...
 
 class ListEntryChange(_message.Message):
     __slots__ = ("list", "entity", "entry_key", "commitment", "action", "expires_at")
@@ -166,6 +219,98 @@ class VersionChange(_message.Message):
     after_sha256: bytes
     name: str
     def __init__(self, of: _Optional[_Union[Versioned, str]] = ..., before_sha256: _Optional[bytes] = ..., after_sha256: _Optional[bytes] = ..., name: _Optional[str] = ...) -> None: ...
+
+class KnowledgeChange(_message.Message):
+    __slots__ = ("action", "document_key", "source_version", "sequence", "content_sha256", "grade", "state", "whom_key", "groups", "barriers", "commitment")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_KEY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_SHA256_FIELD_NUMBER: _ClassVar[int]
+    GRADE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    WHOM_KEY_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    BARRIERS_FIELD_NUMBER: _ClassVar[int]
+    COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    action: KnowledgeAction
+    document_key: bytes
+    source_version: int
+    sequence: int
+    content_sha256: bytes
+    grade: _grade_pb2.DataGrade
+    state: str
+    whom_key: bytes
+    groups: int
+    barriers: int
+    commitment: bytes
+    def __init__(self, action: _Optional[_Union[KnowledgeAction, str]] = ..., document_key: _Optional[bytes] = ..., source_version: _Optional[int] = ..., sequence: _Optional[int] = ..., content_sha256: _Optional[bytes] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., state: _Optional[str] = ..., whom_key: _Optional[bytes] = ..., groups: _Optional[int] = ..., barriers: _Optional[int] = ..., commitment: _Optional[bytes] = ...) -> None: ...
+
+class Retrieval(_message.Message):
+    __slots__ = ("kind", "stage", "clearance", "groups", "barriers", "access_sha256", "sequence", "valid_at", "known_at_sequence", "query_commitment", "scope_commitment", "conversation_key", "answerer", "answer_commitment", "passages", "forbidden_keys", "refusal", "warnings", "configuration_sha256", "generation_ids", "interrupted")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    CLEARANCE_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    BARRIERS_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    VALID_AT_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_AT_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    QUERY_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_KEY_FIELD_NUMBER: _ClassVar[int]
+    ANSWERER_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    PASSAGES_FIELD_NUMBER: _ClassVar[int]
+    FORBIDDEN_KEYS_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    CONFIGURATION_SHA256_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_IDS_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    kind: RetrievalKind
+    stage: RetrievalStage
+    clearance: int
+    groups: int
+    barriers: int
+    access_sha256: bytes
+    sequence: int
+    valid_at: _timestamp_pb2.Timestamp
+    known_at_sequence: int
+    query_commitment: bytes
+    scope_commitment: bytes
+    conversation_key: bytes
+    answerer: str
+    answer_commitment: bytes
+    passages: _containers.RepeatedCompositeFieldContainer[RetrievedPassage]
+    forbidden_keys: _containers.RepeatedScalarFieldContainer[bytes]
+    refusal: str
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    configuration_sha256: bytes
+    generation_ids: _containers.RepeatedScalarFieldContainer[str]
+    interrupted: bool
+    def __init__(self, kind: _Optional[_Union[RetrievalKind, str]] = ..., stage: _Optional[_Union[RetrievalStage, str]] = ..., clearance: _Optional[int] = ..., groups: _Optional[int] = ..., barriers: _Optional[int] = ..., access_sha256: _Optional[bytes] = ..., sequence: _Optional[int] = ..., valid_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at_sequence: _Optional[int] = ..., query_commitment: _Optional[bytes] = ..., scope_commitment: _Optional[bytes] = ..., conversation_key: _Optional[bytes] = ..., answerer: _Optional[str] = ..., answer_commitment: _Optional[bytes] = ..., passages: _Optional[_Iterable[_Union[RetrievedPassage, _Mapping]]] = ..., forbidden_keys: _Optional[_Iterable[bytes]] = ..., refusal: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., configuration_sha256: _Optional[bytes] = ..., generation_ids: _Optional[_Iterable[str]] = ..., interrupted: _Optional[bool] = ...) -> None: ...
+
+class RetrievedPassage(_message.Message):
+    __slots__ = ("document_key", "source_version", "ordinal", "passage_key", "text_sha256", "text_commitment", "cited", "readable")
+    DOCUMENT_KEY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    PASSAGE_KEY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_SHA256_FIELD_NUMBER: _ClassVar[int]
+    TEXT_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    CITED_FIELD_NUMBER: _ClassVar[int]
+    READABLE_FIELD_NUMBER: _ClassVar[int]
+    document_key: bytes
+    source_version: int
+    ordinal: int
+    passage_key: bytes
+    text_sha256: bytes
+    text_commitment: bytes
+    cited: bool
+    readable: bool
+    def __init__(self, document_key: _Optional[bytes] = ..., source_version: _Optional[int] = ..., ordinal: _Optional[int] = ..., passage_key: _Optional[bytes] = ..., text_sha256: _Optional[bytes] = ..., text_commitment: _Optional[bytes] = ..., cited: _Optional[bool] = ..., readable: _Optional[bool] = ...) -> None: ...
 
 class Generation(_message.Message):
     __slots__ = ("generation_id", "started", "ended", "budget_key")
