@@ -84,6 +84,10 @@ class Workbench(Protocol):
         """End a version as FAILED or QUARANTINED, or put it back for another attempt with ENROLLED, each time for twice as long."""
         ...
 
+    async def release(self, job: Job, reason: str, now_us: int) -> None:
+        """Put a version back that nothing is wrong with, for what it needs is away: the attempt is not counted."""
+        ...
+
     async def resign(self, epoch: int) -> None:
         """Stop leading: what was claimed waits again and its attempt is not counted."""
         ...

@@ -1,0 +1,31 @@
+"""The ledger, opened: one store, and each port that it serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meshkit.crypto.seal import Sealer
+
+from rag.adapters.ledger.intake import LedgerIntake
+from rag.adapters.ledger.library import LedgerLibrary
+from rag.adapters.ledger.positions import LedgerPositions
+from rag.adapters.ledger.sealing import Keys
+from rag.adapters.ledger.store import Store, opener_of
+from rag.adapters.ledger.workbench import LedgerWorkbench
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The ports of one ledger. ``store`` is to be entered as an async context manager."""
+
+    store: Store
+    intake: LedgerIntake
+    workbench: LedgerWorkbench
+    library: LedgerLibrary
+    positions: LedgerPositions
+
+
+def ledger_at(url: str, sealer: Sealer) -> Ledger:
+    """Return the ledger of a URL; nothing is opened yet. Raises FailedPrecondition (LEDGER_URL_INVALID)."""
+    store, keys = Store(opener_of(url)), Keys(sealer)
+    return Ledger(store, LedgerIntake(store, keys), LedgerWorkbench(store, keys), LedgerLibrary(store, keys), LedgerPositions(store))
