@@ -5,6 +5,7 @@ from rag.ports.indexes import Lexical, Vectors
 from rag.ports.ledger import Announcer, Intake, Job, Library, Positions, Workbench
 from rag.ports.models import Answerer, Encoder, Kind, Reranker
 from rag.ports.originals import Blobs, Parser, Upload
+from rag.ports.tunings import Tunings
 
 __all__ = [
     "Announcer",
@@ -22,6 +23,7 @@ __all__ = [
     "References",
     "Reports",
     "Reranker",
+    "Tunings",
     "Upload",
     "Vectors",
     "Workbench",

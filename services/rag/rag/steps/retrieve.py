@@ -1,0 +1,133 @@
+"""The one door to passages: rights, filters, both legs, fusion, scope, a second look, and every hit checked against the ledger.
+
+Nothing is shown that the ledger does not confirm for this reader, this moment and these times, whatever an index says. The dense leg is
+bounded in time: without it the lexical leg stands alone, and `degradations` says so. Scores stay inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from meshkit.errors import Unavailable
+from numpy.typing import NDArray
+
+from rag import ports
+from rag.domain import fusion
+from rag.domain.candidates import Candidate, boosted, collapsed, confirmed
+from rag.domain.document import FOREVER
+from rag.domain.fusion import Ranked
+from rag.domain.ranking import Explained, Filter, Hit
+from rag.domain.retrieval import Found, Passage, Pipeline, Query, Scope
+from rag.domain.scope import Named
+from rag.domain.terms import query_terms
+from rag.steps.resolve import Resolve
+
+_NAMED_AT_MOST = 64
+_SECOND_LOOK = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """The indexes behind the door, and what it does with them. Without vectors or encoder the lexical leg stands alone."""
+
+    lexical: ports.Lexical
+    vectors: ports.Vectors | None = None
+    encoder: ports.Encoder | None = None
+    encoder_s: float = 1.0
+    vectors_s: float = 1.0
+    candidates: int = 100
+
+
+class Retrieve:
+    """Finds passages for a question."""
+
+    def __init__(
+        self, library: ports.Library, legs: Legs, resolve: Resolve, tunings: ports.Tunings, reranker: ports.Reranker | None = None
+    ) -> None:
+        self._library, self._legs, self._resolve, self._tunings, self._reranker = library, legs, resolve, tunings, reranker
+
+    async def __call__(self, query: Query) -> Found:
+        """Return what may be shown, best first. Raises Unavailable when ledger or lexical index are away."""
+        sequence = await self._library.sequence()
+        readable = await self._library.readable(query.reader, query.now_us)
+        where = Filter(query.reader.tenant, frozenset(readable), query.as_of)
+        if query.scope:
+            where = replace(where, versions=await self._resolve.narrowed(where, query.scope, sequence))
+        if not readable or where.versions == frozenset():
+            return Found((), sequence)
+        named = Named()
+        if query.pipeline is Pipeline.FUSED and not query.scope:
+            named = await self._resolve.named(where, query.question, sequence)
+        lexical, dense, degradations = await self._search(query, where, named)
+        weight = (await self._tunings.current(where.tenant)).weight(
+            query.question, self._legs.encoder.identity if self._legs.encoder else ""
+        )
+        checked = await self._checked(fusion.fuse(lexical, dense, weight), where)
+        if query.pipeline in (Pipeline.FUSED, Pipeline.UNSCOPED):
+            checked = boosted(query.question, checked, named)
+            checked = await self._second_look(query.question, checked)
+        shown = collapsed(checked) if query.collapse_records else checked
+        resolved = Scope(documents=named.names) if named.exact else Scope()
+        return Found(tuple(_passage(each, query, named) for each in shown[: query.limit]), sequence, resolved, degradations)
+
+    async def _search(self, query: Query, where: Filter, named: Named) -> tuple[list[Hit], list[Hit], tuple[str, ...]]:
+        """Ask both legs at once; a second time within the versions that are named exactly, whose passages the first may not reach."""
+        limit = max(self._legs.candidates, 2 * query.limit)
+        inside = replace(where, versions=named.exact) if 0 < len(named.exact) <= _NAMED_AT_MOST else None
+        vector, reason = (None, "") if query.pipeline is Pipeline.LEXICAL else await self._encoded(query.question)
+        wanted = {} if query.pipeline is Pipeline.DENSE else query_terms(query.question)
+        filters = [where] if inside is None else [where, inside]
+        found = await asyncio.gather(
+            *(self._legs.lexical.search(wanted, each, limit) for each in filters if wanted),
+            *(self._nearest(vector, each, limit) for each in filters if vector is not None),
+        )
+        lexical = fusion.union(*(hits for hits in found[: len(filters)] if wanted and hits is not None))
+        near = found[len(filters) if wanted else 0 :]
+        if any(hits is None for hits in near):
+            near, reason = [], "VECTORS_UNAVAILABLE"
+        return lexical, fusion.union(*(hits for hits in near if hits is not None)), (reason,) if reason else ()
+
+    async def _encoded(self, question: str) -> tuple[NDArray[np.float32] | None, str]:
+        if self._legs.encoder is None or self._legs.vectors is None:
+            return None, ""
+        try:
+            async with asyncio.timeout(self._legs.encoder_s):
+                return (await self._legs.encoder.encode([question], ports.Kind.QUERY))[0], ""
+        except (TimeoutError, Unavailable):
+            return None, "ENCODER_UNAVAILABLE"
+
+    async def _nearest(self, vector: NDArray[np.float32], where: Filter, limit: int) -> list[Hit] | None:
+        assert self._legs.vectors is not None
+        try:
+            async with asyncio.timeout(self._legs.vectors_s):
+                return await self._legs.vectors.search(vector, where, limit)
+        except (TimeoutError, Unavailable):
+            return None
+
+    async def _checked(self, ranked: Sequence[Ranked], where: Filter) -> list[Candidate]:
+        """Return what the ledger confirms: this tenant, a readable access id, the times asked for, the versions asked for."""
+        known = await self._library.chunks(where.tenant, [each.chunk_id for each in ranked])
+        return [
+            Candidate(each, *known[each.chunk_id]) for each in ranked if each.chunk_id in known and confirmed(*known[each.chunk_id], where)
+        ]
+
+    async def _second_look(self, question: str, found: list[Candidate]) -> list[Candidate]:
+        if self._reranker is None or not found:
+            return found
+        first, rest = found[:_SECOND_LOOK], found[_SECOND_LOOK:]
+        order = await self._reranker.rerank(question, [each.chunk.passage.text for each in first])
+        return [first[place] for place in order] + rest
+
+
+def _passage(candidate: Candidate, query: Query, named: Named) -> Passage:
+    version, submission = candidate.version, candidate.version.submission
+    superseded = version.to_seq != FOREVER or not submission.valid_from_us <= query.now_us < submission.valid_to_us
+    review_due = submission.review_at_us is not None and submission.review_at_us <= query.now_us
+    explained = None
+    if query.explain:
+        scope = named.names if version.version_id in named.strength else ()
+        explained = Explained(candidate.ranked.lexical_rank, candidate.ranked.dense_rank, scope)
+    return Passage(candidate.chunk, version, superseded, review_due, explained)
