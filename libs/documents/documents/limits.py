@@ -25,8 +25,8 @@ class Limits:
     """Cells of all tables, empty ones included. A sheet may say that it has 17 billion; one of 100,000 rows and 20 columns passes."""
     max_columns: int = 2_000
     """Of one table. Wider sheets are formats, not tables; empty columns at the right don't count."""
-    max_depth: int = 200
-    """Nesting of markup. Real pages stay below 60; parsers that recurse die far beyond."""
+    max_depth: int = 2_000
+    """Nesting of markup. Browsers stop at 512; time grows with the square: 20 ms at 2,000, minutes at 1,000,000."""
     zip_max_ratio: int = 200
     """Unpacked to packed bytes of one entry, from 1 MiB on. XML of real sheets packs up to about 60 to 1, a bomb 1,000 to 1."""
     zip_max_bytes: int = 1_024 * MIB

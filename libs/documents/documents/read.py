@@ -1,0 +1,41 @@
+"""From bytes to a parsed document, in the process that may die of it."""
+
+from __future__ import annotations
+
+import codecs
+
+from documents import encoding
+from documents.detect import MEDIA_TYPES, TEXTS, detect
+from documents.draft import Draft
+from documents.errors import Malformed, Refused, TooLarge
+from documents.formats import delimited, html, markdown, text
+from documents.limits import Limits
+from documents.page import PageReader
+from documents.parsed import Parsed
+
+
+def read(content: memoryview, name: str, media_type: str, limits: Limits, reader: PageReader | None) -> Parsed:
+    """``reader`` None: pages without text stay without. Raises DocumentError, and whatever parsers raise."""
+    kind = detect(content, name, media_type, limits)
+    draft = Draft(limits)
+    if kind in TEXTS:
+        _read_text(kind, bytes(content), draft)
+    return draft.parsed(MEDIA_TYPES[kind], name)
+
+
+def _read_text(kind: str, content: bytes, draft: Draft) -> None:
+    if len(content) > 4 * draft.limits.max_characters:
+        raise TooLarge(f"more than {draft.limits.max_characters} characters", "TOO_MUCH_TEXT")
+    if kind == "html":
+        draft.metadata["encoding"] = html.read(content, draft)
+        return
+    decoded, draft.metadata["encoding"] = encoding.decode(content)
+    if not encoding.is_text(decoded):
+        raise Malformed("it is no text") if kind != "text" else Refused("bytes of no known form")
+    {"markdown": markdown.read, "csv": delimited.read, "text": text.read}[kind](decoded, draft)
+
+
+def warm_up() -> None:
+    """Import everything that is imported late: afterwards there is no file system."""
+    for name in encoding.DECODABLE:
+        codecs.lookup(name)
