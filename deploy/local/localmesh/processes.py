@@ -124,7 +124,7 @@ class Addresses:
             "OTEL_SERVICE_NAME": service.name,
             "PYTHONUNBUFFERED": "1",
         }
-        used = {name: value for each in process.uses for name, value in self._used(service, each).items()}
+        used = {setting: value for each in process.uses for setting, value in self._used(service, each, name).items()}
         keys = {name: value for each in process.keys for name, value in self._keys(service, each).items()}
         engine = instance(process.engine.name, number) if process.engine else ""
         return Row(
@@ -143,8 +143,8 @@ class Addresses:
             cwd=self._places.root,  # models/repository is looked for from here, as from the image's work folder
         )
 
-    def _used(self, service: Service, dependency: str) -> dict[str, str]:
-        """Settings that lead to what a process uses."""
+    def _used(self, service: Service, dependency: str, name: str) -> dict[str, str]:
+        """Settings that lead to what an instance of a process uses."""
         ports, external, certs = self._ports, self._external, self._places.certs
         match dependency:
             case "kafka":
@@ -160,6 +160,12 @@ class Addresses:
             case "database":
                 file = self._places.var / service.name / f"{service.name}.db"
                 return {f"FINMESH_{_upper(service.name)}__DATABASE_URL": external.database or f"sqlite:///{file}"}
+            case "ledger":
+                folder = self._places.var / service.name
+                url = external.database or f"sqlite:///{folder / 'ledger.db'}"
+                return {"FINMESH_LEDGER__DATABASE_URL": url, "FINMESH_LEDGER__BLOBS": str(folder / "blobs")}
+            case "index":
+                return {"FINMESH_READER__INDEX": str(self._places.var / service.name / name / "index")}
         raise ValueError(f"{service.name} uses {dependency}, of which nothing is known")
 
     def _keys(self, service: Service, purpose: str) -> dict[str, str]:
