@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 from meshkit.config import KafkaSettings, Milliseconds, ProducerKeys, Seconds, ServiceConfig
@@ -60,6 +61,10 @@ class IngestSettings(_Group):
 
     parsers: int = Field(default=1, ge=1, le=64, description="documents that are read side by side")
     ocr: bool = Field(default=True, description="read scanned pages and images")
+    grades: Path = Field(
+        default_factory=lambda: Path(str(files("rag") / "grades.yaml")),
+        description="grade of each kind of identifier that passages can hold; another table means that every document is read again",
+    )
     lease_s: Seconds = Field(default=10.0, description="a leader that is silent this long is replaced")
     attempts: int = Field(default=3, ge=1, le=100, description="how often a document that took its parser down is tried")
     chunk_pieces: int = Field(default=240, ge=32, le=480, description="word pieces of a passage at most")

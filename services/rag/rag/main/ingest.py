@@ -1,0 +1,86 @@
+"""The ingest process: topics of documents, the leader that reads them, the dense index, what banks are told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from contextlib import aclosing
+from uuid import uuid4
+
+from documents.sandbox import Sandbox
+from meshkit.events.dead_letter import DeadLetterWriter
+from meshkit.events.offsets_in_db import OffsetsInDb
+from meshkit.events.publisher import Publisher
+from meshkit.rpc.server import MeshServer
+from meshkit.service import Service, load_config, run
+
+from rag.adapters.file_grades import file_grades
+from rag.adapters.kafka_announcer import KafkaAnnouncer
+from rag.adapters.sandbox_parser import SandboxParser
+from rag.config import SERVICE, IngestConfig
+from rag.consumers.documents import SUBMITTED, WITHDRAWN, SubmittedDocuments, WithdrawnDocuments
+from rag.main.parts import Parts, assemble
+from rag.steps.announce import Announcements
+from rag.steps.ingest import Ingestor
+from rag.steps.prepare import Prepare
+from rag.usecases.on_document_submitted import OnDocumentSubmitted
+from rag.usecases.withdraw_document import WithdrawDocument
+
+log = logging.getLogger(__name__)
+
+
+async def main() -> None:
+    """Run until SIGTERM. Exit codes: 0 stopped, 1 failed, 2 wrong configuration."""
+    config = load_config(IngestConfig)
+    async with Service(config, SERVICE) as service:
+        await serve(config, service)
+
+
+async def serve(config: IngestConfig, service: Service) -> None:
+    """Build everything and serve."""
+    parts = await assemble(config, service, "ingest")
+    await read_topics(config, service, parts)
+    await lead(config, service, parts)
+    announcer = KafkaAnnouncer(await service.add(aclosing(Publisher(config.kafka))), config.kafka.topic_prefix, parts.clock)
+    announcements = Announcements(parts.ledger.library, parts.ledger.positions, announcer)
+    service.task(announcements.run(), name="announcements", endless=True)
+    await service.run(MeshServer.of(config, config.callers, refused=parts.denials.refused))
+
+
+async def read_topics(config: IngestConfig, service: Service, parts: Parts) -> None:
+    """Enrol and withdraw what comes as events."""
+    publisher = await service.add(aclosing(Publisher(config.kafka)))
+    dead_letters = DeadLetterWriter(publisher, parts.sealer)
+    on_submitted = OnDocumentSubmitted(parts.blobs, parts.ledger.intake, parts.clock)
+    withdraw = WithdrawDocument(parts.ledger.intake, parts.clock)
+    for topic, sink in (
+        (SUBMITTED, SubmittedDocuments(parts.ledger.positions, dead_letters, on_submitted)),
+        (WITHDRAWN, WithdrawnDocuments(parts.ledger.positions, dead_letters, withdraw)),
+    ):
+        consumer = OffsetsInDb(config.kafka, topic, sink, service)
+        service.task(consumer.run(service.stopping), name=topic)
+
+
+async def lead(config: IngestConfig, service: Service, parts: Parts) -> None:
+    """Read documents while this process leads."""
+    settings = config.ingest
+    sandbox = await service.add(Sandbox(at_once=settings.parsers, ocr=settings.ocr))
+    parser = SandboxParser(sandbox, ocr=settings.ocr)
+    prepare = Prepare(parts.blobs, parser, file_grades(settings.grades), settings.chunk_pieces)
+
+    ingestor = Ingestor(
+        parts.ledger.workbench,
+        prepare,
+        parts.clock,
+        owner=f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}",
+        lease_s=settings.lease_s,
+        parallel=settings.parsers,
+        attempts=settings.attempts,
+        standing=lambda leads: log.info("this process leads" if leads else "another process leads"),
+    )
+    service.task(ingestor.run(), name="ingest", endless=True)
+
+
+if __name__ == "__main__":
+    run(main())

@@ -1,0 +1,47 @@
+"""The RPC process: questions, uploads, curators. It follows the ledger into lexical indexes of its own."""
+
+from __future__ import annotations
+
+from finmesh.rag.v1 import rag_service_pb2, rag_service_pb2_grpc
+from meshkit.rpc.deadline import Deadlines
+from meshkit.rpc.server import MeshServer
+from meshkit.service import Service, load_config, run
+
+from rag.adapters.numpy_lexical import NumpyLexical
+from rag.config import SERVICE, RpcConfig
+from rag.domain import terms
+from rag.main.parts import assemble
+from rag.servicer import RagServicer, UseCases
+from rag.usecases.commit_upload import CommitUpload
+from rag.usecases.get_status import GetStatus
+from rag.usecases.withdraw_document import WithdrawDocument
+
+_SERVICE = rag_service_pb2.DESCRIPTOR.services_by_name["RagService"].full_name
+DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/Ask": 120.0})  # as the gateway's routes
+
+
+async def main() -> None:
+    """Run until SIGTERM. Exit codes: 0 stopped, 1 failed, 2 wrong configuration."""
+    config = load_config(RpcConfig)
+    async with Service(config, SERVICE) as service:
+        await serve(config, service)
+
+
+async def serve(config: RpcConfig, service: Service) -> None:
+    """Build everything and serve."""
+    parts = await assemble(config, service, "rpc")
+    ledger, clock = parts.ledger, parts.clock
+    lexical = await service.add(NumpyLexical(config.reader.index, terms.terms, f"terms {terms.VERSION}"))
+    use = UseCases(
+        blobs=parts.blobs,
+        commit_upload=CommitUpload(parts.blobs, ledger.intake, clock),
+        withdraw_document=WithdrawDocument(ledger.intake, clock),
+        get_status=GetStatus(ledger.library, ledger.intake, lexical, list),
+    )
+    server = MeshServer.of(config, config.callers, DEADLINES, refused=parts.denials.refused)
+    rag_service_pb2_grpc.add_RagServiceServicer_to_server(RagServicer(use), server)  # type: ignore[arg-type]
+    await service.run(server)
+
+
+if __name__ == "__main__":
+    run(main())
