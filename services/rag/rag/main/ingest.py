@@ -25,7 +25,7 @@ from rag.steps.announce import Announcements
 from rag.steps.ingest import Ingestor
 from rag.steps.prepare import Prepare
 from rag.usecases.on_document_submitted import OnDocumentSubmitted
-from rag.usecases.withdraw_document import WithdrawDocument
+from rag.usecases.on_document_withdrawn import OnDocumentWithdrawn
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +53,10 @@ async def read_topics(config: IngestConfig, service: Service, parts: Parts) -> N
     publisher = await service.add(aclosing(Publisher(config.kafka)))
     dead_letters = DeadLetterWriter(publisher, parts.sealer)
     on_submitted = OnDocumentSubmitted(parts.blobs, parts.ledger.intake, parts.clock)
-    withdraw = WithdrawDocument(parts.ledger.intake, parts.clock)
+    on_withdrawn = OnDocumentWithdrawn(parts.ledger.intake, parts.clock)
     for topic, sink in (
         (SUBMITTED, SubmittedDocuments(parts.ledger.positions, dead_letters, on_submitted)),
-        (WITHDRAWN, WithdrawnDocuments(parts.ledger.positions, dead_letters, withdraw)),
+        (WITHDRAWN, WithdrawnDocuments(parts.ledger.positions, dead_letters, on_withdrawn)),
     ):
         consumer = OffsetsInDb(config.kafka, topic, sink, service)
         service.task(consumer.run(service.stopping), name=topic)
