@@ -146,7 +146,7 @@ def test_network_policies_are_the_arrows_of_the_service_table(overlay: str) -> N
         (process.workload, table_[callee].called.workload)
         for service in table_.services
         for process in service.processes
-        for callee in service.calls
+        for callee in service.calls_of(process)
     } | {
         (puller.workload, process.workload)
         for process in table_.processes

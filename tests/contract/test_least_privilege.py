@@ -40,10 +40,13 @@ FILES = {
         "audit-batch.gateway.json",
         "audit-batch.risk-scoring.json",
         "audit-batch.router.json",
+        "audit-batch.rag.json",
         "audit-batch.json",
         "audit-log.key",
     },
     "router": {"audit-batch.router.json", "commitment.json", "namespaces.json"},
+    "rag-rpc": {"audit-batch.rag.json", "commitment.json", "seal.json"},
+    "rag-ingest": {"audit-batch.rag.json", "commitment.json", "seal.json"},
     "inference-prefill": set(),
     "inference-decode": set(),
 }
@@ -54,6 +57,8 @@ GROUPS = {
     "risk-rpc": {"tls", "kafka", "keys", "redis", "triton"},
     "audit": {"tls", "kafka", "keys", "audit"},
     "router": {"tls", "kafka", "keys", "redis", "text", "evidence", "routing"},
+    "rag-rpc": {"tls", "kafka", "keys", "encoder", "milvus", "ledger", "reader"},
+    "rag-ingest": {"tls", "kafka", "keys", "encoder", "milvus", "ledger", "ingest"},
     "inference-prefill": {"tls", "keys", "health", "kafka"},
     "inference-decode": {"tls", "keys", "health", "kafka"},
 }
@@ -66,6 +71,7 @@ LABELS = {
     "audit-batch.gateway.json": {"audit-batch|gateway"},
     "audit-batch.risk-scoring.json": {"audit-batch|risk-scoring"},
     "audit-batch.router.json": {"audit-batch|router"},
+    "audit-batch.rag.json": {"audit-batch|rag"},
     "namespaces.json": {"namespaces"},
     "tickets.json": {"tickets"},
 }

@@ -17,6 +17,8 @@ from .test_k8s import ENGINES, SERVICES
 SECRETS = {
     ("prod", "redis"): "rediss://redis.redis:6379/0",
     ("dev", "redis"): "redis://redis.redis:6379/0",
+    ("prod", "rag-ledger"): "postgresql://rag@postgresql.postgresql/rag?sslmode=verify-full",
+    ("dev", "rag-ledger"): "postgresql://rag@postgresql.postgresql/rag?sslmode=verify-full",
     ("prod", "audit-database"): "postgresql://audit@postgresql.postgresql/audit?sslmode=verify-full",
 }
 """What the head of an overlay asks for."""
@@ -36,7 +38,7 @@ def environment(overlay: str, pod: str) -> dict[str, str]:
         if reference := source.get("configMapKeyRef"):
             found[entry["name"]] = made[reference["name"]][reference["key"]]
         elif reference := source.get("secretKeyRef"):
-            kind = next(known for known in ("audit-database", "redis") if reference["name"].startswith(known))
+            kind = next(known for known in ("audit-database", "rag-ledger", "redis") if reference["name"].startswith(known))
             found[entry["name"]] = SECRETS[overlay, kind]
         else:
             found[entry["name"]] = entry.get("value", "")
@@ -73,7 +75,7 @@ def test_a_pod_starts_and_none_of_what_protects_it_is_idle(overlay: str, pod: st
 def test_production_allows_nothing_and_development_names_what_it_allows() -> None:
     assert not [pod for pod in PODS if ALLOWED & environment("prod", pod).keys()]
     named = {pod: environment("dev", pod).get("FINMESH_ALLOW_CLEAR_TEXT") for pod in PODS}
-    assert {pod for pod, words in named.items() if words == "kafka"} == {*ENGINES, "provisioner"}, "these reach no Redis"
+    assert {pod for pod, words in named.items() if words == "kafka"} == {*ENGINES, "rag-rpc", "rag-ingest", "provisioner"}, "these reach no Redis"
     assert set(named.values()) == {"kafka,redis", "kafka"}
 
 

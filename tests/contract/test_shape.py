@@ -75,7 +75,7 @@ def test_an_event_is_a_use_case_of_its_name(package: str, topic: str) -> None:
 
 
 def test_every_service_that_reads_has_an_event() -> None:
-    assert {package for package, _ in READ} == {"risk_scoring", "audit", "gateway", "router"}
+    assert {package for package, _ in READ} == {"risk_scoring", "audit", "gateway", "router", "rag"}
 
 
 def test_clients_of_kafka_are_made_in_one_place() -> None:

@@ -19,6 +19,7 @@ OWN = set(services.load().names)
 ALIGNED = {"TransactionAuthorizationRequested", "TransactionDecided", "TransactionLifecycleReported", "LabelReported"}
 # These deal with poison themselves: the log makes it a leaf, and the rest are written by us alone.
 NO_DEAD_LETTER = {
+    "finmesh.rag.v1.DocumentStateChanged",
     "finmesh.audit.v1.AuditBatch",
     "finmesh.risk.v1.TransactionDecided",
     "finmesh.risk.v1.ListEntryChanged",

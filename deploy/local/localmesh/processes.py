@@ -79,10 +79,12 @@ def table(
 
 
 def without_language_models(rows: list[Row]) -> list[Row]:
-    """The rows without engines, those who front them and those who call nobody else: what decides transactions is all there."""
+    """The rows without engines, those who front them and those who call nobody but these: what decides transactions is all there."""
     known = services.load()
     fronting = {service.name for service in known.services if any(process.engine for process in service.processes)}
-    left_out = fronting | {service.name for service in known.services if service.calls and fronting.issuperset(service.calls)}
+    left_out = set(fronting)
+    while more := {service.name for service in known.services if service.calls and left_out.issuperset(service.calls)} - left_out:
+        left_out |= more
     names = {process.name for name in left_out for process in known[name].processes} | {engine.name for engine in known.engines}
     return only(rows, [row.name for row in rows if not any(row.name == name or _is_instance(row.name, name) for name in names)])
 
@@ -130,14 +132,14 @@ class Addresses:
         return Row(
             name=name,
             command=(sys.executable, "-m", process.module),
-            env=self._telemetry | self._tls(service.name) | own | used | keys | self._upstreams(service) | self._engines(engine),
+            env=self._telemetry | self._tls(service.name) | own | used | keys | self._upstreams(service, process) | self._engines(engine),
             reads=known_settings.by_service()[service.name] | {"OTEL_*"},
             ports=ports,
             needs=(
                 "provision",
                 *(each for each in process.uses if each in {"redis", "triton"}),
                 *([engine] if engine else []),
-                *self._fronting(service),
+                *self._fronting(service, process),
             ),
             health=GrpcHealth(LOOPBACK, ports["grpc"], self._places.certs),
             cwd=self._places.root,  # models/repository is looked for from here, as from the image's work folder
@@ -185,12 +187,13 @@ class Addresses:
                 return {"FINMESH_AUDIT__SIGNING_KEY_FILE": str(folder / LOG_KEY)}
         return {f"FINMESH_KEYS__{_upper(purpose)}": str(path_of(folder, purpose))}
 
-    def _upstreams(self, service: Service) -> dict[str, str]:
-        return {f"FINMESH_UPSTREAM__{_upper(name)}": self._target(self.services[name].called) for name in service.calls}
+    def _upstreams(self, service: Service, process: Process) -> dict[str, str]:
+        called = service.calls_of(process)
+        return {f"FINMESH_UPSTREAM__{_upper(name)}": self._target(self.services[name].called) for name in called}
 
-    def _fronting(self, service: Service) -> list[str]:
+    def _fronting(self, service: Service, process: Process) -> list[str]:
         """Instances of what it calls that front engines: it is ready when it has heard of engines, and those take their time to be warm."""
-        called = [self.services[name].called for name in service.calls]
+        called = [self.services[name].called for name in service.calls_of(process)]
         return [instance(each.name, number) for each in called if each.engine for number in range(1, self._copies[each.name] + 1)]
 
     def _target(self, process: Process) -> str:

@@ -79,6 +79,7 @@ class Process(_Entry):
     """`name`: its row in the local mesh. `workload`: its Deployment or StatefulSet. `called`: other services reach their RPCs here.
 
     `keys`: what its keys are for; "signing" its own audit batches, "verifying" everybody's. `engine`: the one that it fronts.
+    `calls`: which of the services that its service calls; all of them when it is not said.
     """
 
     name: str = Field(pattern=NAME)
@@ -88,6 +89,7 @@ class Process(_Entry):
     uses: tuple[Dependency, ...]
     keys: tuple[Purpose, ...] = ()
     called: bool = False
+    calls: tuple[str, ...] | None = None
     engine: Engine | None = None
 
 
@@ -105,6 +107,10 @@ class Service(_Entry):
     producers: tuple[Annotated[str, Field(pattern=r"^[!-~]{1,127}/$")], ...] = ()
     answers: tuple[Annotated[str, Field(pattern=r"^finmesh(\.[a-z0-9]+)+\.[A-Za-z]+Service$")], ...] = ()
     processes: tuple[Process, ...] = Field(min_length=1)
+
+    def calls_of(self, process: Process) -> tuple[str, ...]:
+        """Which services a process of this one calls."""
+        return self.calls if process.calls is None else process.calls
 
     @property
     def called(self) -> Process:
@@ -135,6 +141,9 @@ class ServiceTable(_Entry):
                 if service.name not in self[name].callers:
                     raise ValueError(f"{service.name} calls {name}, which does not name it among its callers")
                 _ = self[name].called
+            for process in service.processes:
+                if foreign := set(service.calls_of(process)) - set(service.calls):
+                    raise ValueError(f"{process.name} calls {', '.join(sorted(foreign))}, which {service.name} does not")
         for engine in self.engines:
             for name in engine.pulled_by:
                 if not any(process.engine for process in self[name].processes):
