@@ -164,8 +164,7 @@ class Addresses:
                 return {f"FINMESH_{_upper(service.name)}__DATABASE_URL": external.database or f"sqlite:///{file}"}
             case "ledger":
                 folder = self._places.var / service.name
-                url = external.database or f"sqlite:///{folder / 'ledger.db'}"
-                return {"FINMESH_LEDGER__DATABASE_URL": url, "FINMESH_LEDGER__BLOBS": str(folder / "blobs")}
+                return {"FINMESH_LEDGER__DATABASE_URL": f"sqlite:///{folder / 'ledger.db'}", "FINMESH_LEDGER__BLOBS": str(folder / "blobs")}
             case "index":
                 return {"FINMESH_READER__INDEX": str(self._places.var / service.name / name / "index")}
         raise ValueError(f"{service.name} uses {dependency}, of which nothing is known")
