@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 Seconds = Annotated[float, Field(gt=0, le=86_400 * 400)]
 Milliseconds = Annotated[int, Field(gt=0, le=600_000)]
 _Checked = TypeVar("_Checked")
-Link = Literal["grpc", "kafka", "redis", "triton", "database"]
+Link = Literal["grpc", "kafka", "redis", "triton", "database", "milvus"]
 
 
 def _listed(value: object) -> object:
@@ -76,6 +76,15 @@ class TritonSettings(_Group):
     @model_validator(mode="after")
     def _protected(self) -> Self:
         return _with_tls(self, self.tls, self.authority, self.certificate, self.key)
+
+
+class MilvusSettings(_Group):
+    """Vectors in Milvus or Milvus Lite."""
+
+    uri: str = Field(default="http://127.0.0.1:19530", description="http:// or https:// of Milvus or Milvus Lite; other hosts need https://")
+    token: SecretStr = Field(default=SecretStr(""), description="user:password of a Milvus server; Milvus Lite has none")
+    timeout_ms: Milliseconds = Field(default=5_000, description="one call; a search waits a fifth of it at most")
+    prefix: str = Field(default="finmesh", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,60}$", description="prepended to every collection")
 
 
 def _with_tls(group: _Checked, tls: bool, authority: Path | None, certificate: Path | None, key: Path | None) -> _Checked:

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from pydantic import SecretStr
 
 from meshkit.addresses import grpc_hosts, is_local, list_hosts
-from meshkit.config import Environment, KafkaSettings, KeySettings, Link, RedisSettings, ServiceConfig, TritonSettings
+from meshkit.config import Environment, KafkaSettings, KeySettings, Link, MilvusSettings, RedisSettings, ServiceConfig, TritonSettings
 from meshkit.crypto.derive import development
 from meshkit.errors import MeshError
 from meshkit.reload import read_file
@@ -75,6 +75,10 @@ def _ends(config: Environment) -> Iterator[_End]:
             yield _End("redis", _redis_hosts(group.url), wrong)
         elif isinstance(group, TritonSettings):
             yield _End("triton", grpc_hosts(group.url), "" if group.tls else f"{prefix}TLS: in clear text to other hosts")
+        elif isinstance(group, MilvusSettings):
+            parts = _split(group.uri)
+            wrong = "" if parts.scheme == "https" else f"{prefix}URI: in clear text to other hosts"
+            yield _End("milvus", [parts.hostname or ""], wrong)
         elif name == "http_listen" and group:
             yield _End("grpc", grpc_hosts(group, "0.0.0.0"), no_tls and f"HTTP_LISTEN: {no_tls}")  # noqa: S104  no host: everywhere
         elif name == "upstream":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from meshkit.config import KafkaSettings, Milliseconds, ProducerKeys, Seconds, ServiceConfig
+from meshkit.config import KafkaSettings, Milliseconds, MilvusSettings, ProducerKeys, Seconds, ServiceConfig
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 SERVICE = "rag"
@@ -23,17 +23,6 @@ class EncoderSettings(_Group):
     )
     url: str = Field(default="127.0.0.1:18031", description="host:port of its Triton's gRPC endpoint")
     timeout_ms: Milliseconds = Field(default=10_000, description="one batch; a question waits a tenth of it at most")
-
-
-class MilvusSettings(_Group):
-    """The dense index."""
-
-    uri: str = Field(
-        default="http://127.0.0.1:19530", description="http:// or https:// of Milvus or Milvus Lite; other hosts need https://"
-    )
-    token: SecretStr = Field(default=SecretStr(""), description="user:password of a Milvus server; Milvus Lite has none")
-    timeout_ms: Milliseconds = Field(default=5_000, description="one call; a search waits a fifth of it at most")
-    prefix: str = Field(default="finmesh", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,60}$", description="prepended to every collection")
 
 
 class LedgerSettings(_Group):

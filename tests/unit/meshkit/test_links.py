@@ -8,7 +8,7 @@ from audit.config import AuditSettings
 from audit.config import Config as AuditConfig
 from gateway.config import GatewayConfig
 from meshkit import links
-from meshkit.config import KafkaSettings, KafkaToolConfig, Link, RedisSettings, TlsSettings, TritonSettings
+from meshkit.config import KafkaSettings, KafkaToolConfig, Link, MilvusSettings, RedisSettings, TlsSettings, TritonSettings
 from meshkit.crypto.derive import DEVELOPMENT_ROOT, derive_ring, signing
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from risk_scoring.config import RpcConfig, StreamConfig
@@ -24,6 +24,7 @@ class Everything(RpcConfig):
     model_config = ConfigDict(extra="forbid")
     upstream: dict[str, str] = Field(default={})
     audit: AuditSettings = AuditSettings()
+    milvus: MilvusSettings = MilvusSettings()
 
 
 def wrong(**settings: Any) -> list[str]:
@@ -42,6 +43,7 @@ CLEAR: dict[str, tuple[Link, dict[str, Any]]] = {
     "FINMESH_UPSTREAM__RISK_SCORING": ("grpc", {"upstream": {"risk-scoring": "dns:///no-such-host.invalid:1"}}),
     "FINMESH_KAFKA__SECURITY_PROTOCOL": ("kafka", {"kafka": KafkaSettings(bootstrap_servers=f"127.0.0.1:1,{ELSEWHERE}:1")}),
     "FINMESH_REDIS__URL": ("redis", {"redis": RedisSettings(url=f"redis://:password@{ELSEWHERE}:1/0")}),
+    "FINMESH_MILVUS__URI": ("milvus", {"milvus": MilvusSettings(uri=f"http://{ELSEWHERE}:1")}),
     "FINMESH_TRITON__TLS": ("triton", {"triton": TritonSettings(url=f"{ELSEWHERE}:1")}),
     "FINMESH_AUDIT__DATABASE_URL": ("database", database(f"postgresql://u:password@{ELSEWHERE}/d")),
 }
@@ -57,7 +59,7 @@ def test_clear_text_to_another_host_is_refused_unless_it_is_allowed_by_name(sett
     link, settings = CLEAR[setting]
     assert wrong(**settings) == [setting]
     assert wrong(**settings, allow_clear_text=link) == []
-    others = ",".join({"grpc", "kafka", "redis", "triton", "database"} - {link})
+    others = ",".join({"grpc", "kafka", "redis", "triton", "database", "milvus"} - {link})
     assert wrong(**settings, allow_clear_text=others) == [setting]
 
 
@@ -82,6 +84,7 @@ def test_everything_at_once_names_every_setting_and_no_value() -> None:
         {"redis": RedisSettings(url="redis://[::1]:1/0")},
         {"triton": TritonSettings(url=f"{ELSEWHERE}:1", tls=True)},
         {"triton": TritonSettings(url="unix:///run/triton.sock")},
+        {"milvus": MilvusSettings(uri=f"https://{ELSEWHERE}:1")},
         database(f"postgresql://u:p@{ELSEWHERE},other/d?sslmode=verify-full"),
         database("postgresql:///d?host=/run/postgresql"),
         database("postgresql://%2Frun%2Fpostgresql/d"),
