@@ -81,7 +81,9 @@ class TritonSettings(_Group):
 class MilvusSettings(_Group):
     """Vectors in Milvus or Milvus Lite."""
 
-    uri: str = Field(default="http://127.0.0.1:19530", description="http:// or https:// of Milvus or Milvus Lite; other hosts need https://")
+    uri: str = Field(
+        default="http://127.0.0.1:19530", description="http:// or https:// of Milvus or Milvus Lite; other hosts need https://"
+    )
     token: SecretStr = Field(default=SecretStr(""), description="user:password of a Milvus server; Milvus Lite has none")
     timeout_ms: Milliseconds = Field(default=5_000, description="one call; a search waits a fifth of it at most")
     prefix: str = Field(default="finmesh", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,60}$", description="prepended to every collection")

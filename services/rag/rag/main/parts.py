@@ -59,5 +59,5 @@ async def assemble(config: RpcConfig | IngestConfig, service: Service, process: 
         trail=trail,
         denials=denials,
         ledger=ledger,
-        blobs=FileBlobs(config.ledger.blobs, sealer, commitments),
+        blobs=FileBlobs(config.ledger.blobs, sealer, commitments, clock),
     )

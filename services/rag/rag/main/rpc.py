@@ -39,7 +39,7 @@ async def serve(config: RpcConfig, service: Service) -> None:
         get_status=GetStatus(ledger.library, ledger.intake, lexical, list),
     )
     server = MeshServer.of(config, config.callers, DEADLINES, refused=parts.denials.refused)
-    rag_service_pb2_grpc.add_RagServiceServicer_to_server(RagServicer(use), server)  # type: ignore[arg-type]
+    rag_service_pb2_grpc.add_RagServiceServicer_to_server(RagServicer(use), server)  # type: ignore[arg-type, abstract]
     await service.run(server)
 
 
