@@ -59,6 +59,14 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What passages say to a question: verified sentences, none when they say nothing, and what a reader should know beside them."""
+
+    sentences: tuple[Sentence, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Retrieved:
     """What an answer may rest on, and the scope that holds for this turn."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from rag.domain.answer import Sentence
+from rag.domain.citing import PassageId
 from rag.domain.retrieval import Scope
 
 
@@ -15,6 +17,11 @@ class Turn:
     question: str
     sentences: tuple[Sentence, ...]
     asked_at_us: int
+
+    def readable(self, ids: Collection[PassageId]) -> Turn:
+        """Return the turn without the sentences that rest on anything but these passages."""
+        kept = tuple(each for each in self.sentences if all(cited.passage in ids for cited in each.citations))
+        return Turn(self.question, kept, self.asked_at_us)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 from meshkit.events.offsets_in_db import Position
 
 from rag.domain.access import Access, Grant, Reader
+from rag.domain.citing import PassageId
 from rag.domain.document import Change, Chunk, Prepared, State, Submission, Version
 
 
@@ -126,6 +127,10 @@ class Library(Protocol):
 
     async def chunks(self, tenant: str, chunk_ids: Sequence[int]) -> dict[int, tuple[Chunk, Version]]:
         """Return passages with their versions, unsealed; unknown ids are left out. Rights are the caller's to check."""
+        ...
+
+    async def passages(self, tenant: str, ids: Collection[PassageId]) -> dict[PassageId, tuple[Chunk, Version]]:
+        """Return passages by their ids, unsealed; unknown, withdrawn and purged ones are left out. Rights are the caller's to check."""
         ...
 
     async def around(self, tenant: str, chunk: Chunk, before: int, after: int) -> list[Chunk]:

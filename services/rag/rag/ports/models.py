@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -43,9 +44,32 @@ class Reranker(Protocol):
         ...
 
 
-class Answerer(Protocol):
-    """Writes sentences from passages; what it writes is verified before anybody reads it."""
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a served model is asked. ``instructions`` hold the passages, numbered; grade of the highest of all of it."""
 
-    def answer(self, question: str, passages: Sequence[str]) -> AsyncIterator[str]:
-        """Yield pieces of text with citation markers."""
+    tenant: str
+    model: str
+    scenario: str
+    grade: int
+    instructions: str
+    turns: Sequence[tuple[str, str]]  # role, text: the last is the question
+    max_output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The end of what a model wrote: which one, its generation's id, and what it used."""
+
+    model: str
+    generation_id: str
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Answerer(Protocol):
+    """Writes from passages; what it writes is verified before anybody reads it."""
+
+    def answer(self, prompt: Prompt) -> AsyncGenerator[str | Written, None]:
+        """Yield pieces of text with citation markers, then the end. Raises Unavailable, InvalidArgument (a prompt that is too long)."""
         ...

@@ -6,12 +6,12 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from urllib.parse import quote
 
 from finmesh.rag.v1 import document_pb2 as pb
 from meshkit.errors import FieldViolation, InvalidArgument
 
 from rag.domain.access import HIGHEST_INDEXED, Access
+from rag.domain.citing import PassageId
 from rag.domain.document import FOREVER, Chunk, State, Submission, Version
 from rag.translate.times import micros, set_micros
 
@@ -104,31 +104,12 @@ def version_message(version: Version, *, title: str = "", passages: int = 0, gra
     return message
 
 
-def passage_id(chunk: Chunk, version: Version) -> str:
-    """Return the id by which a passage is cited."""
-    return f"{version.submission.document_id}@{version.submission.source_version}#{chunk.passage.ordinal}"
-
-
-def place_of(passage: str) -> tuple[str, int, int]:
-    """Return document id, source version and ordinal of a passage's id. Raises InvalidArgument (PASSAGE_ID_INVALID)."""
-    found = re.fullmatch(r"(.{1,200})@([0-9]{1,16})#([0-9]{1,9})", passage, re.DOTALL)
-    if not found:
-        raise InvalidArgument("a passage's id is document@version#ordinal", reason="PASSAGE_ID_INVALID")
-    return found.group(1), int(found.group(2)), int(found.group(3))
-
-
-def url_of(passage: str) -> str:
-    """Return the address of a passage, as in citations: it names, and leads nowhere outside of the mesh."""
-    document, source_version, ordinal = place_of(passage)
-    return f"finmesh://knowledge/{quote(document, safe='')}/{source_version}#{ordinal}"
-
-
 def passage_message(chunk: Chunk, version: Version, grade: int, *, now_us: int, rank: int = 0, superseded: bool = False) -> pb.Passage:
     """Return a passage for its reader, who may read it: whoever calls has checked that."""
     passage, handed_in = chunk.passage, version.submission
-    name = passage_id(chunk, version)
+    name = PassageId(handed_in.document_id, handed_in.source_version, passage.ordinal)
     message = pb.Passage(
-        passage_id=name,
+        passage_id=str(name),
         document_id=handed_in.document_id,
         source_version=handed_in.source_version,
         title=handed_in.title,
@@ -143,7 +124,7 @@ def passage_message(chunk: Chunk, version: Version, grade: int, *, now_us: int, 
         superseded=superseded,
         review_due=handed_in.review_at_us is not None and handed_in.review_at_us <= now_us,
         rank=rank,
-        url=url_of(name),
+        url=name.url,
     )
     if passage.box is not None:
         message.box.x0, message.box.y0, message.box.x1, message.box.y1 = passage.box.x0, passage.box.y0, passage.box.x1, passage.box.y1

@@ -161,20 +161,24 @@ class Derivation(_message.Message):
     def __init__(self, formula: _Optional[str] = ..., operands: _Optional[_Iterable[str]] = ..., result: _Optional[str] = ...) -> None: ...
 
 class AnswerEnd(_message.Message):
-    __slots__ = ("answered", "refusal", "message", "warnings", "answerer", "audit_record_id")
+    __slots__ = ("answered", "refusal", "message", "warnings", "answerer", "audit_record_id", "prompt_tokens", "output_tokens")
     ANSWERED_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     ANSWERER_FIELD_NUMBER: _ClassVar[int]
     AUDIT_RECORD_ID_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     answered: bool
     refusal: str
     message: str
     warnings: _containers.RepeatedCompositeFieldContainer[Warning]
     answerer: str
     audit_record_id: str
-    def __init__(self, answered: _Optional[bool] = ..., refusal: _Optional[str] = ..., message: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ..., answerer: _Optional[str] = ..., audit_record_id: _Optional[str] = ...) -> None: ...
+    prompt_tokens: int
+    output_tokens: int
+    def __init__(self, answered: _Optional[bool] = ..., refusal: _Optional[str] = ..., message: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ..., answerer: _Optional[str] = ..., audit_record_id: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ...) -> None: ...
 
 class Warning(_message.Message):
     __slots__ = ("reason", "message", "passage_ids")
