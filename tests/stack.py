@@ -1,5 +1,5 @@
-"""The real servers that tests talk to: one Kafka, one Triton, one Zipkin, one engine of each role a run, each started when a test first
-asks for it.
+"""The real servers that tests talk to: one Kafka, one Triton, one Zipkin, one Milvus Lite, one engine of each role a run, each started
+when a test first asks for it.
 
 They run on free ports in a scratch folder, beside whatever runs on this machine already. Isolation between tests is by topic
 prefix (Kafka), by an own server (Redis), by nobody being able to change anything (Triton) and by request ids (engines).
@@ -24,7 +24,7 @@ from localmesh.launcher import ensure_identity
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports, free_ports
 from localmesh.rows import Row
-from localmesh.servers import kafka_row, triton_row, zipkin_row
+from localmesh.servers import kafka_row, milvus_row, triton_row, zipkin_row
 from localmesh.supervisor import Mesh
 
 from tests.engines import Engines, tiny_model
@@ -57,6 +57,14 @@ class Stack:
         """host:port of gRPC, serving models/repository."""
         self._started("triton", triton_row)
         return f"{LOOPBACK}:{self.ports.triton_grpc}"
+
+    @property
+    def milvus(self) -> str:
+        """URI of Milvus Lite's server, or of the Milvus that FINMESH_TEST_MILVUS names. Collections are kept apart by their prefix."""
+        if given := os.environ.get("FINMESH_TEST_MILVUS"):
+            return given
+        self._started("milvus", milvus_row)
+        return f"http://{LOOPBACK}:{self.ports.milvus}"
 
     @property
     def zipkin(self) -> str:

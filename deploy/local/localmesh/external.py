@@ -5,6 +5,7 @@
 | FINMESH_EXTERNAL_KAFKA | host:port[,host:port] | kafka (topics are still provisioned there) |
 | FINMESH_EXTERNAL_REDIS | redis://host:port/db | redis |
 | FINMESH_EXTERNAL_TRITON | host:port (gRPC) | triton |
+| FINMESH_EXTERNAL_MILVUS | http://host:port, https:// for another host | milvus |
 | FINMESH_EXTERNAL_TRITON_PREFILL | host:port (gRPC) on loopback | triton-prefill |
 | FINMESH_EXTERNAL_TRITON_DECODE | host:port (gRPC) on loopback | triton-decode |
 | FINMESH_EXTERNAL_OTLP | http://host:4317 | zipkin: spans go out as OTLP over gRPC |
@@ -23,6 +24,7 @@ class External:
     kafka: str | None = None
     redis: str | None = None
     triton: str | None = None
+    milvus: str | None = None
     triton_prefill: str | None = None
     triton_decode: str | None = None
     otlp: str | None = None

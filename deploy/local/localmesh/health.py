@@ -65,6 +65,28 @@ class HttpHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class MilvusHealth:
+    """Milvus or Milvus Lite answers an RPC: CheckHealth, whose request is empty. It has no grpc.health.v1."""
+
+    host: str
+    port: int
+
+    async def probe(self) -> bool:
+        """Whether it answered."""
+        import grpc
+
+        if not await accepts(self.host, self.port):
+            return False
+        async with grpc.aio.insecure_channel(f"{self.host}:{self.port}") as channel:
+            try:
+                ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/milvus.proto.milvus.MilvusService/CheckHealth")
+                await ask(b"", timeout=PROBE_TIMEOUT_S)
+            except grpc.aio.AioRpcError:
+                return False
+            return True
+
+
+@dataclass(frozen=True, slots=True)
 class KafkaHealth:
     """The broker lists itself in the cluster's metadata; a listening port alone comes about a second too early."""
 

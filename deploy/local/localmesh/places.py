@@ -47,6 +47,11 @@ class Places:
         """The environment that Triton's Python stub uses (numpy 1.26: under numpy 2 it returns empty outputs)."""
         return self.root / ".venv-triton"
 
+    @property
+    def milvus_python(self) -> Path:
+        """The environment of Milvus Lite's server."""
+        return self.root / ".venv-milvus"
+
     @staticmethod
     def default() -> "Places":
         """The checkout's own folders; FINMESH_VAR moves the run state, FINMESH_LLM_MODEL names another language model."""

@@ -51,6 +51,7 @@ class Ports:
     triton_grpc: int = 18001
     triton_metrics: int = 18002
     zipkin: int = 9411
+    milvus: int = 19530
     own: Mapping[str, int] = field(default_factory=_default_own)
 
     def __post_init__(self) -> None:

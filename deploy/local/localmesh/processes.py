@@ -23,7 +23,7 @@ from localmesh.health import GrpcHealth
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports, instance
 from localmesh.rows import Row, only
-from localmesh.servers import kafka_row, redis_row, triton_row, zipkin_row
+from localmesh.servers import kafka_row, milvus_row, redis_row, triton_row, zipkin_row
 
 PARTITIONS = 2
 """Of every topic at most: a partition more means as many transactions more for the same load, and two cores are busy with two."""
@@ -52,6 +52,7 @@ def table(
         *([] if external.kafka else [kafka_row(places, ports)]),
         *([] if external.redis else [redis_row(places, ports)]),
         *([] if external.triton else [triton_row(places, ports)]),
+        *([] if external.milvus or not at.used("milvus") else [milvus_row(places, ports)]),
         *([] if external.otlp else [zipkin_row(places, ports)]),
     ]
     rows = [
@@ -116,6 +117,10 @@ class Addresses:
             for process in service.processes:
                 yield from ((service, process, number) for number in range(1, self._copies.get(process.name, 1) + 1))
 
+    def used(self, dependency: str) -> bool:
+        """Whether any process uses it: what nobody uses is not started."""
+        return any(dependency in process.uses for process in self.services.processes)
+
     def process(self, service: Service, process: Process, number: int = 1) -> Row:
         """The row of a process of ours: `python -m module`, gRPC health over mutual TLS."""
         name = instance(process.name, number)
@@ -137,7 +142,7 @@ class Addresses:
             ports=ports,
             needs=(
                 "provision",
-                *(each for each in process.uses if each in {"redis", "triton"}),
+                *(each for each in process.uses if each in {"redis", "triton", "milvus"}),
                 *([engine] if engine else []),
                 *self._fronting(service, process),
             ),
@@ -155,6 +160,8 @@ class Addresses:
                 return {"FINMESH_REDIS__URL": external.redis or f"redis://{LOOPBACK}:{ports.redis}/0"}
             case "triton":
                 return {"FINMESH_TRITON__URL": external.triton or f"{LOOPBACK}:{ports.triton_grpc}"}
+            case "milvus":
+                return {"FINMESH_MILVUS__URI": external.milvus or f"http://{LOOPBACK}:{ports.milvus}"}
             case "models":
                 return {"FINMESH_MODELS": json.dumps([str(self._places.llm_model)])}
             case "tokens":

@@ -1,4 +1,4 @@
-"""Command lines and settings of the four servers that are not ours. One function per server, from places and ports to a row.
+"""Command lines and settings of the five servers that are not ours. One function per server, from places and ports to a row.
 
 Surprising: each is started in a folder of its own and is told relative paths where it would misread a path with a space, a comma or
 Chinese in it (a shell line of Triton's, Kafka's Latin-1 properties). Java reads file names in the encoding of the locale, so it gets one.
@@ -10,7 +10,7 @@ from pathlib import Path
 from localmesh.fetch import kafka, redis, zipkin
 from localmesh.fetch.maven import java
 from localmesh.fetch.once import UTF_8, once
-from localmesh.health import HttpHealth, KafkaHealth, RedisHealth
+from localmesh.health import HttpHealth, KafkaHealth, MilvusHealth, RedisHealth
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.rows import Row
@@ -98,6 +98,24 @@ def triton_row(places: Places, ports: Ports) -> Row:
     """The Triton of models that decide; language models have Tritons of their own (`engines`)."""
     listens = {"http": ports.triton_http, "grpc": ports.triton_grpc, "metrics": ports.triton_metrics}
     return tritonserver(places, "triton", listens, places.models)
+
+
+def milvus_row(places: Places, ports: Ports) -> Row:
+    """Milvus Lite as a server, in an environment of its own (pyarrow and faiss are 200 MB). Its own default listens everywhere.
+
+    What was written and not yet put into a file is searched sixty times slower, so little of it may gather.
+    """
+    data = places.var / "milvus"
+    return Row(
+        name="milvus",
+        command=(str(places.milvus_python / "bin" / "python"), "-m", "milvus_lite", "server", "--data-dir", str(data / "data"),
+                 "--host", LOOPBACK, "--port", str(ports.milvus)),
+        env=UTF_8 | {"MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES": str(2 << 20), "PYTHONUNBUFFERED": "1"},
+        ports={"grpc": ports.milvus},
+        health=MilvusHealth(LOOPBACK, ports.milvus),
+        prepare=lambda: data.mkdir(parents=True, exist_ok=True, mode=0o700),
+        cwd=places.var,
+    )  # fmt: skip
 
 
 def zipkin_row(places: Places, ports: Ports) -> Row:

@@ -18,7 +18,7 @@ import pytest
 from meshkit.errors import FailedPrecondition, Unavailable
 from rag.adapters.numpy_lexical import CONTEXT_WEIGHT, NumpyLexical
 from rag.domain.document import AsOf
-from rag.domain.ranking import Hit, IndexedChunk
+from rag.domain.ranking import IndexedChunk
 
 from tests.ports.rag.passages import TENANT, passage, passages, questions, where, words
 
@@ -263,7 +263,7 @@ async def test_a_folder_that_cannot_be_written_is_told_and_searches_go_on(tmp_pa
         with pytest.raises(Unavailable) as told:
             await index.settle(5)
         assert (told.value.reason, index.position) == ("INDEX_FOLDER_UNAVAILABLE", 0)
-        assert await index.search({"word": 1.0}, where(1), 5) == [Hit(1, pytest.approx(0.2877, abs=1e-4))]
+        assert [hit.chunk_id for hit in await index.search({"word": 1.0}, where(1), 5)] == [1]
         (tmp_path / "shards").unlink()
         await index.settle(5)
     async with opened(tmp_path) as index:

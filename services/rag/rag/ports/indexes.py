@@ -30,8 +30,16 @@ class Vectors(Protocol):
         """Return the nearest passages (cosine), best first; ties by chunk_id."""
         ...
 
-    async def missing(self, tenant: str, chunk_ids: Sequence[int]) -> list[int]:
-        """Return which of these are not there: what a backfill has to encode."""
+    async def missing(self, tenant: str, chunks: Sequence[IndexedChunk]) -> list[int]:
+        """Return which of these passages are not there, or are there with another access or time: what has to be encoded."""
+        ...
+
+    async def position(self) -> int:
+        """Sequence of the ledger up to which everything is in; 0 when nothing is, as when the store lost its data."""
+        ...
+
+    async def settle(self, seq: int) -> None:
+        """Say that everything up to this sequence is in."""
         ...
 
 

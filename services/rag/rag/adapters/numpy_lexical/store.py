@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from meshkit.errors import FailedPrecondition
+from meshkit.strict_json import parse_json
 from numpy.typing import NDArray
 
 from rag.adapters.numpy_lexical.segment import Postings, Rows, Segment
@@ -106,10 +107,10 @@ class Store:
         file = self._folder / _MANIFEST
         if not file.exists() and not (self._folder / _SHARDS).exists():
             return {}, 0
-        digest, _, body = file.read_text(encoding="ascii").partition("\n")
-        if hashlib.sha256(body.encode()).hexdigest() != digest:
+        digest, _, body = file.read_bytes().partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != digest:
             raise ValueError("the manifest is damaged")
-        manifest = json.loads(body)
+        manifest = parse_json(body)
         if (manifest["format"], manifest["identity"]) != (_FORMAT, self._identity):
             raise ValueError("made by another analysis")
         shards: Shards = {}
