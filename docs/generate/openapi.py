@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+from gateway.openai.inquiries import FIELDS, LONGEST_WORDS, words
 from gateway.openai.requests import MAX_CHOICES, MAX_PROMPTS, neutral_fields, neutral_turn_fields
 from gateway.openai.tools import MAX_TOOLS
 
@@ -175,9 +176,50 @@ _ANSWERS = {
 }
 
 
-def _method(summary: str, schema: str, answer: dict[str, Any]) -> dict[str, Any]:
+def _inquiry() -> dict[str, Any]:
+    """Every field of an inquiry, null where the text does not state it."""
+    found: dict[str, Any] = {}
+    for field in FIELDS:
+        if field.enum_type is not None:
+            found[field.name] = {"enum": [*words(field), None]}
+        elif field.cpp_type == field.CPPTYPE_STRING:
+            found[field.name] = {"type": ["string", "null"], "maxLength": LONGEST_WORDS}
+        else:
+            found[field.name] = {"type": ["number", "null"], "minimum": 0, "maximum": 1e15}
+    return found
+
+
+INQUIRY: dict[str, Any] = {
+    "type": "object",
+    "required": ["text"],
+    "properties": {
+        "text": TEXT | {"description": "one turn of the client"},
+        "last_terms": {
+            "description": "terms of the answer before",
+            "anyOf": [{"type": "object", "properties": _inquiry(), "additionalProperties": False}, {"type": "null"}],
+        },
+    },
+    "additionalProperties": False,
+}
+_UNRESOLVED = _object(reason=TEXT, field={"type": ["string", "null"]}, words=TEXT)
+_INQUIRY_ANSWER = _object(
+    id=TEXT,
+    object={"const": "otc.inquiry"},
+    inquiry=_object(**_inquiry()),
+    terms=_object(**_inquiry()),
+    own_text=TEXT | {"description": "what the model wrote"},
+    confidence=_number(0, 1),
+    needs_confirmation=FLAG,
+    unresolved={"type": "array", "items": _UNRESOLVED},
+    model=TEXT,
+    release=TEXT,
+    record_ids={"type": "array", "items": TEXT},
+)
+
+
+def _method(summary: str, schema: str, answer: dict[str, Any], *, streams: bool = True) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": answer}}
-    if schema:
+    if schema and streams:
         content["text/event-stream"] = {"schema": _object(data=TEXT)}
     found: dict[str, Any] = {"summary": summary, "responses": {"200": {"description": "the answer", "content": content}, "default": _ERROR}}
     if schema:
@@ -208,6 +250,9 @@ def document() -> dict[str, Any]:
         "paths": {
             "/v1/chat/completions": {"post": _method("Answers a conversation", "ChatCompletion", _ANSWERS["ChatCompletion"])},
             "/v1/completions": {"post": _method("Continues a text or tokens", "Completion", _ANSWERS["Completion"])},
+            "/v1/otc/inquiries": {
+                "post": _method("Reads what a client of the OTC desk wrote", "OtcInquiry", _INQUIRY_ANSWER, streams=False)
+            },
             "/v1/models": {
                 "get": _method(
                     "Lists the models of the caller's scenario",
@@ -222,6 +267,7 @@ def document() -> dict[str, Any]:
             "schemas": {
                 "ChatCompletion": _body(chat, CHAT, neutral_fields("chat")),
                 "Completion": _body(prompt, COMPLETION, neutral_fields("text")),
+                "OtcInquiry": INQUIRY,
                 "Error": {"type": "object", "required": ["error"], "properties": {"error": error}},
             },
         },

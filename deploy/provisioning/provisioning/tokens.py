@@ -24,6 +24,7 @@ _TOKENS: Mapping[str, Mapping[str, object]] = {
     "token.jwt": {},  # core banking
     "editor.jwt": {"sub": "fraud-operations", "roles": ["list-editor", "rule-editor", "audit-reader"]},
     "assistant.jwt": {"sub": "fraud-analyst", "roles": ["assistant-user", "audit-reader"]},
+    "desk.jwt": {"sub": "otc-desk", "roles": ["otc-desk"], "purposes": ["otc-sales"]},
     "operator.jwt": {"sub": "operations", "roles": ["operator", "audit-reader"]},
 }
 

@@ -7,6 +7,7 @@ from gateway.domain.route import MIB, Route, Stream
 _RISK = "finmesh.risk.v1.RiskScoringService"
 _AUDIT = "finmesh.audit.v1.AuditService"
 _ROUTER = "finmesh.router.v1.RouterService"
+_OTC = "finmesh.otc.v1.OtcService"
 # Where a request says whose it is.
 _TENANT = ("request", "tenant")
 _TRANSACTION_TENANT = ("request", "transaction", "tenant")
@@ -31,6 +32,8 @@ ROUTES: tuple[Route, ...] = (
     Route("Generate", "router", _ROUTER, 300.0, "generate", scenario="assistant", grade=5, tenant_path=_TENANT, scenario_path=_SCENARIO,
           grade_path=_GRADE, idempotent=False, stream=_GENERATION, metered=True),
     Route("ListModels", "router", _ROUTER, 5.0, "read", scenario="assistant", grade=1, tenant_path=_TENANT, scenario_path=_SCENARIO),
+    Route("ParseOtcInquiry", "router", _OTC, 10.0, "generate", scenario="otc", grade=5, tenant_path=_TENANT, scenario_path=_SCENARIO,
+          grade_path=_GRADE, request_bytes=64 * 1024, metered=True),
     Route("ListBackends", "router", _ROUTER, 5.0, "read", scenario="operations", grade=2, tenant_path=_TENANT),
 )
 # fmt: on

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from finmesh.audit.v1 import audit_record_pb2
 from finmesh.gateway.v1 import gateway_service_pb2
+from finmesh.otc.v1 import otc_service_pb2
 from finmesh.router.v1 import router_service_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -28,6 +29,7 @@ SERVICE = gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"]
 _KEY_CHARACTERS = 200
 _TEMPLATE_TOKENS = 128
 _TOOLS_TOKENS, _TOOL_TOKENS = 512, 64
+_INQUIRY_TOKENS = 192
 _MAX_TOKENS = 10**9
 _FIELD_1_BYTES = b"\x0a"  # field 1, wire type 2 (length-delimited)
 
@@ -79,8 +81,18 @@ class Codec:
             grade=int(_at(wrapper, self._route.grade_path)) if self._route.grade_path else 0,
             idempotency_key=key,
             body=body,
-            tokens=bound(wrapper.request, len(body), self._assumed_output_tokens) if self._route.metered else None,
+            tokens=self._tokens(wrapper.request, len(body)) if self._route.metered else None,
         )
+
+    def _tokens(self, request: Any, size_bytes: int) -> TokenCount:
+        if isinstance(request, otc_service_pb2.ParseOtcInquiryRequest):
+            return inquiry_bound(size_bytes)
+        return bound(request, size_bytes, self._assumed_output_tokens)
+
+
+def inquiry_bound(size_bytes: int) -> TokenCount:
+    """Return what reading one text of the OTC desk may use at most."""
+    return TokenCount(size_bytes + _TEMPLATE_TOKENS, _INQUIRY_TOKENS)
 
 
 def bound(asked: Any, size_bytes: int, assumed_output_tokens: int) -> TokenCount:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
+from finmesh.otc.v1 import otc_service_pb2_grpc
 from finmesh.router.v1 import router_service_pb2_grpc
 from meshkit.audit.batch import SigningKey
 from meshkit.audit.denials import Denials
@@ -18,9 +19,11 @@ from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.peer import Refused
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config
+from otcdesk.instruments import Instruments
 
 from router import ports
 from router.adapters.file_scenarios import file_scenarios
+from router.adapters.file_thresholds import thresholds
 from router.adapters.grpc_decode import GrpcDecode
 from router.adapters.grpc_prefill import GrpcPrefill
 from router.adapters.grpc_workers import GrpcWorkers
@@ -31,7 +34,7 @@ from router.config import SERVICE, Config
 from router.consumers.backend_states import BackendStates
 from router.domain.namespace import NamespaceKey
 from router.domain.pool_history import PoolHistory
-from router.servicer import RouterServicer
+from router.servicer import OtcServicer, RouterServicer
 from router.steps.admission import Admission
 from router.steps.closing import Closing
 from router.steps.decode import Decode
@@ -50,6 +53,7 @@ from router.usecases.generate import Generate
 from router.usecases.list_backends import ListBackends
 from router.usecases.list_models import ListModels
 from router.usecases.on_backend_state_changed import OnBackendStateChanged
+from router.usecases.parse_otc_inquiry import ParseOtcInquiry
 
 DEADLINES = Deadlines(maximum_s={"/finmesh.router.v1.RouterService/Generate": 300.0})  # as the gateway's routes
 _SCENARIOS_S, _LOOK_S = 2.0, 0.25
@@ -149,4 +153,11 @@ async def routed(
     servicer = RouterServicer(generate, ListModels(lambda: scenarios.value, texts, pool), ListBackends(pool, history or PoolHistory()))
     server = MeshServer.of(config, config.callers, DEADLINES, refused=refused)
     router_service_pb2_grpc.add_RouterServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
+    desk(config, server, generate)
     return server
+
+
+def desk(config: Config, server: MeshServer, generate: Generate) -> None:
+    """Add what reads inquiries of the OTC desk."""
+    servicer = OtcServicer(ParseOtcInquiry(generate, Instruments.read(), thresholds(config.models)))
+    otc_service_pb2_grpc.add_OtcServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]

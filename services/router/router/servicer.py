@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from finmesh.otc.v1 import otc_service_pb2 as otc
+from finmesh.otc.v1 import otc_service_pb2_grpc
 from finmesh.router.v1 import router_service_pb2 as pb
 from finmesh.router.v1 import router_service_pb2_grpc
 from meshkit.errors import PermissionDenied
@@ -14,12 +16,14 @@ from meshkit.rpc.metadata import CallerFacts, caller_facts
 from meshkit.telemetry import names
 from meshkit.tenants import checked_tenant
 
+from router.domain.desk import SCENARIO
 from router.domain.generation import Admitted, Ended
 from router.domain.policy import DEFAULT_SCENARIO
-from router.translate import requests
+from router.translate import inquiries, requests
 from router.usecases.generate import Generate
 from router.usecases.list_backends import ListBackends
 from router.usecases.list_models import ListModels
+from router.usecases.parse_otc_inquiry import ParseOtcInquiry
 
 _DEFAULT_REMAINING_S = 60.0
 
@@ -57,6 +61,26 @@ class RouterServicer(router_service_pb2_grpc.RouterServiceServicer):
         """List the workers."""
         _check(caller_facts(current_call()), request.tenant, None)
         return requests.backends_response(*self._list_backends(request.changes))
+
+
+class OtcServicer(otc_service_pb2_grpc.OtcServiceServicer):
+    """finmesh.otc.v1.OtcService."""
+
+    def __init__(self, parse: ParseOtcInquiry) -> None:
+        self._parse = parse
+
+    async def ParseOtcInquiry(self, request: otc.ParseOtcInquiryRequest, context: object) -> otc.ParseOtcInquiryResponse:  # noqa: N802
+        """Read one text."""
+        call = current_call()
+        facts = caller_facts(call)
+        _check(facts, request.tenant, request.scenario or SCENARIO)
+        remaining_s = deadline.remaining_s()
+        asked = inquiries.asked(request, facts)
+        parsed = await self._parse(asked, _DEFAULT_REMAINING_S if remaining_s is None else remaining_s)
+        call.facts[names.MODEL_NAME], call.facts[names.GENERATION_ID] = parsed.admitted.model, parsed.admitted.generation_id
+        call.facts[names.ROUTE_REASON] = parsed.ended.provenance.reason
+        call.facts[names.OUTPUT_TOKENS] = parsed.ended.usage.output_tokens
+        return inquiries.response(parsed)
 
 
 def _check(facts: CallerFacts, tenant: str, scenario: str | None) -> None:

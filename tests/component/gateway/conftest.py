@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
+from finmesh.otc.v1 import otc_service_pb2_grpc as otc_grpc
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.risk.v1 import risk_scoring_service_pb2_grpc as risk_grpc
 from finmesh.router.v1 import router_service_pb2_grpc as router_grpc
@@ -34,7 +35,7 @@ from meshkit.testing.serving import running, serving
 from provisioning import certificates, tokens
 
 from tests.component.gateway.audit_topic import AuditTopic
-from tests.component.gateway.scripted_router import ScriptedRouter
+from tests.component.gateway.scripted_router import ScriptedDesk, ScriptedRouter
 
 NOWHERE = "127.0.0.1:1"
 collect_ignore = [] if "FINMESH_TEST_CLIENTS" in os.environ else ["test_openai_litellm.py"]
@@ -118,6 +119,7 @@ class Door:
     certs: Path
     risk: RiskScoring
     router: ScriptedRouter
+    desk: ScriptedDesk
     routers_server: MeshServer
     service: Service
     stub: Any
@@ -157,9 +159,10 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
         neighbour = RiskScoring()
         server = MeshServer("127.0.0.1:0", tls(certs, "risk-scoring"), callers={"gateway"})
         risk_grpc.add_RiskScoringServiceServicer_to_server(neighbour, server)
-        router = ScriptedRouter()
+        router, desk = ScriptedRouter(), ScriptedDesk()
         routers_server = MeshServer("127.0.0.1:0", tls(certs, "router"), callers={"gateway"}, deadlines=Deadlines(300.0))
         router_grpc.add_RouterServiceServicer_to_server(router, routers_server)
+        otc_grpc.add_OtcServiceServicer_to_server(desk, routers_server)
         policies = tmp_path / "policies"
         shutil.copytree(str(files("gateway") / "policies"), policies, dirs_exist_ok=True)
         auth = {"jwks": certs / "jwks.json", "issuer": tokens.ISSUER, "audience": tokens.AUDIENCE, "policies": policies, "reload_s": 0.05}
@@ -180,7 +183,7 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
             address = f"127.0.0.1:{service.port}"
             async with MeshChannel(address, tls(certs, "client"), server_name="gateway") as channel:
                 stub = gateway_grpc.GatewayServiceStub(channel)
-                yield Door(address, certs, neighbour, router, routers_server, service, stub, channel, policies, events)
+                yield Door(address, certs, neighbour, router, desk, routers_server, service, stub, channel, policies, events)
 
     return opened
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from finmesh.inference.v1 import generation_pb2 as generation
+from finmesh.otc.v1 import otc_service_pb2 as otc
+from finmesh.otc.v1 import otc_service_pb2_grpc as otc_grpc
 from finmesh.router.v1 import router_service_pb2 as pb
 from finmesh.router.v1 import router_service_pb2_grpc as pb_grpc
 from meshkit.errors import InvalidArgument
@@ -109,3 +111,39 @@ class ScriptedRouter(pb_grpc.RouterServiceServicer):
         self.requests.append(request)
         self.facts.append(caller_facts(current_call()))
         self.remaining_s.append(deadline.remaining_s() or -1.0)
+
+
+@dataclass
+class ScriptedDesk(otc_grpc.OtcServiceServicer):
+    """Reads every text alike; remembers what reached it."""
+
+    failure: Exception | None = None
+    requests: list[otc.ParseOtcInquiryRequest] = field(default_factory=list)
+    facts: list[CallerFacts] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Answer at once until a test clears it."""
+        self.may_answer.set()
+
+    async def ParseOtcInquiry(self, request: otc.ParseOtcInquiryRequest, context: Any) -> otc.ParseOtcInquiryResponse:
+        """A quote."""
+        self.requests.append(request)
+        self.facts.append(caller_facts(current_call()))
+        self.asked.set()
+        await self.may_answer.wait()
+        if self.failure is not None:
+            raise self.failure
+        said = otc.Inquiry(intent=otc.INTENT_QUOTE, product=otc.PRODUCT_VANILLA, underlying_text="茅台", notional_cny=1e7, tenor_months=0.5)
+        return otc.ParseOtcInquiryResponse(
+            inquiry=said,
+            terms=said,
+            own_text='{"intent":"quote"}',
+            confidence=0.75,
+            needs_confirmation=True,
+            unresolved=[otc.Unresolved(reason="UNDERLYING_UNKNOWN", field="underlying", words="茅台")],
+            model="otc-inquiry",
+            generation_id="g-1",
+            record_ids=["s-1", "e-1"],
+        )

@@ -17,25 +17,25 @@ OWN = {
     "audit-reader": {"ListRecords", "GetInclusionProof", "GetConsistencyProof", "GetCheckpoint", "GetStatistics"},
     "assistant-user": {"Generate", "ListModels"},
     "operator": {"ListBackends"},
+    "otc-desk": {"ParseOtcInquiry"},
     "管理员": set(),
 }
 SCENARIO = {route.method: route.scenario for route in ROUTES}
+PURPOSE = {"ParseOtcInquiry": "otc-sales"}
 
 
-def allows(
-    role: str, action: str, *, scenario: str = "", purpose: str = "fraud-prevention", grade: int = 1, tenant: str = "bank-a"
-) -> bool:
+def allows(role: str, action: str, *, scenario: str = "", purpose: str | None = None, grade: int = 1, tenant: str = "bank-a") -> bool:
     """Ask for a principal of bank-a with that role and the purpose."""
     question = Question(
         subject="某人",
         principal_tenant="bank-a",
         roles=frozenset({role}),
-        purposes=frozenset({"fraud-prevention", "customer-service", "staff-assistance", "marketing"}),
+        purposes=frozenset({"fraud-prevention", "customer-service", "staff-assistance", "marketing", "otc-sales"}),
         workload="client",
         action=action,
         tenant=tenant,
         scenario=scenario or SCENARIO[action],
-        purpose=purpose,
+        purpose=PURPOSE.get(action, "fraud-prevention") if purpose is None else purpose,
         grade=grade,
     )
     return POLICY.allows(question)

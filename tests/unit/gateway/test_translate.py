@@ -4,6 +4,7 @@ import json
 
 import pytest
 from finmesh.gateway.v1 import gateway_service_pb2 as pb
+from finmesh.otc.v1 import otc_service_pb2 as otc
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.router.v1 import router_service_pb2 as router
 from gateway.domain.token_shares import TokenCount
@@ -77,7 +78,7 @@ def test_an_answer_has_no_more_tokens_than_the_bound_says(asked: int, choices: i
 
 
 def test_only_generations_cost_tokens() -> None:
-    assert {route.method for route in ROUTES if route.metered} == {"Generate"}
+    assert {route.method for route in ROUTES if route.metered} == {"Generate", "ParseOtcInquiry"}
     request = pb.ListModelsRequest(request=router.ListModelsRequest(tenant="bank-a"))
     assert CODECS["ListModels"].unpack(request.SerializeToString()).tokens is None
 
@@ -137,3 +138,9 @@ def test_tools_have_no_more_tokens_than_the_bound_says(stated: dict[str, tuple[s
     ]
     assert bounds[0] is not None and bounds[1] is not None
     assert written[1] - written[0] <= bounds[1].prompt - bounds[0].prompt
+
+
+def test_an_inquiry_of_the_desk_may_use_its_bytes_and_no_more_than_its_model_writes() -> None:
+    request = pb.ParseOtcInquiryRequest(request=otc.ParseOtcInquiryRequest(tenant="bank-a", text="茅台"))
+    unpacked = CODECS["ParseOtcInquiry"].unpack(request.SerializeToString())
+    assert unpacked.tokens == TokenCount(len(unpacked.body) + 128, 192)

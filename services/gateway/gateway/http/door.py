@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
+from finmesh.otc.v1 import otc_service_pb2 as otc
 from finmesh.router.v1 import router_service_pb2 as router
 from meshkit.crypto.keyed_ids import uuid7
 from meshkit.errors import DeadlineExceeded, InvalidArgument, MeshError, NotFound, Overloaded, Unavailable
@@ -25,19 +26,20 @@ from gateway.http import generations
 from gateway.http.calls import Exchange, Facts, Headers
 from gateway.http.generations import SCENARIO, Generations
 from gateway.http.pump import CallerGone
-from gateway.openai import answers, requests
+from gateway.openai import answers, inquiries, requests
 from gateway.openai.errors import JSON_TYPE, failure_of
 from gateway.ports import Quotas
 from gateway.steps.admit import Unpacked
-from gateway.translate import Envelope
+from gateway.translate import Envelope, inquiry_bound
 from gateway.usecases.forward import Forward
 from gateway.usecases.forward_stream import ForwardStream
 
-_MODELS = "/v1/models"
+_MODELS, _INQUIRIES = "/v1/models", "/v1/otc/inquiries"
 _READERS: Mapping[str, tuple[str, generations.Read]] = {
     "/v1/chat/completions": ("chat.completions", requests.chat),
     "/v1/completions": ("completions", requests.text),
 }
+_METHODS = {_INQUIRIES: "otc.inquiries"}
 _logger = logging.getLogger(__name__)
 
 
@@ -67,6 +69,7 @@ class Door:
     ) -> None:
         """``callers``: workloads that may come, None where nobody has a certificate."""
         self._settings, self._forward, self._list_models = settings, forward, routes["ListModels"]
+        self._parse_inquiry = routes["ParseOtcInquiry"]
         self._generations = Generations(settings, routes["Generate"], forward_stream, quotas, assumed_output_tokens)
         self._telemetry = ServerTelemetry("openai")
         self._peers = None if callers is None else Peers(callers, refused)
@@ -97,7 +100,7 @@ class Door:
     async def _around(self, exchange: Exchange, request_id: str) -> AsyncIterator[tuple[Caller, Facts]]:
         """What every call goes through: size of headers, number of calls, span and log line, certificate. Yields the facts of the span."""
         known = _READERS.get(exchange.path)
-        method = known[0] if known else "models" if _is_of_models(exchange.path) else "unknown"
+        method = known[0] if known else "models" if _is_of_models(exchange.path) else _METHODS.get(exchange.path, "unknown")
         call = exchange.call(method)
         call.facts[names.REQUEST_ID] = request_id
         async with AsyncExitStack() as stack:
@@ -125,6 +128,9 @@ class Door:
         elif exchange.path in _READERS:
             _check_verb(exchange, "POST")
             await self._generations(exchange, caller, partial(_READERS[exchange.path][1], content, self._settings.aliases), headers, facts)
+        elif exchange.path == _INQUIRIES:
+            _check_verb(exchange, "POST")
+            await exchange.answer(200, [*headers, JSON_TYPE], await self._inquiry(exchange, caller, content))
         else:
             raise NotFound("there is no such path", reason="PATH_UNKNOWN")
 
@@ -144,6 +150,22 @@ class Door:
             if model["id"] == name:
                 return answers.dumped(model)
         raise NotFound("there is no such model", reason="MODEL_UNKNOWN")
+
+    async def _inquiry(self, exchange: Exchange, caller: Caller, content: bytes) -> bytes:
+        """Read what a client of the OTC desk wrote."""
+
+        def unpack(tenant: str) -> Unpacked:
+            generations.check_type(exchange)
+            request = inquiries.read(content)
+            scenario, grade = exchange.header(SCENARIO).decode("latin-1"), generations.grade(exchange, self._settings.grade)
+            request.tenant, request.scenario, request.grade = tenant, scenario, grade  # type: ignore[assignment]
+            body = request.SerializeToString(deterministic=True)
+            if len(body) > self._parse_inquiry.request_bytes:
+                raise InvalidArgument("the text is too long", reason="TEXT_TOO_LONG")
+            return Envelope(tenant, scenario, grade, idempotency_key="", body=body, tokens=inquiry_bound(len(body)))
+
+        found = await self._forward(self._parse_inquiry, caller, unpack)
+        return inquiries.answer(otc.ParseOtcInquiryResponse.FromString(found))
 
     async def _tell(self, exchange: Exchange, error: BaseException, headers: Headers) -> None:
         """Tell of an error: by its status, or as the last event of a stream that began. Nobody may be there any more."""

@@ -75,7 +75,7 @@ class Generations:
 
             def unpack(tenant: str) -> Unpacked:
                 nonlocal asked
-                _check_type(exchange)
+                check_type(exchange)
                 asked = read()
                 for request in asked.requests[1:]:
                     pump.add(self._stream(exchange, replace(caller, request_id=uuid7()), request))
@@ -107,13 +107,13 @@ class Generations:
         return self._forward_stream(self._route, self._bounds, caller, lambda tenant: self._envelope(exchange, tenant, request))
 
     def _envelope(self, exchange: Exchange, tenant: str, request: router.GenerateRequest) -> Envelope:
-        scenario, grade = exchange.header(SCENARIO).decode("latin-1"), _grade(exchange, self._settings.grade)
-        request.tenant, request.scenario, request.grade = tenant, scenario, grade  # type: ignore[assignment]
+        scenario, stated = exchange.header(SCENARIO).decode("latin-1"), grade(exchange, self._settings.grade)
+        request.tenant, request.scenario, request.grade = tenant, scenario, stated  # type: ignore[assignment]
         body = request.SerializeToString(deterministic=True)
         if len(body) > self._route.request_bytes:
             raise InvalidArgument(f"the prompt is larger than {self._route.request_bytes} bytes", reason="PROMPT_TOO_LONG")
         tokens = bound(request, len(body), self._assumed_output_tokens)
-        return Envelope(tenant=tenant, scenario=scenario, grade=grade, idempotency_key="", body=body, tokens=tokens)
+        return Envelope(tenant=tenant, scenario=scenario, grade=stated, idempotency_key="", body=body, tokens=tokens)
 
 
 async def _collect(pump: Pump, first: Part | None, answer: Answer) -> None:
@@ -169,12 +169,14 @@ def _told(asked: requests.Asked, answer: Answer) -> Facts:
     return found
 
 
-def _check_type(exchange: Exchange) -> None:
+def check_type(exchange: Exchange) -> None:
+    """Raise InvalidArgument for a body that is not said to be JSON."""
     if exchange.header(b"content-type").partition(b";")[0].strip().lower() != b"application/json":
         raise InvalidArgument("the body must be application/json", reason="CONTENT_TYPE_UNSUPPORTED")
 
 
-def _grade(exchange: Exchange, otherwise: int) -> int:
+def grade(exchange: Exchange, otherwise: int) -> int:
+    """Return the grade that a request states. Raises InvalidArgument."""
     stated = exchange.header(GRADE)
     if not stated:
         return otherwise

@@ -53,7 +53,7 @@ async def serve(
     )
 
     server = MeshServer.of(config, config.callers, deadlines(routes, described), limits, parts.denials.refused)
-    forward, forward_stream = Forward(parts.admit, parts.upstreams), ForwardStream(parts.admit, parts.meter, parts.upstreams)
+    forward, forward_stream = Forward(parts.admit, parts.meter, parts.upstreams), ForwardStream(parts.admit, parts.meter, parts.upstreams)
     rpcs = handlers(routes, forward, forward_stream, described, config.budget.assumed_output_tokens)
     server.add_generic_rpc_handlers((rpcs,))
     if config.http_listen:

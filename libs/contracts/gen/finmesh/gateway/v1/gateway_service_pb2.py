@@ -23,69 +23,74 @@ _sym_db = _symbol_database.Default()
 
 
 from finmesh.audit.v1 import audit_service_pb2 as finmesh_dot_audit_dot_v1_dot_audit__service__pb2
+from finmesh.otc.v1 import otc_service_pb2 as finmesh_dot_otc_dot_v1_dot_otc__service__pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as finmesh_dot_risk_dot_v1_dot_risk__scoring__service__pb2
 from finmesh.router.v1 import router_service_pb2 as finmesh_dot_router_dot_v1_dot_router__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(finmesh/gateway/v1/gateway_service.proto\x12\x12\x66inmesh.gateway.v1\x1a$finmesh/audit/v1/audit_service.proto\x1a*finmesh/risk/v1/risk_scoring_service.proto\x1a&finmesh/router/v1/router_service.proto\"\x86\x01\n\x17ScoreTransactionRequest\x12\x42\n\x07request\x18\x01 \x01(\x0b\x32(.finmesh.risk.v1.ScoreTransactionRequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"a\n\x18ScoreTransactionResponse\x12\x45\n\x08response\x18\x01 \x01(\x0b\x32).finmesh.risk.v1.ScoreTransactionResponseR\x08response\"~\n\x13ScorePacs008Request\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.risk.v1.ScorePacs008RequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"Y\n\x14ScorePacs008Response\x12\x41\n\x08response\x18\x01 \x01(\x0b\x32%.finmesh.risk.v1.ScorePacs008ResponseR\x08response\"S\n\x12GetDecisionRequest\x12=\n\x07request\x18\x01 \x01(\x0b\x32#.finmesh.risk.v1.GetDecisionRequestR\x07request\"W\n\x13GetDecisionResponse\x12@\n\x08response\x18\x01 \x01(\x0b\x32$.finmesh.risk.v1.GetDecisionResponseR\x08response\"\x84\x01\n\x16\x43hangeListEntryRequest\x12\x41\n\x07request\x18\x01 \x01(\x0b\x32\'.finmesh.risk.v1.ChangeListEntryRequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"_\n\x17\x43hangeListEntryResponse\x12\x44\n\x08response\x18\x01 \x01(\x0b\x32(.finmesh.risk.v1.ChangeListEntryResponseR\x08response\"W\n\x14\x42\x61\x63ktestRulesRequest\x12?\n\x07request\x18\x01 \x01(\x0b\x32%.finmesh.risk.v1.BacktestRulesRequestR\x07request\"[\n\x15\x42\x61\x63ktestRulesResponse\x12\x42\n\x08response\x18\x01 \x01(\x0b\x32&.finmesh.risk.v1.BacktestRulesResponseR\x08response\"T\n\x12ListRecordsRequest\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.audit.v1.ListRecordsRequestR\x07request\"X\n\x13ListRecordsResponse\x12\x41\n\x08response\x18\x01 \x01(\x0b\x32%.finmesh.audit.v1.ListRecordsResponseR\x08response\"`\n\x18GetInclusionProofRequest\x12\x44\n\x07request\x18\x01 \x01(\x0b\x32*.finmesh.audit.v1.GetInclusionProofRequestR\x07request\"d\n\x19GetInclusionProofResponse\x12G\n\x08response\x18\x01 \x01(\x0b\x32+.finmesh.audit.v1.GetInclusionProofResponseR\x08response\"d\n\x1aGetConsistencyProofRequest\x12\x46\n\x07request\x18\x01 \x01(\x0b\x32,.finmesh.audit.v1.GetConsistencyProofRequestR\x07request\"h\n\x1bGetConsistencyProofResponse\x12I\n\x08response\x18\x01 \x01(\x0b\x32-.finmesh.audit.v1.GetConsistencyProofResponseR\x08response\"X\n\x14GetCheckpointRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.audit.v1.GetCheckpointRequestR\x07request\"\\\n\x15GetCheckpointResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.audit.v1.GetCheckpointResponseR\x08response\"X\n\x14GetStatisticsRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.audit.v1.GetStatisticsRequestR\x07request\"\\\n\x15GetStatisticsResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.audit.v1.GetStatisticsResponseR\x08response\"O\n\x0fGenerateRequest\x12<\n\x07request\x18\x01 \x01(\x0b\x32\".finmesh.router.v1.GenerateRequestR\x07request\"S\n\x10GenerateResponse\x12?\n\x08response\x18\x01 \x01(\x0b\x32#.finmesh.router.v1.GenerateResponseR\x08response\"S\n\x11ListModelsRequest\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.router.v1.ListModelsRequestR\x07request\"W\n\x12ListModelsResponse\x12\x41\n\x08response\x18\x01 \x01(\x0b\x32%.finmesh.router.v1.ListModelsResponseR\x08response\"W\n\x13ListBackendsRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.router.v1.ListBackendsRequestR\x07request\"[\n\x14ListBackendsResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.router.v1.ListBackendsResponseR\x08response2\xc3\n\n\x0eGatewayService\x12m\n\x10ScoreTransaction\x12+.finmesh.gateway.v1.ScoreTransactionRequest\x1a,.finmesh.gateway.v1.ScoreTransactionResponse\x12\x61\n\x0cScorePacs008\x12\'.finmesh.gateway.v1.ScorePacs008Request\x1a(.finmesh.gateway.v1.ScorePacs008Response\x12^\n\x0bGetDecision\x12&.finmesh.gateway.v1.GetDecisionRequest\x1a\'.finmesh.gateway.v1.GetDecisionResponse\x12j\n\x0f\x43hangeListEntry\x12*.finmesh.gateway.v1.ChangeListEntryRequest\x1a+.finmesh.gateway.v1.ChangeListEntryResponse\x12\x64\n\rBacktestRules\x12(.finmesh.gateway.v1.BacktestRulesRequest\x1a).finmesh.gateway.v1.BacktestRulesResponse\x12^\n\x0bListRecords\x12&.finmesh.gateway.v1.ListRecordsRequest\x1a\'.finmesh.gateway.v1.ListRecordsResponse\x12p\n\x11GetInclusionProof\x12,.finmesh.gateway.v1.GetInclusionProofRequest\x1a-.finmesh.gateway.v1.GetInclusionProofResponse\x12v\n\x13GetConsistencyProof\x12..finmesh.gateway.v1.GetConsistencyProofRequest\x1a/.finmesh.gateway.v1.GetConsistencyProofResponse\x12\x64\n\rGetCheckpoint\x12(.finmesh.gateway.v1.GetCheckpointRequest\x1a).finmesh.gateway.v1.GetCheckpointResponse\x12\x64\n\rGetStatistics\x12(.finmesh.gateway.v1.GetStatisticsRequest\x1a).finmesh.gateway.v1.GetStatisticsResponse\x12W\n\x08Generate\x12#.finmesh.gateway.v1.GenerateRequest\x1a$.finmesh.gateway.v1.GenerateResponse0\x01\x12[\n\nListModels\x12%.finmesh.gateway.v1.ListModelsRequest\x1a&.finmesh.gateway.v1.ListModelsResponse\x12\x61\n\x0cListBackends\x12\'.finmesh.gateway.v1.ListBackendsRequest\x1a(.finmesh.gateway.v1.ListBackendsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(finmesh/gateway/v1/gateway_service.proto\x12\x12\x66inmesh.gateway.v1\x1a$finmesh/audit/v1/audit_service.proto\x1a finmesh/otc/v1/otc_service.proto\x1a*finmesh/risk/v1/risk_scoring_service.proto\x1a&finmesh/router/v1/router_service.proto\"\x86\x01\n\x17ScoreTransactionRequest\x12\x42\n\x07request\x18\x01 \x01(\x0b\x32(.finmesh.risk.v1.ScoreTransactionRequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"a\n\x18ScoreTransactionResponse\x12\x45\n\x08response\x18\x01 \x01(\x0b\x32).finmesh.risk.v1.ScoreTransactionResponseR\x08response\"~\n\x13ScorePacs008Request\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.risk.v1.ScorePacs008RequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"Y\n\x14ScorePacs008Response\x12\x41\n\x08response\x18\x01 \x01(\x0b\x32%.finmesh.risk.v1.ScorePacs008ResponseR\x08response\"S\n\x12GetDecisionRequest\x12=\n\x07request\x18\x01 \x01(\x0b\x32#.finmesh.risk.v1.GetDecisionRequestR\x07request\"W\n\x13GetDecisionResponse\x12@\n\x08response\x18\x01 \x01(\x0b\x32$.finmesh.risk.v1.GetDecisionResponseR\x08response\"\x84\x01\n\x16\x43hangeListEntryRequest\x12\x41\n\x07request\x18\x01 \x01(\x0b\x32\'.finmesh.risk.v1.ChangeListEntryRequestR\x07request\x12\'\n\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"_\n\x17\x43hangeListEntryResponse\x12\x44\n\x08response\x18\x01 \x01(\x0b\x32(.finmesh.risk.v1.ChangeListEntryResponseR\x08response\"W\n\x14\x42\x61\x63ktestRulesRequest\x12?\n\x07request\x18\x01 \x01(\x0b\x32%.finmesh.risk.v1.BacktestRulesRequestR\x07request\"[\n\x15\x42\x61\x63ktestRulesResponse\x12\x42\n\x08response\x18\x01 \x01(\x0b\x32&.finmesh.risk.v1.BacktestRulesResponseR\x08response\"T\n\x12ListRecordsRequest\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.audit.v1.ListRecordsRequestR\x07request\"X\n\x13ListRecordsResponse\x12\x41\n\x08response\x18\x01 \x01(\x0b\x32%.finmesh.audit.v1.ListRecordsResponseR\x08response\"`\n\x18GetInclusionProofRequest\x12\x44\n\x07request\x18\x01 \x01(\x0b\x32*.finmesh.audit.v1.GetInclusionProofRequestR\x07request\"d\n\x19GetInclusionProofResponse\x12G\n\x08response\x18\x01 \x01(\x0b\x32+.finmesh.audit.v1.GetInclusionProofResponseR\x08response\"d\n\x1aGetConsistencyProofRequest\x12\x46\n\x07request\x18\x01 \x01(\x0b\x32,.finmesh.audit.v1.GetConsistencyProofRequestR\x07request\"h\n\x1bGetConsistencyProofResponse\x12I\n\x08response\x18\x01 \x01(\x0b\x32-.finmesh.audit.v1.GetConsistencyProofResponseR\x08response\"X\n\x14GetCheckpointRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.audit.v1.GetCheckpointRequestR\x07request\"\\\n\x15GetCheckpointResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.audit.v1.GetCheckpointResponseR\x08response\"X\n\x14GetStatisticsRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.audit.v1.GetStatisticsRequestR\x07request\"\\\n\x15GetStatisticsResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.audit.v1.GetStatisticsResponseR\x08response\"O\n\x0fGenerateRequest\x12<\n\x07request\x18\x01 \x01(\x0b\x32\".finmesh.router.v1.GenerateRequestR\x07request\"S\n\x10GenerateResponse\x12?\n\x08response\x18\x01 \x01(\x0b\x32#.finmesh.router.v1.GenerateResponseR\x08response\"S\n\x11ListModelsRequest\x12>\n\x07request\x18\x01 \x01(\x0b\x32$.finmesh.router.v1.ListModelsRequestR\x07request\"W\n\x12ListModelsResponse\x12\x41\n\x08response\x18\x01 \x01(\x0b\x32%.finmesh.router.v1.ListModelsResponseR\x08response\"W\n\x13ListBackendsRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.router.v1.ListBackendsRequestR\x07request\"[\n\x14ListBackendsResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.router.v1.ListBackendsResponseR\x08response\"Z\n\x16ParseOtcInquiryRequest\x12@\n\x07request\x18\x01 \x01(\x0b\x32&.finmesh.otc.v1.ParseOtcInquiryRequestR\x07request\"^\n\x17ParseOtcInquiryResponse\x12\x43\n\x08response\x18\x01 \x01(\x0b\x32\'.finmesh.otc.v1.ParseOtcInquiryResponseR\x08response2\xaf\x0b\n\x0eGatewayService\x12m\n\x10ScoreTransaction\x12+.finmesh.gateway.v1.ScoreTransactionRequest\x1a,.finmesh.gateway.v1.ScoreTransactionResponse\x12\x61\n\x0cScorePacs008\x12\'.finmesh.gateway.v1.ScorePacs008Request\x1a(.finmesh.gateway.v1.ScorePacs008Response\x12^\n\x0bGetDecision\x12&.finmesh.gateway.v1.GetDecisionRequest\x1a\'.finmesh.gateway.v1.GetDecisionResponse\x12j\n\x0f\x43hangeListEntry\x12*.finmesh.gateway.v1.ChangeListEntryRequest\x1a+.finmesh.gateway.v1.ChangeListEntryResponse\x12\x64\n\rBacktestRules\x12(.finmesh.gateway.v1.BacktestRulesRequest\x1a).finmesh.gateway.v1.BacktestRulesResponse\x12^\n\x0bListRecords\x12&.finmesh.gateway.v1.ListRecordsRequest\x1a\'.finmesh.gateway.v1.ListRecordsResponse\x12p\n\x11GetInclusionProof\x12,.finmesh.gateway.v1.GetInclusionProofRequest\x1a-.finmesh.gateway.v1.GetInclusionProofResponse\x12v\n\x13GetConsistencyProof\x12..finmesh.gateway.v1.GetConsistencyProofRequest\x1a/.finmesh.gateway.v1.GetConsistencyProofResponse\x12\x64\n\rGetCheckpoint\x12(.finmesh.gateway.v1.GetCheckpointRequest\x1a).finmesh.gateway.v1.GetCheckpointResponse\x12\x64\n\rGetStatistics\x12(.finmesh.gateway.v1.GetStatisticsRequest\x1a).finmesh.gateway.v1.GetStatisticsResponse\x12W\n\x08Generate\x12#.finmesh.gateway.v1.GenerateRequest\x1a$.finmesh.gateway.v1.GenerateResponse0\x01\x12[\n\nListModels\x12%.finmesh.gateway.v1.ListModelsRequest\x1a&.finmesh.gateway.v1.ListModelsResponse\x12\x61\n\x0cListBackends\x12\'.finmesh.gateway.v1.ListBackendsRequest\x1a(.finmesh.gateway.v1.ListBackendsResponse\x12j\n\x0fParseOtcInquiry\x12*.finmesh.gateway.v1.ParseOtcInquiryRequest\x1a+.finmesh.gateway.v1.ParseOtcInquiryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'finmesh.gateway.v1.gateway_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCORETRANSACTIONREQUEST']._serialized_start=187
-  _globals['_SCORETRANSACTIONREQUEST']._serialized_end=321
-  _globals['_SCORETRANSACTIONRESPONSE']._serialized_start=323
-  _globals['_SCORETRANSACTIONRESPONSE']._serialized_end=420
-  _globals['_SCOREPACS008REQUEST']._serialized_start=422
-  _globals['_SCOREPACS008REQUEST']._serialized_end=548
-  _globals['_SCOREPACS008RESPONSE']._serialized_start=550
-  _globals['_SCOREPACS008RESPONSE']._serialized_end=639
-  _globals['_GETDECISIONREQUEST']._serialized_start=641
-  _globals['_GETDECISIONREQUEST']._serialized_end=724
-  _globals['_GETDECISIONRESPONSE']._serialized_start=726
-  _globals['_GETDECISIONRESPONSE']._serialized_end=813
-  _globals['_CHANGELISTENTRYREQUEST']._serialized_start=816
-  _globals['_CHANGELISTENTRYREQUEST']._serialized_end=948
-  _globals['_CHANGELISTENTRYRESPONSE']._serialized_start=950
-  _globals['_CHANGELISTENTRYRESPONSE']._serialized_end=1045
-  _globals['_BACKTESTRULESREQUEST']._serialized_start=1047
-  _globals['_BACKTESTRULESREQUEST']._serialized_end=1134
-  _globals['_BACKTESTRULESRESPONSE']._serialized_start=1136
-  _globals['_BACKTESTRULESRESPONSE']._serialized_end=1227
-  _globals['_LISTRECORDSREQUEST']._serialized_start=1229
-  _globals['_LISTRECORDSREQUEST']._serialized_end=1313
-  _globals['_LISTRECORDSRESPONSE']._serialized_start=1315
-  _globals['_LISTRECORDSRESPONSE']._serialized_end=1403
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=1405
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1501
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1503
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1603
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1605
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1705
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1707
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1811
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1813
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1901
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1903
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1995
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=1997
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=2085
-  _globals['_GETSTATISTICSRESPONSE']._serialized_start=2087
-  _globals['_GETSTATISTICSRESPONSE']._serialized_end=2179
-  _globals['_GENERATEREQUEST']._serialized_start=2181
-  _globals['_GENERATEREQUEST']._serialized_end=2260
-  _globals['_GENERATERESPONSE']._serialized_start=2262
-  _globals['_GENERATERESPONSE']._serialized_end=2345
-  _globals['_LISTMODELSREQUEST']._serialized_start=2347
-  _globals['_LISTMODELSREQUEST']._serialized_end=2430
-  _globals['_LISTMODELSRESPONSE']._serialized_start=2432
-  _globals['_LISTMODELSRESPONSE']._serialized_end=2519
-  _globals['_LISTBACKENDSREQUEST']._serialized_start=2521
-  _globals['_LISTBACKENDSREQUEST']._serialized_end=2608
-  _globals['_LISTBACKENDSRESPONSE']._serialized_start=2610
-  _globals['_LISTBACKENDSRESPONSE']._serialized_end=2701
-  _globals['_GATEWAYSERVICE']._serialized_start=2704
-  _globals['_GATEWAYSERVICE']._serialized_end=4051
+  _globals['_SCORETRANSACTIONREQUEST']._serialized_start=221
+  _globals['_SCORETRANSACTIONREQUEST']._serialized_end=355
+  _globals['_SCORETRANSACTIONRESPONSE']._serialized_start=357
+  _globals['_SCORETRANSACTIONRESPONSE']._serialized_end=454
+  _globals['_SCOREPACS008REQUEST']._serialized_start=456
+  _globals['_SCOREPACS008REQUEST']._serialized_end=582
+  _globals['_SCOREPACS008RESPONSE']._serialized_start=584
+  _globals['_SCOREPACS008RESPONSE']._serialized_end=673
+  _globals['_GETDECISIONREQUEST']._serialized_start=675
+  _globals['_GETDECISIONREQUEST']._serialized_end=758
+  _globals['_GETDECISIONRESPONSE']._serialized_start=760
+  _globals['_GETDECISIONRESPONSE']._serialized_end=847
+  _globals['_CHANGELISTENTRYREQUEST']._serialized_start=850
+  _globals['_CHANGELISTENTRYREQUEST']._serialized_end=982
+  _globals['_CHANGELISTENTRYRESPONSE']._serialized_start=984
+  _globals['_CHANGELISTENTRYRESPONSE']._serialized_end=1079
+  _globals['_BACKTESTRULESREQUEST']._serialized_start=1081
+  _globals['_BACKTESTRULESREQUEST']._serialized_end=1168
+  _globals['_BACKTESTRULESRESPONSE']._serialized_start=1170
+  _globals['_BACKTESTRULESRESPONSE']._serialized_end=1261
+  _globals['_LISTRECORDSREQUEST']._serialized_start=1263
+  _globals['_LISTRECORDSREQUEST']._serialized_end=1347
+  _globals['_LISTRECORDSRESPONSE']._serialized_start=1349
+  _globals['_LISTRECORDSRESPONSE']._serialized_end=1437
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=1439
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1535
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1537
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1637
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1639
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1739
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1741
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1845
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1847
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1935
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1937
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=2029
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=2031
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=2119
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=2121
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=2213
+  _globals['_GENERATEREQUEST']._serialized_start=2215
+  _globals['_GENERATEREQUEST']._serialized_end=2294
+  _globals['_GENERATERESPONSE']._serialized_start=2296
+  _globals['_GENERATERESPONSE']._serialized_end=2379
+  _globals['_LISTMODELSREQUEST']._serialized_start=2381
+  _globals['_LISTMODELSREQUEST']._serialized_end=2464
+  _globals['_LISTMODELSRESPONSE']._serialized_start=2466
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2553
+  _globals['_LISTBACKENDSREQUEST']._serialized_start=2555
+  _globals['_LISTBACKENDSREQUEST']._serialized_end=2642
+  _globals['_LISTBACKENDSRESPONSE']._serialized_start=2644
+  _globals['_LISTBACKENDSRESPONSE']._serialized_end=2735
+  _globals['_PARSEOTCINQUIRYREQUEST']._serialized_start=2737
+  _globals['_PARSEOTCINQUIRYREQUEST']._serialized_end=2827
+  _globals['_PARSEOTCINQUIRYRESPONSE']._serialized_start=2829
+  _globals['_PARSEOTCINQUIRYRESPONSE']._serialized_end=2923
+  _globals['_GATEWAYSERVICE']._serialized_start=2926
+  _globals['_GATEWAYSERVICE']._serialized_end=4381
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,5 @@
 from finmesh.audit.v1 import audit_service_pb2 as _audit_service_pb2
+from finmesh.otc.v1 import otc_service_pb2 as _otc_service_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as _risk_scoring_service_pb2
 from finmesh.router.v1 import router_service_pb2 as _router_service_pb2
 from google.protobuf import descriptor as _descriptor
@@ -169,3 +170,15 @@ class ListBackendsResponse(_message.Message):
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     response: _router_service_pb2.ListBackendsResponse
     def __init__(self, response: _Optional[_Union[_router_service_pb2.ListBackendsResponse, _Mapping]] = ...) -> None: ...
+
+class ParseOtcInquiryRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _otc_service_pb2.ParseOtcInquiryRequest
+    def __init__(self, request: _Optional[_Union[_otc_service_pb2.ParseOtcInquiryRequest, _Mapping]] = ...) -> None: ...
+
+class ParseOtcInquiryResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _otc_service_pb2.ParseOtcInquiryResponse
+    def __init__(self, response: _Optional[_Union[_otc_service_pb2.ParseOtcInquiryResponse, _Mapping]] = ...) -> None: ...

@@ -101,6 +101,11 @@ class GatewayServiceStub:
                 request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsRequest.SerializeToString,
                 response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsResponse.FromString,
                 _registered_method=True)
+        self.ParseOtcInquiry = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/ParseOtcInquiry',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryResponse.FromString,
+                _registered_method=True)
 
 
 class GatewayServiceServicer:
@@ -200,6 +205,13 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ParseOtcInquiry(self, request, context):
+        """Reads what a client of the OTC desk wrote: an inquiry, field by field. Tokens count as those of Generate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GatewayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -267,6 +279,11 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.ListBackends,
                     request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsRequest.FromString,
                     response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsResponse.SerializeToString,
+            ),
+            'ParseOtcInquiry': grpc.unary_unary_rpc_method_handler(
+                    servicer.ParseOtcInquiry,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -622,6 +639,33 @@ class GatewayService:
             '/finmesh.gateway.v1.GatewayService/ListBackends',
             finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsRequest.SerializeToString,
             finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListBackendsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ParseOtcInquiry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/ParseOtcInquiry',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -63,6 +63,8 @@ class GatewayServiceStub:
     """Lists the models that the scenario may use."""
     ListBackends: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListBackendsRequest, _gateway_service_pb2.ListBackendsResponse]
     """Lists the engines and what they do. For operators."""
+    ParseOtcInquiry: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ParseOtcInquiryRequest, _gateway_service_pb2.ParseOtcInquiryResponse]
+    """Reads what a client of the OTC desk wrote: an inquiry, field by field. Tokens count as those of Generate."""
 
 @_typing.type_check_only
 class GatewayServiceAsyncStub(GatewayServiceStub):
@@ -99,6 +101,8 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Lists the models that the scenario may use."""
     ListBackends: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListBackendsRequest, _gateway_service_pb2.ListBackendsResponse]  # type: ignore[assignment]
     """Lists the engines and what they do. For operators."""
+    ParseOtcInquiry: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ParseOtcInquiryRequest, _gateway_service_pb2.ParseOtcInquiryResponse]  # type: ignore[assignment]
+    """Reads what a client of the OTC desk wrote: an inquiry, field by field. Tokens count as those of Generate."""
 
 class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     """The one public door. mTLS and a JWT bearer token; deny by default. Every method states its deadline, size and quota in the gateway's routes.
@@ -210,5 +214,13 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_service_pb2.ListBackendsResponse, _abc.Awaitable[_gateway_service_pb2.ListBackendsResponse]]:
         """Lists the engines and what they do. For operators."""
+
+    @_abc_1.abstractmethod
+    def ParseOtcInquiry(
+        self,
+        request: _gateway_service_pb2.ParseOtcInquiryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ParseOtcInquiryResponse, _abc.Awaitable[_gateway_service_pb2.ParseOtcInquiryResponse]]:
+        """Reads what a client of the OTC desk wrote: an inquiry, field by field. Tokens count as those of Generate."""
 
 def add_GatewayServiceServicer_to_server(servicer: GatewayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
