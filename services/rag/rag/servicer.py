@@ -13,11 +13,12 @@ from meshkit.tenants import checked_tenant
 
 from rag import ports
 from rag.domain.document import State
-from rag.translate import documents
+from rag.translate import documents, tuning
 from rag.usecases.begin_upload import begin_upload
 from rag.usecases.commit_upload import CommitUpload
 from rag.usecases.get_status import GetStatus
 from rag.usecases.put_part import put_part
+from rag.usecases.tune import Tune
 from rag.usecases.withdraw_document import WithdrawDocument
 
 
@@ -29,6 +30,7 @@ class UseCases:
     commit_upload: CommitUpload
     withdraw_document: WithdrawDocument
     get_status: GetStatus
+    tune: Tune
 
 
 def caller(tenant: str) -> CallerFacts:
@@ -91,3 +93,8 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
             versions={str(state): count for state, count in status.versions.items()},
             degradations=status.degradations,
         )
+
+    async def Tune(self, request: pb.TuneRequest, context: object) -> pb.TuneResponse:  # noqa: N802
+        """Weigh the legs."""
+        facts = caller(request.tenant)
+        return tuning.tuned(await self._use.tune(request.tenant, facts.principal))

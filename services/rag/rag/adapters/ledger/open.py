@@ -11,6 +11,7 @@ from rag.adapters.ledger.library import LedgerLibrary
 from rag.adapters.ledger.positions import LedgerPositions
 from rag.adapters.ledger.sealing import Keys
 from rag.adapters.ledger.store import Store, opener_of
+from rag.adapters.ledger.tunings import LedgerTunings
 from rag.adapters.ledger.workbench import LedgerWorkbench
 
 
@@ -23,9 +24,17 @@ class Ledger:
     workbench: LedgerWorkbench
     library: LedgerLibrary
     positions: LedgerPositions
+    tunings: LedgerTunings
 
 
 def ledger_at(url: str, sealer: Sealer) -> Ledger:
     """Return the ledger of a URL; nothing is opened yet. Raises FailedPrecondition (LEDGER_URL_INVALID)."""
     store, keys = Store(opener_of(url)), Keys(sealer)
-    return Ledger(store, LedgerIntake(store, keys), LedgerWorkbench(store, keys), LedgerLibrary(store, keys), LedgerPositions(store))
+    return Ledger(
+        store,
+        LedgerIntake(store, keys),
+        LedgerWorkbench(store, keys),
+        LedgerLibrary(store, keys),
+        LedgerPositions(store),
+        LedgerTunings(store),
+    )

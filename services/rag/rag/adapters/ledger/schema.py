@@ -181,6 +181,16 @@ CREATE TABLE feedback (
   at_us {integer} NOT NULL,
   UNIQUE (tenant, principal, audit_record_id)
 );
+CREATE TABLE tuning (
+  tenant TEXT NOT NULL,
+  version {integer} NOT NULL,
+  weights TEXT NOT NULL,
+  encoder TEXT NOT NULL,
+  report TEXT NOT NULL,
+  recorded_by TEXT NOT NULL,
+  at_us {integer} NOT NULL,
+  PRIMARY KEY (tenant, version)
+);
 INSERT INTO head (id, seq) VALUES (1, 0);
 INSERT INTO leader (id, epoch, owner, until_us) VALUES (1, 0, '', 0)
 """

@@ -660,3 +660,33 @@ class GetStatusResponse(_message.Message):
     without_vector: int
     degradations: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, sequence: _Optional[int] = ..., searchable_sequence: _Optional[int] = ..., waiting: _Optional[int] = ..., versions: _Optional[_Mapping[str, int]] = ..., without_vector: _Optional[int] = ..., degradations: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class TuneRequest(_message.Message):
+    __slots__ = ("tenant",)
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    def __init__(self, tenant: _Optional[str] = ...) -> None: ...
+
+class TuneResponse(_message.Message):
+    __slots__ = ("version", "weights")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    weights: _containers.RepeatedCompositeFieldContainer[LegWeight]
+    def __init__(self, version: _Optional[int] = ..., weights: _Optional[_Iterable[_Union[LegWeight, _Mapping]]] = ...) -> None: ...
+
+class LegWeight(_message.Message):
+    __slots__ = ("language", "dense", "probes", "lexical_found", "dense_found", "mixed_found")
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    DENSE_FIELD_NUMBER: _ClassVar[int]
+    PROBES_FIELD_NUMBER: _ClassVar[int]
+    LEXICAL_FOUND_FIELD_NUMBER: _ClassVar[int]
+    DENSE_FOUND_FIELD_NUMBER: _ClassVar[int]
+    MIXED_FOUND_FIELD_NUMBER: _ClassVar[int]
+    language: str
+    dense: float
+    probes: int
+    lexical_found: float
+    dense_found: float
+    mixed_found: float
+    def __init__(self, language: _Optional[str] = ..., dense: _Optional[float] = ..., probes: _Optional[int] = ..., lexical_found: _Optional[float] = ..., dense_found: _Optional[float] = ..., mixed_found: _Optional[float] = ...) -> None: ...

@@ -140,6 +140,11 @@ class RagServiceStub:
                 request_serializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.Tune = channel.unary_unary(
+                '/finmesh.rag.v1.RagService/Tune',
+                request_serializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.TuneRequest.SerializeToString,
+                response_deserializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.TuneResponse.FromString,
+                _registered_method=True)
 
 
 class RagServiceServicer:
@@ -293,6 +298,14 @@ class RagServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Tune(self, request, context):
+        """Weighs lexical and dense leg by probes without labels and records the weights as the tenant's next configuration: for operators.
+        No ingestion ever moves them. FAILED_PRECONDITION NO_DENSE_LEG.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RagServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -400,6 +413,11 @@ def add_RagServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.GetStatusRequest.FromString,
                     response_serializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'Tune': grpc.unary_unary_rpc_method_handler(
+                    servicer.Tune,
+                    request_deserializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.TuneRequest.FromString,
+                    response_serializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.TuneResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -970,6 +988,33 @@ class RagService:
             '/finmesh.rag.v1.RagService/GetStatus',
             finmesh_dot_rag_dot_v1_dot_rag__service__pb2.GetStatusRequest.SerializeToString,
             finmesh_dot_rag_dot_v1_dot_rag__service__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Tune(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.rag.v1.RagService/Tune',
+            finmesh_dot_rag_dot_v1_dot_rag__service__pb2.TuneRequest.SerializeToString,
+            finmesh_dot_rag_dot_v1_dot_rag__service__pb2.TuneResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -75,6 +75,10 @@ class RagServiceStub:
     """Reports who read what."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_rag_service_pb2.GetStatusRequest, _rag_service_pb2.GetStatusResponse]
     """Says how far everything is: for operators."""
+    Tune: _grpc.UnaryUnaryMultiCallable[_rag_service_pb2.TuneRequest, _rag_service_pb2.TuneResponse]
+    """Weighs lexical and dense leg by probes without labels and records the weights as the tenant's next configuration: for operators.
+    No ingestion ever moves them. FAILED_PRECONDITION NO_DENSE_LEG.
+    """
 
 @_typing.type_check_only
 class RagServiceAsyncStub(RagServiceStub):
@@ -123,6 +127,10 @@ class RagServiceAsyncStub(RagServiceStub):
     """Reports who read what."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_rag_service_pb2.GetStatusRequest, _rag_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Says how far everything is: for operators."""
+    Tune: _aio.UnaryUnaryMultiCallable[_rag_service_pb2.TuneRequest, _rag_service_pb2.TuneResponse]  # type: ignore[assignment]
+    """Weighs lexical and dense leg by probes without labels and records the weights as the tenant's next configuration: for operators.
+    No ingestion ever moves them. FAILED_PRECONDITION NO_DENSE_LEG.
+    """
 
 class RagServiceServicer(metaclass=_abc_1.ABCMeta):
     """Knowledge of a tenant: documents in, passages and cited answers out. What may not be read and what is not there look the same everywhere."""
@@ -294,5 +302,15 @@ class RagServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_rag_service_pb2.GetStatusResponse, _abc.Awaitable[_rag_service_pb2.GetStatusResponse]]:
         """Says how far everything is: for operators."""
+
+    @_abc_1.abstractmethod
+    def Tune(
+        self,
+        request: _rag_service_pb2.TuneRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rag_service_pb2.TuneResponse, _abc.Awaitable[_rag_service_pb2.TuneResponse]]:
+        """Weighs lexical and dense leg by probes without labels and records the weights as the tenant's next configuration: for operators.
+        No ingestion ever moves them. FAILED_PRECONDITION NO_DENSE_LEG.
+        """
 
 def add_RagServiceServicer_to_server(servicer: RagServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

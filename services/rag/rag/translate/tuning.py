@@ -1,0 +1,25 @@
+"""Weights to messages."""
+
+from __future__ import annotations
+
+from finmesh.rag.v1 import rag_service_pb2 as pb
+
+from rag.domain.probe import Tuned
+
+
+def tuned(result: Tuned) -> pb.TuneResponse:
+    """Return what an operator is told."""
+    return pb.TuneResponse(
+        version=result.tuning.version,
+        weights=[
+            pb.LegWeight(
+                language=language,
+                dense=found.weight,
+                probes=found.probes,
+                lexical_found=found.found.get(0.0, 0.0),
+                dense_found=found.found.get(1.0, 0.0),
+                mixed_found=found.found.get(found.weight, 0.0),
+            )
+            for language, found in sorted(result.weighed.items())
+        ],
+    )
