@@ -24,6 +24,9 @@ ELSEWHERE = {
     "libs/otcdesk/otcdesk/own_text.py": "what the specialist model wrote, which knows no meshkit",
     "services/router/router/adapters/jinja_worker.py": "a question of the router, whose templates it renders",
     "services/router/router/domain/tools.py": "arguments that a model wrote and a caller gives back, numbers beyond 64 bits too",
+    "services/rag/rag/adapters/ledger/columns.py": "values that the ledger wrote into its own columns",
+    "services/rag/rag/adapters/file_blobs.py": "what an upload is of, sealed by itself",
+    "services/rag/rag/adapters/sealed_files.py": "the head of a sealed file, written by itself",
     "drills/drills/checks/traces.py": "an answer of Zipkin",
 }
 

@@ -21,7 +21,7 @@ def submission(document: str = "条款", version: int = 1, text: str = "", **cha
         source_version=version,
         title=f"《{document}》",
         media_type="text/plain",
-        blob=f"blob-{text}",
+        blob=sha256(text.encode()).hexdigest(),
         content_sha256=sha256(text.encode()).digest(),
         access=OPEN,
         submitted_by="desk",

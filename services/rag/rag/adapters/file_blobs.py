@@ -89,6 +89,10 @@ class FileBlobs:
         """Destroy an original and its key, and every note of an upload that became it."""
         await on_thread(lambda _: self._destroy(self._original(tenant, blob), blob))
 
+    async def aged(self, idle_s: float) -> list[tuple[str, str]]:
+        """Return tenant and name of originals that were handed in longer ago than that, last."""
+        return await on_thread(lambda look: self._aged(self._clock.now_s() - idle_s, look))
+
     async def sweep(self, idle_s: float) -> int:
         """Take away uploads, and files half written, that nobody touched for so long."""
         return await on_thread(lambda look: self._sweep(self._clock.now_s() - idle_s, look))
@@ -143,6 +147,8 @@ class FileBlobs:
     def _keep(self, tenant: str, parts: Iterator[bytes], size_bytes: int, digest: bytes) -> str:
         blob = self._named("rag-blob", tenant, digest.hex())
         path = self._original(tenant, blob)
+        with disk(), suppress(FileNotFoundError):
+            os.utime(path)
         if not path.is_file():
             write_sealed(path, self._sealer, f"{tenant}|{blob}", parts, size_bytes, digest)
         return blob
@@ -153,6 +159,16 @@ class FileBlobs:
             for done in path.parent.parent.glob(f"uploads/*/{_DONE}"):
                 if done.read_text() == blob:
                     shutil.rmtree(done.parent)
+
+    def _aged(self, before_s: float, look: Look) -> list[tuple[str, str]]:
+        found = []
+        with disk():
+            for path in self._folder.glob("*/originals/*"):
+                look()
+                with suppress(FileNotFoundError):
+                    if _NAME.fullmatch(path.name) and path.stat().st_mtime < before_s:
+                        found.append((path.parent.parent.name, path.name))
+        return found
 
     def _sweep(self, before_s: float, look: Look) -> int:
         swept = 0

@@ -56,7 +56,14 @@ class Access:
         if publish is not None and expires is not None and expires <= publish:
             publish, expires, groups = None, None, frozenset({NOBODY})
         purposes = _both(self.purposes, newest.purposes)
-        return Access(max(self.grade, newest.grade), groups, self.barriers | newest.barriers, purposes, publish, expires)
+        return Access(
+            grade=max(self.grade, newest.grade),
+            groups=groups,
+            barriers=self.barriers | newest.barriers,
+            purposes=purposes,
+            publish_at_us=publish,
+            expires_at_us=expires,
+        )
 
 
 @dataclass(frozen=True, slots=True)

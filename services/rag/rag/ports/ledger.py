@@ -27,7 +27,8 @@ class Intake(Protocol):
     async def enrol(self, submission: Submission, now_us: int) -> Version:
         """Enrol a version, or return the one that this submission already is (content, access, validity and configuration all equal).
 
-        Raises Conflict (SOURCE_VERSION_CONFLICT) when the same source_version came with other content.
+        Raises Conflict: SOURCE_VERSION_CONFLICT when the same source_version came with other content, DOCUMENT_PURGED for a late version
+        of a document that was destroyed (of which nothing is kept; newer versions begin anew).
         """
         ...
 

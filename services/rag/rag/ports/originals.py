@@ -56,6 +56,10 @@ class Blobs(Protocol):
         """Destroy it and its key; one that is not there is destroyed already."""
         ...
 
+    async def aged(self, idle_s: float) -> list[tuple[str, str]]:
+        """Return tenant and name of originals that were handed in longer ago than that."""
+        ...
+
     async def sweep(self, idle_s: float) -> int:
         """Take away uploads that nobody touched for so long; return how many."""
         ...

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 
+from rag.adapters.ledger.columns import column, packed_column
 from rag.adapters.ledger.database import Connection, one
 from rag.domain.access import Access
 
 
 def demands_of(access: Access) -> str:
     """Return demands in the one form that equal ones share."""
-    return json.dumps(
+    return packed_column(
         [
             access.grade,
             sorted(access.groups),
@@ -20,15 +20,21 @@ def demands_of(access: Access) -> str:
             access.publish_at_us,
             access.expires_at_us,
         ],
-        separators=(",", ":"),
     )
 
 
 @lru_cache(8_192)
 def access_of(demands: str) -> Access:
     """Return demands; the other way of `demands_of`."""
-    grade, groups, barriers, purposes, publish_at_us, expires_at_us = json.loads(demands)
-    return Access(grade, frozenset(groups), frozenset(barriers), frozenset(purposes), publish_at_us, expires_at_us)
+    grade, groups, barriers, purposes, publish_at_us, expires_at_us = column(demands)
+    return Access(
+        grade=grade,
+        groups=frozenset(groups),
+        barriers=frozenset(barriers),
+        purposes=frozenset(purposes),
+        publish_at_us=publish_at_us,
+        expires_at_us=expires_at_us,
+    )
 
 
 class Interned:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
+from rag.adapters.ledger.columns import packed_column
 from rag.adapters.ledger.database import Connection, listed
 from rag.adapters.ledger.rows import head
 from rag.domain.document import ChangeKind
@@ -57,7 +57,7 @@ class Changes:
             self._connection.execute(f"UPDATE version SET from_seq = ?, to_seq = ? WHERE version_id IN {never}", (seq, seq))  # noqa: S608
         if self._told:
             rows = [
-                (first + place, kind.value, self._tenant, version_id, json.dumps(self._access_ids(version_id)))
+                (first + place, kind.value, self._tenant, version_id, packed_column(self._access_ids(version_id)))
                 for place, (kind, version_id) in enumerate(self._told)
             ]
             self._connection.executemany("INSERT INTO change (seq, kind, tenant, version_id, access_ids) VALUES (?, ?, ?, ?, ?)", rows)

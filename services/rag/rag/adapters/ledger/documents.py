@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from rag.adapters.ledger.accesses import demands_of
 from rag.adapters.ledger.database import Connection, one
 from rag.adapters.ledger.rows import SHOWN, VersionRow, one_row, versions_where
-from rag.adapters.ledger.sealing import Keys, described, document_owner
+from rag.adapters.ledger.sealing import Key, Keys, described, document_owner, tenant_owner
 from rag.domain.document import FOREVER, State, Submission
 
 _COPIED = (
     "document_row, source_version, revision, state, reason, attempt, from_seq, to_seq, demands, declared_grade, digest, configuration, "
-    "content_sha256, blob, description, submitted_by, enrolled_us"
+    "content_sha256, blob, description, title_hash, submitted_by, enrolled_us"
 )
 
 
@@ -45,6 +45,21 @@ def keyed_document(connection: Connection, keys: Keys, tenant: str, document_id:
 def shown(connection: Connection, row: int) -> list[VersionRow]:
     """Return a document's versions that can be found, whether they stand or were replaced."""
     return versions_where(connection, f"v.document_row = ? AND v.state IN {SHOWN}", (row,))
+
+
+def tenant_key(connection: Connection, keys: Keys, tenant: str) -> Key:
+    """Return a tenant's key, a new one when it has none."""
+    ask = "SELECT sealed_key FROM tenant WHERE tenant = ?"
+    found = one(connection.query(ask, (tenant,)))
+    if found is None:
+        connection.execute("INSERT INTO tenant (tenant, sealed_key) VALUES (?, ?)", (tenant, keys.new(tenant_owner(tenant))))
+        found = connection.query(ask, (tenant,))[0]
+    return keys.open(bytes(found[0]), tenant_owner(tenant))
+
+
+def title_hash(connection: Connection, keys: Keys, tenant: str, title: str) -> bytes:
+    """Return by what a title is found again."""
+    return tenant_key(connection, keys, tenant).named("title", title)
 
 
 def inserted(
@@ -82,6 +97,7 @@ def inserted(
         "content_sha256": submission.content_sha256,
         "blob": submission.blob,
         "description": description,
+        "title_hash": title_hash(connection, keys, submission.tenant, submission.title),
         "submitted_by": submission.submitted_by,
         "enrolled_us": now_us,
     }
@@ -129,6 +145,11 @@ def set_state(connection: Connection, version_id: int, state: State, reason: str
 def newest(versions: Sequence[VersionRow]) -> VersionRow | None:
     """Return the newest of several by their order, a standing piece before one that was replaced."""
     return max(versions, key=lambda version: (version.order, version.stands, -version.piece), default=None)
+
+
+def as_it_stands(rows: Sequence[VersionRow]) -> VersionRow | None:
+    """Return which of the rows of one version says where it stands: one that can be found now, else the newest look at it."""
+    return newest([row for row in rows if row.stands] or rows)
 
 
 def resealed(connection: Connection, keys: Keys, version: VersionRow) -> tuple[int, bytes, tuple[int, int]]:

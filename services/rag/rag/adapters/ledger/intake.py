@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 
 from meshkit.errors import Conflict, NotFound
@@ -11,8 +11,9 @@ from meshkit.errors import Conflict, NotFound
 from rag.adapters.ledger.accesses import demands_of
 from rag.adapters.ledger.changes import Changes
 from rag.adapters.ledger.database import Connection
-from rag.adapters.ledger.documents import document_row, inserted, keyed_document, made_document, newest, set_state
-from rag.adapters.ledger.rows import VersionRow, versions_where
+from rag.adapters.ledger.documents import as_it_stands, document_row, inserted, keyed_document, made_document, set_state
+from rag.adapters.ledger.purges import was_purged
+from rag.adapters.ledger.rows import versions_where
 from rag.adapters.ledger.sealing import Keys, described
 from rag.adapters.ledger.store import Store
 from rag.domain.access import HIGHEST_INDEXED
@@ -58,11 +59,6 @@ class LedgerIntake:
         return {State(state): count for state, count in rows}
 
 
-def as_it_stands(rows: Sequence[VersionRow]) -> VersionRow | None:
-    """Return which of the rows of one version says where it stands: one that can be found now, else the newest look at it."""
-    return newest([row for row in rows if row.stands] or rows)
-
-
 def digest_of(submission: Submission) -> bytes:
     """Return the SHA-256 of everything that makes a submission another one: content, id, access, validity, words."""
     parts = [
@@ -78,7 +74,7 @@ def digest_of(submission: Submission) -> bytes:
 
 
 def enrolled(connection: Connection, keys: Keys, submission: Submission, now_us: int) -> Version:
-    """Enrol a version within a transaction. Raises Conflict (SOURCE_VERSION_CONFLICT)."""
+    """Enrol a version within a transaction. Raises Conflict (SOURCE_VERSION_CONFLICT, DOCUMENT_PURGED)."""
     digest = digest_of(submission)
     known = document_row(connection, submission.tenant, submission.document_id)
     if known is not None:
@@ -89,6 +85,8 @@ def enrolled(connection: Connection, keys: Keys, submission: Submission, now_us:
             if found.state is State.PURGED or digest == _digest(connection, found.version_id):
                 return found.version(keys)
             raise Conflict("the same source version came with other content", reason="SOURCE_VERSION_CONFLICT")
+        if known[1] is None and submission.source_version <= known[2] and was_purged(connection, known[0]):
+            raise Conflict("the document was destroyed, up to this version and beyond", reason="DOCUMENT_PURGED")
     row, sealed_key, hidden_upto = keyed_document(connection, keys, submission.tenant, submission.document_id)
     state, reason = State.ENROLLED, ""
     if submission.source_version <= hidden_upto:

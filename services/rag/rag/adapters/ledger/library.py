@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from meshkit.errors import NotFound
 
 from rag.adapters.ledger.accesses import access_of
+from rag.adapters.ledger.columns import column
 from rag.adapters.ledger.database import Connection, Row, listed
+from rag.adapters.ledger.documents import as_it_stands
 from rag.adapters.ledger.rows import COLUMNS, SHOWN, VersionRow, head, version_of, version_row, versions_where
 from rag.adapters.ledger.sealing import Keys, document_owner, unpacked
 from rag.adapters.ledger.store import Store
 from rag.domain.access import Access, Grant, Reader
+from rag.domain.citing import PassageId
 from rag.domain.document import FOREVER, Change, ChangeKind, Chunk, Version
 
 _CHUNK = "c.chunk_id, c.version_id, c.ordinal, c.access_id, c.sealed, a.demands"
+_FROM = f"SELECT {_CHUNK} FROM chunk c JOIN access a ON a.access_id = c.access_id"  # noqa: S608
 _NAMES_KEPT = 64
 _Names = list[tuple[str, int, int]]
 
@@ -37,9 +40,7 @@ class LedgerLibrary:
         """Return what happened after a sequence, oldest first."""
         ask = "SELECT seq, kind, tenant, version_id, access_ids FROM change WHERE seq > ? ORDER BY seq LIMIT ?"
         rows = await self._store.read(lambda connection: connection.query(ask, (after, limit)))
-        return [
-            Change(seq, ChangeKind(kind), tenant, version_id, frozenset(json.loads(ids))) for seq, kind, tenant, version_id, ids in rows
-        ]
+        return [Change(seq, ChangeKind(kind), tenant, version_id, frozenset(column(ids))) for seq, kind, tenant, version_id, ids in rows]
 
     async def version_of(self, version_id: int) -> Version:
         """Return a version, a purged one as far as it is known. Raises NotFound (VERSION_GONE)."""
@@ -54,7 +55,7 @@ class LedgerLibrary:
 
         def work(connection: Connection) -> tuple[Version, list[Chunk]]:
             version = _there(next(iter(versions_where(connection, f"v.version_id = ? AND v.state IN {SHOWN}", (version_id,))), None))
-            ask = f"SELECT {_CHUNK} FROM chunk c JOIN access a ON a.access_id = c.access_id WHERE c.version_id = ? ORDER BY c.ordinal"  # noqa: S608
+            ask = f"{_FROM} WHERE c.version_id = ? ORDER BY c.ordinal"
             return version.version(self._keys), self._opened(version, connection.query(ask, (version_id,)))
 
         return await self._store.read(work)
@@ -74,7 +75,7 @@ class LedgerLibrary:
         rows = await self._store.read(lambda connection: connection.query(ask, (tenant, principal)))
         if not rows:
             return Grant()
-        groups, barriers = json.loads(rows[0][1])
+        groups, barriers = column(rows[0][1])
         return Grant(rows[0][0], frozenset(groups), frozenset(barriers))
 
     async def readable(self, reader: Reader, now_us: int) -> dict[int, Access]:
@@ -105,6 +106,28 @@ class LedgerLibrary:
 
         return await self._store.read(work)
 
+    async def passages(self, tenant: str, ids: Collection[PassageId]) -> dict[PassageId, tuple[Chunk, Version]]:
+        """Return passages by what they are called, of the newest look at their version; unknown ones are left out."""
+
+        def work(connection: Connection) -> dict[PassageId, tuple[Chunk, Version]]:
+            wanted: dict[tuple[str, int], list[PassageId]] = {}
+            for each in ids:
+                wanted.setdefault((each.document_id, each.source_version), []).append(each)
+            found: dict[PassageId, tuple[Chunk, Version]] = {}
+            for (document_id, source_version), of_it in wanted.items():
+                where = f"d.tenant = ? AND d.document_id = ? AND v.source_version = ? AND v.state IN {SHOWN}"
+                lies = as_it_stands(versions_where(connection, where, (tenant, document_id, source_version)))
+                if lies is None:
+                    continue
+                ordinals = listed(each.ordinal for each in of_it)
+                ask = f"{_FROM} WHERE c.version_id = ? AND c.ordinal IN {ordinals}"
+                version = lies.version(self._keys)
+                for chunk in self._opened(lies, connection.query(ask, (lies.version_id,))):
+                    found[PassageId(document_id, source_version, chunk.passage.ordinal)] = chunk, version
+            return found
+
+        return await self._store.read(work)
+
     async def around(self, tenant: str, chunk: Chunk, before: int, after: int) -> list[Chunk]:
         """Return a passage's neighbours of the same version and access id, in order."""
 
@@ -113,10 +136,7 @@ class LedgerLibrary:
             version = next(iter(versions_where(connection, where, (chunk.version_id, tenant))), None)
             if version is None:
                 return []
-            ask = (
-                f"SELECT {_CHUNK} FROM chunk c JOIN access a ON a.access_id = c.access_id WHERE c.version_id = ? AND c.access_id = ? "  # noqa: S608
-                "AND c.ordinal BETWEEN ? AND ? AND c.ordinal <> ? ORDER BY c.ordinal"
-            )
+            ask = f"{_FROM} WHERE c.version_id = ? AND c.access_id = ? AND c.ordinal BETWEEN ? AND ? AND c.ordinal <> ? ORDER BY c.ordinal"
             at = chunk.passage.ordinal
             rows = connection.query(ask, (chunk.version_id, chunk.access_id, at - before, at + after, at))
             return self._opened(version, rows)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from rag.adapters.ledger.accesses import Interned, access_of
 from rag.adapters.ledger.changes import Changes
 from rag.adapters.ledger.database import Connection, listed
-from rag.adapters.ledger.documents import copied, newest, shown
+from rag.adapters.ledger.documents import copied, newest, shown, title_hash
 from rag.adapters.ledger.rows import VersionRow
 from rag.adapters.ledger.sealing import Keys, document_owner, packed
 from rag.adapters.ledger.validity import overlap, without
@@ -63,12 +63,13 @@ def _write(connection: Connection, keys: Keys, interned: Interned, version: Vers
     key = keys.open(version.sealed_key, document_owner(version.tenant, version.document_id))
     words = {**version.described(keys), "title": prepared.title}
     connection.execute(
-        "UPDATE version SET state = ?, reason = ?, configuration = ?, description = ? WHERE version_id = ?",
+        "UPDATE version SET state = ?, reason = ?, configuration = ?, description = ?, title_hash = ? WHERE version_id = ?",
         (
             prepared.state.value,
             reason,
             prepared.configuration,
             key.seal(words, f"description {version.place}"),
+            title_hash(connection, keys, version.tenant, prepared.title),
             version.version_id,
         ),
     )

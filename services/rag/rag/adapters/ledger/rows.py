@@ -93,7 +93,15 @@ class VersionRow:
             metadata=tuple((name, value) for name, value in words.get("metadata", ())),
             file_name=words.get("file_name", ""),
         )
-        return Version(self.version_id, submission, self.state, self.from_seq, self.to_seq, self.reason, self.attempt)
+        return Version(
+            version_id=self.version_id,
+            submission=submission,
+            state=self.state,
+            from_seq=self.from_seq,
+            to_seq=self.to_seq,
+            reason=self.reason,
+            attempt=self.attempt,
+        )
 
 
 def version_row(row: Row) -> VersionRow:

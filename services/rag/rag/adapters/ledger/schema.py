@@ -15,6 +15,7 @@ CREATE TABLE leader (
   owner TEXT NOT NULL,
   until_us {integer} NOT NULL
 );
+CREATE TABLE tenant (tenant TEXT PRIMARY KEY, sealed_key {blob} NOT NULL);
 CREATE TABLE document (
   document_row {identity},
   tenant TEXT NOT NULL,
@@ -51,6 +52,7 @@ CREATE TABLE version (
   content_sha256 {blob} NOT NULL,
   blob TEXT NOT NULL,
   description {blob},
+  title_hash {blob} NOT NULL,
   submitted_by TEXT NOT NULL,
   enrolled_us {integer} NOT NULL,
   UNIQUE (document_row, source_version, revision, piece)
@@ -58,6 +60,7 @@ CREATE TABLE version (
 CREATE INDEX version_waiting ON version (version_id) WHERE state = 'ENROLLED';
 CREATE INDEX version_standing ON version (document_row) WHERE state IN ('VISIBLE', 'PARTIAL');
 CREATE INDEX version_blob ON version (blob);
+CREATE INDEX version_title ON version (title_hash);
 CREATE TABLE chunk (
   chunk_id {identity},
   version_id {integer} NOT NULL REFERENCES version (version_id),
@@ -102,7 +105,7 @@ CREATE TABLE hold (
   document_row {integer} NOT NULL REFERENCES document (document_row),
   held {integer} NOT NULL,
   principal TEXT NOT NULL,
-  why TEXT NOT NULL,
+  why {blob} NOT NULL,
   at_us {integer} NOT NULL
 );
 CREATE INDEX hold_document ON hold (document_row);
@@ -111,7 +114,7 @@ CREATE TABLE purge (
   document_row {integer} NOT NULL REFERENCES document (document_row),
   seq {integer} NOT NULL,
   principal TEXT NOT NULL,
-  why TEXT NOT NULL,
+  why {blob} NOT NULL,
   at_us {integer} NOT NULL,
   blobs TEXT NOT NULL,
   scrubbed {integer} NOT NULL DEFAULT 0
@@ -122,7 +125,7 @@ CREATE TABLE decision (
   version_id {integer} NOT NULL REFERENCES version (version_id),
   grade {integer} NOT NULL,
   principal TEXT NOT NULL,
-  why TEXT NOT NULL,
+  why {blob} NOT NULL,
   at_us {integer} NOT NULL
 );
 CREATE TABLE conversation (
@@ -131,9 +134,8 @@ CREATE TABLE conversation (
   conversation_id TEXT NOT NULL,
   principal TEXT NOT NULL,
   sealed_key {blob} NOT NULL,
-  scope {blob},
-  touched_us {integer} NOT NULL,
-  UNIQUE (tenant, conversation_id)
+  scope {blob} NOT NULL,
+  UNIQUE (tenant, principal, conversation_id)
 );
 CREATE TABLE turn (
   turn_id {identity},
@@ -151,12 +153,12 @@ CREATE INDEX turn_of_document ON turn_document (document_row);
 CREATE TABLE unanswered (
   unanswered_id {identity},
   tenant TEXT NOT NULL,
-  question_key {blob} NOT NULL,
+  question_hash {blob} NOT NULL,
   refusal TEXT NOT NULL,
   count {integer} NOT NULL,
   last_us {integer} NOT NULL,
   sealed {blob} NOT NULL,
-  UNIQUE (tenant, question_key, refusal)
+  UNIQUE (tenant, question_hash, refusal)
 );
 CREATE TABLE reading (
   reading_id {identity},

@@ -6,16 +6,18 @@ remembered by their sealed form, which the store is asked for each time: a destr
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from meshkit.crypto.commitment import CommitmentKey
+from meshkit.crypto.derive import derive_key
 from meshkit.crypto.ring import KEY_BYTES
 from meshkit.crypto.seal import Sealer, SealKey
 from meshkit.errors import DataCorrupted
 
+from rag.adapters.ledger.columns import column, packed_column
 from rag.domain.access import Access
 from rag.domain.document import Box, NewChunk, Submission
 
@@ -27,17 +29,22 @@ class Key:
 
     def __init__(self, secret: bytes) -> None:
         self._key = SealKey("own", secret)
+        self._mac = CommitmentKey("own", derive_key(secret, "names"))
+
+    def named(self, kind: str, text: str) -> bytes:
+        """Return the keyed hash by which a text is found again without lying there."""
+        return self._mac.commit(f"{kind}\x00{text}".encode())
 
     def seal(self, value: Any, place: str) -> bytes:
         """Return a value of JSON, sealed; ``place`` must be given again."""
-        return self._key.seal(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), place)
+        return self._key.seal(packed_column(value).encode(), place)
 
     def open(self, sealed: bytes, place: str) -> Any:
         """Return the value. Raises DataCorrupted (SEAL_BROKEN)."""
         content = self._key.open(sealed, place)
         if content is None:
             raise DataCorrupted("a sealed row does not open", reason="SEAL_BROKEN")
-        return json.loads(content)
+        return column(content)
 
 
 class Keys:
@@ -61,6 +68,11 @@ def document_owner(tenant: str, document_id: str) -> str:
     return f"rag-document|{tenant}|{document_id}"
 
 
+def tenant_owner(tenant: str) -> str:
+    """Return what a tenant's key belongs to: reasons, questions, the hashes of titles."""
+    return f"rag-tenant|{tenant}"
+
+
 def packed(chunk: NewChunk) -> list[Any]:
     """Return what is sealed of a passage."""
     box = None if chunk.box is None else [chunk.box.x0, chunk.box.y0, chunk.box.x1, chunk.box.y1]
@@ -70,7 +82,17 @@ def packed(chunk: NewChunk) -> list[Any]:
 def unpacked(value: list[Any], ordinal: int, access: Access) -> NewChunk:
     """Return a passage; the other way of `packed`."""
     text, heading_path, table_header, page, box, clause, record_id = value
-    return NewChunk(ordinal, text, access, tuple(heading_path), table_header, page, None if box is None else Box(*box), clause, record_id)
+    return NewChunk(
+        ordinal=ordinal,
+        text=text,
+        access=access,
+        heading_path=tuple(heading_path),
+        table_header=table_header,
+        page=page,
+        box=None if box is None else Box(*box),
+        clause=clause,
+        record_id=record_id,
+    )
 
 
 def described(submission: Submission) -> dict[str, Any]:

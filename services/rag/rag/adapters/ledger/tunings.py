@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from rag.adapters.ledger.columns import column, packed_column
 from rag.adapters.ledger.database import Connection
 from rag.adapters.ledger.store import Store
 from rag.domain.tuning import Language, Tuning
@@ -24,7 +23,7 @@ class LedgerTunings:
 
     async def record(self, tenant: str, tuning: Tuning, report: str, recorded_by: str, now_us: int) -> Tuning:
         """Keep it as the next version and return it so."""
-        weights = json.dumps({str(each): weight for each, weight in tuning.dense_weight.items()}, sort_keys=True)
+        weights = packed_column({str(each): weight for each, weight in tuning.dense_weight.items()}, sort_keys=True)
 
         def work(connection: Connection) -> Tuning:
             version = _newest(connection, tenant).version + 1
@@ -39,4 +38,4 @@ def _newest(connection: Connection, tenant: str) -> Tuning:
     if not rows:
         return Tuning()
     version, weights, encoder = rows[0]
-    return Tuning(version, {Language(each): float(weight) for each, weight in json.loads(weights).items()}, encoder)
+    return Tuning(version, {Language(each): float(weight) for each, weight in column(weights).items()}, encoder)

@@ -16,7 +16,7 @@ from rag.domain.document import FOREVER, ChangeKind, Prepared, State
 
 _WAIT_US = 1_000_000
 _DOUBLINGS = 8
-_REFRESHED = "document_row, source_version, declared_grade, demands, digest, content_sha256, blob, submitted_by, enrolled_us"
+_REFRESHED = "document_row, source_version, declared_grade, demands, digest, content_sha256, blob, title_hash, submitted_by, enrolled_us"
 
 
 class LedgerWorkbench:
