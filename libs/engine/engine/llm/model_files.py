@@ -16,17 +16,11 @@ class WrongFileError(ValueError):
     """A file of the model is missing, or its bytes are not those that the manifest names."""
 
 
-class ModelFiles:
-    """Base of manifests, which are dataclasses."""
+class DigestedFiles:
+    """Base of manifests, which are dataclasses: of language models and of encoders."""
 
     __slots__ = ()
     files: dict[str, str]
-    vocabulary: int
-    max_position: int
-    max_len: int
-    end_ids: tuple[int, ...]
-    bos_id: int | None
-    template: str | None
 
     def _fields(self) -> dict[str, Any]:
         return asdict(self)  # type: ignore[call-overload, no-any-return]
@@ -74,3 +68,15 @@ class ModelFiles:
     def _compare(self, path: Path, name: str, found: str) -> None:
         if found != self.files.get(name):
             raise WrongFileError(f"{path} has SHA-256 {found}, the manifest names {self.files.get(name)}")
+
+
+class ModelFiles(DigestedFiles):
+    """What manifests of language models have beside their files."""
+
+    __slots__ = ()
+    vocabulary: int
+    max_position: int
+    max_len: int
+    end_ids: tuple[int, ...]
+    bos_id: int | None
+    template: str | None
