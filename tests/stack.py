@@ -1,5 +1,5 @@
-"""The real servers that tests talk to: one Kafka, one Triton, one Zipkin, one Milvus Lite, one engine of each role a run, each started
-when a test first asks for it.
+"""The real servers that tests talk to: one Kafka, one Triton, one Zipkin, one Milvus Lite, one encoder, one engine of each role a run,
+each started when a test first asks for it.
 
 They run on free ports in a scratch folder, beside whatever runs on this machine already. Isolation between tests is by topic
 prefix (Kafka), by an own server (Redis), by nobody being able to change anything (Triton) and by request ids (engines).
@@ -18,6 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from encoder import tiny as tiny_encoder
+from localmesh import encoder
 from localmesh.child import GUARD
 from localmesh.fetch import redis
 from localmesh.launcher import ensure_identity
@@ -88,6 +90,17 @@ class Stack:
             self._foreign = ForeignTriton(self.places)
             self._meshes["foreign"] = self._run(Mesh([self._foreign.row], self.places.var / "foreign").__aenter__())
         return self._foreign
+
+    @property
+    def encoder(self) -> str:
+        """host:port of gRPC of the encoder's Triton, serving `encoder_model`. Who kills it waits until it is back."""
+        self._started(encoder.NAME, lambda places, ports: encoder.encoder_row(replace(places, encoder_model=self.encoder_model), ports))
+        return f"{LOOPBACK}:{self.ports.triton_encoder_grpc}"
+
+    @property
+    def encoder_model(self) -> Path:
+        """Folder of a tiny encoder of random weights."""
+        return tiny_encoder.make(self.places.var / "models")
 
     @property
     def llm_model(self) -> Path:

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from generate.settings import SERVICES, configs, settings
 
-TOOLS = ("FINMESH_LLM_MODEL", "FINMESH_LOG_LEVEL", "FINMESH_VAR")
+TOOLS = ("FINMESH_ENCODER_MODEL", "FINMESH_ENCODER_THREADS", "FINMESH_LLM_MODEL", "FINMESH_LOG_LEVEL", "FINMESH_VAR")
 
 
 def page() -> str:

@@ -8,6 +8,7 @@
 | FINMESH_EXTERNAL_MILVUS | http://host:port, https:// for another host | milvus |
 | FINMESH_EXTERNAL_TRITON_PREFILL | host:port (gRPC) on loopback | triton-prefill |
 | FINMESH_EXTERNAL_TRITON_DECODE | host:port (gRPC) on loopback | triton-decode |
+| FINMESH_EXTERNAL_TRITON_ENCODER | host:port (gRPC) | triton-encoder |
 | FINMESH_EXTERNAL_OTLP | http://host:4317 | zipkin: spans go out as OTLP over gRPC |
 | FINMESH_EXTERNAL_DATABASE | postgresql://user@host/name | the audit service's SQLite file |
 """
@@ -27,6 +28,7 @@ class External:
     milvus: str | None = None
     triton_prefill: str | None = None
     triton_decode: str | None = None
+    triton_encoder: str | None = None
     otlp: str | None = None
     database: str | None = None
 

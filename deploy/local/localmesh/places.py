@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[3]
 class Places:
     """Folders of one mesh; `var` is the only one that a running mesh writes to.
 
-    `llm_model`: the language model that engines serve (its manifest lies there). `shims`: what their Tritons load.
+    `llm_model`: the language model that engines serve (its manifest lies there). `shims`: what their Tritons load. `encoder_model` and
+    `encoder_shims`: the same of the encoder.
     """
 
     var: Path
@@ -24,6 +25,8 @@ class Places:
     models: Path = ROOT / "models" / "repository"
     llm_model: Path = ROOT / "var" / "models" / "default"
     shims: Path = ROOT / "models" / "llm"
+    encoder_model: Path = ROOT / "var" / "models" / "encoder"
+    encoder_shims: Path = ROOT / "models" / "encoder"
     topics: Path = ROOT / "deploy" / "topics.yaml"
 
     @property
@@ -54,7 +57,7 @@ class Places:
 
     @staticmethod
     def default() -> "Places":
-        """The checkout's own folders; FINMESH_VAR moves the run state, FINMESH_LLM_MODEL names another language model."""
+        """The checkout's own folders; FINMESH_VAR moves the run state, FINMESH_LLM_MODEL and FINMESH_ENCODER_MODEL name other models."""
         usual = Places(var=Path(os.environ.get("FINMESH_VAR", ROOT / "var")).resolve())
-        model = os.environ.get("FINMESH_LLM_MODEL")
-        return replace(usual, llm_model=Path(model).resolve()) if model else usual
+        given = {"llm_model": os.environ.get("FINMESH_LLM_MODEL"), "encoder_model": os.environ.get("FINMESH_ENCODER_MODEL")}
+        return replace(usual, **{name: Path(path).resolve() for name, path in given.items() if path})

@@ -50,6 +50,9 @@ class Ports:
     triton_http: int = 18000
     triton_grpc: int = 18001
     triton_metrics: int = 18002
+    triton_encoder_http: int = 18030
+    triton_encoder_grpc: int = 18031
+    triton_encoder_metrics: int = 18032
     zipkin: int = 9411
     milvus: int = 19530
     own: Mapping[str, int] = field(default_factory=_default_own)

@@ -17,6 +17,7 @@ from provisioning.keys import LOG_KEY, path_of
 from provisioning.services import Process, Service, ServiceTable
 from provisioning.tokens import AUDIENCE, ISSUER
 
+from localmesh import encoder
 from localmesh.engines import PID_FILE, engine_row, folder_of
 from localmesh.external import NOTHING_EXTERNAL, External
 from localmesh.health import GrpcHealth
@@ -28,6 +29,8 @@ from localmesh.servers import kafka_row, milvus_row, redis_row, triton_row, zipk
 PARTITIONS = 2
 """Of every topic at most: a partition more means as many transactions more for the same load, and two cores are busy with two."""
 
+_ROWS = {"redis": "redis", "triton": "triton", "milvus": "milvus", "encoder": encoder.NAME}
+"""What a process uses, and the row that it waits for."""
 _LISTENS = {"grpc": "FINMESH_LISTEN", "http": "FINMESH_HTTP_LISTEN", "metrics": "FINMESH_METRICS_LISTEN"}
 
 ONE_EACH: Mapping[str, int] = MappingProxyType({})
@@ -53,6 +56,7 @@ def table(
         *([] if external.redis else [redis_row(places, ports)]),
         *([] if external.triton else [triton_row(places, ports)]),
         *([] if external.milvus or not at.used("milvus") else [milvus_row(places, ports)]),
+        *([] if external.triton_encoder or not at.used("encoder") else [encoder.encoder_row(places, ports)]),
         *([] if external.otlp else [zipkin_row(places, ports)]),
     ]
     rows = [
@@ -142,7 +146,7 @@ class Addresses:
             ports=ports,
             needs=(
                 "provision",
-                *(each for each in process.uses if each in {"redis", "triton", "milvus"}),
+                *(_ROWS[each] for each in process.uses if each in _ROWS),
                 *([engine] if engine else []),
                 *self._fronting(service, process),
             ),
@@ -162,6 +166,11 @@ class Addresses:
                 return {"FINMESH_TRITON__URL": external.triton or f"{LOOPBACK}:{ports.triton_grpc}"}
             case "milvus":
                 return {"FINMESH_MILVUS__URI": external.milvus or f"http://{LOOPBACK}:{ports.milvus}"}
+            case "encoder":
+                return {
+                    "FINMESH_ENCODER__URL": external.triton_encoder or f"{LOOPBACK}:{ports.triton_encoder_grpc}",
+                    "FINMESH_ENCODER__MODEL": str(self._places.encoder_model),
+                }
             case "models":
                 return {"FINMESH_MODELS": json.dumps([str(self._places.llm_model)])}
             case "tokens":

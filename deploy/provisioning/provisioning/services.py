@@ -13,7 +13,7 @@ from provisioning.documents import read
 
 FILE = Path(__file__).resolve().parents[2] / "services.yaml"
 NAME = r"^[a-z][a-z0-9-]{0,39}$"
-Dependency = Literal["kafka", "redis", "triton", "database", "tokens", "models", "ledger", "index"]
+Dependency = Literal["kafka", "redis", "triton", "database", "tokens", "models", "ledger", "index", "milvus", "encoder"]
 Purpose = Literal["ids", "commitment", "seal", "principals", "namespaces", "signing", "verifying", "log"]
 EnginePurpose = Literal["tickets"]
 Role = Literal["prefill", "decode"]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
@@ -35,8 +36,8 @@ def measure(packed: Packed, texts: Sequence[str]) -> dict[str, Range]:
     taps = [value_at(*each) for each in places]
     table = packed.matrix("emb.word", len(packed.pieces), packed.hidden).rows(ids)
     session = ort.InferenceSession(build(packed, table, None, taps), providers=["CPUExecutionProvider"])
-    least = {tap: np.float32(np.inf) for tap in taps}
-    most = {tap: np.float32(-np.inf) for tap in taps}
+    least: dict[str, F32] = dict.fromkeys(taps, np.array(np.inf, np.float32))
+    most: dict[str, F32] = dict.fromkeys(taps, np.array(-np.inf, np.float32))
     for text in texts:
         found = np.array([tokenizer.encode(text).ids], np.int64)
         for tap, values in zip(taps, session.run(taps, {IDS: found, MASK: np.ones_like(found)}), strict=True):
@@ -46,10 +47,10 @@ def measure(packed: Packed, texts: Sequence[str]) -> dict[str, Range]:
 
 
 def _range(place: str, least: F32, most: F32) -> Range:
-    divisors = np.ones(len(least))
+    divisors: npt.NDArray[np.float64] = np.ones(len(least))
     if place in _FAR_PERCENTILE:
         reach = np.maximum(-least, most).astype(np.float64)
-        divisors = np.round(np.sqrt(np.maximum(1, reach / np.percentile(reach, _FAR_PERCENTILE[place]))), 1)
+        divisors = np.round(np.sqrt(np.maximum(1, reach / np.percentile(reach, _FAR_PERCENTILE[place]))), 1).astype(np.float64)
     ends = (float(np.min(least / divisors)) * _MARGIN, float(np.max(most / divisors)) * _MARGIN)
     return Range(round(ends[0], 3), round(ends[1], 3), {int(at): float(divisors[at]) for at in np.flatnonzero(divisors > 1)})
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from engine.encoder import manifest as manifests
 from engine.encoder.manifest import Graph, Manifest, Prefixes
 from engine.encoder.session import EncoderSession
@@ -49,10 +50,18 @@ def write(root: Path, files: Mapping[str, bytes | Path], facts: Facts) -> Path:
                 (scratch / name).write_bytes(content)
         manifest = _manifest({path.name: sha256(path) for path in sorted(scratch.iterdir())}, facts)
         manifests.write(manifest, scratch)
-        EncoderSession(scratch, manifest)
+        _asked(EncoderSession(scratch, manifest), manifest)
         return named(scratch, root / manifest.folder_name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _asked(session: EncoderSession, manifest: Manifest) -> None:
+    """The longest text that the manifest allows is encoded once, since graphs end where their positions do."""
+    try:
+        session.encode([np.full(manifest.max_tokens, manifest.pad_id, np.int64)])
+    except Exception as error:  # of ONNX Runtime
+        raise ValueError(f"a text of {manifest.max_tokens} pieces cannot be encoded: {error}") from error
 
 
 def _manifest(files: dict[str, str], facts: Facts) -> Manifest:

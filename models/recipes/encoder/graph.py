@@ -1,8 +1,8 @@
 """The graph: ids and mask in, the mean over each text's pieces out, length 1.
 
-BERT with learnt positions. The table of pieces keeps its four bits; products are of 8-bit numbers (`products`), or of floats to compare with.
-Surprising: positions are a `Slice` of their table, because `Range` crashed in ONNX Runtime's fusion; weights go to 64 and not to 127, because
-processors without VNNI add two products in 16 bits.
+BERT with learnt positions. The table of pieces keeps its four bits; products are of 8-bit numbers, or of floats to compare with.
+Surprising: positions are a `Slice` of their table, because `Range` crashed in ONNX Runtime's fusion; weights go to 64 and not to 127,
+because processors without VNNI add two products in 16 bits.
 """
 
 from __future__ import annotations

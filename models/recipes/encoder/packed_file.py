@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What the file holds. ``pieces`` and ``scores``: of the tokenizer, in the order of their ids; ``normal``: what a code point becomes."""
+    """What the file holds. ``pieces`` and ``scores``: of the tokenizer, by id; ``normal``: what a code point becomes."""
 
     hidden: int
     layers: int
@@ -122,7 +123,7 @@ def _pieces(cursor: _Cursor, count: int) -> tuple[tuple[str, ...], F32]:
     scores = np.asarray(cursor.array("<f4", count), np.float32)
     text = cursor.take(size)
     try:
-        return tuple(text[a:b].decode("utf-8") for a, b in zip(offsets, offsets[1:], strict=False)), scores
+        return tuple(text[a:b].decode("utf-8") for a, b in pairwise(offsets)), scores
     except UnicodeDecodeError as error:
         raise EncoderError(f"a piece is not UTF-8: {error}") from error
 

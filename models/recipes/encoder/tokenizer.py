@@ -1,8 +1,8 @@
 """tokenizer.json out of pieces: XLM-R's normalisation, words by white space, the likeliest pieces, begin and end.
 
-Pieces with a letter of a script that is neither Latin nor Chinese nor Japanese are left out, because the table of pieces is four fifths of the
-model; single characters of every script stay, so that a name in Greek or Russian is still read, letter by letter. A text of kept scripts has
-the pieces that it had before: what was left out could not stand in it.
+Pieces with a letter of a script that is neither Latin nor Chinese nor Japanese are left out, because the table of pieces is four fifths of
+the model; single characters of every script stay, so that a name in Greek or Russian is still read, letter by letter. A text of kept
+scripts has the pieces that it had before: what was left out could not stand in it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def make(packed: Packed, ids: npt.NDArray[np.int64]) -> bytes:
     vocabulary = [[packed.pieces[at], float(packed.scores[at])] for at in ids]
     special = {packed.pieces[old]: place[old] for old in (packed.bos_id, packed.pad_id, packed.eos_id, packed.unk_id)}
     begin, end = packed.pieces[packed.bos_id], packed.pieces[packed.eos_id]
-    document = {
+    document: dict[str, Any] = {
         "version": "1.0",
         "truncation": None,
         "padding": None,

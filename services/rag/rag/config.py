@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from meshkit.config import KafkaSettings, Milliseconds, MilvusSettings, ProducerKeys, Seconds, ServiceConfig
+from meshkit.config import KafkaSettings, Milliseconds, MilvusSettings, ProducerKeys, Seconds, ServiceConfig, TritonSettings
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 SERVICE = "rag"
@@ -15,8 +15,8 @@ class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class EncoderSettings(_Group):
-    """What makes vectors of texts."""
+class EncoderSettings(TritonSettings):
+    """What makes vectors of texts: a Triton of its own."""
 
     model: Path | None = Field(
         default=None, description="folder of the encoder: manifest and tokenizer; none: the lexical leg stands alone"

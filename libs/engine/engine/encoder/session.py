@@ -1,7 +1,7 @@
 """The graph of an encoder behind one method: word pieces in, vectors of length 1 out.
 
-Surprising: its threads sleep when they have nothing to do (`allow_spinning` 0), because on few cores a thread that spins takes the core from
-whoever has work. A model whose weights lie outside of `model.onnx` is loaded by its path, and its files are compared first.
+Surprising: its threads sleep when they have nothing to do (`allow_spinning` 0), because on few cores a thread that spins takes the core
+from whoever has work. The graph is loaded by its path, since weights may lie beside it; all files are compared with the manifest first.
 """
 
 from __future__ import annotations
@@ -54,11 +54,12 @@ class EncoderSession:
         feed = {graph.ids: ids, graph.mask: mask} | ({graph.types: np.zeros_like(ids)} if graph.types else {})
         (output,) = self._session.run([graph.output], feed)
         vectors = _pooled(np.asarray(output, np.float32), mask, graph.pooling)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), _SMALLEST)
+        lengths = np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), _SMALLEST)
+        return np.asarray(vectors / lengths, np.float32)
 
 
 def _pooled(output: F32, mask: I64, pooling: str) -> F32:
     if pooling == MEAN:
         weights = mask.astype(np.float32)
-        return np.einsum("ns,nsd->nd", weights, output) / weights.sum(axis=1, keepdims=True)
+        return np.asarray(np.einsum("ns,nsd->nd", weights, output) / weights.sum(axis=1, keepdims=True), np.float32)
     return output[:, 0] if pooling == FIRST else output
