@@ -8,7 +8,7 @@ from typing import Any
 
 def packed_column(value: Any) -> str:
     """Return a value as JSON, in the one form that equal values share."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def column(text: str | bytes) -> Any:

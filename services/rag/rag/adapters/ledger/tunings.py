@@ -23,7 +23,7 @@ class LedgerTunings:
 
     async def record(self, tenant: str, tuning: Tuning, report: str, recorded_by: str, now_us: int) -> Tuning:
         """Keep it as the next version and return it so."""
-        weights = packed_column({str(each): weight for each, weight in tuning.dense_weight.items()}, sort_keys=True)
+        weights = packed_column({str(each): weight for each, weight in tuning.dense_weight.items()})
 
         def work(connection: Connection) -> Tuning:
             version = _newest(connection, tenant).version + 1
