@@ -64,11 +64,16 @@ def join_lines(lines: list[str]) -> str:
     for line in (each.strip() for each in lines):
         if not text or not line:
             text = text or line
-        elif _DIVIDED.search(text) and line[0].islower():
+        elif divided(text) and line[0].islower():
             text = text[:-1] + line
         else:
             text += line if text.endswith("/") or _CJK.match(text[-1]) or _CJK.match(line[0]) else " " + line
     return text
+
+
+def divided(text: str) -> bool:
+    """Whether it ends in the first part of a word."""
+    return _DIVIDED.search(text) is not None
 
 
 _DIVIDED = re.compile(r"[A-Za-zÀ-ɏ]{2}[-\u00ad\u2010]$")

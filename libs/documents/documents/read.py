@@ -8,7 +8,7 @@ from documents import encoding
 from documents.detect import MEDIA_TYPES, TEXTS, detect
 from documents.draft import Draft
 from documents.errors import Malformed, Refused, TooLarge
-from documents.formats import delimited, html, markdown, text
+from documents.formats import delimited, html, markdown, pdf, text
 from documents.limits import Limits
 from documents.page import PageReader
 from documents.parsed import Parsed
@@ -20,6 +20,8 @@ def read(content: memoryview, name: str, media_type: str, limits: Limits, reader
     draft = Draft(limits)
     if kind in TEXTS:
         _read_text(kind, bytes(content), draft)
+    elif kind == "pdf":
+        pdf.read(content, draft, reader)
     return draft.parsed(MEDIA_TYPES[kind], name)
 
 

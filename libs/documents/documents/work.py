@@ -45,7 +45,7 @@ def parser() -> Duty:
         _, payload = frames.receive(channel, {frames.REQUEST: frames.SMALL})
         request = json.loads(payload)
         limits = Limits(**request["limits"])
-        content = mmap.mmap(files[0], 0, access=mmap.ACCESS_READ)  # never closed: parsers hold on to it, and the process ends
+        content = mmap.mmap(files[0], 0, access=mmap.ACCESS_COPY)  # PDFium wants it writable; never closed, for parsers hold on to it
         reader = _page_reader(channel) if request["ocr"] else None
         parsed = read.read(memoryview(content), request["name"], request["media_type"], limits, reader)
         frames.send(channel, frames.RESULT, wire.encode(parsed))
