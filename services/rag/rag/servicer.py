@@ -13,11 +13,15 @@ from meshkit.tenants import checked_tenant
 
 from rag import ports
 from rag.domain.document import State
-from rag.translate import documents, tuning
+from rag.translate import answers, custody, documents, tuning
 from rag.usecases.begin_upload import begin_upload
 from rag.usecases.commit_upload import CommitUpload
+from rag.usecases.decide_quarantine import DecideQuarantine
 from rag.usecases.get_status import GetStatus
+from rag.usecases.purge import Purge
 from rag.usecases.put_part import put_part
+from rag.usecases.set_grant import SetGrant
+from rag.usecases.set_hold import SetHold
 from rag.usecases.tune import Tune
 from rag.usecases.withdraw_document import WithdrawDocument
 
@@ -31,6 +35,10 @@ class UseCases:
     withdraw_document: WithdrawDocument
     get_status: GetStatus
     tune: Tune
+    set_grant: SetGrant
+    set_hold: SetHold
+    decide_quarantine: DecideQuarantine
+    purge: Purge
 
 
 def caller(tenant: str) -> CallerFacts:
@@ -81,6 +89,30 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
         caller(request.tenant)
         document_id = documents.document_id(request.document_id)
         return pb.WithdrawDocumentResponse(sequence=await self._use.withdraw_document(request.tenant, document_id, request.source_version))
+
+    async def SetGrant(self, request: pb.SetGrantRequest, context: object) -> pb.SetGrantResponse:  # noqa: N802
+        """Grant rights."""
+        curator = answers.caller(request.tenant, caller(request.tenant))
+        return pb.SetGrantResponse(sequence=await self._use.set_grant(curator, request.principal, custody.grant(request)))
+
+    async def SetHold(self, request: pb.SetHoldRequest, context: object) -> pb.SetHoldResponse:  # noqa: N802
+        """Set or lift a legal hold."""
+        curator = answers.caller(request.tenant, caller(request.tenant))
+        await self._use.set_hold(curator, documents.document_id(request.document_id), request.held, custody.why(request.why))
+        return pb.SetHoldResponse()
+
+    async def DecideQuarantine(self, request: pb.DecideQuarantineRequest, context: object) -> pb.DecideQuarantineResponse:  # noqa: N802
+        """Release a version, or refuse it."""
+        curator, document_id = answers.caller(request.tenant, caller(request.tenant)), documents.document_id(request.document_id)
+        why = custody.why(request.why)
+        version = await self._use.decide_quarantine(curator, document_id, request.source_version, request.release_at, why)
+        return pb.DecideQuarantineResponse(version=documents.version_message(version))
+
+    async def Purge(self, request: pb.PurgeRequest, context: object) -> pb.PurgeResponse:  # noqa: N802
+        """Destroy a document."""
+        curator = answers.caller(request.tenant, caller(request.tenant))
+        purge = await self._use.purge(curator, documents.document_id(request.document_id), custody.why(request.why))
+        return pb.PurgeResponse(sequence=purge.sequence, finished=purge.finished)
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: object) -> pb.GetStatusResponse:  # noqa: N802
         """Say how far everything is."""

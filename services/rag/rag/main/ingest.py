@@ -24,6 +24,7 @@ from rag.main.parts import Parts, assemble
 from rag.steps.announce import Announcements
 from rag.steps.ingest import Ingestor
 from rag.steps.prepare import Prepare
+from rag.steps.purging import Purging
 from rag.usecases.on_document_submitted import OnDocumentSubmitted
 from rag.usecases.on_document_withdrawn import OnDocumentWithdrawn
 
@@ -45,6 +46,8 @@ async def serve(config: IngestConfig, service: Service) -> None:
     announcer = KafkaAnnouncer(await service.add(aclosing(Publisher(config.kafka))), config.kafka.topic_prefix, parts.clock)
     announcements = Announcements(parts.ledger.library, parts.ledger.positions, announcer)
     service.task(announcements.run(), name="announcements", endless=True)
+    purging = Purging(parts.ledger.custody, parts.blobs, parts.clock)
+    service.task(purging.run(), name="purging", endless=True)
     await service.run(MeshServer.of(config, config.callers, refused=parts.denials.refused))
 
 

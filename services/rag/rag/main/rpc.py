@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 from finmesh.rag.v1 import rag_service_pb2, rag_service_pb2_grpc
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
@@ -12,8 +14,15 @@ from rag.config import SERVICE, RpcConfig
 from rag.domain import terms
 from rag.main.parts import assemble
 from rag.servicer import RagServicer, UseCases
+from rag.steps.evidence import Evidence
+from rag.steps.purging import Purging
+from rag.translate.records import RecordCodec
 from rag.usecases.commit_upload import CommitUpload
+from rag.usecases.decide_quarantine import DecideQuarantine
 from rag.usecases.get_status import GetStatus
+from rag.usecases.purge import Purge
+from rag.usecases.set_grant import SetGrant
+from rag.usecases.set_hold import SetHold
 from rag.usecases.withdraw_document import WithdrawDocument
 
 _SERVICE = rag_service_pb2.DESCRIPTOR.services_by_name["RagService"].full_name
@@ -32,11 +41,17 @@ async def serve(config: RpcConfig, service: Service) -> None:
     parts = await assemble(config, service, "rpc")
     ledger, clock = parts.ledger, parts.clock
     lexical = await service.add(NumpyLexical(config.reader.index, terms.terms, f"terms {terms.VERSION}"))
+    codec = RecordCodec(parts.trail.records, parts.commitments)
+    evidence = await service.add(aclosing(Evidence(codec, parts.trail.emitter, ledger.references, ledger.reports)))
     use = UseCases(
         blobs=parts.blobs,
         commit_upload=CommitUpload(parts.blobs, ledger.intake, clock),
         withdraw_document=WithdrawDocument(ledger.intake, clock),
         get_status=GetStatus(ledger.library, ledger.intake, lexical, list),
+        set_grant=SetGrant(ledger.custody, evidence, clock),
+        set_hold=SetHold(ledger.custody, evidence, clock),
+        decide_quarantine=DecideQuarantine(ledger.custody, evidence, clock),
+        purge=Purge(ledger.custody, Purging(ledger.custody, parts.blobs, clock), evidence, clock),
     )
     server = MeshServer.of(config, config.callers, DEADLINES, refused=parts.denials.refused)
     rag_service_pb2_grpc.add_RagServiceServicer_to_server(RagServicer(use), server)  # type: ignore[arg-type, abstract]
