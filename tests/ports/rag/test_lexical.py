@@ -168,7 +168,11 @@ async def test_what_is_deleted_is_in_no_file_and_distorts_nothing(lexical: Numpy
     await other.upsert(TENANT, everything[900:])
     for terms in questions(100, seed=15):
         assert await lexical.search(terms, where(1, 2), 100) == await other.search(terms, where(1, 2), 100)
+    await lexical.upsert(TENANT, [replace(chunk, version_id=1) for chunk in everything[900:]])  # in memory alone
     await lexical.delete(TENANT, range(90, 100))
+    replaced = {file.name for file in (tmp_path / "index").rglob("*.*") if file.suffix in (".rows", ".postings")}
+    assert not after & replaced
+    await lexical.delete(TENANT, [1])
     assert lexical.passages == 0
     assert list((tmp_path / "index" / "shards").iterdir()) == []
 

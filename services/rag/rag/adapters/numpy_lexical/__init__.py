@@ -49,6 +49,7 @@ class NumpyLexical:
         self._terms = terms
         self._context_weight = context_weight
         self._shards: Shards = {}
+        self._saved: Shards = {}
         self._position = 0
         self._changing = asyncio.Lock()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="lexical-writer")
@@ -58,6 +59,7 @@ class NumpyLexical:
     async def __aenter__(self) -> Self:
         """Read the folder. Raises FailedPrecondition (INDEX_FOLDER_IN_USE)."""
         self._shards, self._position = await self._on(self._writer, self._store.open)
+        self._saved = self._shards
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -87,13 +89,14 @@ class NumpyLexical:
         await self._change(lambda: self._each(tenant, lambda segment: segment.retired(version_id, to_seq)))
 
     async def delete(self, tenant: str, version_ids: Collection[int]) -> None:
-        """Take passages out of memory and of the folder: when this returns, nothing of them is left."""
+        """Take passages out of memory and of the folder: when this returns, nothing of them is left. Costs little when none is there."""
         gone = np.fromiter(version_ids, np.int64, len(version_ids))
 
         def work() -> Shards:
             shards = self._each(tenant, lambda segment: segment.without(np.isin(segment.rows.version_id, gone)))
-            self._keys.cache_clear()
-            self._store.save(shards, self._position)
+            if shards != self._saved:
+                self._keys.cache_clear()
+                self._save(shards, self._position)
             return shards
 
         await self._change(work)
@@ -102,8 +105,7 @@ class NumpyLexical:
         """Save. A start after this one begins here."""
 
         def work() -> Shards:
-            self._store.save(self._shards, seq)
-            self._position = seq
+            self._save(self._shards, seq)
             return self._shards
 
         await self._change(work)
@@ -120,6 +122,10 @@ class NumpyLexical:
         segments = self._readable(where)
         documents, frequency = await self._on(self._readers, lambda: scoring.frequencies(segments, terms, where.as_of))
         return TermStatistics(documents, frequency)
+
+    def _save(self, shards: Shards, position: int) -> None:
+        self._store.save(shards, position)
+        self._saved, self._position = shards, position
 
     def _readable(self, where: Filter) -> list[Segment]:
         shards = self._shards

@@ -35,7 +35,7 @@ def key(term: str) -> int:
     return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") & ~1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rows:
     """Columns of int64, one place a passage: (n,)."""
 
@@ -65,7 +65,7 @@ class Rows:
         return Rows(self.chunk_id, self.version_id, self.from_seq, ends, self.valid_from_us, self.valid_to_us)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Postings:
     """Where terms stand: ``terms`` (m,) sorted, ``starts`` (m + 1,) into ``places`` (p,); ``lengths`` (2, n): terms of each field."""
 
@@ -76,7 +76,7 @@ class Postings:
     name: str = field(default_factory=_name, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Segment:
     """Passages and their terms."""
 
