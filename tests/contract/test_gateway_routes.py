@@ -17,6 +17,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
 from provisioning import services
+from rag.main import rpc as rag_rpc
 from risk_scoring.main import rpc as risk_rpc
 from router import main as router_main
 
@@ -25,7 +26,7 @@ from .test_shape import OWNERS
 for module in OWNERS:
     importlib.import_module(module)  # registers the owner's service
 POLICIES = Path(str(files("gateway") / "policies"))
-DEADLINES = {"risk-scoring": risk_rpc.DEADLINES, "router": router_main.DEADLINES}
+DEADLINES = {"risk-scoring": risk_rpc.DEADLINES, "router": router_main.DEADLINES, "rag": rag_rpc.DEADLINES}
 METHODS = sorted(SERVICE.methods_by_name)
 
 

@@ -1,4 +1,5 @@
-"""The bearer tokens that core banking, the fraud desk and operations would get from the bank's identity provider, and the key set for them.
+"""The bearer tokens that core banking, the fraud desk, operations, those who ask documents and those who keep them would get from the
+bank's identity provider, and the key set for them.
 
 ES256, valid 12 hours; whoever starts the mesh renews those that have less than half of that left.
 """
@@ -26,6 +27,13 @@ _TOKENS: Mapping[str, Mapping[str, object]] = {
     "assistant.jwt": {"sub": "fraud-analyst", "roles": ["assistant-user", "audit-reader"]},
     "desk.jwt": {"sub": "otc-desk", "roles": ["otc-desk"], "purposes": ["otc-sales"]},
     "operator.jwt": {"sub": "operations", "roles": ["operator", "audit-reader"]},
+    "reader.jwt": {"sub": "claims-desk", "roles": ["knowledge-reader"], "purposes": ["claims-handling"], "clearance": 3},
+    "curator.jwt": {
+        "sub": "knowledge-desk",
+        "roles": ["knowledge-curator", "knowledge-reader", "audit-reader"],
+        "purposes": ["knowledge-management"],
+        "clearance": 3,
+    },
 }
 
 

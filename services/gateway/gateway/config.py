@@ -57,10 +57,13 @@ class QuotaSettings(_Group):
     decide_burst: PerSecond = Field(default=4_000, description="decisions at once")
     read_per_s: PerSecond = Field(default=500, description="reads")
     read_burst: PerSecond = Field(default=1_000, description="reads at once")
-    change_per_s: PerSecond = Field(default=50, description="changes of lists, tests of rules")
+    change_per_s: PerSecond = Field(default=50, description="changes of lists, documents and rights, tests of rules")
     change_burst: PerSecond = Field(default=100, description="changes at once")
     generate_per_s: PerSecond = Field(default=100, description="generations begun; what they cost is metered in tokens")
     generate_burst: PerSecond = Field(default=500, description="generations begun at once")
+
+    upload_per_s: PerSecond = Field(default=200, description="steps of uploads of documents, a part of 1 MiB among them")
+    upload_burst: PerSecond = Field(default=400, description="steps of uploads at once")
 
     def rates(self) -> dict[QuotaClass, Rate]:
         """Return the rate of each class."""
@@ -69,6 +72,7 @@ class QuotaSettings(_Group):
             "read": Rate(self.read_per_s, self.read_burst),
             "change": Rate(self.change_per_s, self.change_burst),
             "generate": Rate(self.generate_per_s, self.generate_burst),
+            "upload": Rate(self.upload_per_s, self.upload_burst),
         }
 
 

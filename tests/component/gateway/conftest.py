@@ -171,7 +171,7 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
             http_listen="127.0.0.1:0",
             tls=tls(certs, "gateway"),
             redis=RedisSettings(url=redis_url, timeout_ms=500),
-            upstream={"risk-scoring": upstream or server.address, "router": routers_server.address, "audit": NOWHERE},
+            upstream={"risk-scoring": upstream or server.address, "router": routers_server.address, "audit": NOWHERE, "rag": NOWHERE},
             auth=AuthSettings(**(auth | settings.pop("auth", {}))),
             quota=QuotaSettings(**settings.pop("quota", {})),
             shutdown_grace_s=0.5,

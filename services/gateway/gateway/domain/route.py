@@ -8,7 +8,7 @@ from typing import Literal
 
 from meshkit.errors import FieldViolation, InvalidArgument
 
-QuotaClass = Literal["decide", "read", "change", "generate"]
+QuotaClass = Literal["decide", "read", "change", "generate", "upload"]
 
 MIB = 1024 * 1024
 SCENARIO = re.compile(

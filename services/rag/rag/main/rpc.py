@@ -26,7 +26,8 @@ from rag.usecases.set_hold import SetHold
 from rag.usecases.withdraw_document import WithdrawDocument
 
 _SERVICE = rag_service_pb2.DESCRIPTOR.services_by_name["RagService"].full_name
-DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/Ask": 120.0})  # as the gateway's routes
+_LONG_S = {"Ask": 300.0, "Search": 15.0, "PutPart": 15.0, "ListClauses": 30.0, "Compare": 30.0, "CommitUpload": 30.0, "Purge": 30.0}
+DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/{name}": seconds for name, seconds in _LONG_S.items()})  # as the gateway's routes
 
 
 async def main() -> None:

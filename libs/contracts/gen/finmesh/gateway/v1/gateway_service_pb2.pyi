@@ -1,5 +1,6 @@
 from finmesh.audit.v1 import audit_service_pb2 as _audit_service_pb2
 from finmesh.otc.v1 import otc_service_pb2 as _otc_service_pb2
+from finmesh.rag.v1 import rag_service_pb2 as _rag_service_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as _risk_scoring_service_pb2
 from finmesh.router.v1 import router_service_pb2 as _router_service_pb2
 from google.protobuf import descriptor as _descriptor
@@ -182,3 +183,255 @@ class ParseOtcInquiryResponse(_message.Message):
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     response: _otc_service_pb2.ParseOtcInquiryResponse
     def __init__(self, response: _Optional[_Union[_otc_service_pb2.ParseOtcInquiryResponse, _Mapping]] = ...) -> None: ...
+
+class AskRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.AskRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.AskRequest, _Mapping]] = ...) -> None: ...
+
+class AskResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.AskResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.AskResponse, _Mapping]] = ...) -> None: ...
+
+class SearchRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.SearchRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.SearchRequest, _Mapping]] = ...) -> None: ...
+
+class SearchResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.SearchResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.SearchResponse, _Mapping]] = ...) -> None: ...
+
+class GetPassageRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.GetPassageRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.GetPassageRequest, _Mapping]] = ...) -> None: ...
+
+class GetPassageResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.GetPassageResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.GetPassageResponse, _Mapping]] = ...) -> None: ...
+
+class ListDocumentsRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.ListDocumentsRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.ListDocumentsRequest, _Mapping]] = ...) -> None: ...
+
+class ListDocumentsResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.ListDocumentsResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.ListDocumentsResponse, _Mapping]] = ...) -> None: ...
+
+class GetDocumentRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.GetDocumentRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.GetDocumentRequest, _Mapping]] = ...) -> None: ...
+
+class GetDocumentResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.GetDocumentResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.GetDocumentResponse, _Mapping]] = ...) -> None: ...
+
+class ListClausesRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.ListClausesRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.ListClausesRequest, _Mapping]] = ...) -> None: ...
+
+class ListClausesResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.ListClausesResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.ListClausesResponse, _Mapping]] = ...) -> None: ...
+
+class CompareRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.CompareRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.CompareRequest, _Mapping]] = ...) -> None: ...
+
+class CompareResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.CompareResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.CompareResponse, _Mapping]] = ...) -> None: ...
+
+class GetConversationRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.GetConversationRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.GetConversationRequest, _Mapping]] = ...) -> None: ...
+
+class GetConversationResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.GetConversationResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.GetConversationResponse, _Mapping]] = ...) -> None: ...
+
+class ResetConversationRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.ResetConversationRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.ResetConversationRequest, _Mapping]] = ...) -> None: ...
+
+class ResetConversationResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.ResetConversationResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.ResetConversationResponse, _Mapping]] = ...) -> None: ...
+
+class SendFeedbackRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.SendFeedbackRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.SendFeedbackRequest, _Mapping]] = ...) -> None: ...
+
+class SendFeedbackResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.SendFeedbackResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.SendFeedbackResponse, _Mapping]] = ...) -> None: ...
+
+class BeginUploadRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.BeginUploadRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.BeginUploadRequest, _Mapping]] = ...) -> None: ...
+
+class BeginUploadResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.BeginUploadResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.BeginUploadResponse, _Mapping]] = ...) -> None: ...
+
+class PutPartRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.PutPartRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.PutPartRequest, _Mapping]] = ...) -> None: ...
+
+class PutPartResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.PutPartResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.PutPartResponse, _Mapping]] = ...) -> None: ...
+
+class CommitUploadRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.CommitUploadRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.CommitUploadRequest, _Mapping]] = ...) -> None: ...
+
+class CommitUploadResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.CommitUploadResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.CommitUploadResponse, _Mapping]] = ...) -> None: ...
+
+class WithdrawDocumentRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.WithdrawDocumentRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.WithdrawDocumentRequest, _Mapping]] = ...) -> None: ...
+
+class WithdrawDocumentResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.WithdrawDocumentResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.WithdrawDocumentResponse, _Mapping]] = ...) -> None: ...
+
+class SetGrantRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.SetGrantRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.SetGrantRequest, _Mapping]] = ...) -> None: ...
+
+class SetGrantResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.SetGrantResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.SetGrantResponse, _Mapping]] = ...) -> None: ...
+
+class DecideQuarantineRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.DecideQuarantineRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.DecideQuarantineRequest, _Mapping]] = ...) -> None: ...
+
+class DecideQuarantineResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.DecideQuarantineResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.DecideQuarantineResponse, _Mapping]] = ...) -> None: ...
+
+class SetHoldRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.SetHoldRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.SetHoldRequest, _Mapping]] = ...) -> None: ...
+
+class SetHoldResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.SetHoldResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.SetHoldResponse, _Mapping]] = ...) -> None: ...
+
+class PurgeRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.PurgeRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.PurgeRequest, _Mapping]] = ...) -> None: ...
+
+class PurgeResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.PurgeResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.PurgeResponse, _Mapping]] = ...) -> None: ...
+
+class ListUnansweredRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.ListUnansweredRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.ListUnansweredRequest, _Mapping]] = ...) -> None: ...
+
+class ListUnansweredResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.ListUnansweredResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.ListUnansweredResponse, _Mapping]] = ...) -> None: ...
+
+class ListReadsRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.ListReadsRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.ListReadsRequest, _Mapping]] = ...) -> None: ...
+
+class ListReadsResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.ListReadsResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.ListReadsResponse, _Mapping]] = ...) -> None: ...
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.GetStatusRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.GetStatusRequest, _Mapping]] = ...) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.GetStatusResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.GetStatusResponse, _Mapping]] = ...) -> None: ...

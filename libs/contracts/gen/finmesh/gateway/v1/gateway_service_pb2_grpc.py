@@ -106,6 +106,111 @@ class GatewayServiceStub:
                 request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryRequest.SerializeToString,
                 response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryResponse.FromString,
                 _registered_method=True)
+        self.Ask = channel.unary_stream(
+                '/finmesh.gateway.v1.GatewayService/Ask',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.AskRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.AskResponse.FromString,
+                _registered_method=True)
+        self.Search = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/Search',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SearchRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SearchResponse.FromString,
+                _registered_method=True)
+        self.GetPassage = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/GetPassage',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetPassageRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetPassageResponse.FromString,
+                _registered_method=True)
+        self.ListDocuments = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/ListDocuments',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListDocumentsRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListDocumentsResponse.FromString,
+                _registered_method=True)
+        self.GetDocument = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/GetDocument',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetDocumentRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetDocumentResponse.FromString,
+                _registered_method=True)
+        self.ListClauses = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/ListClauses',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListClausesRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListClausesResponse.FromString,
+                _registered_method=True)
+        self.Compare = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/Compare',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CompareRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CompareResponse.FromString,
+                _registered_method=True)
+        self.GetConversation = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/GetConversation',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetConversationRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetConversationResponse.FromString,
+                _registered_method=True)
+        self.ResetConversation = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/ResetConversation',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ResetConversationRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ResetConversationResponse.FromString,
+                _registered_method=True)
+        self.SendFeedback = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/SendFeedback',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SendFeedbackRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SendFeedbackResponse.FromString,
+                _registered_method=True)
+        self.BeginUpload = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/BeginUpload',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BeginUploadRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BeginUploadResponse.FromString,
+                _registered_method=True)
+        self.PutPart = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/PutPart',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PutPartRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PutPartResponse.FromString,
+                _registered_method=True)
+        self.CommitUpload = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/CommitUpload',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CommitUploadRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CommitUploadResponse.FromString,
+                _registered_method=True)
+        self.WithdrawDocument = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/WithdrawDocument',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.WithdrawDocumentRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.WithdrawDocumentResponse.FromString,
+                _registered_method=True)
+        self.SetGrant = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/SetGrant',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetGrantRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetGrantResponse.FromString,
+                _registered_method=True)
+        self.DecideQuarantine = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/DecideQuarantine',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.DecideQuarantineRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.DecideQuarantineResponse.FromString,
+                _registered_method=True)
+        self.SetHold = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/SetHold',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetHoldRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetHoldResponse.FromString,
+                _registered_method=True)
+        self.Purge = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/Purge',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PurgeRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PurgeResponse.FromString,
+                _registered_method=True)
+        self.ListUnanswered = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/ListUnanswered',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListUnansweredRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListUnansweredResponse.FromString,
+                _registered_method=True)
+        self.ListReads = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/ListReads',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListReadsRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListReadsResponse.FromString,
+                _registered_method=True)
+        self.GetStatus = channel.unary_unary(
+                '/finmesh.gateway.v1.GatewayService/GetStatus',
+                request_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatusRequest.SerializeToString,
+                response_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatusResponse.FromString,
+                _registered_method=True)
 
 
 class GatewayServiceServicer:
@@ -212,6 +317,153 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Ask(self, request, context):
+        """Answers a question from the documents that the caller may read, and streams it. Every sentence was verified against what it cites.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Search(self, request, context):
+        """Returns passages, best first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPassage(self, request, context):
+        """Returns one passage by its id: the preview of a citation. NOT_FOUND PASSAGE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDocuments(self, request, context):
+        """Lists documents.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDocument(self, request, context):
+        """Returns a document's versions. NOT_FOUND DOCUMENT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListClauses(self, request, context):
+        """Lists every clause of a kind, for example all exclusions: exhaustive, not the best few.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Compare(self, request, context):
+        """Compares two versions of a document, or two documents, clause by clause.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConversation(self, request, context):
+        """Returns a conversation of the caller's own: its turns' scope and what it cited. NOT_FOUND CONVERSATION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetConversation(self, request, context):
+        """Empties the scope of a conversation, or forgets it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendFeedback(self, request, context):
+        """Records what a person thought of an answer. Changes nothing by itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BeginUpload(self, request, context):
+        """Begins an upload. Answers with the same upload when the same caller begins the same content again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutPart(self, request, context):
+        """Takes a part of at most 1 MiB. The same part again is the same. ALREADY_EXISTS PART_CONFLICT for another at its offset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CommitUpload(self, request, context):
+        """Completes an upload and enrols the document. Answers alike when repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawDocument(self, request, context):
+        """Hides a document from the next request on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetGrant(self, request, context):
+        """Grants a principal clearance, groups and barriers. Holds for the next request.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DecideQuarantine(self, request, context):
+        """Decides about a version in quarantine: releases it at a grade that may be indexed, or refuses it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetHold(self, request, context):
+        """Sets or lifts a legal hold: what is held is not destroyed. It may be hidden.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Purge(self, request, context):
+        """Destroys a document: key, passages, index entries, what conversations kept of it. FAILED_PRECONDITION LEGAL_HOLD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUnanswered(self, request, context):
+        """Reports questions that found no answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReads(self, request, context):
+        """Reports who read what.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStatus(self, request, context):
+        """Says how far everything is: for operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GatewayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -284,6 +536,111 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.ParseOtcInquiry,
                     request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryRequest.FromString,
                     response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryResponse.SerializeToString,
+            ),
+            'Ask': grpc.unary_stream_rpc_method_handler(
+                    servicer.Ask,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.AskRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.AskResponse.SerializeToString,
+            ),
+            'Search': grpc.unary_unary_rpc_method_handler(
+                    servicer.Search,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SearchRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SearchResponse.SerializeToString,
+            ),
+            'GetPassage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPassage,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetPassageRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetPassageResponse.SerializeToString,
+            ),
+            'ListDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDocuments,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListDocumentsRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListDocumentsResponse.SerializeToString,
+            ),
+            'GetDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDocument,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetDocumentRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetDocumentResponse.SerializeToString,
+            ),
+            'ListClauses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListClauses,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListClausesRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListClausesResponse.SerializeToString,
+            ),
+            'Compare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compare,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CompareRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CompareResponse.SerializeToString,
+            ),
+            'GetConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConversation,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetConversationRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetConversationResponse.SerializeToString,
+            ),
+            'ResetConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetConversation,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ResetConversationRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ResetConversationResponse.SerializeToString,
+            ),
+            'SendFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendFeedback,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SendFeedbackRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SendFeedbackResponse.SerializeToString,
+            ),
+            'BeginUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginUpload,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BeginUploadRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BeginUploadResponse.SerializeToString,
+            ),
+            'PutPart': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutPart,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PutPartRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PutPartResponse.SerializeToString,
+            ),
+            'CommitUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.CommitUpload,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CommitUploadRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CommitUploadResponse.SerializeToString,
+            ),
+            'WithdrawDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawDocument,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.WithdrawDocumentRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.WithdrawDocumentResponse.SerializeToString,
+            ),
+            'SetGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetGrant,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetGrantRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetGrantResponse.SerializeToString,
+            ),
+            'DecideQuarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideQuarantine,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.DecideQuarantineRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.DecideQuarantineResponse.SerializeToString,
+            ),
+            'SetHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetHold,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetHoldRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetHoldResponse.SerializeToString,
+            ),
+            'Purge': grpc.unary_unary_rpc_method_handler(
+                    servicer.Purge,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PurgeRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PurgeResponse.SerializeToString,
+            ),
+            'ListUnanswered': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUnanswered,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListUnansweredRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListUnansweredResponse.SerializeToString,
+            ),
+            'ListReads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReads,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListReadsRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListReadsResponse.SerializeToString,
+            ),
+            'GetStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatus,
+                    request_deserializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatusRequest.FromString,
+                    response_serializer=finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatusResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -666,6 +1023,573 @@ class GatewayService:
             '/finmesh.gateway.v1.GatewayService/ParseOtcInquiry',
             finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryRequest.SerializeToString,
             finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ParseOtcInquiryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Ask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/Ask',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.AskRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.AskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Search(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/Search',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SearchRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPassage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/GetPassage',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetPassageRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetPassageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/ListDocuments',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListDocumentsRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/GetDocument',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetDocumentRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListClauses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/ListClauses',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListClausesRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListClausesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/Compare',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CompareRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CompareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/GetConversation',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetConversationRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/ResetConversation',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ResetConversationRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ResetConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/SendFeedback',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SendFeedbackRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SendFeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/BeginUpload',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BeginUploadRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.BeginUploadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutPart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/PutPart',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PutPartRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PutPartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CommitUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/CommitUpload',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CommitUploadRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.CommitUploadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/WithdrawDocument',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.WithdrawDocumentRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.WithdrawDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/SetGrant',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetGrantRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/DecideQuarantine',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.DecideQuarantineRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.DecideQuarantineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/SetHold',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetHoldRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.SetHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Purge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/Purge',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PurgeRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.PurgeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUnanswered(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/ListUnanswered',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListUnansweredRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListUnansweredResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/ListReads',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListReadsRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.ListReadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finmesh.gateway.v1.GatewayService/GetStatus',
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatusRequest.SerializeToString,
+            finmesh_dot_gateway_dot_v1_dot_gateway__service__pb2.GetStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,6 +65,48 @@ class GatewayServiceStub:
     """Lists the engines and what they do. For operators."""
     ParseOtcInquiry: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ParseOtcInquiryRequest, _gateway_service_pb2.ParseOtcInquiryResponse]
     """Reads what a client of the OTC desk wrote: an inquiry, field by field. Tokens count as those of Generate."""
+    Ask: _grpc.UnaryStreamMultiCallable[_gateway_service_pb2.AskRequest, _gateway_service_pb2.AskResponse]
+    """Answers a question from the documents that the caller may read, and streams it. Every sentence was verified against what it cites."""
+    Search: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.SearchRequest, _gateway_service_pb2.SearchResponse]
+    """Returns passages, best first."""
+    GetPassage: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetPassageRequest, _gateway_service_pb2.GetPassageResponse]
+    """Returns one passage by its id: the preview of a citation. NOT_FOUND PASSAGE_NOT_FOUND."""
+    ListDocuments: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListDocumentsRequest, _gateway_service_pb2.ListDocumentsResponse]
+    """Lists documents."""
+    GetDocument: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetDocumentRequest, _gateway_service_pb2.GetDocumentResponse]
+    """Returns a document's versions. NOT_FOUND DOCUMENT_NOT_FOUND."""
+    ListClauses: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListClausesRequest, _gateway_service_pb2.ListClausesResponse]
+    """Lists every clause of a kind, for example all exclusions: exhaustive, not the best few."""
+    Compare: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.CompareRequest, _gateway_service_pb2.CompareResponse]
+    """Compares two versions of a document, or two documents, clause by clause."""
+    GetConversation: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetConversationRequest, _gateway_service_pb2.GetConversationResponse]
+    """Returns a conversation of the caller's own: its turns' scope and what it cited. NOT_FOUND CONVERSATION_NOT_FOUND."""
+    ResetConversation: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ResetConversationRequest, _gateway_service_pb2.ResetConversationResponse]
+    """Empties the scope of a conversation, or forgets it."""
+    SendFeedback: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.SendFeedbackRequest, _gateway_service_pb2.SendFeedbackResponse]
+    """Records what a person thought of an answer. Changes nothing by itself."""
+    BeginUpload: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.BeginUploadRequest, _gateway_service_pb2.BeginUploadResponse]
+    """Begins an upload. Answers with the same upload when the same caller begins the same content again."""
+    PutPart: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.PutPartRequest, _gateway_service_pb2.PutPartResponse]
+    """Takes a part of at most 1 MiB. The same part again is the same. ALREADY_EXISTS PART_CONFLICT for another at its offset."""
+    CommitUpload: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.CommitUploadRequest, _gateway_service_pb2.CommitUploadResponse]
+    """Completes an upload and enrols the document. Answers alike when repeated."""
+    WithdrawDocument: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.WithdrawDocumentRequest, _gateway_service_pb2.WithdrawDocumentResponse]
+    """Hides a document from the next request on."""
+    SetGrant: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.SetGrantRequest, _gateway_service_pb2.SetGrantResponse]
+    """Grants a principal clearance, groups and barriers. Holds for the next request."""
+    DecideQuarantine: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.DecideQuarantineRequest, _gateway_service_pb2.DecideQuarantineResponse]
+    """Decides about a version in quarantine: releases it at a grade that may be indexed, or refuses it."""
+    SetHold: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.SetHoldRequest, _gateway_service_pb2.SetHoldResponse]
+    """Sets or lifts a legal hold: what is held is not destroyed. It may be hidden."""
+    Purge: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.PurgeRequest, _gateway_service_pb2.PurgeResponse]
+    """Destroys a document: key, passages, index entries, what conversations kept of it. FAILED_PRECONDITION LEGAL_HOLD."""
+    ListUnanswered: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListUnansweredRequest, _gateway_service_pb2.ListUnansweredResponse]
+    """Reports questions that found no answer."""
+    ListReads: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListReadsRequest, _gateway_service_pb2.ListReadsResponse]
+    """Reports who read what."""
+    GetStatus: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetStatusRequest, _gateway_service_pb2.GetStatusResponse]
+    """Says how far everything is: for operators."""
 
 @_typing.type_check_only
 class GatewayServiceAsyncStub(GatewayServiceStub):
@@ -103,6 +145,48 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Lists the engines and what they do. For operators."""
     ParseOtcInquiry: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ParseOtcInquiryRequest, _gateway_service_pb2.ParseOtcInquiryResponse]  # type: ignore[assignment]
     """Reads what a client of the OTC desk wrote: an inquiry, field by field. Tokens count as those of Generate."""
+    Ask: _aio.UnaryStreamMultiCallable[_gateway_service_pb2.AskRequest, _gateway_service_pb2.AskResponse]  # type: ignore[assignment]
+    """Answers a question from the documents that the caller may read, and streams it. Every sentence was verified against what it cites."""
+    Search: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.SearchRequest, _gateway_service_pb2.SearchResponse]  # type: ignore[assignment]
+    """Returns passages, best first."""
+    GetPassage: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetPassageRequest, _gateway_service_pb2.GetPassageResponse]  # type: ignore[assignment]
+    """Returns one passage by its id: the preview of a citation. NOT_FOUND PASSAGE_NOT_FOUND."""
+    ListDocuments: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListDocumentsRequest, _gateway_service_pb2.ListDocumentsResponse]  # type: ignore[assignment]
+    """Lists documents."""
+    GetDocument: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetDocumentRequest, _gateway_service_pb2.GetDocumentResponse]  # type: ignore[assignment]
+    """Returns a document's versions. NOT_FOUND DOCUMENT_NOT_FOUND."""
+    ListClauses: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListClausesRequest, _gateway_service_pb2.ListClausesResponse]  # type: ignore[assignment]
+    """Lists every clause of a kind, for example all exclusions: exhaustive, not the best few."""
+    Compare: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.CompareRequest, _gateway_service_pb2.CompareResponse]  # type: ignore[assignment]
+    """Compares two versions of a document, or two documents, clause by clause."""
+    GetConversation: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetConversationRequest, _gateway_service_pb2.GetConversationResponse]  # type: ignore[assignment]
+    """Returns a conversation of the caller's own: its turns' scope and what it cited. NOT_FOUND CONVERSATION_NOT_FOUND."""
+    ResetConversation: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ResetConversationRequest, _gateway_service_pb2.ResetConversationResponse]  # type: ignore[assignment]
+    """Empties the scope of a conversation, or forgets it."""
+    SendFeedback: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.SendFeedbackRequest, _gateway_service_pb2.SendFeedbackResponse]  # type: ignore[assignment]
+    """Records what a person thought of an answer. Changes nothing by itself."""
+    BeginUpload: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.BeginUploadRequest, _gateway_service_pb2.BeginUploadResponse]  # type: ignore[assignment]
+    """Begins an upload. Answers with the same upload when the same caller begins the same content again."""
+    PutPart: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.PutPartRequest, _gateway_service_pb2.PutPartResponse]  # type: ignore[assignment]
+    """Takes a part of at most 1 MiB. The same part again is the same. ALREADY_EXISTS PART_CONFLICT for another at its offset."""
+    CommitUpload: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.CommitUploadRequest, _gateway_service_pb2.CommitUploadResponse]  # type: ignore[assignment]
+    """Completes an upload and enrols the document. Answers alike when repeated."""
+    WithdrawDocument: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.WithdrawDocumentRequest, _gateway_service_pb2.WithdrawDocumentResponse]  # type: ignore[assignment]
+    """Hides a document from the next request on."""
+    SetGrant: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.SetGrantRequest, _gateway_service_pb2.SetGrantResponse]  # type: ignore[assignment]
+    """Grants a principal clearance, groups and barriers. Holds for the next request."""
+    DecideQuarantine: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.DecideQuarantineRequest, _gateway_service_pb2.DecideQuarantineResponse]  # type: ignore[assignment]
+    """Decides about a version in quarantine: releases it at a grade that may be indexed, or refuses it."""
+    SetHold: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.SetHoldRequest, _gateway_service_pb2.SetHoldResponse]  # type: ignore[assignment]
+    """Sets or lifts a legal hold: what is held is not destroyed. It may be hidden."""
+    Purge: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.PurgeRequest, _gateway_service_pb2.PurgeResponse]  # type: ignore[assignment]
+    """Destroys a document: key, passages, index entries, what conversations kept of it. FAILED_PRECONDITION LEGAL_HOLD."""
+    ListUnanswered: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListUnansweredRequest, _gateway_service_pb2.ListUnansweredResponse]  # type: ignore[assignment]
+    """Reports questions that found no answer."""
+    ListReads: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListReadsRequest, _gateway_service_pb2.ListReadsResponse]  # type: ignore[assignment]
+    """Reports who read what."""
+    GetStatus: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetStatusRequest, _gateway_service_pb2.GetStatusResponse]  # type: ignore[assignment]
+    """Says how far everything is: for operators."""
 
 class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     """The one public door. mTLS and a JWT bearer token; deny by default. Every method states its deadline, size and quota in the gateway's routes.
@@ -222,5 +306,173 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_service_pb2.ParseOtcInquiryResponse, _abc.Awaitable[_gateway_service_pb2.ParseOtcInquiryResponse]]:
         """Reads what a client of the OTC desk wrote: an inquiry, field by field. Tokens count as those of Generate."""
+
+    @_abc_1.abstractmethod
+    def Ask(
+        self,
+        request: _gateway_service_pb2.AskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_gateway_service_pb2.AskResponse], _abc.AsyncIterator[_gateway_service_pb2.AskResponse]]:
+        """Answers a question from the documents that the caller may read, and streams it. Every sentence was verified against what it cites."""
+
+    @_abc_1.abstractmethod
+    def Search(
+        self,
+        request: _gateway_service_pb2.SearchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.SearchResponse, _abc.Awaitable[_gateway_service_pb2.SearchResponse]]:
+        """Returns passages, best first."""
+
+    @_abc_1.abstractmethod
+    def GetPassage(
+        self,
+        request: _gateway_service_pb2.GetPassageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.GetPassageResponse, _abc.Awaitable[_gateway_service_pb2.GetPassageResponse]]:
+        """Returns one passage by its id: the preview of a citation. NOT_FOUND PASSAGE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListDocuments(
+        self,
+        request: _gateway_service_pb2.ListDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ListDocumentsResponse, _abc.Awaitable[_gateway_service_pb2.ListDocumentsResponse]]:
+        """Lists documents."""
+
+    @_abc_1.abstractmethod
+    def GetDocument(
+        self,
+        request: _gateway_service_pb2.GetDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.GetDocumentResponse, _abc.Awaitable[_gateway_service_pb2.GetDocumentResponse]]:
+        """Returns a document's versions. NOT_FOUND DOCUMENT_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListClauses(
+        self,
+        request: _gateway_service_pb2.ListClausesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ListClausesResponse, _abc.Awaitable[_gateway_service_pb2.ListClausesResponse]]:
+        """Lists every clause of a kind, for example all exclusions: exhaustive, not the best few."""
+
+    @_abc_1.abstractmethod
+    def Compare(
+        self,
+        request: _gateway_service_pb2.CompareRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.CompareResponse, _abc.Awaitable[_gateway_service_pb2.CompareResponse]]:
+        """Compares two versions of a document, or two documents, clause by clause."""
+
+    @_abc_1.abstractmethod
+    def GetConversation(
+        self,
+        request: _gateway_service_pb2.GetConversationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.GetConversationResponse, _abc.Awaitable[_gateway_service_pb2.GetConversationResponse]]:
+        """Returns a conversation of the caller's own: its turns' scope and what it cited. NOT_FOUND CONVERSATION_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ResetConversation(
+        self,
+        request: _gateway_service_pb2.ResetConversationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ResetConversationResponse, _abc.Awaitable[_gateway_service_pb2.ResetConversationResponse]]:
+        """Empties the scope of a conversation, or forgets it."""
+
+    @_abc_1.abstractmethod
+    def SendFeedback(
+        self,
+        request: _gateway_service_pb2.SendFeedbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.SendFeedbackResponse, _abc.Awaitable[_gateway_service_pb2.SendFeedbackResponse]]:
+        """Records what a person thought of an answer. Changes nothing by itself."""
+
+    @_abc_1.abstractmethod
+    def BeginUpload(
+        self,
+        request: _gateway_service_pb2.BeginUploadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.BeginUploadResponse, _abc.Awaitable[_gateway_service_pb2.BeginUploadResponse]]:
+        """Begins an upload. Answers with the same upload when the same caller begins the same content again."""
+
+    @_abc_1.abstractmethod
+    def PutPart(
+        self,
+        request: _gateway_service_pb2.PutPartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.PutPartResponse, _abc.Awaitable[_gateway_service_pb2.PutPartResponse]]:
+        """Takes a part of at most 1 MiB. The same part again is the same. ALREADY_EXISTS PART_CONFLICT for another at its offset."""
+
+    @_abc_1.abstractmethod
+    def CommitUpload(
+        self,
+        request: _gateway_service_pb2.CommitUploadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.CommitUploadResponse, _abc.Awaitable[_gateway_service_pb2.CommitUploadResponse]]:
+        """Completes an upload and enrols the document. Answers alike when repeated."""
+
+    @_abc_1.abstractmethod
+    def WithdrawDocument(
+        self,
+        request: _gateway_service_pb2.WithdrawDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.WithdrawDocumentResponse, _abc.Awaitable[_gateway_service_pb2.WithdrawDocumentResponse]]:
+        """Hides a document from the next request on."""
+
+    @_abc_1.abstractmethod
+    def SetGrant(
+        self,
+        request: _gateway_service_pb2.SetGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.SetGrantResponse, _abc.Awaitable[_gateway_service_pb2.SetGrantResponse]]:
+        """Grants a principal clearance, groups and barriers. Holds for the next request."""
+
+    @_abc_1.abstractmethod
+    def DecideQuarantine(
+        self,
+        request: _gateway_service_pb2.DecideQuarantineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.DecideQuarantineResponse, _abc.Awaitable[_gateway_service_pb2.DecideQuarantineResponse]]:
+        """Decides about a version in quarantine: releases it at a grade that may be indexed, or refuses it."""
+
+    @_abc_1.abstractmethod
+    def SetHold(
+        self,
+        request: _gateway_service_pb2.SetHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.SetHoldResponse, _abc.Awaitable[_gateway_service_pb2.SetHoldResponse]]:
+        """Sets or lifts a legal hold: what is held is not destroyed. It may be hidden."""
+
+    @_abc_1.abstractmethod
+    def Purge(
+        self,
+        request: _gateway_service_pb2.PurgeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.PurgeResponse, _abc.Awaitable[_gateway_service_pb2.PurgeResponse]]:
+        """Destroys a document: key, passages, index entries, what conversations kept of it. FAILED_PRECONDITION LEGAL_HOLD."""
+
+    @_abc_1.abstractmethod
+    def ListUnanswered(
+        self,
+        request: _gateway_service_pb2.ListUnansweredRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ListUnansweredResponse, _abc.Awaitable[_gateway_service_pb2.ListUnansweredResponse]]:
+        """Reports questions that found no answer."""
+
+    @_abc_1.abstractmethod
+    def ListReads(
+        self,
+        request: _gateway_service_pb2.ListReadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ListReadsResponse, _abc.Awaitable[_gateway_service_pb2.ListReadsResponse]]:
+        """Reports who read what."""
+
+    @_abc_1.abstractmethod
+    def GetStatus(
+        self,
+        request: _gateway_service_pb2.GetStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.GetStatusResponse, _abc.Awaitable[_gateway_service_pb2.GetStatusResponse]]:
+        """Says how far everything is: for operators."""
 
 def add_GatewayServiceServicer_to_server(servicer: GatewayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
