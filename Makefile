@@ -133,6 +133,10 @@ bench-compare: setup ## processor time of this checkout beside another commit's,
 bench-claims: setup ## statements with something planted wrong that are caught, correct rewrites that are not: STATEMENTS=10000 SEED=1
 	@$(BIN)/python -m bench claims $(if $(STATEMENTS),--statements $(STATEMENTS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: bench-answers
+bench-answers: setup ## questions answered with the right citation, questions refused when their passage is gone: DATASET=DIR SEED=1
+	@$(BIN)/python -m bench answers $(if $(DATASET),--dataset $(DATASET)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench-pii
 bench-pii: setup ## identifiers found in a generated corpus, speed on ordinary and on hostile text: TEXTS=20000 SEED=1
 	@$(BIN)/python -m bench pii $(if $(TEXTS),--texts $(TEXTS)) $(if $(SEED),--seed $(SEED))

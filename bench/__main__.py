@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare|lists|pii|claims|records|routing|door|llm`."""
+"""`python -m bench stream|sync|audit|compare|lists|pii|claims|answers|records|routing|door|llm`."""
 
 import gc
 import json
@@ -13,7 +13,7 @@ from localmesh.supervisor import StartError
 from provisioning import preflight
 from rich.console import Console
 
-from bench import audit, claims, compare, door, lists, pii, records, routing, stream, sync
+from bench import answers, audit, claims, compare, door, lists, pii, records, routing, stream, sync
 from bench.llm.measure import Plan as LlmPlan
 from bench.llm.measure import measure as measure_llm
 from bench.report import Figures, as_json, show, show_table
@@ -74,6 +74,16 @@ def pii_command(texts: Annotated[int, typer.Option(min=100, help="texts to score
 def claims_command(statements: Annotated[int, typer.Option(min=100, help="statements to verify")] = 10_000, seed: int = 1) -> None:
     """What libs/claims catches of statements with something planted wrong, and rejects of correct rewrites."""
     show(claims.measure(statements, seed, _say), console)
+
+
+@app.command(name="answers")
+def answers_command(
+    products: Annotated[int, typer.Option(min=6, help="documents in each language")] = 48,
+    seed: int = 1,
+    dataset: Annotated[Path | None, typer.Option(help="a set in BEIR's format whose queries have a scope")] = None,
+) -> None:
+    """Extractive answers: answered where the passage is there, refused where it was taken away."""
+    show(answers.measure(products, seed, dataset, _say), console)
 
 
 @app.command(name="records")

@@ -78,7 +78,7 @@ def _pieces(text: str, above: str, header: str) -> Iterator[Piece]:
         while stop < len(lines) and len(tables.cells(text[slice(*lines[stop])], 0)) > 1:
             stop += 1
         if stop > at:
-            yield from _table(text, lines[at:stop], header, above + "\n" + text[: lines[at][0]][-300:])
+            yield from _table(text, lines[at:stop], header, "\n".join((above, header, text[: lines[at][0]][-300:])))
             at = stop
             continue
         while stop < len(lines) and len(tables.cells(text[slice(*lines[stop])], 0)) < 2:
