@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rag import ports
 from rag.domain import fusion
 from rag.domain.candidates import Candidate, boosted, collapsed, confirmed
-from rag.domain.document import FOREVER
+from rag.domain.document import FOREVER, AsOf
 from rag.domain.fusion import Ranked
 from rag.domain.ranking import Explained, Filter, Hit
 from rag.domain.retrieval import Found, Passage, Pipeline, Query, Scope
@@ -53,7 +53,8 @@ class Retrieve:
         """Return what may be shown, best first. Raises Unavailable when ledger or lexical index are away."""
         sequence = await self._library.sequence()
         readable = await self._library.readable(query.reader, query.now_us)
-        where = Filter(query.reader.tenant, frozenset(readable), query.as_of)
+        known_at = AsOf(query.as_of.valid_at_us, min(query.as_of.known_at_seq, sequence))
+        where = Filter(query.reader.tenant, frozenset(readable), known_at)
         if query.scope:
             where = replace(where, versions=await self._resolve.narrowed(where, query.scope, sequence))
         if not readable or where.versions == frozenset():

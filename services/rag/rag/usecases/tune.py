@@ -27,6 +27,7 @@ class Tune:
 
     def __init__(
         self,
+        *,
         library: ports.Library,
         lexical: ports.Lexical,
         vectors: ports.Vectors | None,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rag import ports
 from rag.domain.access import Access, Reader
 from rag.domain.candidates import Candidate, collapsed
-from rag.domain.document import AsOf, Chunk, NewChunk, State, Submission, Version
+from rag.domain.document import FOREVER, AsOf, Chunk, NewChunk, State, Submission, Version
 from rag.domain.fusion import Ranked
 from rag.domain.ranking import Filter, Hit
 from rag.domain.retrieval import Found, Pipeline, Query, Scope
@@ -137,7 +137,7 @@ def ask(question: str, library: Library | None = None, **changes: object) -> Fou
     library = library or Library()
     legs = Legs(Lexical(), changes.pop("vectors", None), changes.pop("encoder", None), encoder_s=0.05)  # type: ignore[arg-type]
     tunings, reranker = Tunings(changes.pop("weight", 0.5)), changes.pop("reranker", None)  # type: ignore[arg-type]
-    query = replace(Query(READER, question, AsOf(NOW, 100), NOW), **changes)  # type: ignore[arg-type]
+    query = replace(Query(READER, question, AsOf(NOW, FOREVER), NOW), **changes)  # type: ignore[arg-type]
     return asyncio.run(Retrieve(library, legs, Resolve(library), tunings, reranker)(query))  # type: ignore[arg-type]
 
 
