@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import importlib
+import pkgutil
+
+import docx as docx_package
 
 from documents import encoding
 from documents.detect import MEDIA_TYPES, TEXTS, detect
 from documents.draft import Draft
 from documents.errors import Malformed, Refused, TooLarge
-from documents.formats import delimited, html, markdown, pdf, text
+from documents.formats import delimited, docx, html, image, markdown, pdf, text, xlsx
 from documents.limits import Limits
 from documents.page import PageReader
 from documents.parsed import Parsed
@@ -22,6 +26,12 @@ def read(content: memoryview, name: str, media_type: str, limits: Limits, reader
         _read_text(kind, bytes(content), draft)
     elif kind == "pdf":
         pdf.read(content, draft, reader)
+    elif kind == "docx":
+        docx.read(content, draft)
+    elif kind == "xlsx":
+        xlsx.read(content, draft)
+    else:
+        image.read(content, draft, reader)
     return draft.parsed(MEDIA_TYPES[kind], name)
 
 
@@ -39,5 +49,9 @@ def _read_text(kind: str, content: bytes, draft: Draft) -> None:
 
 def warm_up() -> None:
     """Import everything that is imported late: afterwards there is no file system."""
-    for name in encoding.DECODABLE:
+    for name in (*encoding.DECODABLE, "cp437", "latin-1", "ascii"):
         codecs.lookup(name)
+    for late in ("_strptime", "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "PIL.BmpImagePlugin"):
+        importlib.import_module(late)
+    for module in pkgutil.walk_packages(docx_package.__path__, "docx."):
+        importlib.import_module(module.name)
