@@ -30,6 +30,8 @@ CUSTOM = (
 SERVICES = {process.workload: process.name for process in services.load().processes}
 # Workload, the engine in its pod.
 ENGINES = {process.workload: process.engine for process in services.load().processes if process.engine}
+# Tritons of their own, with their rows.
+TRITONS = {"triton": "triton", "triton-encoder": "triton-encoder"}
 # Read by libraries, not by our settings.
 STANDARD = re.compile(r"^OTEL_")
 
@@ -82,7 +84,7 @@ def test_containers_beside_the_first_are_hardened_alike(overlay: str) -> None:
 
 def test_what_serves_survives_a_drained_node(overlay: str) -> None:
     budgets = {name(resource): resource for resource in of_kind(overlay, "PodDisruptionBudget")}
-    for resource in [*_services(overlay), workload(overlay, "triton")]:
+    for resource in [*_services(overlay), *(workload(overlay, wanted) for wanted in TRITONS)]:
         assert selects(budgets[name(resource)]["spec"]["selector"], pod(resource)["metadata"]["labels"])
         spread = pod(resource)["spec"]["topologySpreadConstraints"]
         assert all(selects(rule["labelSelector"], pod(resource)["metadata"]["labels"]) for rule in spread)
@@ -112,7 +114,7 @@ def test_the_process_table_and_the_manifests_set_the_same(overlay: str, tmp_path
 
 def test_ports_are_those_of_the_process_table(overlay: str, tmp_path: Path) -> None:
     rows = {row.name: row for row in table(Places(tmp_path), Ports())}
-    for wanted, row in {**SERVICES, "triton": "triton"}.items():
+    for wanted, row in {**SERVICES, **TRITONS}.items():
         box = container(workload(overlay, wanted))
         ports = {port["name"]: port["containerPort"] for port in box["ports"]}
         assert ports == dict(rows[row].ports), wanted
@@ -171,8 +173,8 @@ def test_network_policies_are_the_arrows_of_the_service_table(overlay: str) -> N
             for each in of_kind(overlay, "NetworkPolicy")
             if each["metadata"]["name"].startswith(f"{process.workload}-to-")
         }
-        for server in ("kafka", "redis", "triton"):
-            assert (server in dialled) is (server in process.uses), f"{process.workload} and {server}"
+        for server, used in (("kafka", "kafka"), ("redis", "redis"), ("triton", "triton"), ("triton-encoder", "encoder")):
+            assert (server in dialled) is (used in process.uses), f"{process.workload} and {server}"
 
 
 def test_modules_to_start_exist(overlay: str) -> None:

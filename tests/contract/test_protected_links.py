@@ -84,7 +84,8 @@ def test_clients_show_the_certificate_that_is_mounted() -> None:
     """To Kafka and to Triton in production; files are those of the volume `tls`."""
     for pod in PODS:
         given = environment("prod", pod)
-        for group in (*(["KAFKA"] if pod in ON_KAFKA else []), *(["TRITON"] if pod.startswith("risk-scoring") else [])):
+        tritons = [group for group, service in (("TRITON", "risk-scoring"), ("ENCODER", "rag")) if pod.startswith(service)]
+        for group in (*(["KAFKA"] if pod in ON_KAFKA else []), *tritons):
             files = [given[f"FINMESH_{group}__{file}"] for file in ("AUTHORITY", "CERTIFICATE", "KEY")]
             assert files == [f"/etc/finmesh/tls/{file}" for file in ("ca.crt", "tls.crt", "tls.key")]
         mounts = {mount["name"]: mount["mountPath"] for mount in container(workload("prod", pod))["volumeMounts"]}
@@ -92,15 +93,16 @@ def test_clients_show_the_certificate_that_is_mounted() -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_triton_speaks_tls_and_ends_connections(overlay: str) -> None:
-    arguments = container(workload(overlay, "triton"))["args"]
+@pytest.mark.parametrize("triton", ["triton", "triton-encoder"])
+def test_tritons_speak_tls_and_end_connections(overlay: str, triton: str) -> None:
+    arguments = container(workload(overlay, triton))["args"]
     files = {"--grpc-server-cert": "tls.crt", "--grpc-server-key": "tls.key", "--grpc-root-cert": "ca.crt"}
     assert {"--grpc-use-ssl-mutual=true", *(f"{option}=/etc/finmesh/tls/{file}" for option, file in files.items())} <= set(arguments)
     assert any(argument.startswith("--grpc-max-connection-age=") for argument in arguments)
 
 
 def test_every_workload_is_looked_at() -> None:
-    assert {name(resource) for resource in of_kind("prod", *WORKLOADS)} == {*PODS, "triton", "otel-collector"}
+    assert {name(resource) for resource in of_kind("prod", *WORKLOADS)} == {*PODS, "triton", "triton-encoder", "otel-collector"}
 
 
 def test_kafka_is_reached_where_the_arrows_lead() -> None:

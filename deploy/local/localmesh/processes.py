@@ -84,14 +84,20 @@ def table(
 
 
 def without_language_models(rows: list[Row]) -> list[Row]:
-    """The rows without engines, those who front them and those who call nobody but these: what decides transactions is all there."""
+    """The rows without engines, those who front them, those who call nobody but these, and servers that nobody else uses.
+
+    What decides transactions is all there.
+    """
     known = services.load()
     fronting = {service.name for service in known.services if any(process.engine for process in service.processes)}
     left_out = set(fronting)
     while more := {service.name for service in known.services if service.calls and left_out.issuperset(service.calls)} - left_out:
         left_out |= more
     names = {process.name for name in left_out for process in known[name].processes} | {engine.name for engine in known.engines}
-    return only(rows, [row.name for row in rows if not any(row.name == name or _is_instance(row.name, name) for name in names)])
+    kept = [row for row in rows if not any(row.name == name or _is_instance(row.name, name) for name in names)]
+    needed = {name for row in kept for name in row.needs}
+    unused = set(_ROWS.values()) - needed
+    return only(rows, [row.name for row in kept if row.name not in unused])
 
 
 def _is_instance(name: str, process: str) -> bool:

@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from localmesh import encoder
 from localmesh.external import External
 from localmesh.places import Places
 from localmesh.ports import Ports
 from localmesh.processes import table, without_language_models
 from localmesh.rows import Row, ordered
+from provisioning import services
 
 
 @pytest.fixture(params=["var", "我的 文件", "a,b#1 %41 'q' $HOME;&"])
@@ -25,16 +27,16 @@ def test_the_table_has_an_order_and_no_port_twice(places: Places) -> None:
     rows = table(places, Ports.free())
     assert {row.name for row in ordered(rows)} == {
         "kafka", "redis", "triton", "zipkin", "provision", "audit", "risk-stream", "risk-rpc", "gateway",
-        "router", "inference-prefill", "inference-decode", "triton-prefill", "triton-decode",
+        "router", "inference-prefill", "inference-decode", "triton-prefill", "triton-decode", "rag-rpc", "rag-ingest", "triton-encoder",
     }  # fmt: skip
     ports = [port for row in rows for port in row.ports.values()]
-    assert len(ports) == len(set(ports)) == 29
+    assert len(ports) == len(set(ports)) == 36
 
 
 def test_topics_exist_before_any_service_starts(places: Places) -> None:
     rows = by_name(table(places, Ports()))
     services = [row for row in rows.values() if "FINMESH_LISTEN" in row.env]
-    assert len(services) == 7
+    assert len(services) == 9
     assert all("provision" in row.needs for row in services)
     assert rows["provision"].one_shot
 
@@ -52,12 +54,13 @@ def test_every_process_can_be_probed_or_ends(places: Places) -> None:
         ("otlp", "zipkin"),
         ("triton_prefill", "triton-prefill"),
         ("triton_decode", "triton-decode"),
+        ("triton_encoder", "triton-encoder"),
     ],
 )
 def test_an_external_server_takes_the_place_of_a_row(places: Places, setting: str, gone: str) -> None:
     rows = by_name(table(places, Ports(), External(**{setting: "http://elsewhere:1"})))
     assert gone not in rows
-    assert len(rows) == 13
+    assert len(rows) == 16
     assert all(gone not in row.needs for row in rows.values())
     assert any("http://elsewhere:1" in value for row in rows.values() for value in row.env.values())
 
@@ -132,7 +135,7 @@ def test_each_service_has_the_certificate_of_its_identity(places: Places) -> Non
     identities = {name: Path(row.env["FINMESH_TLS__CERTIFICATE"]).stem for name, row in rows.items() if "FINMESH_LISTEN" in row.env}
     assert identities == {
         "audit": "audit", "risk-stream": "risk-scoring", "risk-rpc": "risk-scoring", "gateway": "gateway", "router": "router",
-        "inference-prefill": "inference-prefill", "inference-decode": "inference-decode",
+        "inference-prefill": "inference-prefill", "inference-decode": "inference-decode", "rag-rpc": "rag", "rag-ingest": "rag",
     }  # fmt: skip
 
 
@@ -174,7 +177,7 @@ def test_a_decode_engine_expects_a_prefill_engine_where_it_pulls(places: Places,
     (model / "manifest.json").write_text("{}")
     expected = {}
     for name, row in by_name(table(replace(places, llm_model=model), Ports())).items():
-        if name.startswith("triton-"):
+        if name in {engine.name for engine in services.load().engines}:
             assert row.prepare is not None
             row.prepare()
             told = json.loads(next((places.var / "engines" / name).rglob("engine.json")).read_bytes())
@@ -226,3 +229,30 @@ def test_another_language_model_is_named_by_a_variable(tmp_path: Path, monkeypat
     assert Places.default().llm_model == Places.default().root / "var" / "models" / "default"
     monkeypatch.setenv("FINMESH_LLM_MODEL", str(tmp_path / "模型"))
     assert Places.default().llm_model == tmp_path / "模型"
+
+
+def test_the_encoder_is_started_where_a_process_uses_it(places: Places) -> None:
+    rows = by_name(table(places, Ports()))
+    using = {name for name, row in rows.items() if encoder.NAME in row.needs}
+    assert using == {process.name for process in services.load().processes if "encoder" in process.uses} == {"rag-rpc", "rag-ingest"}
+    for name in using:
+        assert rows[name].env["FINMESH_ENCODER__URL"] == f"127.0.0.1:{rows[encoder.NAME].ports['grpc']}"
+        assert rows[name].env["FINMESH_ENCODER__MODEL"] == str(places.encoder_model)
+    assert encoder.NAME not in by_name(without_language_models(list(rows.values())))
+
+
+def test_the_encoder_s_repository_is_the_shim_and_the_folder_served(places: Places, tmp_path: Path) -> None:
+    model, repository = tmp_path / "模型", places.var / "encoder" / "repository"
+    row = by_name(table(replace(places, encoder_model=model), Ports()))[encoder.NAME]
+    assert row.prepare is not None
+    with pytest.raises(encoder.NoEncoderError, match="make setup"):
+        row.prepare()
+    model.mkdir()
+    (model / "manifest.json").write_text("{}")
+    for _ in range(2):  # before each start
+        row.prepare()
+        (repository / "left-over").touch()
+    row.prepare()
+    assert [path.name for path in repository.iterdir()] == ["encoder"]
+    assert (repository / "encoder" / "model").resolve() == model
+    assert (repository / "encoder" / "config.pbtxt").is_file()
