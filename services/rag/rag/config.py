@@ -71,6 +71,10 @@ class RpcConfig(ServiceConfig):
 
     callers: frozenset[str] = Field(default=frozenset({"gateway"}), description="workloads that may call, a JSON list")
     upstream: dict[str, str] = Field(default={}, description="gRPC target of the router, for scenarios whose answerer is a served model")
+    scenarios: Path = Field(
+        default_factory=lambda: Path(str(files("rag") / "scenarios.yaml")),
+        description="scenarios: who answers, from how many passages, with which bounds; read again when it changes",
+    )
     kafka: KafkaSettings = KafkaSettings()
     encoder: EncoderSettings = EncoderSettings()
     milvus: MilvusSettings = MilvusSettings()

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from finmesh.rag.v1 import rag_service_pb2 as pb
 from finmesh.rag.v1 import rag_service_pb2_grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from meshkit.clock import Clock
 from meshkit.errors import PermissionDenied
 from meshkit.rpc.chain import current_call
 from meshkit.rpc.metadata import CallerFacts, caller_facts
 from meshkit.tenants import checked_tenant
 
 from rag import ports
+from rag.domain.access import Grant
 from rag.domain.document import State
-from rag.translate import answers, custody, documents, tuning
+from rag.domain.retrieval import Passage
+from rag.translate import answers, documents, tuning
+from rag.translate.times import micros
+from rag.usecases.ask import Ask
 from rag.usecases.begin_upload import begin_upload
 from rag.usecases.commit_upload import CommitUpload
 from rag.usecases.decide_quarantine import DecideQuarantine
+from rag.usecases.get_conversation import GetConversation
+from rag.usecases.get_passage import GetPassage
 from rag.usecases.get_status import GetStatus
+from rag.usecases.list_reads import list_reads
+from rag.usecases.list_unanswered import list_unanswered
 from rag.usecases.purge import Purge
 from rag.usecases.put_part import put_part
+from rag.usecases.reset_conversation import reset_conversation
+from rag.usecases.send_feedback import send_feedback
 from rag.usecases.set_grant import SetGrant
 from rag.usecases.set_hold import SetHold
 from rag.usecases.tune import Tune
@@ -30,15 +44,21 @@ from rag.usecases.withdraw_document import WithdrawDocument
 class UseCases:
     """What the RPCs call."""
 
+    clock: Clock
     blobs: ports.Blobs
+    conversations: ports.Conversations
+    reports: ports.Reports
+    ask: Ask
+    get_passage: GetPassage
+    get_conversation: GetConversation
+    set_grant: SetGrant
+    decide_quarantine: DecideQuarantine
+    set_hold: SetHold
+    purge: Purge
     commit_upload: CommitUpload
     withdraw_document: WithdrawDocument
     get_status: GetStatus
     tune: Tune
-    set_grant: SetGrant
-    set_hold: SetHold
-    decide_quarantine: DecideQuarantine
-    purge: Purge
 
 
 def caller(tenant: str) -> CallerFacts:
@@ -90,30 +110,6 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
         document_id = documents.document_id(request.document_id)
         return pb.WithdrawDocumentResponse(sequence=await self._use.withdraw_document(request.tenant, document_id, request.source_version))
 
-    async def SetGrant(self, request: pb.SetGrantRequest, context: object) -> pb.SetGrantResponse:  # noqa: N802
-        """Grant rights."""
-        curator = answers.caller(request.tenant, caller(request.tenant))
-        return pb.SetGrantResponse(sequence=await self._use.set_grant(curator, request.principal, custody.grant(request)))
-
-    async def SetHold(self, request: pb.SetHoldRequest, context: object) -> pb.SetHoldResponse:  # noqa: N802
-        """Set or lift a legal hold."""
-        curator = answers.caller(request.tenant, caller(request.tenant))
-        await self._use.set_hold(curator, documents.document_id(request.document_id), request.held, custody.why(request.why))
-        return pb.SetHoldResponse()
-
-    async def DecideQuarantine(self, request: pb.DecideQuarantineRequest, context: object) -> pb.DecideQuarantineResponse:  # noqa: N802
-        """Release a version, or refuse it."""
-        curator, document_id = answers.caller(request.tenant, caller(request.tenant)), documents.document_id(request.document_id)
-        why = custody.why(request.why)
-        version = await self._use.decide_quarantine(curator, document_id, request.source_version, request.release_at, why)
-        return pb.DecideQuarantineResponse(version=documents.version_message(version))
-
-    async def Purge(self, request: pb.PurgeRequest, context: object) -> pb.PurgeResponse:  # noqa: N802
-        """Destroy a document."""
-        curator = answers.caller(request.tenant, caller(request.tenant))
-        purge = await self._use.purge(curator, documents.document_id(request.document_id), custody.why(request.why))
-        return pb.PurgeResponse(sequence=purge.sequence, finished=purge.finished)
-
     async def GetStatus(self, request: pb.GetStatusRequest, context: object) -> pb.GetStatusResponse:  # noqa: N802
         """Say how far everything is."""
         caller(request.tenant)
@@ -130,3 +126,93 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
         """Weigh the legs."""
         facts = caller(request.tenant)
         return tuning.tuned(await self._use.tune(request.tenant, facts.principal))
+
+    async def Ask(self, request: pb.AskRequest, context: object) -> AsyncGenerator[pb.AskResponse, None]:  # noqa: N802
+        """Answer a question, piece by piece."""
+        asked = answers.asked(request, caller(request.tenant))
+        async with aclosing(self._use.ask(asked)) as events:
+            async for event in events:
+                yield answers.event(event, _grade, int(self._use.clock.now_s() * 1_000_000))
+
+    async def GetPassage(self, request: pb.GetPassageRequest, context: object) -> pb.GetPassageResponse:  # noqa: N802
+        """Show the passage of a citation."""
+        preview = await self._use.get_passage(
+            answers.caller(request.tenant, caller(request.tenant)), request.passage_id, request.neighbours
+        )
+        grade, now_us = preview.standing.grade, preview.standing.now_us
+        return pb.GetPassageResponse(
+            passage=answers.passage(preview.passage, grade(preview.passage), now_us),
+            neighbours=[answers.passage(each, grade(each), now_us) for each in preview.neighbours],
+        )
+
+    async def GetConversation(self, request: pb.GetConversationRequest, context: object) -> pb.GetConversationResponse:  # noqa: N802
+        """Show a conversation of the caller's own."""
+        who = answers.caller(request.tenant, caller(request.tenant))
+        return answers.conversation_message(await self._use.get_conversation(who, answers.conversation_id(request.conversation_id)))
+
+    async def ResetConversation(self, request: pb.ResetConversationRequest, context: object) -> pb.ResetConversationResponse:  # noqa: N802
+        """Empty the scope of a conversation, or forget it."""
+        who = answers.caller(request.tenant, caller(request.tenant))
+        await reset_conversation(self._use.conversations, who, answers.conversation_id(request.conversation_id), request.forget)
+        return pb.ResetConversationResponse()
+
+    async def SendFeedback(self, request: pb.SendFeedbackRequest, context: object) -> pb.SendFeedbackResponse:  # noqa: N802
+        """Record what a person thought of an answer."""
+        who, record_id = answers.caller(request.tenant, caller(request.tenant)), answers.record_id(request.audit_record_id)
+        verdict, comment = answers.verdict(request.verdict), answers.comment(request.comment)
+        await send_feedback(self._use.reports, who, self._use.clock, audit_record_id=record_id, verdict=verdict, comment=comment)
+        return pb.SendFeedbackResponse()
+
+    async def SetGrant(self, request: pb.SetGrantRequest, context: object) -> pb.SetGrantResponse:  # noqa: N802
+        """Grant rights."""
+        who = answers.caller(request.tenant, caller(request.tenant))
+        groups, barriers = documents.names(request.groups, "groups"), documents.names(request.barriers, "barriers")
+        sequence = await self._use.set_grant(who, request.principal, Grant(request.clearance or 1, groups, barriers))
+        return pb.SetGrantResponse(sequence=sequence)
+
+    async def DecideQuarantine(self, request: pb.DecideQuarantineRequest, context: object) -> pb.DecideQuarantineResponse:  # noqa: N802
+        """Release a version from quarantine, or refuse it."""
+        who, document_id = answers.caller(request.tenant, caller(request.tenant)), documents.document_id(request.document_id)
+        version = await self._use.decide_quarantine(who, document_id, request.source_version, request.release_at, request.why)
+        return pb.DecideQuarantineResponse(version=documents.version_message(version))
+
+    async def SetHold(self, request: pb.SetHoldRequest, context: object) -> pb.SetHoldResponse:  # noqa: N802
+        """Set or lift a legal hold."""
+        who, document_id = answers.caller(request.tenant, caller(request.tenant)), documents.document_id(request.document_id)
+        await self._use.set_hold(who, document_id, request.held, request.why)
+        return pb.SetHoldResponse()
+
+    async def Purge(self, request: pb.PurgeRequest, context: object) -> pb.PurgeResponse:  # noqa: N802
+        """Destroy a document, or go on with it."""
+        who, document_id = answers.caller(request.tenant, caller(request.tenant)), documents.document_id(request.document_id)
+        purge = await self._use.purge(who, document_id, request.why)
+        return pb.PurgeResponse(sequence=purge.sequence, finished=purge.finished)
+
+    async def ListUnanswered(self, request: pb.ListUnansweredRequest, context: object) -> pb.ListUnansweredResponse:  # noqa: N802
+        """Report questions that found no answer."""
+        caller(request.tenant)
+        since_us = _since(request.HasField("since"), request.since)
+        found = await list_unanswered(self._use.reports, request.tenant, since_us, request.limit)
+        return pb.ListUnansweredResponse(unanswered=map(answers.unanswered_message, found))
+
+    async def ListReads(self, request: pb.ListReadsRequest, context: object) -> pb.ListReadsResponse:  # noqa: N802
+        """Report who read what."""
+        caller(request.tenant)
+        since_us = _since(request.HasField("since"), request.since)
+        found = await list_reads(
+            self._use.reports,
+            request.tenant,
+            document_id=request.document_id,
+            principal=request.principal,
+            since_us=since_us,
+            limit=request.limit,
+        )
+        return pb.ListReadsResponse(reads=map(answers.read_message, found))
+
+
+def _since(is_said: bool, since: Timestamp) -> int:
+    return micros(since, "since") if is_said else 0
+
+
+def _grade(passage: Passage) -> int:
+    return passage.chunk.passage.access.grade

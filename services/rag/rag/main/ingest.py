@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from contextlib import aclosing
-from uuid import uuid4
 
 from documents.sandbox import Sandbox
 from meshkit.events.dead_letter import DeadLetterWriter
@@ -43,6 +40,7 @@ async def serve(config: IngestConfig, service: Service) -> None:
     parts = await assemble(config, service, "ingest")
     await read_topics(config, service, parts)
     await lead(config, service, parts)
+    service.task(Purging(parts.ledger.custody, parts.blobs, parts.clock).run(), name="purges", endless=True)
     announcer = KafkaAnnouncer(await service.add(aclosing(Publisher(config.kafka))), config.kafka.topic_prefix, parts.clock)
     announcements = Announcements(parts.ledger.library, parts.ledger.positions, announcer)
     service.task(announcements.run(), name="announcements", endless=True)
@@ -76,7 +74,7 @@ async def lead(config: IngestConfig, service: Service, parts: Parts) -> None:
         parts.ledger.workbench,
         prepare,
         parts.clock,
-        owner=f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}",
+        owner=parts.instance,
         lease_s=settings.lease_s,
         parallel=settings.parsers,
         attempts=settings.attempts,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import aclosing
 from dataclasses import dataclass
+from uuid import uuid4
 
 from meshkit.audit.batch import SigningKey
 from meshkit.audit.denials import Denials
@@ -24,8 +26,9 @@ from rag.config import SERVICE, IngestConfig, RpcConfig
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Adapters of one process."""
+    """Adapters of one process. ``instance``: its name among its like, new with each start."""
 
+    instance: str
     clock: Clock
     sealer: Sealer
     commitments: Ring[CommitmentKey]
@@ -52,6 +55,7 @@ async def assemble(config: RpcConfig | IngestConfig, service: Service, process: 
     service.not_ready("ledger", "STARTING")
     service.watch("ledger", ledger.library.sequence, interval_s=0.5, needed=True)
     return Parts(
+        instance=f"{process}/{socket.gethostname()}/{uuid4().hex[:8]}",
         clock=clock,
         sealer=sealer,
         commitments=commitments,

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import aclosing
 
 from finmesh.rag.v1 import rag_service_pb2, rag_service_pb2_grpc
+from meshkit.audit.records import POLICIES
+from meshkit.errors import Unavailable
 from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config, run
 
+from rag.adapters.file_scenarios import file_scenarios
 from rag.adapters.numpy_lexical import NumpyLexical
 from rag.config import SERVICE, RpcConfig
 from rag.domain import terms
-from rag.main.parts import assemble
+from rag.domain.answering.answer import answer
+from rag.main.legs import dense_leg
+from rag.main.parts import Parts, assemble
 from rag.servicer import RagServicer, UseCases
 from rag.steps.evidence import Evidence
+from rag.steps.follow import Follow
+from rag.steps.legs import LexicalLeg
 from rag.steps.purging import Purging
+from rag.steps.resolve import Resolve
+from rag.steps.retrieve import Legs, Retrieve
+from rag.steps.rights import Rights
 from rag.translate.records import RecordCodec
+from rag.usecases.ask import Ask
 from rag.usecases.commit_upload import CommitUpload
 from rag.usecases.decide_quarantine import DecideQuarantine
+from rag.usecases.get_conversation import GetConversation
+from rag.usecases.get_passage import GetPassage
 from rag.usecases.get_status import GetStatus
 from rag.usecases.purge import Purge
 from rag.usecases.set_grant import SetGrant
 from rag.usecases.set_hold import SetHold
+from rag.usecases.tune import Tune
 from rag.usecases.withdraw_document import WithdrawDocument
 
 _SERVICE = rag_service_pb2.DESCRIPTOR.services_by_name["RagService"].full_name
-_LONG_S = {"Ask": 300.0, "Search": 15.0, "PutPart": 15.0, "ListClauses": 30.0, "Compare": 30.0, "CommitUpload": 30.0, "Purge": 30.0}
-DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/{name}": seconds for name, seconds in _LONG_S.items()})  # as the gateway's routes
+DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/Ask": 120.0})  # as the gateway's routes
+_SCENARIOS_S = 2.0
+
+log = logging.getLogger(__name__)
 
 
 async def main() -> None:
@@ -40,23 +57,83 @@ async def main() -> None:
 async def serve(config: RpcConfig, service: Service) -> None:
     """Build everything and serve."""
     parts = await assemble(config, service, "rpc")
-    ledger, clock = parts.ledger, parts.clock
     lexical = await service.add(NumpyLexical(config.reader.index, terms.terms, f"terms {terms.VERSION}"))
-    codec = RecordCodec(parts.trail.records, parts.commitments)
-    evidence = await service.add(aclosing(Evidence(codec, parts.trail.emitter, ledger.references, ledger.reports)))
-    use = UseCases(
-        blobs=parts.blobs,
-        commit_upload=CommitUpload(parts.blobs, ledger.intake, clock),
-        withdraw_document=WithdrawDocument(ledger.intake, clock),
-        get_status=GetStatus(ledger.library, ledger.intake, lexical, list),
-        set_grant=SetGrant(ledger.custody, evidence, clock),
-        set_hold=SetHold(ledger.custody, evidence, clock),
-        decide_quarantine=DecideQuarantine(ledger.custody, evidence, clock),
-        purge=Purge(ledger.custody, Purging(ledger.custody, parts.blobs, clock), evidence, clock),
+    follow = Follow(
+        parts.ledger.library,
+        LexicalLeg(lexical),
+        parts.clock,
+        follower=parts.instance,
+        alarm=lambda count: log.error("%d versions could not be indexed", count),
     )
+    service.task(follow.run(), name="lexical index", endless=True)
+    service.not_ready("index", "STARTING")
+    service.watch("index", lambda: _caught_up(follow), interval_s=0.25, needed=True)
+    use = await use_cases(config, service, parts, lexical, follow)
     server = MeshServer.of(config, config.callers, DEADLINES, refused=parts.denials.refused)
     rag_service_pb2_grpc.add_RagServiceServicer_to_server(RagServicer(use), server)  # type: ignore[arg-type, abstract]
     await service.run(server)
+
+
+async def use_cases(config: RpcConfig, service: Service, parts: Parts, lexical: NumpyLexical, follow: Follow) -> UseCases:
+    """Return what the RPCs call."""
+    ledger, clock, blobs, reader = parts.ledger, parts.clock, parts.blobs, config.reader
+    dense = await dense_leg(config, service)
+    vectors, encoder = (dense.vectors, dense.encoder) if dense else (None, None)
+    scenarios = file_scenarios(config.scenarios)
+    service.watch("scenarios", scenarios.reload, interval_s=_SCENARIOS_S)
+    parts.trail.versions.follow(POLICIES, lambda: scenarios.value.sha256, "scenarios")
+    legs = Legs(
+        lexical,
+        vectors,
+        encoder,
+        encoder_s=config.encoder.timeout_ms / 10_000,
+        vectors_s=config.milvus.timeout_ms / 5_000,
+        candidates=reader.candidates,
+    )
+    retrieve = Retrieve(ledger.library, legs, Resolve(ledger.library), ledger.tunings)
+    rights = Rights(ledger.library, clock)
+    codec = RecordCodec(parts.trail.records, parts.commitments)
+    evidence = await service.add(aclosing(Evidence(codec, parts.trail.emitter, ledger.references, ledger.reports)))
+    purging = Purging(ledger.custody, blobs, clock)
+
+    async def reached(sequence: int) -> None:
+        if sequence and not await follow.reached(sequence, reader.catch_up_s):
+            raise Unavailable("the sequence cannot be searched yet", reason="SEQUENCE_NOT_REACHED", retry_after_s=1.0)
+
+    ask = Ask(
+        rights=rights,
+        retrieve=retrieve,
+        reached=reached,
+        evidence=evidence,
+        conversations=ledger.conversations,
+        reports=ledger.reports,
+        scenarios=lambda: scenarios.value,
+        quote=answer,
+        served=None,
+    )
+    return UseCases(
+        clock=clock,
+        blobs=blobs,
+        conversations=ledger.conversations,
+        reports=ledger.reports,
+        ask=ask,
+        get_passage=GetPassage(ledger.library, rights, evidence),
+        get_conversation=GetConversation(ledger.library, ledger.conversations, rights, evidence),
+        set_grant=SetGrant(ledger.custody, evidence, clock),
+        decide_quarantine=DecideQuarantine(ledger.custody, evidence, clock),
+        set_hold=SetHold(ledger.custody, evidence, clock),
+        purge=Purge(ledger.custody, purging, evidence, clock),
+        commit_upload=CommitUpload(blobs, ledger.intake, clock),
+        withdraw_document=WithdrawDocument(ledger.intake, clock),
+        get_status=GetStatus(ledger.library, ledger.intake, lexical, list),
+        tune=Tune(library=ledger.library, lexical=lexical, vectors=vectors, encoder=encoder, tunings=ledger.tunings, clock=clock),
+    )
+
+
+async def _caught_up(follow: Follow) -> None:
+    """Before the end of the log was reached once, much may be missing."""
+    if not follow.caught_up:
+        raise Unavailable("the index is being made", reason="INDEX_BEHIND")
 
 
 if __name__ == "__main__":
