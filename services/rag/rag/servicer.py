@@ -17,6 +17,7 @@ from meshkit.tenants import checked_tenant
 
 from rag import ports
 from rag.domain.access import Grant
+from rag.domain.caller import Caller
 from rag.domain.document import State
 from rag.domain.retrieval import Passage
 from rag.translate import answers, documents, tuning
@@ -67,6 +68,11 @@ def caller(tenant: str) -> CallerFacts:
     if checked_tenant(tenant) != facts.tenant and facts.tenant:
         raise PermissionDenied("the token is for another tenant", reason="TENANT_MISMATCH")
     return facts
+
+
+def who(tenant: str) -> Caller:
+    """Return who calls, for the domain. Raises as `caller`."""
+    return answers.caller(tenant, caller(tenant))
 
 
 class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
@@ -136,9 +142,7 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
 
     async def GetPassage(self, request: pb.GetPassageRequest, context: object) -> pb.GetPassageResponse:  # noqa: N802
         """Show the passage of a citation."""
-        preview = await self._use.get_passage(
-            answers.caller(request.tenant, caller(request.tenant)), request.passage_id, request.neighbours
-        )
+        preview = await self._use.get_passage(who(request.tenant), request.passage_id, request.neighbours)
         grade, now_us = preview.standing.grade, preview.standing.now_us
         return pb.GetPassageResponse(
             passage=answers.passage(preview.passage, grade(preview.passage), now_us),
@@ -147,45 +151,45 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
 
     async def GetConversation(self, request: pb.GetConversationRequest, context: object) -> pb.GetConversationResponse:  # noqa: N802
         """Show a conversation of the caller's own."""
-        who = answers.caller(request.tenant, caller(request.tenant))
-        return answers.conversation_message(await self._use.get_conversation(who, answers.conversation_id(request.conversation_id)))
+        by = who(request.tenant)
+        return answers.conversation_message(await self._use.get_conversation(by, answers.conversation_id(request.conversation_id)))
 
     async def ResetConversation(self, request: pb.ResetConversationRequest, context: object) -> pb.ResetConversationResponse:  # noqa: N802
         """Empty the scope of a conversation, or forget it."""
-        who = answers.caller(request.tenant, caller(request.tenant))
-        await reset_conversation(self._use.conversations, who, answers.conversation_id(request.conversation_id), request.forget)
+        by = who(request.tenant)
+        await reset_conversation(self._use.conversations, by, answers.conversation_id(request.conversation_id), request.forget)
         return pb.ResetConversationResponse()
 
     async def SendFeedback(self, request: pb.SendFeedbackRequest, context: object) -> pb.SendFeedbackResponse:  # noqa: N802
         """Record what a person thought of an answer."""
-        who, record_id = answers.caller(request.tenant, caller(request.tenant)), answers.record_id(request.audit_record_id)
+        by, record_id = who(request.tenant), answers.record_id(request.audit_record_id)
         verdict, comment = answers.verdict(request.verdict), answers.comment(request.comment)
-        await send_feedback(self._use.reports, who, self._use.clock, audit_record_id=record_id, verdict=verdict, comment=comment)
+        await send_feedback(self._use.reports, by, self._use.clock, audit_record_id=record_id, verdict=verdict, comment=comment)
         return pb.SendFeedbackResponse()
 
     async def SetGrant(self, request: pb.SetGrantRequest, context: object) -> pb.SetGrantResponse:  # noqa: N802
         """Grant rights."""
-        who = answers.caller(request.tenant, caller(request.tenant))
+        by = who(request.tenant)
         groups, barriers = documents.names(request.groups, "groups"), documents.names(request.barriers, "barriers")
-        sequence = await self._use.set_grant(who, request.principal, Grant(request.clearance or 1, groups, barriers))
+        sequence = await self._use.set_grant(by, request.principal, Grant(request.clearance or 1, groups, barriers))
         return pb.SetGrantResponse(sequence=sequence)
 
     async def DecideQuarantine(self, request: pb.DecideQuarantineRequest, context: object) -> pb.DecideQuarantineResponse:  # noqa: N802
         """Release a version from quarantine, or refuse it."""
-        who, document_id = answers.caller(request.tenant, caller(request.tenant)), documents.document_id(request.document_id)
-        version = await self._use.decide_quarantine(who, document_id, request.source_version, request.release_at, request.why)
+        by, document_id = who(request.tenant), documents.document_id(request.document_id)
+        version = await self._use.decide_quarantine(by, document_id, request.source_version, request.release_at, request.why)
         return pb.DecideQuarantineResponse(version=documents.version_message(version))
 
     async def SetHold(self, request: pb.SetHoldRequest, context: object) -> pb.SetHoldResponse:  # noqa: N802
         """Set or lift a legal hold."""
-        who, document_id = answers.caller(request.tenant, caller(request.tenant)), documents.document_id(request.document_id)
-        await self._use.set_hold(who, document_id, request.held, request.why)
+        by, document_id = who(request.tenant), documents.document_id(request.document_id)
+        await self._use.set_hold(by, document_id, request.held, request.why)
         return pb.SetHoldResponse()
 
     async def Purge(self, request: pb.PurgeRequest, context: object) -> pb.PurgeResponse:  # noqa: N802
         """Destroy a document, or go on with it."""
-        who, document_id = answers.caller(request.tenant, caller(request.tenant)), documents.document_id(request.document_id)
-        purge = await self._use.purge(who, document_id, request.why)
+        by, document_id = who(request.tenant), documents.document_id(request.document_id)
+        purge = await self._use.purge(by, document_id, request.why)
         return pb.PurgeResponse(sequence=purge.sequence, finished=purge.finished)
 
     async def ListUnanswered(self, request: pb.ListUnansweredRequest, context: object) -> pb.ListUnansweredResponse:  # noqa: N802
