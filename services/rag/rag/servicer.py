@@ -16,11 +16,10 @@ from meshkit.rpc.metadata import CallerFacts, caller_facts
 from meshkit.tenants import checked_tenant
 
 from rag import ports
-from rag.domain.access import Grant
 from rag.domain.caller import Caller
 from rag.domain.document import State
 from rag.domain.retrieval import Passage
-from rag.translate import answers, documents, tuning
+from rag.translate import answers, custody, documents, tuning
 from rag.translate.times import micros
 from rag.usecases.ask import Ask
 from rag.usecases.begin_upload import begin_upload
@@ -170,26 +169,25 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
     async def SetGrant(self, request: pb.SetGrantRequest, context: object) -> pb.SetGrantResponse:  # noqa: N802
         """Grant rights."""
         by = who(request.tenant)
-        groups, barriers = documents.names(request.groups, "groups"), documents.names(request.barriers, "barriers")
-        sequence = await self._use.set_grant(by, request.principal, Grant(request.clearance or 1, groups, barriers))
+        sequence = await self._use.set_grant(by, request.principal, custody.grant(request))
         return pb.SetGrantResponse(sequence=sequence)
 
     async def DecideQuarantine(self, request: pb.DecideQuarantineRequest, context: object) -> pb.DecideQuarantineResponse:  # noqa: N802
         """Release a version from quarantine, or refuse it."""
         by, document_id = who(request.tenant), documents.document_id(request.document_id)
-        version = await self._use.decide_quarantine(by, document_id, request.source_version, request.release_at, request.why)
+        version = await self._use.decide_quarantine(by, document_id, request.source_version, request.release_at, custody.why(request.why))
         return pb.DecideQuarantineResponse(version=documents.version_message(version))
 
     async def SetHold(self, request: pb.SetHoldRequest, context: object) -> pb.SetHoldResponse:  # noqa: N802
         """Set or lift a legal hold."""
         by, document_id = who(request.tenant), documents.document_id(request.document_id)
-        await self._use.set_hold(by, document_id, request.held, request.why)
+        await self._use.set_hold(by, document_id, request.held, custody.why(request.why))
         return pb.SetHoldResponse()
 
     async def Purge(self, request: pb.PurgeRequest, context: object) -> pb.PurgeResponse:  # noqa: N802
         """Destroy a document, or go on with it."""
         by, document_id = who(request.tenant), documents.document_id(request.document_id)
-        purge = await self._use.purge(by, document_id, request.why)
+        purge = await self._use.purge(by, document_id, custody.why(request.why))
         return pb.PurgeResponse(sequence=purge.sequence, finished=purge.finished)
 
     async def ListUnanswered(self, request: pb.ListUnansweredRequest, context: object) -> pb.ListUnansweredResponse:  # noqa: N802

@@ -40,7 +40,6 @@ async def serve(config: IngestConfig, service: Service) -> None:
     parts = await assemble(config, service, "ingest")
     await read_topics(config, service, parts)
     await lead(config, service, parts)
-    service.task(Purging(parts.ledger.custody, parts.blobs, parts.clock).run(), name="purges", endless=True)
     announcer = KafkaAnnouncer(await service.add(aclosing(Publisher(config.kafka))), config.kafka.topic_prefix, parts.clock)
     announcements = Announcements(parts.ledger.library, parts.ledger.positions, announcer)
     service.task(announcements.run(), name="announcements", endless=True)

@@ -16,7 +16,6 @@ from rag.adapters.file_scenarios import file_scenarios
 from rag.adapters.numpy_lexical import NumpyLexical
 from rag.config import SERVICE, RpcConfig
 from rag.domain import terms
-from rag.domain.answering.answer import answer
 from rag.main.legs import dense_leg
 from rag.main.parts import Parts, assemble
 from rag.servicer import RagServicer, UseCases
@@ -24,6 +23,7 @@ from rag.steps.evidence import Evidence
 from rag.steps.follow import Follow
 from rag.steps.legs import LexicalLeg
 from rag.steps.purging import Purging
+from rag.steps.quote import Quote
 from rag.steps.resolve import Resolve
 from rag.steps.retrieve import Legs, Retrieve
 from rag.steps.rights import Rights
@@ -41,7 +41,8 @@ from rag.usecases.tune import Tune
 from rag.usecases.withdraw_document import WithdrawDocument
 
 _SERVICE = rag_service_pb2.DESCRIPTOR.services_by_name["RagService"].full_name
-DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/Ask": 120.0})  # as the gateway's routes
+_LONG_S = {"Ask": 300.0, "Search": 15.0, "PutPart": 15.0, "ListClauses": 30.0, "Compare": 30.0, "CommitUpload": 30.0, "Purge": 30.0}
+DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/{name}": seconds for name, seconds in _LONG_S.items()})  # as the gateway's routes
 _SCENARIOS_S = 2.0
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ async def use_cases(config: RpcConfig, service: Service, parts: Parts, lexical: 
         conversations=ledger.conversations,
         reports=ledger.reports,
         scenarios=lambda: scenarios.value,
-        quote=answer,
+        quote=Quote(lexical),
         served=None,
     )
     return UseCases(

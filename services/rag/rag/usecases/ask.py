@@ -6,7 +6,6 @@ before the last byte, whoever went away meanwhile. What is cited is authorised a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from rag.domain import prompting, warnings
 from rag.domain.answer import NOT_SUPPORTED, Answered, AnswerEvent, Ended, Retrieved, Sentence, Warned
 from rag.domain.asking import Asked, scope_named
 from rag.domain.conversation import Conversation, Turn
+from rag.domain.document import AsOf
 from rag.domain.evidence import Act, Looked, Stage, Told
 from rag.domain.retrieval import Found, Passage, Query, Scope
 from rag.domain.scenarios import Scenario, Scenarios
@@ -28,7 +28,7 @@ from rag.steps.rights import Rights, Standing
 from rag.steps.served import Outcome, Served
 
 _EARLIER_TURNS = 4
-Quote = Callable[[str, Sequence[Passage]], Answered]
+Quote = Callable[[str, Sequence[Passage], Standing, AsOf], Awaitable[Answered]]
 """Quote the sentences of passages that answer a question; none when they say nothing."""
 
 
@@ -74,7 +74,7 @@ class Ask:
         standing = await self._rights.now(asked.caller)
         turn = await self._turn(asked, scenario, table.sha256, standing)
         if scenario.is_extractive:
-            answered = await asyncio.to_thread(self._quote, asked.question, turn.found.passages)
+            answered = await self._quote(asked.question, turn.found.passages, standing, asked.as_of(standing.now_us))
             async for event in self._quoted(turn, answered):
                 yield event
             return

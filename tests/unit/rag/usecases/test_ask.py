@@ -16,6 +16,7 @@ from rag.domain.access import Access, Grant
 from rag.domain.answer import Answered, AnswerEvent, Ended, Retrieved, Sentence, Warned
 from rag.domain.asking import Asked
 from rag.domain.caller import Caller
+from rag.domain.document import AsOf
 from rag.domain.retrieval import Passage, Scope
 from rag.domain.scenarios import Scenario, Scenarios
 from rag.ports.models import Written
@@ -31,7 +32,7 @@ DEDUCTIBLE = "免赔额为500元。"
 SECRET = "内部赔付上限为80万元。"
 
 
-def words_of(question: str, passages: Sequence[Passage]) -> Answered:
+async def words_of(question: str, passages: Sequence[Passage], standing: Standing, as_of: AsOf) -> Answered:
     """Quote the first passage that has a word of the question."""
     for passage in passages:
         if any(word in passage.text for word in re.findall(r"等待期|免赔额|上限", question)):
@@ -157,8 +158,8 @@ async def test_rights_that_went_while_it_was_answered_count() -> None:
     desk = Desk()
     quote = desk.ask._quote
 
-    def and_revoke(question: str, passages: Sequence[Passage]) -> Answered:
-        answered = quote(question, passages)
+    async def and_revoke(question: str, passages: Sequence[Passage], standing: Standing, as_of: AsOf) -> Answered:
+        answered = await quote(question, passages, standing, as_of)
         desk.shelf.accesses[desk.waiting.chunk.access_id] = Access(3)
         return answered
 
@@ -172,7 +173,11 @@ async def test_warnings_of_what_is_cited() -> None:
     desk = Desk()
     old = desk.shelf.put(version("old", to_seq=12, review_us=NOW_US - 1), "旧等待期为180日。")
     desk.shelf.put(version("rider", base="old"), "本批单修改第五条。")
-    desk.ask._quote = lambda question, passages: Answered((quoted(old[0]),))
+
+    async def old_words(*_: object) -> Answered:
+        return Answered((quoted(old[0]),))
+
+    desk.ask._quote = old_words
     found = {each.reason: each for each in end_of(await desk("旧等待期？")).warnings}
     assert found.keys() == {"SUPERSEDED", "REVIEW_DUE", "ENDORSED"}
     assert found["ENDORSED"].passages == (old[0].id,) and "批单" in found["ENDORSED"].message
