@@ -19,20 +19,23 @@ from rag import ports
 from rag.domain.caller import Caller
 from rag.domain.document import State
 from rag.domain.retrieval import Passage
-from rag.translate import answers, custody, documents, tuning
+from rag.translate import answers, custody, documents, searches, tuning
 from rag.translate.times import micros
 from rag.usecases.ask import Ask
 from rag.usecases.begin_upload import begin_upload
 from rag.usecases.commit_upload import CommitUpload
 from rag.usecases.decide_quarantine import DecideQuarantine
 from rag.usecases.get_conversation import GetConversation
+from rag.usecases.get_document import GetDocument
 from rag.usecases.get_passage import GetPassage
 from rag.usecases.get_status import GetStatus
+from rag.usecases.list_documents import ListDocuments
 from rag.usecases.list_reads import list_reads
 from rag.usecases.list_unanswered import list_unanswered
 from rag.usecases.purge import Purge
 from rag.usecases.put_part import put_part
 from rag.usecases.reset_conversation import reset_conversation
+from rag.usecases.search import Search
 from rag.usecases.send_feedback import send_feedback
 from rag.usecases.set_grant import SetGrant
 from rag.usecases.set_hold import SetHold
@@ -59,6 +62,9 @@ class UseCases:
     withdraw_document: WithdrawDocument
     get_status: GetStatus
     tune: Tune
+    search: Search
+    list_documents: ListDocuments
+    get_document: GetDocument
 
 
 def caller(tenant: str) -> CallerFacts:
@@ -138,6 +144,22 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
         async with aclosing(self._use.ask(asked)) as events:
             async for event in events:
                 yield answers.event(event, _grade, int(self._use.clock.now_s() * 1_000_000))
+
+    async def Search(self, request: pb.SearchRequest, context: object) -> pb.SearchResponse:  # noqa: N802
+        """Find passages."""
+        found, standing = await self._use.search(searches.searched(request, caller(request.tenant)))
+        return searches.found_message(found, standing.grade, standing.now_us)
+
+    async def ListDocuments(self, request: pb.ListDocumentsRequest, context: object) -> pb.ListDocumentsResponse:  # noqa: N802
+        """List documents."""
+        size = searches.limit(request.page_size, "page_size", searches.USUAL_PAGE)
+        page = await self._use.list_documents(who(request.tenant), request.page_token, size)
+        return pb.ListDocumentsResponse(documents=map(documents.version_message, page.versions), next_page_token=page.next_after)
+
+    async def GetDocument(self, request: pb.GetDocumentRequest, context: object) -> pb.GetDocumentResponse:  # noqa: N802
+        """Show a document's versions."""
+        versions = await self._use.get_document(who(request.tenant), documents.document_id(request.document_id))
+        return pb.GetDocumentResponse(versions=map(documents.version_message, versions))
 
     async def GetPassage(self, request: pb.GetPassageRequest, context: object) -> pb.GetPassageResponse:  # noqa: N802
         """Show the passage of a citation."""

@@ -17,9 +17,12 @@ from rag.adapters.kafka_announcer import KafkaAnnouncer
 from rag.adapters.sandbox_parser import SandboxParser
 from rag.config import SERVICE, IngestConfig
 from rag.consumers.documents import SUBMITTED, WITHDRAWN, SubmittedDocuments, WithdrawnDocuments
+from rag.main.legs import dense_leg
 from rag.main.parts import Parts, assemble
 from rag.steps.announce import Announcements
+from rag.steps.follow import Follow
 from rag.steps.ingest import Ingestor
+from rag.steps.legs import VectorLeg
 from rag.steps.prepare import Prepare
 from rag.steps.purging import Purging
 from rag.usecases.on_document_submitted import OnDocumentSubmitted
@@ -69,6 +72,12 @@ async def lead(config: IngestConfig, service: Service, parts: Parts) -> None:
     parser = SandboxParser(sandbox, ocr=settings.ocr)
     prepare = Prepare(parts.blobs, parser, file_grades(settings.grades), settings.chunk_pieces)
 
+    dense = await dense_leg(config, service)
+
+    async def vectors() -> None:
+        if dense is not None:
+            await Follow(parts.ledger.library, VectorLeg(dense.vectors, dense.encoder), parts.clock, follower="vectors").run()
+
     ingestor = Ingestor(
         parts.ledger.workbench,
         prepare,
@@ -78,6 +87,7 @@ async def lead(config: IngestConfig, service: Service, parts: Parts) -> None:
         parallel=settings.parsers,
         attempts=settings.attempts,
         standing=lambda leads: log.info("this process leads" if leads else "another process leads"),
+        beside=vectors,
     )
     service.task(ingestor.run(), name="ingest", endless=True)
 

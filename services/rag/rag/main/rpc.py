@@ -32,9 +32,12 @@ from rag.usecases.ask import Ask
 from rag.usecases.commit_upload import CommitUpload
 from rag.usecases.decide_quarantine import DecideQuarantine
 from rag.usecases.get_conversation import GetConversation
+from rag.usecases.get_document import GetDocument
 from rag.usecases.get_passage import GetPassage
 from rag.usecases.get_status import GetStatus
+from rag.usecases.list_documents import ListDocuments
 from rag.usecases.purge import Purge
+from rag.usecases.search import Search
 from rag.usecases.set_grant import SetGrant
 from rag.usecases.set_hold import SetHold
 from rag.usecases.tune import Tune
@@ -118,6 +121,9 @@ async def use_cases(config: RpcConfig, service: Service, parts: Parts, lexical: 
         conversations=ledger.conversations,
         reports=ledger.reports,
         ask=ask,
+        search=Search(rights=rights, retrieve=retrieve, reached=reached, evidence=evidence),
+        list_documents=ListDocuments(ledger.library, rights),
+        get_document=GetDocument(ledger.library, rights),
         get_passage=GetPassage(ledger.library, rights, evidence),
         get_conversation=GetConversation(ledger.library, ledger.conversations, rights, evidence),
         set_grant=SetGrant(ledger.custody, evidence, clock),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from meshkit.clock import Clock
 from meshkit.errors import Conflict, DataCorrupted, InvalidArgument, InvalidDocument, MeshError, NotFound, Unavailable, is_failure
@@ -40,11 +41,12 @@ class Ingestor:
         parallel: int,
         attempts: int,
         standing: Callable[[bool], None],
+        beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """``standing``: told whether this process leads."""
+        """``standing``: told whether this process leads. ``beside``: other work of the leader alone, begun with each term."""
         self._bench, self._prepare, self._clock = bench, prepare, clock
         self._owner, self._lease_s, self._parallel, self._attempts = owner, lease_s, parallel, attempts
-        self._standing = standing
+        self._standing, self._beside = standing, beside
 
     async def run(self) -> None:
         """Lead, or wait to, for ever."""
@@ -63,6 +65,7 @@ class Ingestor:
         await self._refreshed(epoch)
         running: set[asyncio.Task[None]] = set()
         renewing = asyncio.create_task(self._renew(epoch))
+        beside = {asyncio.create_task(self._beside())} if self._beside else set()
         try:
             while not renewing.done():
                 room = self._parallel - len(running)
@@ -73,9 +76,9 @@ class Ingestor:
                 _, pending = await asyncio.wait({renewing, *running}, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
                 running = {task for task in running if task in pending}
         finally:
-            for task in (renewing, *running):
+            for task in (renewing, *beside, *running):
                 task.cancel()
-            await asyncio.gather(renewing, *running, return_exceptions=True)
+            await asyncio.gather(renewing, *beside, *running, return_exceptions=True)
 
     async def _refreshed(self, epoch: int) -> None:
         """What was read in another way is read again: once a term, for settings don't change while a process runs."""

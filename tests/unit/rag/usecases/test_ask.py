@@ -20,6 +20,7 @@ from rag.domain.document import AsOf
 from rag.domain.retrieval import Passage, Scope
 from rag.domain.scenarios import Scenario, Scenarios
 from rag.ports.models import Written
+from rag.steps.rights import Standing
 from rag.steps.served import Served
 from rag.translate.records import document_key
 from rag.usecases.ask import Ask
