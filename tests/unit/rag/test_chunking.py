@@ -43,6 +43,11 @@ def test_a_heading_that_is_a_clause_can_be_found_itself() -> None:
     assert found[0].clause == "第五条"
 
 
+def test_a_clause_s_number_is_said_once() -> None:
+    found = drafts(parsed(Heading(2, "第五条"), Paragraph("第五条 等待期为90日。"), Heading(2, "第六条"), Paragraph("第六条 犹豫期。")), 100)
+    assert [draft.text for draft in found] == ["第五条 等待期为90日。", "第六条 犹豫期。"]
+
+
 def test_short_paragraphs_stay_together_up_to_the_size() -> None:
     found = drafts(parsed(*(Paragraph(f"Paragraph {place} says something short.") for place in range(20))), 40)
     assert all(pieces(draft.text) <= 40 for draft in found)

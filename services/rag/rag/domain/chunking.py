@@ -77,6 +77,8 @@ def _paragraphs(paragraphs: Sequence[Paragraph], path: tuple[str, ...], most: in
         for part in _parts(paragraph, most):
             begins = clauses.number(part.text)
             length = pieces(part.text)
+            if begins and begins == clause and [_squeezed(each.text) for each in kept] == [begins]:
+                kept, size = [], 0  # the clause's heading, which its first paragraph says again
             if kept and (begins or size + length > most):
                 yield _draft(kept, path, clause)
                 kept, size = [], 0
@@ -85,6 +87,10 @@ def _paragraphs(paragraphs: Sequence[Paragraph], path: tuple[str, ...], most: in
             size += length
     if kept:
         yield _draft(kept, path, clause)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 def _draft(kept: Sequence[Paragraph], path: tuple[str, ...], clause: str) -> Draft:
