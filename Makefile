@@ -165,6 +165,10 @@ test-openvino: dev .venv-openvino/.installed ## OpenVINO GenAI behind the port, 
 bench-door: setup ## the HTTP door beside the gRPC door at 50 requests/s, and 500 idle streams
 	@$(BIN)/python -m bench door $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
+.PHONY: bench-encoder
+bench-encoder: setup ## the bare encoder: passages a second, a question's time, memory
+	@$(BIN)/python -m bench encoder $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
+
 .PHONY: bench-llm
 bench-llm: dev .venv-genai/.installed ## LLM serving: our engine beside onnxruntime-genai, the mesh beside our engine, hand-off beside a copy: ROUNDS=3 ONLY=shipped
 	@PYTHONPATH=models/recipes $(BIN)/python -m bench llm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))

@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare|lists|pii|claims|answers|records|routing|door|llm`."""
+"""`python -m bench stream|sync|audit|compare|lists|pii|claims|answers|records|routing|door|llm|encoder`."""
 
 import gc
 import json
@@ -13,7 +13,7 @@ from localmesh.supervisor import StartError
 from provisioning import preflight
 from rich.console import Console
 
-from bench import answers, audit, claims, compare, door, lists, pii, records, routing, stream, sync
+from bench import answers, audit, claims, compare, door, encoder, lists, pii, records, routing, stream, sync
 from bench.llm.measure import Plan as LlmPlan
 from bench.llm.measure import measure as measure_llm
 from bench.report import Figures, as_json, show, show_table
@@ -108,6 +108,13 @@ def door_command(seconds: Seconds = 20, rate: float = 50, streams: Annotated[int
     """First tokens at the HTTP door beside the gRPC door, and what idle streams cost."""
     preflight.check(rate=rate, seconds=seconds)
     _run(lambda var: door.measure(var, door.Plan(seconds, rate, streams), _say))
+
+
+@app.command(name="encoder")
+def encoder_command(seconds: Seconds = 20) -> None:
+    """Passages a second and a question's time of the bare encoder, and its memory."""
+    preflight.check(seconds=seconds)
+    _run(lambda var: encoder.measure(var, seconds, _say))
 
 
 @app.command(name="llm")
