@@ -1,7 +1,8 @@
 """A text as model and instrument master read it: compatibility forms, full width, case, traditional characters, formal numerals folded.
 
 Surprising: each character is folded by itself, so that every folded character has one place in the client's text. What the model copies
-is found again in the client's own words. What says nothing (emoji, zero width, controls) becomes one blank.
+is found again in the client's own words. What says nothing (emoji, zero width, controls) becomes one blank. No folded text has a double quotation mark, so none can spell
+a piece of the model's own text.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ _SILENT = {"So", "Sk", "Cc", "Cf", "Cn", "Co", "Cs", "Zs", "Zl", "Zp", "Mn", "Me
 _NEWLINE = "\n"
 _HANZI = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00))
 _SAME = {
-    "“": '"',
-    "”": '"',
-    "「": '"',
-    "」": '"',
-    "『": '"',
-    "』": '"',
+    '"': "'",
+    "“": "'",
+    "”": "'",
+    "「": "'",
+    "」": "'",
+    "『": "'",
+    "』": "'",
     "‘": "'",
     "’": "'",
     "—": "-",

@@ -39,7 +39,7 @@ _INSTRUCTIONS = re.compile(
     |(?:^|[\s,。;:\n])(?:system|assistant)\s*:
     |<\|?\s*(?:im_start|im_end|end|system|text|json)\b
     |</?s>
-    |"?intent"?\s*[:=设填为改置]
+    |['"]?intent['"]?\s*[:=设填为改置]
     |(?:返回|输出|填成?|设[为置成]|return|output|respond(?:\s+with)?|answer)\s*(?:"|'|\{{)?\s*{_ANSWERS}\b
     |(?:你现在是|从现在起你|假装你?|扮演|pretend|you\s+are\s+now|act\s+as)
     """,

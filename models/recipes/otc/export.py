@@ -13,8 +13,7 @@ from llm import folder as model_folder
 from llm.products import Dense, Matrix, rounded
 
 from otc import vocabulary
-from otc.decoder import Shape
-from otc.train import CHECKPOINT
+from otc.shape import CHECKPOINT, Shape
 
 NAME, LICENCE, MAX_LEN = "otc-inquiry", "Apache-2.0", 1024
 

@@ -22,13 +22,13 @@ from otcdesk.instruments import Instruments
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from otc import vocabulary
-from otc.decoder import Shape, Weights, first_weights, hidden
-from otc.generate import Generator, Sample
+from otc.decoder import Weights, first_weights, hidden
+from otc.generate import Generator
+from otc.shape import CHECKPOINT, Shape
 
 STRETCH = 4096
 BATCH_TOKENS = 6144
 _SEED = 20261128
-CHECKPOINT = "checkpoint.npz"
 
 
 def batches(stretch: int, instruments: Instruments) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -138,8 +138,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     train(asked.folder, Shape(), asked.steps, asked.peak)
 
-
-__all__ = ["Sample", "batches", "loss", "train"]
 
 if __name__ == "__main__":
     main()

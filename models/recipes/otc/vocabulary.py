@@ -1,7 +1,8 @@
 """The model's tokens: characters, bytes for all others, and whole pieces of its own text.
 
 ids: `<|end|>` 0, `<|text|>` 1, `<|json|>` 2; 256 bytes; ASCII, marks and Hanzi one by one; then the pieces and words of `otcdesk.own_text`.
-A BPE without merges: a client's text can only become characters and bytes, whatever it says; the pieces are the model's alone to write.
+A BPE without merges: a client's text becomes characters and bytes. Pieces are added tokens, since the grammar takes what it forces for what
+the tokenizer makes of it; a folded text can spell none of them, because it has no double quotation marks.
 """
 
 from __future__ import annotations
@@ -75,12 +76,23 @@ def encode_values(values: dict[str, str]) -> list[int]:
 
 def document() -> bytes:
     """Return tokenizer.json."""
-    control = [
-        {"id": number, "content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-        for number, content in enumerate(_CONTROL)
+    added = [(number, content, True) for number, content in enumerate(_CONTROL)] + [
+        (ids()[piece], piece, False) for piece in own_text.PIECES
+    ]
+    entries = [
+        {
+            "id": number,
+            "content": content,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": is_control,
+        }
+        for number, content, is_control in added
     ]
     made: dict[str, Any] = {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": control, "normalizer": None, "pre_tokenizer": None,
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": entries, "normalizer": None, "pre_tokenizer": None,
         "post_processor": None,
         "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
         "model": {
@@ -90,3 +102,11 @@ def document() -> bytes:
         },
     }  # fmt: skip
     return json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decode(written: list[int]) -> str:
+    """Return the text of ids that are no control tokens."""
+    every, content = tokens(), bytearray()
+    for each in written:
+        content += bytes((each - _FIRST_BYTE,)) if _FIRST_BYTE <= each < _FIRST_BYTE + 256 else every[each].encode()
+    return content.decode("utf-8", "replace")
