@@ -27,16 +27,25 @@ _START_TIMEOUT_S = 180.0  # a model is loaded and warmed up, on cores that every
 
 
 def engine_row(
-    places: Places, ports: Ports, service: Service, engine: Engine, *, number: int = 1, sizes: Sizes | None = None, pulls_from: str = ""
+    places: Places,
+    ports: Ports,
+    service: Service,
+    engine: Engine,
+    *,
+    number: int = 1,
+    sizes: Sizes | None = None,
+    pulls_from: str = "",
+    model: Path | None = None,
 ) -> Row:
-    """The row of one instance, counted from 1. `pulls_from`: the service whose engines it pulls from.
+    """The row of one instance, counted from 1. `pulls_from`: the service whose engines it pulls from. `model`: the general one if None.
 
     Its repository is assembled before each start; NoModelError when there is no model then.
     """
+    served = model or places.llm_model
     name = instance(engine.name, number)
     listens, folder = ports.engine(name), folder_of(places, name)
     links = {
-        _MODEL: places.llm_model,
+        _MODEL: served,
         _RUN: folder,
         _CERTIFICATE: places.certs / f"{service.name}.pem",
         _KEY: places.certs / f"{service.name}.key",
@@ -53,7 +62,7 @@ def engine_row(
     )
 
     def prepare() -> None:
-        assemble(folder / "repository", places.shims, content, places.llm_model)
+        assemble(folder / "repository", places.shims, content, served)
         (folder / PID_FILE).unlink(missing_ok=True)
         if content.kv.socket:
             _clear(Path(content.kv.socket))

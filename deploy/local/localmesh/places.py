@@ -5,6 +5,7 @@ models that set-up converts into `var/models` of the checkout.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +29,17 @@ class Places:
     encoder_model: Path = ROOT / "var" / "models" / "encoder"
     encoder_shims: Path = ROOT / "models" / "encoder"
     topics: Path = ROOT / "deploy" / "topics.yaml"
+
+    @property
+    def specialists(self) -> Path:
+        """The models that the repository ships. A mesh with another general model, of a test or a drill, has none of them."""
+        return (
+            self.root / "models" / "specialists" if self.llm_model == ROOT / "var" / "models" / "default" else self.var / "no-specialists"
+        )
+
+    def served(self, known: Iterable[str]) -> dict[str, Path]:
+        """Folders of those specialists whose models are here, by name."""
+        return {name: self.specialists / name for name in known if (self.specialists / name / "manifest.json").is_file()}
 
     @property
     def certs(self) -> Path:

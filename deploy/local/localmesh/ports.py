@@ -22,8 +22,8 @@ def _default_own() -> dict[str, int]:
     found: dict[str, int] = {}
     for process in services.load().processes:
         found |= {_of_process(process.name, use): port for use, port in process.ports.by_use().items()}
-        if process.engine:
-            found |= {_name(process.engine.name, f"_{use}"): port for use, port in process.engine.ports.by_use().items()}
+        for engine in process.fronted:
+            found |= {_name(engine.name, f"_{use}"): port for use, port in engine.ports.by_use().items()}
     return found
 
 
@@ -92,9 +92,8 @@ class Ports:
             for number in range(2, copies.get(process.name, 1) + 1):
                 own = instance(process.name, number)
                 names += [_of_process(own, use) for use in process.ports.by_use()]
-                if process.engine:
-                    engine = instance(process.engine.name, number)
-                    names += [_name(engine, f"_{use}") for use in process.engine.ports.by_use()]
+                for engine in process.fronted:
+                    names += [_name(instance(engine.name, number), f"_{use}") for use in engine.ports.by_use()]
         missing = [name for name in names if name not in self.own]
         taken = set(self.by_name().values())
         free = [port for port in free_ports(len(missing) + len(taken)) if port not in taken]

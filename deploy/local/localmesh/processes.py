@@ -12,9 +12,9 @@ from types import MappingProxyType
 from meshkit import known_settings
 from meshkit.crypto.derive import AUDIT_BATCH, signing
 from provisioning import services
-from provisioning.engines import Sizes
+from provisioning.engines import Sizes, specialist
 from provisioning.keys import LOG_KEY, path_of
-from provisioning.services import Process, Service, ServiceTable
+from provisioning.services import Process, Service, ServiceTable, Specialist
 from provisioning.tokens import AUDIENCE, ISSUER
 
 from localmesh import encoder
@@ -70,14 +70,7 @@ def table(
             needs=("kafka",),
             one_shot=True,
         ),
-        *(
-            engine_row(
-                places, ports, service, process.engine,
-                number=number, sizes=sizes or Sizes.from_environment(), pulls_from=at.services.pulls_from(service.name),
-            )
-            for service, process, number in at.instances()
-            if process.engine and not external.engine(process.engine.name)
-        ),
+        *at.engine_rows(sizes or Sizes.from_environment()),
         *(at.process(service, process, number) for service, process, number in at.instances()),
     ]  # fmt: skip
     return only(servers + rows, [row.name for row in servers + rows])  # an external server is somebody else's to start
@@ -93,7 +86,8 @@ def without_language_models(rows: list[Row]) -> list[Row]:
     left_out = set(fronting)
     while more := {service.name for service in known.services if service.calls and left_out.issuperset(service.calls)} - left_out:
         left_out |= more
-    names = {process.name for name in left_out for process in known[name].processes} | {engine.name for engine in known.engines}
+    names = {process.name for name in left_out for process in known[name].processes}
+    names |= {engine.name for engine in (*known.engines, *known.specialists)}
     kept = [row for row in rows if not any(row.name == name or _is_instance(row.name, name) for name in names)]
     needed = {name for row in kept for name in row.needs}
     unused = set(_ROWS.values()) - needed
@@ -111,6 +105,7 @@ class Addresses:
         self.services = services.load()
         self._places, self._ports, self._external = places, ports, external
         self._copies = _checked(copies, self.services, external)
+        self._served = places.served(each.serves for each in self.services.specialists)
         self.kafka = {
             "FINMESH_KAFKA__BOOTSTRAP_SERVERS": external.kafka or f"{LOOPBACK}:{ports.kafka}",
             "FINMESH_KAFKA__TOPIC_PREFIX": topic_prefix,
@@ -131,6 +126,21 @@ class Addresses:
         """Whether any process uses it: what nobody uses is not started."""
         return any(dependency in process.uses for process in self.services.processes)
 
+    def engine_rows(self, sizes: Sizes) -> Iterator[Row]:
+        """The Tritons of all processes that front engines, those of specialists where their models are here."""
+        for service, process, number in self.instances():
+            pulls_from = self.services.pulls_from(service.name)
+            if process.engine and not self._external.engine(process.engine.name):
+                yield engine_row(self._places, self._ports, service, process.engine, number=number, sizes=sizes, pulls_from=pulls_from)
+            for each in self._specialists_of(process):
+                model = self._served[each.serves]
+                yield engine_row(
+                    self._places, self._ports, service, each, number=number, sizes=specialist(sizes), pulls_from=pulls_from, model=model
+                )
+
+    def _specialists_of(self, process: Process) -> list[Specialist]:
+        return [each for each in process.specialists if each.serves in self._served]
+
     def process(self, service: Service, process: Process, number: int = 1) -> Row:
         """The row of a process of ours: `python -m module`, gRPC health over mutual TLS."""
         name = instance(process.name, number)
@@ -143,17 +153,18 @@ class Addresses:
         }
         used = {setting: value for each in process.uses for setting, value in self._used(service, each, name).items()}
         keys = {name: value for each in process.keys for name, value in self._keys(service, each).items()}
-        engine = instance(process.engine.name, number) if process.engine else ""
+        fronted = [*([process.engine] if process.engine else []), *self._specialists_of(process)]
+        engines = [instance(engine.name, number) for engine in fronted]
         return Row(
             name=name,
             command=(sys.executable, "-m", process.module),
-            env=self._telemetry | self._tls(service.name) | own | used | keys | self._upstreams(service, process) | self._engines(engine),
+            env=self._telemetry | self._tls(service.name) | own | used | keys | self._upstreams(service, process) | self._engines(engines),
             reads=known_settings.by_service()[service.name] | {"OTEL_*"},
             ports=ports,
             needs=(
                 "provision",
                 *(_ROWS[each] for each in process.uses if each in _ROWS),
-                *([engine] if engine else []),
+                *engines,
                 *self._fronting(service, process),
             ),
             health=GrpcHealth(LOOPBACK, ports["grpc"], self._places.certs),
@@ -178,7 +189,9 @@ class Addresses:
                     "FINMESH_ENCODER__MODEL": str(self._places.encoder_model),
                 }
             case "models":
-                return {"FINMESH_MODELS": json.dumps([str(self._places.llm_model)])}
+                return {
+                    "FINMESH_MODELS": json.dumps([str(each) for each in (self._places.llm_model, *dict.fromkeys(self._served.values()))])
+                }
             case "tokens":
                 return {"FINMESH_AUTH__JWKS": str(certs / "jwks.json"), "FINMESH_AUTH__ISSUER": ISSUER, "FINMESH_AUTH__AUDIENCE": AUDIENCE}
             case "database":
@@ -223,17 +236,15 @@ class Addresses:
         addresses = [f"{LOOPBACK}:{self._ports.grpc(instance(process.name, number))}" for number in numbers]
         return addresses[0] if len(addresses) == 1 else f"ipv4:{','.join(addresses)}"
 
-    def _engines(self, name: str) -> dict[str, str]:
-        """The engine that a process fronts: ours, whose process it may end, or one that runs already."""
-        if not name:
-            return {}
-        external = self._external.engine(name)
-        engine = (
-            {"url": external}
-            if external
-            else {"url": f"{LOOPBACK}:{self._ports.engine(name)['grpc']}", "pid_file": str(folder_of(self._places, name) / PID_FILE)}
-        )
-        return {"FINMESH_ENGINES": json.dumps([engine])}
+    def _engines(self, names: list[str]) -> dict[str, str]:
+        """The engines that a process fronts."""
+        return {"FINMESH_ENGINES": json.dumps([self._engine(name) for name in names])} if names else {}
+
+    def _engine(self, name: str) -> dict[str, str]:
+        """Ours, whose process it may end, or one that runs already."""
+        if external := self._external.engine(name):
+            return {"url": external}
+        return {"url": f"{LOOPBACK}:{self._ports.engine(name)['grpc']}", "pid_file": str(folder_of(self._places, name) / PID_FILE)}
 
     def _tls(self, identity: str) -> dict[str, str]:
         """Certificate, key and authority of one service."""

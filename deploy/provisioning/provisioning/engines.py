@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import cast
 
@@ -55,6 +55,20 @@ class Sizes:
             if given[f.name] < min(1, cast(int, f.default)):
                 raise ValueError(f"FINMESH_LLM_{f.name.upper()}: {given[f.name]} is too small")
         return cls(**given)
+
+
+def specialist(sizes: Sizes) -> Sizes:
+    """Sizes of an engine for a small model and short texts, beside one of these sizes."""
+    small = 16 * MIB
+    return replace(
+        sizes,
+        rows=16,
+        prefill_rows=8,
+        max_len_tokens=min(sizes.max_len_tokens, 1_024),
+        threads=1,
+        arena_bytes=2 * small,
+        prefix_store_bytes=small,
+    )
 
 
 @dataclass(frozen=True, slots=True)

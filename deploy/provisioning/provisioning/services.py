@@ -75,6 +75,12 @@ class Engine(_Entry):
         return self
 
 
+class Specialist(Engine):
+    """A further engine of the same process, for a model that the repository ships. `serves`: its folder in models/specialists."""
+
+    serves: str = Field(pattern=NAME)
+
+
 class Process(_Entry):
     """`name`: its row in the local mesh. `workload`: its Deployment or StatefulSet. `called`: other services reach their RPCs here.
 
@@ -91,6 +97,20 @@ class Process(_Entry):
     called: bool = False
     calls: tuple[str, ...] | None = None
     engine: Engine | None = None
+    specialists: tuple[Specialist, ...] = ()
+
+    @property
+    def fronted(self) -> tuple[Engine, ...]:
+        """All engines that it may front, the general model's first."""
+        return (*([self.engine] if self.engine else []), *self.specialists)
+
+    @model_validator(mode="after")
+    def _specialists_are_beside_one(self) -> "Process":
+        if self.specialists and self.engine is None:
+            raise ValueError(f"{self.name}: specialists stand beside an engine")
+        if self.engine and any(each.role != self.engine.role for each in self.specialists):
+            raise ValueError(f"{self.name}: a specialist has the role of the engine that it stands beside")
+        return self
 
 
 class Service(_Entry):
@@ -129,9 +149,10 @@ class ServiceTable(_Entry):
     @model_validator(mode="after")
     def _hangs_together(self) -> "ServiceTable":
         ports = [port for process in self.processes for port in process.ports.by_use().values()]
-        ports += [port for engine in self.engines for port in engine.ports.by_use().values()]
+        fronted = [engine for process in self.processes for engine in process.fronted]
+        ports += [port for engine in fronted for port in engine.ports.by_use().values()]
         prefixes = [prefix for service in self.services for prefix in service.producers]
-        names = [process.name for process in self.processes] + [engine.name for engine in self.engines]
+        names = [process.name for process in self.processes] + [engine.name for engine in fronted]
         for kind, values in (("service", self.names), ("process", names), ("port", ports), ("producer", prefixes)):
             twice = {value for value in values if list(values).count(value) > 1}
             if twice:
@@ -144,7 +165,7 @@ class ServiceTable(_Entry):
             for process in service.processes:
                 if foreign := set(service.calls_of(process)) - set(service.calls):
                     raise ValueError(f"{process.name} calls {', '.join(sorted(foreign))}, which {service.name} does not")
-        for engine in self.engines:
+        for engine in fronted:
             for name in engine.pulled_by:
                 if not any(process.engine for process in self[name].processes):
                     raise ValueError(f"{engine.name} is pulled by {name}, which has no engine")
@@ -157,6 +178,10 @@ class ServiceTable(_Entry):
     @property
     def processes(self) -> tuple[Process, ...]:
         return tuple(process for service in self.services for process in service.processes)
+
+    @property
+    def specialists(self) -> tuple[Specialist, ...]:
+        return tuple(each for process in self.processes for each in process.specialists)
 
     @property
     def engines(self) -> tuple[Engine, ...]:
