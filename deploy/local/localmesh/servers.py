@@ -16,6 +16,8 @@ from localmesh.ports import LOOPBACK, Ports
 from localmesh.rows import Row
 from localmesh.tritonserver import tritonserver
 
+_MILVUS_SERVER = Path(__file__).with_name("milvus_server.py")
+
 KAFKA_PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}
@@ -108,7 +110,7 @@ def milvus_row(places: Places, ports: Ports) -> Row:
     data = places.var / "milvus"
     return Row(
         name="milvus",
-        command=(str(places.milvus_python / "bin" / "python"), "-m", "milvus_lite", "server", "--data-dir", str(data / "data"),
+        command=(str(places.milvus_python / "bin" / "python"), str(_MILVUS_SERVER), "--data-dir", str(data / "data"),
                  "--host", LOOPBACK, "--port", str(ports.milvus)),
         env=UTF_8 | {"MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES": str(2 << 20), "PYTHONUNBUFFERED": "1"},
         ports={"grpc": ports.milvus},

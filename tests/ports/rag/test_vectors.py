@@ -195,6 +195,13 @@ async def test_vectors_of_another_shape_are_refused(vectors: MilvusVectors) -> N
         assert refused.value.reason == "VECTOR_SHAPE_INVALID"
 
 
+async def test_vectors_of_another_length_are_refused(vectors: MilvusVectors) -> None:
+    for row in (of(1, 11) * 2, of(1, 11) * np.float32(np.nan), of(1, 11) * 0):
+        with pytest.raises(InvalidArgument) as refused:
+            await vectors.upsert(TENANT, some(1, [1]), row)
+        assert refused.value.reason == "VECTOR_LENGTH_INVALID"
+
+
 async def test_a_large_collection_gets_a_graph_and_keeps_its_rows(opened: Open, stack: Stack, prefix: str) -> None:
     rows = of(600, 12)
     async with opened(exact_below=500) as vectors:

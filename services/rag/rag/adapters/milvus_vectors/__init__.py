@@ -24,6 +24,7 @@ from rag.adapters.milvus_vectors.link import NOT_FOUND, NOT_LOADED, Link
 from rag.domain.ranking import Filter, Hit, IndexedChunk
 
 _MOST_HITS = 16_384  # Milvus's own limit
+_OFF = 1e-2  # the inner product stands for the cosine: it need not look at lengths
 
 log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -63,6 +64,8 @@ class MilvusVectors:
         """Write passages whole; the same chunk_id replaces. vectors: (n, dimension) float32, in the order of chunks."""
         if vectors.shape != (len(chunks), self._dimension):
             raise InvalidArgument(f"{len(chunks)} passages, vectors of shape {vectors.shape}", reason="VECTOR_SHAPE_INVALID")
+        if not np.allclose(np.einsum("ij,ij->i", vectors, vectors), 1.0, atol=_OFF):
+            raise InvalidArgument("vectors whose length is not 1", reason="VECTOR_LENGTH_INVALID")
         rows = [
             {"chunk_id": chunk.chunk_id, **_scalars(chunk), VECTOR: vector}
             for chunk, vector in zip(chunks, vectors.astype(np.float32, copy=False), strict=True)

@@ -129,7 +129,7 @@ class Collections:
             schema.add_field(scalar, DataType.INT64)
         schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
         indexes = client.prepare_index_params()
-        indexes.add_index(VECTOR, metric_type="COSINE", **index)
+        indexes.add_index(VECTOR, metric_type="IP", **index)
         client.create_collection(name, schema=schema, index_params=indexes, consistency_level="Strong", timeout=self._timeout_s)
         return name
 
