@@ -94,7 +94,14 @@ def calculate(operation: Operation, operands: Sequence[Operand[C]]) -> Derived[C
     with localcontext() as context:
         context.prec = _DIGITS
         magnitude, kind, unit = _RULES[operation]([operand.value for operand in operands])
-    return Derived(operation, magnitude, kind, unit, _formula(operation, operands), tuple(operands))
+    return Derived(
+        operation=operation,
+        magnitude=magnitude,
+        kind=kind,
+        unit=unit,
+        formula=_formula(operation, operands),
+        operands=tuple(operands),
+    )
 
 
 def _same_unit(operands: Sequence[Operand[C]]) -> None:

@@ -106,7 +106,17 @@ def _table(text: str, lines: Sequence[tuple[int, int]], header: str, around: str
         line = text[start:end]
         found = tuple(Fact(_moved(fact, -row.start), fact.label, fact.period, fact.row, fact.column) for fact in row.facts)
         mine = periods.find(line) + [fact.period for fact in found if fact.period]
-        yield Piece(start, end, line, terms.of(line) | terms.of(row.header), found, tuple(mine), (), True, row.header)
+        yield Piece(
+            start=start,
+            end=end,
+            text=line,
+            terms=terms.of(line) | terms.of(row.header),
+            facts=found,
+            periods=tuple(mine),
+            references=(),
+            is_row=True,
+            header=row.header,
+        )
 
 
 def _moved(fact: Fact, by: int) -> values.Value:
@@ -126,4 +136,12 @@ def piece(text: str, at: int) -> Piece:
     skip += [(item.start, item.end) for item in found]
     bound = facts.of_text(text, 0, len(text), found, dated, skip)
     marks = tuple(item for item in named if item.mark is not Mark.LIST)
-    return Piece(at, at + len(text), text, terms.of(text, skip), tuple(bound), tuple(dated), marks)
+    return Piece(
+        start=at,
+        end=at + len(text),
+        text=text,
+        terms=terms.of(text, skip),
+        facts=tuple(bound),
+        periods=tuple(dated),
+        references=marks,
+    )

@@ -126,7 +126,8 @@ def rows(text: str, lines: Sequence[Span], around: str) -> Iterator[Row]:
         label = text[slice(*parts[0])] if parts else ""
         if not _has_data(text, parts):
             section = label
-        yield Row(*line, tuple(parts), label, tuple(_facts(text, parts, headers, section, whole, around)), _flat(headers))
+        found = tuple(_facts(text, parts, headers, section, whole, around))
+        yield Row(*line, cells=tuple(parts), label=label, facts=found, header=_flat(headers))
 
 
 def _flat(headers: Sequence[Sequence[str]]) -> str:

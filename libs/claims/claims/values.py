@@ -132,15 +132,15 @@ def _value(text: str, match: re.Match[str], busy: bytearray) -> Value | None:
     if negative:
         magnitude = -magnitude
     return Value(
-        unit.kind,
-        magnitude * unit.factor,
-        unit.name,
-        quantum * unit.factor,
-        start,
-        end,
-        bound_of(text, start, end),
-        is_hedged(text, start, end),
-        scaled,
+        kind=unit.kind,
+        magnitude=magnitude * unit.factor,
+        unit=unit.name,
+        quantum=quantum * unit.factor,
+        start=start,
+        end=end,
+        bound=bound_of(text, start, end),
+        hedged=is_hedged(text, start, end),
+        scaled=scaled,
     )
 
 

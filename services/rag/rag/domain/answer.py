@@ -60,10 +60,14 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What passages say to a question: verified sentences, none when they say nothing, and what a reader should know beside them."""
+    """What passages say to a question: verified sentences, none when they say nothing, and what a reader should know beside them.
+
+    ``lacking``: which condition the nearest passage failed, where none answers. For measurements, never for askers.
+    """
 
     sentences: tuple[Sentence, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    lacking: str = ""
 
 
 @dataclass(frozen=True, slots=True)

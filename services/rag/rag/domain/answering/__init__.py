@@ -1,6 +1,7 @@
 """Answers whose citations hold: questions taken apart, sentences of passages that answer them, refusal where none does."""
 
-from rag.domain.answering.answer import Answered, answer
-from rag.domain.answering.generated import Sentences, prompt, verified
+from rag.domain.answering.answer import answer
+from rag.domain.answering.generated import verified
+from rag.domain.answering.statistics import idf, needed
 
-__all__ = ["Answered", "Sentences", "answer", "prompt", "verified"]
+__all__ = ["answer", "idf", "needed", "verified"]

@@ -7,10 +7,9 @@ like the words of the question, and when it covers enough of the question's rare
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
-from rag.domain.answer import Sentence, Warned
-from rag.domain.answering import candidate, quoting, scoring, support
+from rag.domain.answer import Answered
+from rag.domain.answering import candidate, conflicts, quoting, scoring, support
 from rag.domain.answering.candidate import Candidate
 from rag.domain.answering.question import Expects, Question, analyse
 from rag.domain.answering.scoring import Idf, Scored
@@ -19,17 +18,6 @@ from rag.domain.retrieval import Passage
 
 NO_PASSAGE = "no passage"
 NAME, PERIOD, CLAUSE, KIND, COVERED, LABEL = "name", "period", "clause", "kind", "covered", "label"
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """Sentences, best passage first, or none: then ``lacking`` says which condition the nearest passage failed (for reports, not for
-    askers)."""
-
-    sentences: tuple[Sentence, ...] = ()
-    warnings: tuple[Warned, ...] = ()
-    lacking: str = ""
-    scores: tuple[tuple[str, float], ...] = field(default=(), compare=False)
 
 
 def answer(question: str, passages: Sequence[Passage], idf: Idf | None = None, thresholds: Thresholds = DEFAULT) -> Answered:
@@ -62,7 +50,8 @@ def decide(question: Question, candidates: Sequence[Candidate], idf: Idf, thresh
         return Answered(lacking=max(lacking)[1])
     best = max(fitting, key=lambda scored: scored.covered)
     weighed = scoring.weights(question, idf, support.accounted_for(question, best.candidate, titles))
-    return Answered(quoting.sentences(question, best, weighed, thresholds.sentence))
+    warned = conflicts.found(question, best.candidate, best.best, [scored.candidate for scored in fitting])
+    return Answered(quoting.sentences(question, best, weighed, thresholds.sentence), warned)
 
 
 def _failed(

@@ -55,7 +55,7 @@ def all_of(passages: Iterable[Passage]) -> list[Candidate]:
 
 def _candidate(passage: Passage, one: Evidence, clause: str) -> Candidate:
     prepared, units, title, head, above = _read(one, clause)
-    return Candidate(passage, one, prepared, units, title, head, above)
+    return Candidate(passage=passage, evidence=one, prepared=prepared, units=units, title=title, head=head, above=above)
 
 
 @lru_cache(maxsize=2_048)

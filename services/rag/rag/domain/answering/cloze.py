@@ -40,7 +40,7 @@ def _found(documents: Mapping[str, list[Candidate]], idf: Idf, random: Random, m
 
 
 def _cloze(sentence: str) -> Question:
-    return Question(sentence, sentence, Expects.TEXT, False, False, terms.query_terms(sentence), (), (), (), ())
+    return Question(text=sentence, folded=sentence, expects=Expects.TEXT, terms=terms.query_terms(sentence))
 
 
 def threshold(found: Sequence[float], refused: float) -> float:

@@ -137,13 +137,12 @@ class Question:
     text: str
     folded: str
     expects: Expects
-    is_yes_no: bool
-    is_list: bool
     terms: Mapping[str, float]
-    names: tuple[str, ...]
-    products: tuple[str, ...]
-    periods: tuple[Period, ...]
-    clauses: tuple[str, ...]
+    is_list: bool = False
+    names: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    periods: tuple[Period, ...] = ()
+    clauses: tuple[str, ...] = ()
     stems: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -165,17 +164,16 @@ def analyse(text: str) -> Question:
     clauses = tuple(one.key for one in named if one.mark is not Mark.LIST)
     without = _FILLER.sub(" ", _without(folded, [(one.start, one.end) for one in when]))
     return Question(
-        text,
-        folded,
-        expects,
-        _is(Expects.YES_NO, folded),
-        _is(Expects.LIST, folded),
-        terms.query_terms(without) or terms.query_terms(folded),
-        _names(text, folded),
-        _products(folded),
-        tuple(when),
-        clauses,
-        {terms.stem(word): claim_terms.stem(word) for word in re.findall(r"[a-z][a-z0-9]+", folded)},
+        text=text,
+        folded=folded,
+        expects=expects,
+        terms=terms.query_terms(without) or terms.query_terms(folded),
+        is_list=_is(Expects.LIST, folded),
+        names=_names(text, folded),
+        products=_products(folded),
+        periods=tuple(when),
+        clauses=clauses,
+        stems={terms.stem(word): claim_terms.stem(word) for word in re.findall(r"[a-z][a-z0-9]+", folded)},
     )
 
 

@@ -24,7 +24,15 @@ _ITEM = re.compile(r"^\s*(?:[(（]?[0-9一二三四五六七八九十a-z]{1,3}[)
 def cite(candidate: Candidate, start: int, end: int, cell: str = "") -> Citation:
     """Return the citation of a stretch of a passage."""
     passage = candidate.passage
-    return Citation(passage.id, start, end, sha256(passage.text.encode()).digest(), passage.chunk.passage.page, cell, passage.superseded)
+    return Citation(
+        passage=passage.id,
+        start=start,
+        end=end,
+        text_sha256=sha256(passage.text.encode()).digest(),
+        page=passage.chunk.passage.page,
+        cell=cell,
+        superseded=passage.superseded,
+    )
 
 
 def quote(candidate: Candidate, piece: Piece, cell: str = "") -> Sentence:

@@ -18,6 +18,7 @@ from claims.facts import Fact
 from rag.domain.answering.candidate import Candidate, Unit
 from rag.domain.answering.question import Expects, Question
 
+NEAR = 0.5  # weight in a label from which a word stands beside its number
 _FOCUS = 0.5
 _DEFINES = re.compile(r"指|[:：]|定义|含义|称为|即为|\bmeans?\b|refers? to|\bdefin|\bis an?\b|\bare\b")
 _LISTS = re.compile(r"[、;；①-⑳]|[(（][0-9一二三四五六七八九十a-z]{1,3}[)）]|, | and |和|或|及")

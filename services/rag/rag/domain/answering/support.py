@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from math import sqrt
 
+from claims import periods
 from claims.periods import Period
 
 from rag.domain import terms
@@ -91,8 +92,6 @@ def periods_fit(question: Question, candidate: Candidate) -> bool:
 
 
 def _header_periods(candidate: Candidate) -> list[Period]:
-    from claims import periods
-
     return [period for piece in candidate.prepared.pieces if piece.is_row for period in periods.find(piece.header)]
 
 
