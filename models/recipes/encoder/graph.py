@@ -81,22 +81,22 @@ def _layer(nodes: Nodes, packed: Packed, layer: int, values: str, product: Produ
     def floats(name: str, size: int) -> F32:
         return packed.floats(f"{at}.{name}", size)
 
-    def added(output: str, bias: str, norm: str, name: str) -> str:
+    def added(output: str, norm: str, name: str) -> str:
         constants = [nodes.constant(f"{name}.{kind}", floats(f"{norm}.{kind}", width)) for kind in "wb"]
-        constants.append(nodes.constant(f"{name}.bias", floats(bias, width)))
-        return nodes.add("SkipLayerNormalization", [output, values, *constants], name, domain=CONTRIB, epsilon=packed.epsilon)
+        both = nodes.add("Add", [output, values], f"{name}.sum")
+        return nodes.add("LayerNormalization", [both, *constants], name, axis=-1, epsilon=packed.epsilon)
 
     three = np.concatenate([weights(each, width, width) for each in "qkv"])
     bias = np.concatenate([floats(f"{each}.b", width) for each in "qkv"])
     parts = [f"{at}.{each}" for each in "qkv"]
     nodes.split(product(values, three, f"{at}.qkv", bias, f"{at}.in"), [width] * 3, parts)
     nodes.add("MultiHeadAttention", [*parts, "", "mask.whole"], f"{at}.att", domain=CONTRIB, num_heads=packed.heads)
-    output = product(f"{at}.att", weights("ao", width, width), f"{at}.ao", None, f"{at}.att")
-    values = added(output, "ao.b", "aln", f"{at}.x1")
-    output = product(values, weights("fi", wide, width), f"{at}.fi", None, f"{at}.x1")
-    nodes.add("BiasGelu", [output, nodes.constant(f"{at}.fi.bias", floats("fi.b", wide))], f"{at}.g", domain=CONTRIB)
-    output = product(f"{at}.g", weights("fo", width, wide), f"{at}.fo", None, f"{at}.g")
-    return added(output, "fo.b", "oln", f"{at}.x2")
+    output = product(f"{at}.att", weights("ao", width, width), f"{at}.ao", floats("ao.b", width), f"{at}.att")
+    values = added(output, "aln", f"{at}.x1")
+    output = product(values, weights("fi", wide, width), f"{at}.fi", floats("fi.b", wide), f"{at}.x1")
+    nodes.add("Gelu", [output], f"{at}.g", domain=CONTRIB)
+    output = product(f"{at}.g", weights("fo", width, wide), f"{at}.fo", floats("fo.b", width), f"{at}.g")
+    return added(output, "oln", f"{at}.x2")
 
 
 def _exact(nodes: Nodes) -> Product:
