@@ -8,7 +8,7 @@ from meshkit.clock import FakeClock
 from meshkit.errors import Conflict, FailedPrecondition, NotFound
 from meshkit.testing.keys import commitment_ring, payload_sealer
 from rag.adapters.file_blobs import FileBlobs
-from rag.adapters.ledger.open import Ledger
+from rag.adapters.ledger.open import Ledger, ledger_at
 from rag.domain.access import Access, Grant
 from rag.domain.answer import Citation, Derivation, Sentence
 from rag.domain.citing import PassageId
@@ -225,3 +225,34 @@ async def test_originals_that_became_no_version_are_taken_away(ledger: Ledger, t
     assert await blobs.read(T, kept) == b"kept"
     with pytest.raises(NotFound):
         await blobs.read(T, orphan)
+
+
+async def test_what_was_purged_is_in_no_file(tmp_path: Path) -> None:
+    """Neither words nor sealed bytes: old pages and the write-ahead log are rewritten."""
+    ledger = ledger_at(f"sqlite:///{tmp_path / 'ledger.db'}", payload_sealer())
+    async with ledger.store:
+        await shown(ledger, submission(title="unmistakable"), [f"unmistakable {number}" for number in range(50)])
+        await shown(ledger, submission("另一"))
+        (purged,) = await visible(ledger)
+        ask = "SELECT sealed FROM chunk WHERE version_id = ? UNION ALL SELECT sealed FROM name WHERE version_id = ?"
+        asked = (purged.version_id, purged.version_id)
+        sealed = [row[0] for row in await ledger.store.read(lambda connection: connection.query(ask, asked))]
+        sealed += [
+            row[0] for row in await ledger.store.read(lambda connection: connection.query("SELECT description FROM version LIMIT 1"))
+        ]
+        sealed += [
+            row[0] for row in await ledger.store.read(lambda connection: connection.query("SELECT sealed_key FROM document LIMIT 1"))
+        ]
+        assert len(sealed) == 53
+
+        def found() -> int:
+            stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+            assert b"unmistakable" not in stored
+            return sum(value in stored for value in sealed)
+
+        assert found() == len(sealed)
+        purge = await ledger.custody.purge(T, "条款", BY)
+        assert await ledger.custody.scrub()
+        assert found() == 0
+        assert (await ledger.custody.purge_of(purge.purge_id, 0)).scrubbed
+        assert len(await visible(ledger, "另一")) == 1

@@ -13,4 +13,4 @@ def packed_column(value: Any) -> str:
 
 def column(text: str | bytes) -> Any:
     """Return the value; the other way of `packed_column`."""
-    return json.loads(text)
+    return json.loads(text if isinstance(text, str) else text.decode())  # bytes are looked at for their encoding first

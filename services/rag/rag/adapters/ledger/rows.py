@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from rag.adapters.ledger.accesses import access_of
@@ -12,6 +13,8 @@ from rag.domain.document import FOREVER, State, Submission, Version
 
 SHOWN = "('VISIBLE', 'PARTIAL')"
 """States in which a version can be found."""
+
+_REMEMBERED = 8_192
 
 COLUMNS = (
     "v.version_id, d.document_row, d.tenant, d.document_id, d.sealed_key, v.source_version, v.revision, v.piece, v.state, v.reason, "
@@ -73,35 +76,7 @@ class VersionRow:
 
     def version(self, keys: Keys) -> Version:
         """Return it as the domain knows it."""
-        words = self.described(keys)
-        submission = Submission(
-            tenant=self.tenant,
-            document_id=self.document_id,
-            source_version=self.source_version,
-            title=words.get("title", ""),
-            media_type=words.get("media_type", ""),
-            blob=self.blob,
-            content_sha256=self.content_sha256,
-            access=access_of(self.demands),
-            submitted_by=self.submitted_by,
-            declared_grade=self.declared_grade,
-            valid_from_us=self.valid_from_us,
-            valid_to_us=self.valid_to_us,
-            review_at_us=words.get("review_at_us"),
-            base=words.get("base", ""),
-            product=words.get("product", ""),
-            metadata=tuple((name, value) for name, value in words.get("metadata", ())),
-            file_name=words.get("file_name", ""),
-        )
-        return Version(
-            version_id=self.version_id,
-            submission=submission,
-            state=self.state,
-            from_seq=self.from_seq,
-            to_seq=self.to_seq,
-            reason=self.reason,
-            attempt=self.attempt,
-        )
+        return _version(self, keys)
 
 
 def version_row(row: Row) -> VersionRow:
@@ -111,6 +86,39 @@ def version_row(row: Row) -> VersionRow:
     values[8] = State(row[8])
     values[17], values[18] = bytes(row[17]), bytes(row[18])
     return VersionRow(*values)
+
+
+@lru_cache(_REMEMBERED)
+def _version(row: VersionRow, keys: Keys) -> Version:
+    words = row.described(keys)
+    submission = Submission(
+        tenant=row.tenant,
+        document_id=row.document_id,
+        source_version=row.source_version,
+        title=words.get("title", ""),
+        media_type=words.get("media_type", ""),
+        blob=row.blob,
+        content_sha256=row.content_sha256,
+        access=access_of(row.demands),
+        submitted_by=row.submitted_by,
+        declared_grade=row.declared_grade,
+        valid_from_us=row.valid_from_us,
+        valid_to_us=row.valid_to_us,
+        review_at_us=words.get("review_at_us"),
+        base=words.get("base", ""),
+        product=words.get("product", ""),
+        metadata=tuple((name, value) for name, value in words.get("metadata", ())),
+        file_name=words.get("file_name", ""),
+    )
+    return Version(
+        version_id=row.version_id,
+        submission=submission,
+        state=row.state,
+        from_seq=row.from_seq,
+        to_seq=row.to_seq,
+        reason=row.reason,
+        attempt=row.attempt,
+    )
 
 
 def versions_where(connection: Connection, where: str, parameters: tuple[object, ...] = ()) -> list[VersionRow]:
