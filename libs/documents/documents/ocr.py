@@ -3,21 +3,26 @@ one image takes of memory (600 MB were seen) goes with its process."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from rapidocr import RapidOCR
+import rapidocr
 
 from documents.page import Image, Line
 
-ONE_THREAD = {
+MODELS = Path(rapidocr.__file__).parent / "models"
+OPTIONS = {
+    "Det.model_path": str(MODELS / "PP-OCRv6_det_small.onnx"),
+    "Cls.model_path": str(MODELS / "ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
+    "Rec.model_path": str(MODELS / "PP-OCRv6_rec_small.onnx"),
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
     "Global.log_level": "critical",
 }
-"""Threads don't live through a fork, and a page shall take one core from whoever works beside it."""
+"""Paths, else rapidocr looks on the network for what it misses. Threads don't live through a fork, and a page shall take one core only."""
 
 
 class Recogniser:
@@ -25,8 +30,10 @@ class Recogniser:
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
-        self._engine = RapidOCR(params=ONE_THREAD)
-        self.lines(Image(64, 64, 1, bytes(64 * 64)))
+        self._engine = rapidocr.RapidOCR(params=OPTIONS)
+        sample = np.full((64, 320, 1), 255, np.uint8)
+        cv2.putText(sample, "123 ABC", (20, 45), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 0, 3)
+        self.lines(Image(320, 64, 1, sample.tobytes()))  # each model is loaded when it is first needed
 
     def lines(self, image: Image) -> list[Line]:
         """Lines in pixels of the image, in the order in which they were found."""

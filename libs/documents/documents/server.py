@@ -1,8 +1,8 @@
 """The fork server, a process of its own: ``python -I -m documents.server parse|recognise FD``. It imports the parsers once, encloses
 itself and forks one child for each document or image; the service talks to it over a socket of packets and to each child over a stream.
 
-It reads nothing that comes from a document. Three processes stand above a child: the service, a keeper (this program) that waits, and the
-one that forks, which is the first of its process namespace, so that nothing in it outlives it.
+It reads nothing that comes from a document. Above a child stand the service, two processes that wait, and the server that forks, which is
+the first of its process namespace: nothing in it outlives it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,20 +118,28 @@ def _kill(pid: int) -> None:
 
 
 def main(duty: str, descriptor: str) -> None:
-    """Keeper and server."""
+    """Keeper: imports, then forks who encloses itself (a process with threads can't, and onnxruntime has one), who forks the server."""
     die_with_parent()
-    os.environ.update(
-        OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1"
-    )  # read when numpy is imported: a process with threads can't enclose itself
+    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")  # read when numpy is imported
     with socket.socket(fileno=int(descriptor)) as control:
         chosen = work.DUTIES[duty]()
         base_bytes = address_space_bytes()
-        isolation = enclose()
-        pid = os.fork()
-        if pid == 0:
+        _forked(lambda: _enclosed(control, chosen, base_bytes))
+
+
+def _enclosed(control: socket.socket, duty: work.Duty, base_bytes: int) -> None:
+    isolation = enclose()
+    _forked(lambda: Server(control, duty, base_bytes).run(isolation))
+
+
+def _forked(act: Callable[[], None]) -> None:
+    """In a child that dies with this process, which waits for it."""
+    pid = os.fork()
+    if pid == 0:
+        try:
             die_with_parent()
-            with contextlib.suppress(OSError):
-                Server(control, chosen, base_bytes).run(isolation)
+            act()
+        finally:
             os._exit(0)
     os.waitpid(pid, 0)
 

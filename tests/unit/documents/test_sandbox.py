@@ -129,6 +129,7 @@ async def test_a_parser_is_alone(misbehaving: Callable[[str], None]) -> None:
             with pytest.raises(ParserFailed) as error:
                 await sandbox.parse(b"x", "a.txt")
             isolation = sandbox.isolation
+    assert error.value.message.startswith("{"), error.value.message
     found = json.loads(error.value.message)
     assert (found["environment"], found["user"], found["fork"]) == ([], True, "BlockingIOError")
     assert len(found["descriptors"]) <= 6  # three of nothing, channel (and our copy of it), document

@@ -98,7 +98,8 @@ class _Collector:
             and now.x1 - 0.6 * now.size <= x0 < now.x1 + WIDE_GAP * now.size
         ):
             size = now.size
-            now.text += f" {character}" if x0 - now.x1 > (0.2 if self._space else 0.35) * size else character
+            latin = self._space and now.text[-1] < "\u2e80" and character < "\u2e80"
+            now.text += f" {character}" if latin or x0 - now.x1 > (0.2 if self._space else 0.35) * size else character
             now.x1 = max(now.x1, x1)
             now.y0, now.y1 = min(now.y0, y0), max(now.y1, y1)
         else:

@@ -59,36 +59,51 @@ def _announces(line: Line) -> bool:
 
 
 def _frames(page: Page) -> list[tuple[Box, list[Rule], list[Rule]]]:
-    """Rules that hang together: crossing, or across one above another over the same width."""
-    rules = [(rule, True) for rule in page.across] + [(rule, False) for rule in page.down]
-    groups: list[tuple[Box, list[tuple[Rule, bool]]]] = []
-    for rule, flat in sorted(rules, key=lambda each: (not each[1], each[0].at)):
+    """Rules that cross; of those that cross none, lines across one above another with rows of a table between."""
+    groups: list[tuple[Box, list[Rule], list[Rule]]] = []
+    for rule, flat in [*((each, False) for each in page.down), *((each, True) for each in page.across)]:
         box = Box(rule.start, rule.at, rule.end, rule.at) if flat else Box(rule.at, rule.start, rule.at, rule.end)
-        members = [(rule, flat)]
+        across, down = ([rule], []) if flat else ([], [rule])
         rest = []
-        for other, others in groups:
-            if _touch(box, other, flat):
-                box, members = around([box, other]), others + members
+        for other in groups:
+            if flat and not other[2]:
+                rest.append(other)
+            elif _crosses(box, other[0]):
+                box, across, down = around([box, other[0]]), other[1] + across, other[2] + down
             else:
-                rest.append((other, others))
-        groups = [*rest, (box, members)]
-    whole = []
-    for box, members in groups:
-        across = [rule for rule, flat in members if flat and rule.end - rule.start > 8]
-        down = [rule for rule, flat in members if not flat and rule.end - rule.start > 4]
-        if len(_places(across)) >= 2 and box.x1 - box.x0 > 40:
-            whole.append((box, across, down))
-    return sorted(whole, key=lambda each: (each[0].y0, each[0].x0))
+                rest.append(other)
+        groups = [*rest, (box, across, down)]
+    crossed = [each for each in groups if each[2] and len(_places(each[1])) > 1]
+    return sorted([*crossed, *_stacked(page, [each[1][0] for each in groups if not each[2]])], key=lambda each: (each[0].y0, each[0].x0))
 
 
-def _touch(one: Box, other: Box, flat: bool) -> bool:
+def _crosses(one: Box, other: Box) -> bool:
     beside = one.x0 <= other.x1 + NEAR and other.x0 <= one.x1 + NEAR
-    if not flat:
-        return beside and one.y0 <= other.y1 + NEAR and other.y0 <= one.y1 + NEAR
-    overlap = min(one.x1, other.x1) - max(one.x0, other.x0)
-    same = overlap > 0.8 * max(one.x1 - one.x0, 1) and one.x1 - one.x0 > 0.1 * (other.x1 - other.x0)
-    level = abs(one.y0 - other.y1) <= NEAR and beside
-    return (same or level or overlap > 0.8 * (other.x1 - other.x0)) and one.y0 - other.y1 < 250
+    return beside and one.y0 <= other.y1 + NEAR and other.y0 <= one.y1 + NEAR
+
+
+def _stacked(page: Page, rules: list[Rule]) -> list[tuple[Box, list[Rule], list[Rule]]]:
+    groups: list[tuple[Box, list[Rule]]] = []
+    for rule in sorted((each for each in rules if each.end - each.start > 8), key=lambda each: each.at):
+        box = Box(rule.start, rule.at, rule.end, rule.at)
+        for at, (other, members) in enumerate(groups):
+            overlap = min(rule.end, other.x1) - max(rule.start, other.x0)
+            level = rule.at - other.y1 <= NEAR and overlap > -20
+            if level or (overlap > 0.8 * min(rule.end - rule.start, other.x1 - other.x0) and _tabular(page.spans, other, rule.at)):
+                groups[at] = around([other, box]), [*members, rule]
+                break
+        else:
+            groups.append((box, [rule]))
+    return [(box, members, []) for box, members in groups if len(_places(members)) > 1 and box.x1 - box.x0 > 40]
+
+
+def _tabular(spans: Sequence[Span], above: Box, bottom: float) -> bool:
+    """Whether what stands between a line and the next one below can be rows of a table."""
+    between = lines([each for each in spans if above.y1 < each.middle < bottom and above.x0 - NEAR <= each.x0 <= above.x1])
+    if not between:
+        return bottom - above.y1 < 8
+    wide = any(len(line.spans) == 1 and line.box.x1 - line.box.x0 > 0.6 * (above.x1 - above.x0) for line in between)
+    return not wide and not any(_announces(line) for line in between) and any(len(line.spans) > 1 for line in between)
 
 
 def _places(rules: Sequence[Rule], *more: float) -> list[float]:
