@@ -44,7 +44,9 @@ def test_a_heading_that_is_a_clause_can_be_found_itself() -> None:
 
 
 def test_a_clause_s_number_is_said_once() -> None:
-    found = drafts(parsed(Heading(2, "第五条"), Paragraph("第五条 等待期为90日。"), Heading(2, "第六条"), Paragraph("第六条 犹豫期。")), 100)
+    found = drafts(
+        parsed(Heading(2, "第五条"), Paragraph("第五条 等待期为90日。"), Heading(2, "第六条"), Paragraph("第六条 犹豫期。")), 100
+    )
     assert [draft.text for draft in found] == ["第五条 等待期为90日。", "第六条 犹豫期。"]
 
 
