@@ -8,6 +8,7 @@ from meshkit.rpc.tls import of_triton
 from meshkit.service import Service
 from meshkit.triton.client import TritonClient
 
+from rag import ports
 from rag.adapters.milvus_vectors import MilvusVectors
 from rag.adapters.triton_encoder import TritonEncoder
 from rag.config import IngestConfig, RpcConfig
@@ -17,8 +18,8 @@ from rag.config import IngestConfig, RpcConfig
 class DenseLeg:
     """Encoder and vectors belong together."""
 
-    encoder: TritonEncoder
-    vectors: MilvusVectors
+    encoder: ports.Encoder
+    vectors: ports.Vectors
 
 
 async def dense_leg(config: RpcConfig | IngestConfig, service: Service) -> DenseLeg | None:

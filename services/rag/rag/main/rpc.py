@@ -12,11 +12,12 @@ from meshkit.rpc.deadline import Deadlines
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config, run
 
+from rag import ports
 from rag.adapters.file_scenarios import file_scenarios
 from rag.adapters.numpy_lexical import NumpyLexical
 from rag.config import SERVICE, RpcConfig
 from rag.domain import terms
-from rag.main.legs import dense_leg
+from rag.main.legs import DenseLeg, dense_leg
 from rag.main.parts import Parts, assemble
 from rag.servicer import RagServicer, UseCases
 from rag.steps.evidence import Evidence
@@ -72,16 +73,17 @@ async def serve(config: RpcConfig, service: Service) -> None:
     service.task(follow.run(), name="lexical index", endless=True)
     service.not_ready("index", "STARTING")
     service.watch("index", lambda: _caught_up(follow), interval_s=0.25, needed=True)
-    use = await use_cases(config, service, parts, lexical, follow)
+    use = await use_cases(config, service, parts, lexical, follow, await dense_leg(config, service))
     server = MeshServer.of(config, config.callers, DEADLINES, refused=parts.denials.refused)
     rag_service_pb2_grpc.add_RagServiceServicer_to_server(RagServicer(use), server)  # type: ignore[arg-type, abstract]
     await service.run(server)
 
 
-async def use_cases(config: RpcConfig, service: Service, parts: Parts, lexical: NumpyLexical, follow: Follow) -> UseCases:
+async def use_cases(
+    config: RpcConfig, service: Service, parts: Parts, lexical: ports.Lexical, follow: Follow, dense: DenseLeg | None
+) -> UseCases:
     """Return what the RPCs call."""
     ledger, clock, blobs, reader = parts.ledger, parts.clock, parts.blobs, config.reader
-    dense = await dense_leg(config, service)
     vectors, encoder = (dense.vectors, dense.encoder) if dense else (None, None)
     scenarios = file_scenarios(config.scenarios)
     service.watch("scenarios", scenarios.reload, interval_s=_SCENARIOS_S)
