@@ -200,15 +200,18 @@ async def test_the_log_knows_what_callers_do_not(tmp_path: Path) -> None:
     assert len(known.retrieval.passages) == 1 and not unknown.retrieval.passages
 
 
-@pytest.mark.parametrize("hole", ["a hit that is not checked", "a passage that is not authorised"])
+HOLES = {
+    "a hit that is not checked": ("rag.steps.retrieve.confirmed", "search PIPELINE_DENSE"),
+    "rights that nobody asks for": ("rag.domain.access.Reader.may_read", "passage"),
+}
+
+
+@pytest.mark.parametrize("hole", HOLES)
 async def test_a_hole_would_be_seen(hole: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if hole == "a hit that is not checked":
-        monkeypatch.setattr("rag.steps.retrieve.confirmed", lambda *_: True)
-        path = "search PIPELINE_DENSE"
-    else:
-        monkeypatch.setattr("rag.domain.access.Reader.may_read", lambda *_: True)
-        path = "passage"
+    place, path = HOLES[hole]
     async with world(tmp_path) as made:
         await _common(made)
         await _hidden(made, "grade")
-        assert WORDS[0] in str(await PATHS[path](made))
+        closed = await _answer(made, path)
+        monkeypatch.setattr(place, lambda *_: True)
+        assert await _answer(made, path) != closed
