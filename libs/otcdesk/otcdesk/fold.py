@@ -1,8 +1,8 @@
 """A text as model and instrument master read it: compatibility forms, full width, case, traditional characters, formal numerals folded.
 
 Surprising: each character is folded by itself, so that every folded character has one place in the client's text. What the model copies
-is found again in the client's own words. What says nothing (emoji, zero width, controls) becomes one blank. No folded text has a double quotation mark, so none can spell
-a piece of the model's own text.
+is found again in the client's own words. What says nothing (emoji, zero width, controls) becomes one blank. No folded text has a double
+quotation mark, so none can spell a piece of the model's own text.
 """
 
 from __future__ import annotations
