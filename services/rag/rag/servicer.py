@@ -131,6 +131,7 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
             waiting=status.versions.get(State.ENROLLED, 0),
             versions={str(state): count for state, count in status.versions.items()},
             degradations=status.degradations,
+            vector_sequence=status.vectors,
         )
 
     async def Tune(self, request: pb.TuneRequest, context: object) -> pb.TuneResponse:  # noqa: N802

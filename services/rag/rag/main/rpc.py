@@ -45,7 +45,16 @@ from rag.usecases.tune import Tune
 from rag.usecases.withdraw_document import WithdrawDocument
 
 _SERVICE = rag_service_pb2.DESCRIPTOR.services_by_name["RagService"].full_name
-_LONG_S = {"Ask": 300.0, "Search": 15.0, "PutPart": 15.0, "ListClauses": 30.0, "Compare": 30.0, "CommitUpload": 30.0, "Purge": 30.0}
+_LONG_S = {
+    "Ask": 300.0,
+    "Search": 15.0,
+    "PutPart": 15.0,
+    "ListClauses": 30.0,
+    "Compare": 30.0,
+    "CommitUpload": 30.0,
+    "Purge": 30.0,
+    "Tune": 1_800.0,
+}
 DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/{name}": seconds for name, seconds in _LONG_S.items()})  # as the gateway's routes
 _SCENARIOS_S = 2.0
 
@@ -134,7 +143,7 @@ async def use_cases(
         purge=Purge(ledger.custody, purging, evidence, clock),
         commit_upload=CommitUpload(blobs, ledger.intake, clock),
         withdraw_document=WithdrawDocument(ledger.intake, clock),
-        get_status=GetStatus(ledger.library, ledger.intake, lexical, list),
+        get_status=GetStatus(ledger.library, ledger.intake, lexical, vectors),
         tune=Tune(library=ledger.library, lexical=lexical, vectors=vectors, encoder=encoder, tunings=ledger.tunings, clock=clock),
     )
 

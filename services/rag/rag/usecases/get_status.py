@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from meshkit.errors import Unavailable
 
 from rag import ports
 from rag.domain.document import State
@@ -11,10 +13,11 @@ from rag.domain.document import State
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far everything is. ``searchable``: up to which sequence this process can search."""
+    """How far everything is. ``searchable``: up to which sequence this process can search; ``vectors``: up to which the dense leg can."""
 
     sequence: int
     searchable: int
+    vectors: int
     versions: Mapping[State, int]
     degradations: tuple[str, ...]
 
@@ -22,10 +25,19 @@ class Status:
 class GetStatus:
     """Says how far everything is."""
 
-    def __init__(self, library: ports.Library, intake: ports.Intake, lexical: ports.Lexical, degradations: Callable[[], list[str]]) -> None:
-        self._library, self._intake, self._lexical, self._degradations = library, intake, lexical, degradations
+    def __init__(self, library: ports.Library, intake: ports.Intake, lexical: ports.Lexical, vectors: ports.Vectors | None) -> None:
+        self._library, self._intake, self._lexical, self._vectors = library, intake, lexical, vectors
 
     async def __call__(self, tenant: str) -> Status:
         """Return the status of a tenant's knowledge."""
         sequence, versions = await self._library.sequence(), await self._intake.tallies(tenant)
-        return Status(sequence, self._lexical.position, versions, tuple(self._degradations()))
+        vectors, degradations = await self._dense()
+        return Status(sequence, self._lexical.position, vectors, versions, degradations)
+
+    async def _dense(self) -> tuple[int, tuple[str, ...]]:
+        if self._vectors is None:
+            return 0, ("NO_DENSE_LEG",)
+        try:
+            return await self._vectors.position(), ()
+        except Unavailable:
+            return 0, ("VECTORS_UNAVAILABLE",)

@@ -639,7 +639,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self, tenant: _Optional[str] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("sequence", "searchable_sequence", "waiting", "versions", "without_vector", "degradations")
+    __slots__ = ("sequence", "searchable_sequence", "waiting", "versions", "without_vector", "degradations", "vector_sequence")
     class VersionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -653,13 +653,15 @@ class GetStatusResponse(_message.Message):
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     WITHOUT_VECTOR_FIELD_NUMBER: _ClassVar[int]
     DEGRADATIONS_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     searchable_sequence: int
     waiting: int
     versions: _containers.ScalarMap[str, int]
     without_vector: int
     degradations: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, sequence: _Optional[int] = ..., searchable_sequence: _Optional[int] = ..., waiting: _Optional[int] = ..., versions: _Optional[_Mapping[str, int]] = ..., without_vector: _Optional[int] = ..., degradations: _Optional[_Iterable[str]] = ...) -> None: ...
+    vector_sequence: int
+    def __init__(self, sequence: _Optional[int] = ..., searchable_sequence: _Optional[int] = ..., waiting: _Optional[int] = ..., versions: _Optional[_Mapping[str, int]] = ..., without_vector: _Optional[int] = ..., degradations: _Optional[_Iterable[str]] = ..., vector_sequence: _Optional[int] = ...) -> None: ...
 
 class TuneRequest(_message.Message):
     __slots__ = ("tenant",)
