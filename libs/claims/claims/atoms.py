@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from claims import compare, folding, periods, polarity, segments, terms, wordings
@@ -135,7 +136,25 @@ def periods_fault(part: Piece, window: Window, passage: Prepared, _: frozenset[s
             return Fault(f"{part.text[mine.start : mine.end]} is another period", bool(here or above))
         if not any(fact.period == mine for fact in part.facts) and _swapped(mine, part, window):
             return Fault(f"{part.text[mine.start : mine.end]} belongs to something else", True)
+    if len(window.pieces) == 1 and (lost := _lost(part, window.pieces[0])) is not None:
+        return Fault(f"{part.text[lost.start : lost.end]} stands for another period", True)
     return None
+
+
+def _lost(part: Piece, near: Piece) -> Period | None:
+    """Return a period that a statement names once more than its evidence does, where the evidence names another instead (2019 and 2019)."""
+    free = list(near.periods)
+    lost: list[Period] = []
+    for same in (Period.same, matches):
+        lost = [mine for mine in (part.periods if same is Period.same else lost) if not _taken(mine, free, same)]
+    return lost[0] if lost and free and not near.is_row else None
+
+
+def _taken(mine: Period, free: list[Period], same: Callable[[Period, Period], bool]) -> bool:
+    match = next((other for other in free if same(mine, other)), None)
+    if match is not None:
+        free.remove(match)
+    return match is not None
 
 
 def _swapped(mine: Period, part: Piece, window: Window) -> bool:
@@ -190,6 +209,8 @@ def polarity_fault(part: Piece, window: Window, passage: Prepared, _: frozenset[
         found = [polarity.differs(mine, other) for score, other in scored if score >= top - 0.01]
         if all(found):
             return Fault(found[0], True)
+    if len(window.pieces) == 1 and (turned := polarity.counts_differ(part.text, window.pieces[0].text)):
+        return Fault(turned, True)
     return None
 
 

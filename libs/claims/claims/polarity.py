@@ -21,7 +21,7 @@ _NO_NEGATION = (
     "未分配利润|非流动|非经常|非金融|非利息|非银行|非公开|无人机|不锈钢|是否|能否|可否|否则|与否|不孕|不育|未必要|无线|无限|不等|不均|"
     "不定期|"
     "未到期|非因|差不多|不当得利|不利|不当|不足额|不安抗辩|不明|无因|免责|非标|未决|不时|毫不|未婚|无息|未偿还?款项|未满期|未还款项|"
-    "not only|whether or not|no\\. ?[0-9]|not applicable|not yet due|cannot but"
+    "not only|whether or not|no\\. ?[0-9]|not yet due|cannot but"
 )
 _BOUNDS = (
     "不(?:得)?(?:超过|高于|多于|大于|超出|低于|少于|小于|足|满|到)|未满|未达到?|未超过|"
@@ -41,11 +41,13 @@ _EXCEPT = (
     r"\bexcluding\b"
 )
 _CUE = re.compile(rf"(?P<none>{_NO_NEGATION})|(?P<bound>{_BOUNDS})|(?P<out>{_EXCEPT})|(?P<deny>{_NOT_LATIN}|{_NOT_HAN})")
+_NUMBER_FOLLOWS = re.compile(r"[^,。;]{0,12}[0-9零一二三四五六七八九十百千万亿壹贰叁肆伍陆柒捌玖拾]")
 _STOPS = re.compile(r"[,。;:!?\n]|\s(?:but|and|or)\s|但")
 _LIGHT = re.compile(
     r"(?:\s|予以|予|能够?|会|再|是|得以?|可以?|应当?|必须?|须|要|有任何|任何|有|存在|按|及时|对|向|被|将|"
     r"(?:be|been|being|have|has|had|a|an|the|any|to|of|in|such|longer|yet|been|required|liable|entitled|obliged)\b)*"
 )
+_NEARLY = 0.8
 _REACH_HAN, _REACH_LATIN = 12, 56  # characters that a negation reaches
 _DUTIES = {
     "must": r"应当|应(?=[\u4e00-\u9fff])(?!收|付|计|急|对|用|交)|必须|须(?!知)|需要"
@@ -99,13 +101,14 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Polarity:
-    """What a stretch of text denies and affirms."""
+    """What a stretch of text denies and affirms; ``cues`` counts denials, exceptions and bounds without a number."""
 
     denials: tuple[Denial, ...]
     exceptions: int
     affirmed: frozenset[str]
     duties: frozenset[str]
     poles: dict[str, frozenset[int]] = field(hash=False, compare=False)
+    cues: int = 0
 
     @property
     def is_denied(self) -> bool:
@@ -117,16 +120,18 @@ class Polarity:
 def of(text: str) -> Polarity:
     """Return the polarity of a folded clause or sentence."""
     denials: list[Denial] = []
-    exceptions, reached = 0, []
+    exceptions, bounds, reached = 0, 0, []
     for match in _CUE.finditer(text):
         if match["out"]:
             exceptions += 1
+        elif match["bound"]:
+            bounds += _NUMBER_FOLLOWS.match(text, match.end()) is None
         elif match["deny"]:
             denial = _denial(text, match.start(), match.end())
             denials.append(denial)
             reached.append((match.start(), _reach(text, match.end())))
     affirmed = terms.of(text, reached)
-    return Polarity(tuple(denials), exceptions, affirmed, _duties(text), _poles(text, denials, reached))
+    return Polarity(tuple(denials), exceptions, affirmed, _duties(text), _poles(text), len(denials) + exceptions + bounds)
 
 
 def _reach(text: str, start: int) -> int:
@@ -153,7 +158,7 @@ def _duties(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _poles(text: str, denials: list[Denial], reached: list[tuple[int, int]]) -> dict[str, frozenset[int]]:
+def _poles(text: str) -> dict[str, frozenset[int]]:
     poles: dict[str, set[int]] = {}
     for match in _OPPOSITE.finditer(text):
         name, _, pole = (match.lastgroup or "").rpartition("_")
@@ -162,9 +167,26 @@ def _poles(text: str, denials: list[Denial], reached: list[tuple[int, int]]) -> 
 
 
 def differs(claim: str, evidence: str) -> str:
-    """Return what a claim turns round of an evidence clause that speaks of the same ("" for nothing). Both are folded."""
+    """Return what a claim turns round of an evidence clause that speaks of the same ("" for nothing). Both are folded.
+
+    Of two clauses with nearly the same words, one that denies more often denies something else, whatever it is.
+    """
     one, two = of(claim), of(evidence)
-    return _denials(one, two) or _exceptions(one, two) or _duty(one, two) or _opposites(one, two)
+    return counts_differ(claim, evidence) or _denials(one, two) or _exceptions(one, two) or _duty(one, two) or _opposites(one, two)
+
+
+def counts_differ(claim: str, evidence: str) -> str:
+    """Return how often a claim denies beside evidence of nearly the same words ("" for as often)."""
+    one, two = of(claim), of(evidence)
+    if one.cues == two.cues or not _same_words(claim, one, evidence, two):
+        return ""
+    return "denies something" if one.cues > two.cues else "affirms something"
+
+
+def _same_words(claim: str, one: Polarity, evidence: str, two: Polarity) -> bool:
+    mine = terms.of(claim, [(denial.start, denial.end) for denial in one.denials])
+    theirs = terms.of(evidence, [(denial.start, denial.end) for denial in two.denials])
+    return bool(mine) and len(mine & theirs) >= _NEARLY * len(mine | theirs)
 
 
 def _denials(one: Polarity, two: Polarity) -> str:

@@ -10,7 +10,8 @@ from claims import polarity, terms
 from claims.evidence import Piece, Prepared
 
 COVERED = 0.55  # of the statement's terms: less, and the passage speaks of something else
-_TIE = 0.03
+_TIE = 0.015
+_NOWHERE = 0.6  # of the weight of a rare word: one that no sentence has
 _WIDTHS = (1, 2, 3)
 _WIDER = 0.04  # a wider stretch must add more than this share
 
@@ -40,7 +41,11 @@ def best(part: Piece, prepared: Sequence[Prepared]) -> list[Window]:
 
 def _weights(wanted: frozenset[str], prepared: Sequence[Prepared]) -> dict[str, float]:
     pieces = [piece.terms for passage in prepared for piece in passage.pieces]
-    return {term: log(1 + len(pieces) / (0.5 + sum(term in one for one in pieces))) for term in wanted}
+    weights: dict[str, float] = {}
+    for term in wanted:
+        there = sum(term in one for one in pieces)
+        weights[term] = log(1 + len(pieces) / (0.5 + max(1, there))) * (1.0 if there else _NOWHERE)
+    return weights
 
 
 def words(part: Piece) -> frozenset[str]:
@@ -58,7 +63,7 @@ def _cues(text: str) -> frozenset[str]:
 
 
 def _rank(window: Window, part: Piece) -> float:
-    return window.covered - _WIDER * (len(window.pieces) - 1) + (0.02 if _has_its_numbers(window, part) else 0.0)
+    return window.covered - _WIDER * (len(window.pieces) - 1) + (0.01 if _has_its_numbers(window, part) else 0.0)
 
 
 def _has_its_numbers(window: Window, part: Piece) -> bool:

@@ -83,3 +83,26 @@ def test_the_corpus_tells_when_a_check_is_missing(fault: str, monkeypatch: pytes
     monkeypatch.setattr(f"claims.atoms.{fault}", lambda *_: None)
     score = scored(400, seed=11)
     assert min(score.share(plant) for plant in PLANTS) < 0.97
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "There were no transfers in the years ended December 31, 2019 and 2019.",
+            "There were no transfers in the years ended December 31, 2019 and 2018.",
+        ),
+        ("Amounts paid in 2019 were not $3,800.", "Amounts paid in 2019 were $3,800."),
+        ("We did identify any material differences.", "We did not identify any material differences."),
+        ("贷款金额得超过您申请时的现金价值。", "贷款金额不得超过您申请时的现金价值。"),
+        ("对无法核实的部分，保险人承担赔偿责任。", "对无法核实的部分，保险人不承担赔偿责任。"),
+        ("The data is applicable to the Group.", "The data is not applicable to the Group."),
+        ("The borrower may prepay without penalty.", "The borrower cannot prepay without penalty."),
+        ("身故保险金为五万元。", "身故保险金为十万元，医疗保险金为五万元。"),
+        ("Net income was $5 million.", "The Group had $5 million of revenue and $2 million of net income."),
+        ("保险期间自2023年1月1日起至2023年1月1日止。", "保险期间自2023年1月1日起至2024年1月1日止。"),
+    ],
+)
+def test_turned_sentences_are_caught(statement: str, said: str) -> None:
+    assert not verify(statement, [Evidence(said)]).is_supported
+    assert verify(said, [Evidence(said)]).is_supported

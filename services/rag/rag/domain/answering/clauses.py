@@ -78,6 +78,15 @@ def listed(passages: Sequence[Passage], kind: Kind, heading: str = "") -> list[C
     return found
 
 
+def every(passages: Sequence[Passage]) -> list[Clause]:
+    """Return the clauses of one document whole, for a comparison: what a clause was cut into is joined, its first part is cited."""
+    found: list[Clause] = []
+    for number, group in _clauses(passages):
+        first = _clause(group[0], number)
+        found.append(first if len(group) == 1 else replace(first, text="\n".join(one.text for one in group)))
+    return found
+
+
 def _clauses(passages: Sequence[Passage]) -> Iterable[tuple[str, list[Passage]]]:
     """Yield (number, passages) of the clauses; what continues a clause belongs to it."""
     ordered = sorted(passages, key=lambda one: one.chunk.passage.ordinal)

@@ -2,7 +2,7 @@
 
 import pytest
 from rag.domain.answering import compare
-from rag.domain.answering.clauses import Clause, Kind, canonical, endorsed, listed, replaced
+from rag.domain.answering.clauses import Clause, Kind, canonical, endorsed, every, listed, replaced
 from rag.domain.answering.compare import Difference
 
 from tests.unit.rag.domain.answering.passages import passage
@@ -70,6 +70,17 @@ def test_an_endorsement_comes_first_and_marks_what_it_changes() -> None:
 def test_clauses_that_a_rider_names() -> None:
     assert replaced("本批单删除第七条；将2.3条变更为下述内容。第八条不受影响。Section 4.1 is replaced.") == ["7", "2.3", "4.1"]
     assert canonical("第十二条") == canonical("Article 12") == canonical("12") == "12"
+
+
+def test_a_clause_that_was_cut_is_compared_whole() -> None:
+    whole = passage(
+        "第六条 因下列情形之一的，我们不承担给付保险金的责任：（一）故意犯罪；（二）酒后驾驶；（三）战争、军事冲突。",
+        number=2,
+        heading="责任免除",
+        clause="第六条",
+    )
+    assert [one.number for one in every(TERMS)] == ["第一条", "第五条", "第六条", "第七条", "第十九条", "第二十条"]
+    assert compare.compare(every(TERMS), every([*TERMS[:2], whole, *TERMS[4:]])) == compare.Comparison((), 6)
 
 
 def clause(number: str, text: str) -> Clause:
