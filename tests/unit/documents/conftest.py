@@ -34,7 +34,7 @@ def sandbox(loop: Callable[..., Any]) -> Iterator[Sandbox]:
     """With recognition, which starts when it is first needed."""
 
     async def opened() -> Sandbox:
-        return await Sandbox(Limits(cpu_s=20, wall_s=60)).__aenter__()
+        return await Sandbox(Limits(cpu_s=6, wall_s=90)).__aenter__()
 
     entered = loop(opened())
     yield entered

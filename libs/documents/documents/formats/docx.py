@@ -62,9 +62,10 @@ class _Reader:
 
     def __init__(self, document: Any, draft: Draft) -> None:
         self._draft = draft
-        self._levels, names = _styles(document)
+        styles = _part(document, "styles")  # python-docx would put its own in the place of missing ones, from a file that isn't there
+        self._levels, names = _styles(styles)
         self._titles = {key for key, name in names.items() if name in {"title", "标题"}}
-        self._numbers = Numbers(_part(document, "numbering"), document.styles.element)
+        self._numbers = Numbers(_part(document, "numbering"), styles)
         self._notes = {kind: _notes(document, kind) for kind in ("footnote", "endnote")}
         self._boxes: list[Any] = []
 
@@ -209,12 +210,12 @@ def _count(value: str, otherwise: int) -> int:
     return min(int(value), 1_000) if value.isascii() and value.isdigit() else otherwise
 
 
-def _styles(document: Any) -> tuple[dict[str, int], dict[str, str]]:
+def _styles(root: Any) -> tuple[dict[str, int], dict[str, str]]:
     """Level of a heading by style id, inherited ones too; names by style id."""
     names: dict[str, str] = {}
     levels: dict[str, int] = {}
     based: dict[str, str] = {}
-    for style in document.styles.element.findall(f"{W}style"):
+    for style in root.findall(f"{W}style") if root is not None else []:
         key = style.get(f"{W}styleId") or ""
         names[key] = _value(style.find(f"{W}name")).lower()
         based[key] = _value(style.find(f"{W}basedOn"))

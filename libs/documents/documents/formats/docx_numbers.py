@@ -39,11 +39,8 @@ class Numbers:
         self._levels: dict[str, dict[int, tuple[str, str, int]]] = {}
         self._lists: dict[str, str] = {}
         self._counts: dict[str, dict[int, int]] = {}
-        self._styles = {
-            style.get(f"{W}styleId"): found
-            for style in styles.findall(f"{W}style")
-            if (found := style.find(f"{W}pPr/{W}numPr")) is not None
-        }
+        styled = styles.findall(f"{W}style") if styles is not None else []
+        self._styles = {each.get(f"{W}styleId"): found for each in styled if (found := each.find(f"{W}pPr/{W}numPr")) is not None}
         if numbering is None:
             return
         for abstract in numbering.findall(f"{W}abstractNum"):
