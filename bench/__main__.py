@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare|lists|pii|claims|answers|records|routing|door|llm|encoder`."""
+"""`python -m bench stream|sync|audit|compare|lists|pii|claims|answers|records|routing|door|llm|encoder|otc`."""
 
 import gc
 import json
@@ -13,7 +13,7 @@ from localmesh.supervisor import StartError
 from provisioning import preflight
 from rich.console import Console
 
-from bench import answers, audit, claims, compare, door, encoder, lists, pii, records, routing, stream, sync
+from bench import answers, audit, claims, compare, door, encoder, lists, otc, pii, records, routing, stream, sync
 from bench.llm.measure import Plan as LlmPlan
 from bench.llm.measure import measure as measure_llm
 from bench.report import Figures, as_json, show, show_table
@@ -43,6 +43,18 @@ def audit_command(records: Annotated[int, typer.Option(min=100, help="records to
     """Audit records from the topic to a committed checkpoint against bare SQLite inserts of the same bytes; then fsck."""
     preflight.check()
     _run(lambda var: audit.measure(var, records, _say))
+
+
+@app.command(name="otc")
+def otc_command(
+    data: Annotated[Path | None, typer.Option(help="lines of JSON: text, expect; held-out samples of the recipe without it")] = None,
+    count: Annotated[int, typer.Option(min=1, help="held-out samples")] = 400,
+    general: Annotated[int, typer.Option(min=0, help="so many of them through the general model as well")] = 0,
+) -> None:
+    """Inquiries of the OTC desk through the whole mesh; the last line is JSON."""
+    preflight.check()
+    cases = otc.read_cases(data) if data else otc.held_out(count)
+    print(json.dumps(uvloop.run(otc.measure(None, cases, general)), ensure_ascii=False))
 
 
 @app.command(name="lists")

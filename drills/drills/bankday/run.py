@@ -33,6 +33,7 @@ from translog.errors import TranslogError
 from drills.bankday import summary, workload
 from drills.bankday.conclude import conclude
 from drills.bankday.conversation import converse
+from drills.bankday.desk import read_inquiries
 from drills.bankday.live import Meter, Screen
 from drills.bankday.past import import_past
 from drills.bankday.replay import replay
@@ -96,6 +97,7 @@ async def _run(options: Options, console: Console) -> int:
                 done = await replay(site, bank, meter, options.rate_per_s, options.seconds)
                 report = await conclude(site, mesh, done, began_s, kept=options.keep)
             report.conversation = await converse(site, console)
+            await read_inquiries(site, console)
             summary.show_report(report, console)
             if options.json_file is not None:
                 options.json_file.write_text(json.dumps(summary.as_json(report), indent=1, ensure_ascii=False))

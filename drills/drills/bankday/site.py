@@ -39,6 +39,10 @@ class Site:
         """Somebody of bank-a's staff who may ask the models."""
         return self._person("assistant.jwt")
 
+    def desk(self) -> GatewayClient:
+        """Somebody of bank-a's OTC desk."""
+        return self._person("desk.jwt")
+
     def auditor(self) -> GatewayClient:
         """Somebody of bank-a who may read the audit log."""
         return self._person("token.jwt")

@@ -14,6 +14,7 @@ from typing import Any, Self
 from finmesh.audit.v1 import audit_service_pb2 as audit
 from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as pb_grpc
+from finmesh.otc.v1 import otc_service_pb2 as otc
 from finmesh.risk.v1 import list_entry_pb2, transaction_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.router.v1 import router_service_pb2 as router
@@ -121,6 +122,11 @@ class GatewayClient:
         async with aclosing(self._stub.Generate(request, metadata=self._metadata(asked.tenant), timeout=timeout_s)) as responses:
             async for response in responses:
                 yield response.response
+
+    async def parse_otc_inquiry(self, asked: otc.ParseOtcInquiryRequest, timeout_s: float | None = None) -> otc.ParseOtcInquiryResponse:
+        """Read what a client of the OTC desk wrote."""
+        response: otc.ParseOtcInquiryResponse = await self._call("ParseOtcInquiry", asked.tenant, asked, timeout_s)
+        return response
 
     async def list_models(self, tenant: str, scenario: str = "") -> list[router.Model]:
         """Return the models that a scenario may use; ``assistant`` unless one is named."""

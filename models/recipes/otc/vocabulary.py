@@ -22,7 +22,7 @@ _CONTROL = ("<|end|>", "<|text|>", "<|json|>")
 _BYTES = tuple(f"<0x{each:02X}>" for each in range(256))
 _FIRST_BYTE = len(_CONTROL)
 _MARKS = "、。《》【】…￥°℃‰×÷≥≤≈→①○〇々"
-TEMPLATE = "<|text|>{{ messages[-1]['content'] }}<|json|>"
+TEMPLATE = "{% for turn in messages %}<|text|>{{ turn['content'] }}{% endfor %}<|json|>"
 
 
 @cache
