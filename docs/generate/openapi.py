@@ -9,55 +9,29 @@ from gateway.openai.inquiries import FIELDS, LONGEST_WORDS, words
 from gateway.openai.requests import MAX_CHOICES, MAX_PROMPTS, neutral_fields, neutral_turn_fields
 from gateway.openai.tools import MAX_TOOLS
 
-TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
+from generate.forms import FLAG, PART, STREAM_OPTIONS, TEXT, number, only, optional, whole
+from generate.openapi_knowledge import KNOWLEDGE_QUESTION
+
 _ERROR = {"description": "an error", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
-_NULLABLE = ("string", "boolean", "integer", "number", "array", "object")
-
-
-def _optional(schema: dict[str, Any]) -> dict[str, Any]:
-    return schema | {"type": [schema["type"], "null"]} if schema.get("type") in _NULLABLE else {"anyOf": [schema, {"type": "null"}]}
-
-
-def _only(neutral: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
-    """Fields that are taken with values that change nothing."""
-    return {name: {"enum": [*values, None], "description": "changes nothing: other values are refused"} for name, values in neutral.items()}
-
-
-def _whole(least: int, most: int) -> dict[str, Any]:
-    return {"type": "integer", "minimum": least, "maximum": most}
-
-
-def _number(least: float, most: float) -> dict[str, Any]:
-    return {"type": "number", "minimum": least, "maximum": most}
 
 
 _STOP = {"anyOf": [TEXT | {"minLength": 1}, {"type": "array", "items": TEXT | {"minLength": 1}, "maxItems": 16}]}
 _COMMON: dict[str, Any] = {
-    "temperature": _number(0, 2),
-    "top_p": _number(0, 1),
-    "n": _whole(1, MAX_CHOICES),
-    "seed": _whole(-(2**63), 2**63 - 1),
+    "temperature": number(0, 2),
+    "top_p": number(0, 1),
+    "n": whole(1, MAX_CHOICES),
+    "seed": whole(-(2**63), 2**63 - 1),
     "stop": _STOP,
-    "max_tokens": _whole(1, 2**31 - 1),
+    "max_tokens": whole(1, 2**31 - 1),
     "stream": FLAG,
-    "stream_options": {
-        "type": "object",
-        "properties": {"include_usage": FLAG, "include_obfuscation": {"enum": [False]}},
-        "additionalProperties": False,
-    },
-}
-_PART = {
-    "type": "object",
-    "required": ["type", "text"],
-    "properties": {"type": {"const": "text"}, "text": TEXT},
-    "additionalProperties": False,
+    "stream_options": STREAM_OPTIONS,
 }
 _CALL = {
     "type": "object",
     "required": ["id", "type", "function"],
     "properties": {
         "id": TEXT,
-        "index": _whole(0, MAX_TOOLS),
+        "index": whole(0, MAX_TOOLS),
         "type": {"const": "function"},
         "function": {
             "type": "object",
@@ -68,11 +42,11 @@ _CALL = {
     },
     "additionalProperties": False,
 }
-_SAID = {"anyOf": [TEXT, {"type": "array", "items": _PART}]}
+_SAID = {"anyOf": [TEXT, {"type": "array", "items": PART}]}
 
 
 def _turn(roles: list[str], required: list[str], **own: Any) -> dict[str, Any]:
-    properties = {"role": {"enum": roles}, **_only(neutral_turn_fields()), "content": _SAID} | own
+    properties = {"role": {"enum": roles}, **only(neutral_turn_fields()), "content": _SAID} | own
     return {"type": "object", "required": ["role", *required], "properties": properties, "additionalProperties": False}
 
 
@@ -82,10 +56,10 @@ _MESSAGE = {
         _turn(
             ["assistant"],
             ["tool_calls"],
-            content=_optional(_SAID),
+            content=optional(_SAID),
             tool_calls={"type": "array", "items": _CALL, "minItems": 1, "maxItems": MAX_TOOLS},
         ),
-        _turn(["tool"], ["content", "tool_call_id"], tool_call_id=TEXT, name=_optional(TEXT)),
+        _turn(["tool"], ["content", "tool_call_id"], tool_call_id=TEXT, name=optional(TEXT)),
     ]
 }
 
@@ -143,18 +117,18 @@ CHAT: dict[str, Any] = {
     "tools": {"type": "array", "items": _TOOL, "maxItems": MAX_TOOLS},
     "tool_choice": {"anyOf": [{"enum": ["auto", "none", "required"]}, _NAMED, _ALLOWED]},
     "parallel_tool_calls": FLAG,
-    "max_completion_tokens": _whole(1, 2**31 - 1),
+    "max_completion_tokens": whole(1, 2**31 - 1),
     "logprobs": FLAG,
-    "top_logprobs": _whole(0, 20),
+    "top_logprobs": whole(0, 20),
     "response_format": _FORM,
 }
-COMPLETION: dict[str, Any] = {"logprobs": _whole(0, 20), "best_of": _whole(1, 20)}
-_IDS = {"type": "array", "items": _whole(0, 2**32 - 1), "minItems": 1}
+COMPLETION: dict[str, Any] = {"logprobs": whole(0, 20), "best_of": whole(1, 20)}
+_IDS = {"type": "array", "items": whole(0, 2**32 - 1), "minItems": 1}
 
 
 def _body(required: dict[str, Any], own: dict[str, Any], neutral: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
-    optional = {name: _optional(schema) for name, schema in (_COMMON | own).items()}
-    properties = {"model": TEXT | {"minLength": 1}} | required | optional | _only(neutral)
+    others = {name: optional(schema) for name, schema in (_COMMON | own).items()}
+    properties = {"model": TEXT | {"minLength": 1}} | required | others | only(neutral)
     return {"type": "object", "required": ["model", *required], "properties": properties, "additionalProperties": False}
 
 
@@ -208,13 +182,18 @@ _INQUIRY_ANSWER = _object(
     inquiry=_object(**_inquiry()),
     terms=_object(**_inquiry()),
     own_text=TEXT | {"description": "what the model wrote"},
-    confidence=_number(0, 1),
+    confidence=number(0, 1),
     needs_confirmation=FLAG,
     unresolved={"type": "array", "items": _UNRESOLVED},
     model=TEXT,
     release=TEXT,
     record_ids={"type": "array", "items": TEXT},
 )
+
+
+def _either(names: list[str]) -> dict[str, Any]:
+    found = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return found[0] if len(found) == 1 else {"anyOf": found}
 
 
 def _method(summary: str, schema: str, answer: dict[str, Any], *, streams: bool = True) -> dict[str, Any]:
@@ -224,7 +203,7 @@ def _method(summary: str, schema: str, answer: dict[str, Any], *, streams: bool 
     found: dict[str, Any] = {"summary": summary, "responses": {"200": {"description": "the answer", "content": content}, "default": _ERROR}}
     if schema:
         found["requestBody"] = {
-            "required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+            "required": True, "content": {"application/json": {"schema": _either(schema.split())}},
         }  # fmt: skip
     return found
 
@@ -248,7 +227,9 @@ def document() -> dict[str, Any]:
         "info": {"title": "finmesh", "version": "v1", "description": "The HTTP door of the gateway, in the form of OpenAI's API."},
         "security": [{"token": [], "certificate": []}],
         "paths": {
-            "/v1/chat/completions": {"post": _method("Answers a conversation", "ChatCompletion", _ANSWERS["ChatCompletion"])},
+            "/v1/chat/completions": {
+                "post": _method("Answers a conversation", "ChatCompletion KnowledgeQuestion", _ANSWERS["ChatCompletion"])
+            },
             "/v1/completions": {"post": _method("Continues a text or tokens", "Completion", _ANSWERS["Completion"])},
             "/v1/otc/inquiries": {
                 "post": _method("Reads what a client of the OTC desk wrote", "OtcInquiry", _INQUIRY_ANSWER, streams=False)
@@ -267,6 +248,7 @@ def document() -> dict[str, Any]:
             "schemas": {
                 "ChatCompletion": _body(chat, CHAT, neutral_fields("chat")),
                 "Completion": _body(prompt, COMPLETION, neutral_fields("text")),
+                "KnowledgeQuestion": KNOWLEDGE_QUESTION,
                 "OtcInquiry": INQUIRY,
                 "Error": {"type": "object", "required": ["error"], "properties": {"error": error}},
             },

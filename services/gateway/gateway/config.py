@@ -133,6 +133,10 @@ class HttpSettings(_Group):
     """The door that speaks OpenAI's API."""
 
     grade: int = Field(default=3, ge=1, le=5, description="data grade of a request that does not state one in x-finmesh-grade")
+    knowledge: frozenset[str] = Field(
+        default=frozenset({"knowledge"}),
+        description="scenarios of documents that are listed as models `knowledge/<scenario>` to callers who may use them, a JSON list",
+    )
     aliases: dict[str, str] = Field(default={}, description="names that clients use for served models, a JSON object")
     first_s: Seconds = Field(default=2, description="how long status and headers of a stream wait for its first token or error")
     keepalive_s: Seconds = Field(default=15, description="a stream in which nothing came for so long gets a comment")

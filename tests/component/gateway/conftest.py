@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
 from finmesh.otc.v1 import otc_service_pb2_grpc as otc_grpc
+from finmesh.rag.v1 import rag_service_pb2_grpc as rag_grpc
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.risk.v1 import risk_scoring_service_pb2_grpc as risk_grpc
 from finmesh.router.v1 import router_service_pb2_grpc as router_grpc
@@ -35,6 +36,7 @@ from meshkit.testing.serving import running, serving
 from provisioning import certificates, tokens
 
 from tests.component.gateway.audit_topic import AuditTopic
+from tests.component.gateway.scripted_rag import ScriptedRag
 from tests.component.gateway.scripted_router import ScriptedDesk, ScriptedRouter
 
 NOWHERE = "127.0.0.1:1"
@@ -120,6 +122,7 @@ class Door:
     risk: RiskScoring
     router: ScriptedRouter
     desk: ScriptedDesk
+    rag: ScriptedRag
     routers_server: MeshServer
     service: Service
     stub: Any
@@ -163,6 +166,9 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
         routers_server = MeshServer("127.0.0.1:0", tls(certs, "router"), callers={"gateway"}, deadlines=Deadlines(300.0))
         router_grpc.add_RouterServiceServicer_to_server(router, routers_server)
         otc_grpc.add_OtcServiceServicer_to_server(desk, routers_server)
+        rag = ScriptedRag()
+        rags_server = MeshServer("127.0.0.1:0", tls(certs, "rag"), callers={"gateway"}, deadlines=Deadlines(300.0))
+        rag_grpc.add_RagServiceServicer_to_server(rag, rags_server)
         policies = tmp_path / "policies"
         shutil.copytree(str(files("gateway") / "policies"), policies, dirs_exist_ok=True)
         auth = {"jwks": certs / "jwks.json", "issuer": tokens.ISSUER, "audience": tokens.AUDIENCE, "policies": policies, "reload_s": 0.05}
@@ -171,7 +177,12 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
             http_listen="127.0.0.1:0",
             tls=tls(certs, "gateway"),
             redis=RedisSettings(url=redis_url, timeout_ms=500),
-            upstream={"risk-scoring": upstream or server.address, "router": routers_server.address, "audit": NOWHERE, "rag": NOWHERE},
+            upstream={
+                "risk-scoring": upstream or server.address,
+                "router": routers_server.address,
+                "audit": NOWHERE,
+                "rag": rags_server.address,
+            },
             auth=AuthSettings(**(auth | settings.pop("auth", {}))),
             quota=QuotaSettings(**settings.pop("quota", {})),
             shutdown_grace_s=0.5,
@@ -179,11 +190,24 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
         )
         events = MemoryEvents()
         made = partial(serve, config, publisher=publisher or (lambda _: events), topic=(topic or AuditTopic()).reader)
-        async with serving(server), serving(routers_server), running(Service(config, "gateway"), made) as service:
+        async with serving(server), serving(routers_server), serving(rags_server), running(Service(config, "gateway"), made) as service:
             address = f"127.0.0.1:{service.port}"
             async with MeshChannel(address, tls(certs, "client"), server_name="gateway") as channel:
                 stub = gateway_grpc.GatewayServiceStub(channel)
-                yield Door(address, certs, neighbour, router, desk, routers_server, service, stub, channel, policies, events)
+                yield Door(
+                    address=address,
+                    certs=certs,
+                    risk=neighbour,
+                    router=router,
+                    desk=desk,
+                    rag=rag,
+                    routers_server=routers_server,
+                    service=service,
+                    stub=stub,
+                    channel=channel,
+                    policies=policies,
+                    events=events,
+                )
 
     return opened
 

@@ -104,10 +104,10 @@ async def missing(door: Door, component: str) -> None:
 
 async def test_what_is_missing_shows_in_health_and_state(open_door: OpenDoor) -> None:
     async with open_door(upstream=NOWHERE) as door:
-        for component in ("redis", "risk-scoring", "audit", "rag"):
+        for component in ("redis", "risk-scoring", "audit"):
             await missing(door, component)
         assert door.service.state()["state"] == "ready-degraded"
-        assert set(door.service.state()["missing"]) == {"redis", "risk-scoring", "audit", "rag"}
+        assert set(door.service.state()["missing"]) == {"redis", "risk-scoring", "audit"}
         stub: Any = health_pb2_grpc.HealthStub(door.channel)
         for whole in ("", "finmesh.gateway.v1.GatewayService"):
             answer = await stub.Check(health_pb2.HealthCheckRequest(service=whole))

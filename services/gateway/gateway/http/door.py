@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -25,8 +25,9 @@ from gateway.domain.route import Route
 from gateway.http import generations
 from gateway.http.calls import Exchange, Facts, Headers
 from gateway.http.generations import SCENARIO, Generations
+from gateway.http.knowledge import Questions
 from gateway.http.pump import CallerGone
-from gateway.openai import answers, inquiries, requests
+from gateway.openai import answers, inquiries, knowledge, requests
 from gateway.openai.errors import JSON_TYPE, failure_of
 from gateway.ports import Quotas
 from gateway.steps.admit import Unpacked
@@ -41,12 +42,14 @@ _READERS: Mapping[str, tuple[str, generations.Read]] = {
 }
 _METHODS = {_INQUIRIES: "otc.inquiries"}
 _logger = logging.getLogger(__name__)
+Permits = Callable[[Route, Caller, str], bool]
 
 
 class Settings(generations.Settings, Protocol):
     """What the door is told; see ``config.HttpSettings``."""
 
     header_bytes: int
+    knowledge: frozenset[str]
 
 
 class Door:
@@ -62,15 +65,18 @@ class Door:
         callers: Collection[str] | None,
         refused: Refused,
         quotas: Quotas,
+        permits: Permits,
         assumed_output_tokens: int,
         concurrent_calls: int,
         slow_reader_s: float,
         connection_age_s: float,
     ) -> None:
-        """``callers``: workloads that may come, None where nobody has a certificate."""
+        """``callers``: workloads that may come, None where nobody has a certificate. ``permits``: whether the policy lets a caller in."""
         self._settings, self._forward, self._list_models = settings, forward, routes["ListModels"]
         self._parse_inquiry = routes["ParseOtcInquiry"]
         self._generations = Generations(settings, routes["Generate"], forward_stream, quotas, assumed_output_tokens)
+        self._ask, self._permits = routes["Ask"], permits
+        self._questions = Questions(settings, self._ask, forward_stream, quotas)
         self._telemetry = ServerTelemetry("openai")
         self._peers = None if callers is None else Peers(callers, refused)
         self._slow_reader_s, self._connection_age_s = slow_reader_s, connection_age_s
@@ -127,22 +133,36 @@ class Door:
             await exchange.answer(200, [*headers, JSON_TYPE], await self._models(exchange, caller))
         elif exchange.path in _READERS:
             _check_verb(exchange, "POST")
-            await self._generations(exchange, caller, partial(_READERS[exchange.path][1], content, self._settings.aliases), headers, facts)
+            await self._text(exchange, caller, content, headers, facts)
         elif exchange.path == _INQUIRIES:
             _check_verb(exchange, "POST")
             await exchange.answer(200, [*headers, JSON_TYPE], await self._inquiry(exchange, caller, content))
         else:
             raise NotFound("there is no such path", reason="PATH_UNKNOWN")
 
+    async def _text(self, exchange: Exchange, caller: Caller, content: bytes, headers: Headers, facts: Facts) -> None:
+        """A generation, or an answer from documents: the body says which, and is read after the token."""
+        aliases = self._settings.aliases
+        try:
+            await self._generations(exchange, caller, partial(_READERS[exchange.path][1], content, aliases), headers, facts)
+        except requests.ForKnowledge:
+            await self._questions(exchange, caller, partial(knowledge.read, content, aliases), headers, facts)
+
     async def _models(self, exchange: Exchange, caller: Caller) -> bytes:
+        """Return the models of the caller's scenario, and the documents that they may ask."""
         scenario = exchange.header(SCENARIO).decode("latin-1")
+        asked = [each for each in sorted(self._settings.knowledge) if scenario in ("", each) and self._permits(self._ask, caller, each)]
+        if asked and not self._permits(self._list_models, caller, scenario or self._list_models.scenario):
+            return self._listed(exchange, knowledge.models(asked))
 
         def unpack(tenant: str) -> Unpacked:
             body = router.ListModelsRequest(tenant=tenant, scenario=scenario).SerializeToString(deterministic=True)
             return Envelope(tenant=tenant, scenario=scenario, grade=0, idempotency_key="", body=body)
 
         listed = router.ListModelsResponse.FromString(await self._forward(self._list_models, caller, unpack))
-        found = answers.models(listed.models, self._settings.aliases)
+        return self._listed(exchange, [*answers.models(listed.models, self._settings.aliases), *knowledge.models(asked)])
+
+    def _listed(self, exchange: Exchange, found: list[dict[str, Any]]) -> bytes:
         if exchange.path == _MODELS:
             return answers.dumped({"object": "list", "data": found})
         name = exchange.path.removeprefix(_MODELS + "/")

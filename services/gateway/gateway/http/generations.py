@@ -11,20 +11,22 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from finmesh.router.v1 import router_service_pb2 as router
 from meshkit.crypto.keyed_ids import uuid7
-from meshkit.errors import InvalidArgument, Unavailable
+from meshkit.errors import InvalidArgument
 from meshkit.telemetry import names
 
 from gateway.domain.call import Caller
 from gateway.domain.route import Route
 from gateway.domain.token_bucket import RateLeft
 from gateway.http.calls import Exchange, Facts, Headers
+from gateway.http.events import Events
 from gateway.http.pump import Idle, Part, Pump, pumping
 from gateway.openai import limits, requests
-from gateway.openai.answers import DONE, Answer
+from gateway.openai.answers import Answer
 from gateway.openai.errors import JSON_TYPE
 from gateway.ports import Quotas
 from gateway.steps.admit import Unpacked
@@ -33,8 +35,6 @@ from gateway.translate import Envelope, bound
 from gateway.usecases.forward_stream import ForwardStream
 
 SCENARIO, GRADE = b"x-finmesh-scenario", b"x-finmesh-grade"
-_KEEPALIVE = b": keep-alive\n\n"
-_EVENTS: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 _OPERATIONS: Mapping[requests.Kind, str] = {"chat": "chat", "text": "text_completion"}
 Read = Callable[[bytes, Mapping[str, str]], requests.Asked]
 """Of a body and the aliases of models. Raises InvalidArgument."""
@@ -92,8 +92,8 @@ class Generations:
             headers = [*headers, *limits.requests(self._left(asked.request)), *limits.tokens(tokens.left if tokens else ())]
             try:
                 if asked.streams:
-                    stream = _Events(exchange, [*headers, *_EVENTS], begin_s, self._settings.keepalive_s)
-                    await stream.send(pump, first, answer)
+                    stream = Events(exchange, headers, begin_s, self._settings.keepalive_s)
+                    await stream.send(pump, first, partial(_taken, answer), lambda: answer.is_whole)
                 else:
                     await _collect(pump, first, answer)
                     await exchange.answer(200, [*headers, JSON_TYPE], answer.whole())
@@ -119,41 +119,12 @@ class Generations:
 async def _collect(pump: Pump, first: Part | None, answer: Answer) -> None:
     part = first or await pump.next()
     while part is not None:
-        answer.take(router.GenerateResponse.FromString(part.content), part.stream)
+        _taken(answer, part)
         part = await pump.next()
 
 
-class _Events:
-    """Sends a stream. What fails before it began is told by its status."""
-
-    def __init__(self, exchange: Exchange, headers: Headers, begin_s: float, keepalive_s: float) -> None:
-        self._exchange, self._headers, self._begin_s, self._keepalive_s = exchange, headers, begin_s, keepalive_s
-
-    async def send(self, pump: Pump, first: Part | None, answer: Answer) -> None:
-        """Send what comes, to the end."""
-        part = first or await self._next(pump)
-        while part is not None:
-            for event in answer.take(router.GenerateResponse.FromString(part.content), part.stream):
-                await self._write(event)
-            part = await self._next(pump)
-        if not answer.is_whole:
-            raise Unavailable("the answer broke off", reason="STREAM_BROKEN")
-        await self._exchange.write(DONE, last=True)
-
-    async def _next(self, pump: Pump) -> Part | None:
-        while True:
-            try:
-                return await pump.next(self._wait_s())
-            except Idle:
-                await self._write(_KEEPALIVE)
-
-    def _wait_s(self) -> float:
-        return self._keepalive_s if self._exchange.has_begun else max(0.0, self._begin_s - asyncio.get_running_loop().time())
-
-    async def _write(self, content: bytes) -> None:
-        if not self._exchange.has_begun:
-            await self._exchange.begin(200, self._headers)
-        await self._exchange.write(content)
+def _taken(answer: Answer, part: Part) -> list[bytes]:
+    return answer.take(router.GenerateResponse.FromString(part.content), part.stream)
 
 
 def _told(asked: requests.Asked, answer: Answer) -> Facts:

@@ -27,6 +27,7 @@ async def open_door(
         callers=config.callers if is_mutual else None,
         refused=parts.denials.refused,
         quotas=parts.quotas,
+        permits=parts.admit.permits,
         assumed_output_tokens=config.budget.assumed_output_tokens,
         concurrent_calls=config.concurrent_calls,
         slow_reader_s=config.slow_reader_s,

@@ -14,6 +14,8 @@ from gateway.openai import tools
 from gateway.openai.fields import Fields, document, unsupported, whole, wrong
 
 Kind = Literal["chat", "text"]
+KNOWLEDGE = "knowledge/"
+"""How the names of models begin that answer from documents."""
 MAX_CHOICES, MAX_PROMPTS = 4, 16
 _MAX_TOKENS = 2**31 - 1
 _MAX_STOPS = 16
@@ -37,6 +39,10 @@ _NEUTRAL_TURN: dict[str, tuple[Any, ...]] = {
     "refusal": (), "audio": (), "annotations": ([],), "function_call": (),
 }  # fmt: skip
 _NEUTRAL_WITHOUT_TOOLS: dict[str, tuple[Any, ...]] = {"name": (), "tool_calls": ([],), "tool_call_id": ()}
+
+
+class ForKnowledge(Exception):  # no error: it says whose request it is
+    """A body asks for documents, not for a model of the router."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,12 @@ def neutral_fields(kind: Kind) -> dict[str, tuple[Any, ...]]:
 
 
 def chat(content: bytes, aliases: Mapping[str, str]) -> Asked:
-    """Read a body of ``/v1/chat/completions``. Raises InvalidArgument."""
-    fields = Fields(document(content))
+    """Read a body of ``/v1/chat/completions``. Raises InvalidArgument, and ForKnowledge for a body that asks documents."""
+    values = document(content)
+    model = values.get("model")
+    if isinstance(model, str) and aliases.get(model, model).startswith(KNOWLEDGE):
+        raise ForKnowledge
+    fields = Fields(values)
     request = _common(fields, aliases)
     messages = fields.take("messages")
     if not isinstance(messages, list) or not messages:
@@ -168,14 +178,14 @@ def _turn(fields: Fields) -> router.Message:
         turn.tool_call_id, turn.name = fields.text("tool_call_id"), fields.text("name", "")
     content = fields.take("content")
     if content is not None or not turn.tool_calls:
-        turn.content = _content(content, fields.place + "content")
+        turn.content = content_of(content, fields.place + "content")
     fields.neutral(neutral_turn_fields())
     fields.end()
     return turn
 
 
-def _content(value: Any, place: str) -> str:
-    """A text, or parts that are texts."""
+def content_of(value: Any, place: str) -> str:
+    """Return a message's content: a text, or parts that are texts. Raises InvalidArgument."""
     if isinstance(value, str):
         return value
     if not isinstance(value, list):

@@ -92,6 +92,16 @@ class Admit:
             self._denied(error, principal, route, scenario, caller)
             raise
 
+    def permits(self, route: Route, caller: Caller, scenario: str) -> bool:
+        """Whether the policy would let a caller in with data of the lowest grade: for lists of what they may use. Nothing is recorded.
+
+        Raises Unauthenticated, PermissionDenied for a token that is not theirs.
+        """
+        principal = self._verified(caller)
+        _check_holder(principal, caller)
+        purpose = _purpose(principal, caller.purpose)
+        return self._policy.allows(_question(principal, route, scenario, caller, purpose, tenant=principal.tenant, grade=1))
+
     def _denied(self, error: MeshError, principal: Principal | None, route: Route, scenario: str, caller: Caller) -> None:
         refusal = Refusal(error.reason, route.method, caller.workload)
         if principal is None:
@@ -104,18 +114,7 @@ class Admit:
     async def _admitted(self, principal: Principal, route: Route, scenario: str, caller: Caller, request: Unpacked) -> Admitted:
         tenant = self._tenant(principal, request.tenant, ".".join(route.tenant_path))
         purpose = _purpose(principal, caller.purpose)
-        question = Question(
-            subject=principal.subject,
-            principal_tenant=principal.tenant,
-            roles=principal.roles,
-            purposes=principal.purposes,
-            workload=caller.workload,
-            action=route.method,
-            tenant=tenant,
-            scenario=scenario,
-            purpose=purpose,
-            grade=route.grade_of(request.grade),
-        )
+        question = _question(principal, route, scenario, caller, purpose, tenant=tenant, grade=route.grade_of(request.grade))
         if not self._policy.allows(question):
             unsaid = "; its grade is not stated and counts as the highest" if route.grade_path and not request.grade else ""
             raise PermissionDenied(f"the policy does not allow it{unsaid}", reason="POLICY_DENIED")
@@ -155,6 +154,21 @@ class Admit:
         if checked_tenant(named, field) != principal.tenant:
             raise PermissionDenied("the token is for another tenant", reason="TENANT_MISMATCH")
         return named
+
+
+def _question(principal: Principal, route: Route, scenario: str, caller: Caller, purpose: str, *, tenant: str, grade: int) -> Question:
+    return Question(
+        subject=principal.subject,
+        principal_tenant=principal.tenant,
+        roles=principal.roles,
+        purposes=principal.purposes,
+        workload=caller.workload,
+        action=route.method,
+        tenant=tenant,
+        scenario=scenario,
+        purpose=purpose,
+        grade=grade,
+    )
 
 
 def _check_holder(principal: Principal, caller: Caller) -> None:

@@ -25,6 +25,7 @@ class Asked:
     known_at_seq: int = 0
     conversation_id: str = ""
     min_sequence: int = 0
+    earlier_questions: tuple[str, ...] = ()
 
     def as_of(self, now_us: int) -> AsOf:
         """Return the times that are asked for."""

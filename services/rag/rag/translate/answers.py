@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from finmesh.rag.v1 import rag_service_pb2 as pb
 from meshkit.errors import FieldViolation, InvalidArgument
@@ -18,7 +18,7 @@ from rag.domain.retrieval import Passage, Scope
 from rag.translate import documents
 from rag.translate.times import micros, set_micros
 
-MAX_QUESTION, MAX_CONVERSATION, MAX_COMMENT, MAX_SCOPE, MAX_NAME, MAX_RECORD_ID = 4_000, 100, 2_000, 64, 500, 100
+MAX_QUESTION, MAX_CONVERSATION, MAX_COMMENT, MAX_SCOPE, MAX_NAME, MAX_RECORD_ID, MAX_EARLIER = 4_000, 100, 2_000, 64, 500, 100, 20
 _LIMIT_SEQUENCE = 1 << 62
 Grade = Callable[[Passage], int]
 
@@ -48,7 +48,15 @@ def asked(request: pb.AskRequest, facts: CallerFacts) -> Asked:
         known_at_seq=sequence(request.as_of.known_at_sequence, "as_of.known_at_sequence"),
         conversation_id=conversation_id(request.conversation_id, required=False),
         min_sequence=sequence(request.min_sequence, "min_sequence"),
+        earlier_questions=_earlier(request.earlier_questions),
     )
+
+
+def _earlier(questions: Iterable[str]) -> tuple[str, ...]:
+    found = [_text(each, "earlier_questions", 1, MAX_QUESTION, "QUESTION_INVALID", allowed="\n\t\r") for each in questions]
+    if len(found) > MAX_EARLIER:
+        raise _wrong("earlier_questions", f"holds at most {MAX_EARLIER} questions", "QUESTION_INVALID")
+    return tuple(found)
 
 
 def question(text: str) -> str:

@@ -133,9 +133,18 @@ class Ask:
             return found, asked.scope
         if named := scope_named(found):
             return found, named
+        if not asked.conversation_id:
+            kept = await self._named_before(query, asked.earlier_questions)
         if kept:
             found = await self._retrieve(replace(query, scope=kept))
         return found, kept
+
+    async def _named_before(self, query: Query, questions: Sequence[str]) -> Scope:
+        """Return what the newest of some earlier questions names that names anything."""
+        for question in reversed(questions):
+            if named := scope_named(await self._retrieve(replace(query, question=question))):
+                return named
+        return Scope()
 
     async def _quoted(self, turn: _Turn, answered: Answered) -> AsyncGenerator[AnswerEvent, None]:
         still = await self._rights.still(turn.asked.caller, turn.found.passages)

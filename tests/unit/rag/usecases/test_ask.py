@@ -220,6 +220,18 @@ async def test_headings_and_terms_that_a_question_names_are_no_scope() -> None:
     assert isinstance(events[0], Retrieved) and not events[0].scope
 
 
+async def test_earlier_questions_narrow_where_no_conversation_is_kept() -> None:
+    desk = Desk()
+    desk.shelf.put(version("car"), "车辆免赔额为2000元。")
+    earlier = ("安心医疗条款的等待期？", "车险的免赔额？", "多少？")
+    events = await desk("免赔额呢？", earlier_questions=earlier)
+    assert isinstance(events[0], Retrieved) and events[0].scope == Scope(("car",)) and desk.told.scope_commitment
+    events = await desk("安心医疗的免赔额呢？", earlier_questions=earlier)
+    assert isinstance(events[0], Retrieved) and events[0].scope == Scope(("terms",)), "what the question itself names comes first"
+    events = await desk("免赔额呢？", earlier_questions=earlier, conversation_id="c")
+    assert isinstance(events[0], Retrieved) and not events[0].scope and not desk.shelf.conversations["bank-a", "理赔员", "c"].scope
+
+
 async def test_another_principals_conversation_of_the_same_name_is_another() -> None:
     desk = Desk()
     await desk("安心医疗条款的等待期？", conversation_id="c")

@@ -79,7 +79,7 @@ class AsOf(_message.Message):
     def __init__(self, valid_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at_sequence: _Optional[int] = ...) -> None: ...
 
 class AskRequest(_message.Message):
-    __slots__ = ("tenant", "scenario", "grade", "question", "scope", "as_of", "conversation_id", "min_sequence")
+    __slots__ = ("tenant", "scenario", "grade", "question", "scope", "as_of", "conversation_id", "min_sequence", "earlier_questions")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
     GRADE_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +88,7 @@ class AskRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     MIN_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_QUESTIONS_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     scenario: str
     grade: _grade_pb2.DataGrade
@@ -96,7 +97,8 @@ class AskRequest(_message.Message):
     as_of: AsOf
     conversation_id: str
     min_sequence: int
-    def __init__(self, tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., question: _Optional[str] = ..., scope: _Optional[_Union[Scope, _Mapping]] = ..., as_of: _Optional[_Union[AsOf, _Mapping]] = ..., conversation_id: _Optional[str] = ..., min_sequence: _Optional[int] = ...) -> None: ...
+    earlier_questions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., question: _Optional[str] = ..., scope: _Optional[_Union[Scope, _Mapping]] = ..., as_of: _Optional[_Union[AsOf, _Mapping]] = ..., conversation_id: _Optional[str] = ..., min_sequence: _Optional[int] = ..., earlier_questions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AskResponse(_message.Message):
     __slots__ = ("retrieved", "sentence", "end")
