@@ -47,7 +47,7 @@ _LIGHT = re.compile(
     r"(?:\s|予以|予|能够?|会|再|是|得以?|可以?|应当?|必须?|须|要|有任何|任何|有|存在|按|及时|对|向|被|将|"
     r"(?:be|been|being|have|has|had|a|an|the|any|to|of|in|such|longer|yet|been|required|liable|entitled|obliged)\b)*"
 )
-_NEARLY = 0.8
+_NEARLY, _LEFT_OVER = 0.8, 4  # share of common words; words that a cue which is gone leaves behind
 _REACH_HAN, _REACH_LATIN = 12, 56  # characters that a negation reaches
 _DUTIES = {
     "must": r"应当|应(?=[\u4e00-\u9fff])(?!收|付|计|急|对|用|交)|必须|须(?!知)|需要"
@@ -101,7 +101,8 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Polarity:
-    """What a stretch of text denies and affirms; ``cues`` counts denials, exceptions and bounds without a number."""
+    """What a stretch of text denies and affirms; ``cues`` counts denials, exceptions and bounds
+    without a number; ``bounds`` is where denials and these bounds stand."""
 
     denials: tuple[Denial, ...]
     exceptions: int
@@ -109,6 +110,7 @@ class Polarity:
     duties: frozenset[str]
     poles: dict[str, frozenset[int]] = field(hash=False, compare=False)
     cues: int = 0
+    bounds: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_denied(self) -> bool:
@@ -120,18 +122,20 @@ class Polarity:
 def of(text: str) -> Polarity:
     """Return the polarity of a folded clause or sentence."""
     denials: list[Denial] = []
-    exceptions, bounds, reached = 0, 0, []
+    exceptions, spans, reached = 0, [], []
     for match in _CUE.finditer(text):
         if match["out"]:
             exceptions += 1
         elif match["bound"]:
-            bounds += _NUMBER_FOLLOWS.match(text, match.end()) is None
+            if _NUMBER_FOLLOWS.match(text, match.end()) is None:
+                spans.append(match.span())
         elif match["deny"]:
             denial = _denial(text, match.start(), match.end())
             denials.append(denial)
+            spans.append(match.span())
             reached.append((match.start(), _reach(text, match.end())))
     affirmed = terms.of(text, reached)
-    return Polarity(tuple(denials), exceptions, affirmed, _duties(text), _poles(text), len(denials) + exceptions + bounds)
+    return Polarity(tuple(denials), exceptions, affirmed, _duties(text), _poles(text), len(spans) + exceptions, tuple(spans))
 
 
 def _reach(text: str, start: int) -> int:
@@ -183,10 +187,16 @@ def counts_differ(claim: str, evidence: str) -> str:
     return "denies something" if one.cues > two.cues else "affirms something"
 
 
+def _around(cues: tuple[tuple[int, int], ...], text: str) -> list[tuple[int, int]]:
+    """Return cues with the characters beside them: pairs across their edges are no words of either side."""
+    return [(max(0, start - 1), min(len(text), end + 1)) if not text[start].isascii() else (start, end) for start, end in cues]
+
+
 def _same_words(claim: str, one: Polarity, evidence: str, two: Polarity) -> bool:
-    mine = terms.of(claim, [(denial.start, denial.end) for denial in one.denials])
-    theirs = terms.of(evidence, [(denial.start, denial.end) for denial in two.denials])
-    return bool(mine) and len(mine & theirs) >= _NEARLY * len(mine | theirs)
+    mine, theirs = terms.of(claim, _around(one.bounds, claim)), terms.of(evidence, _around(two.bounds, evidence))
+    common, apart = len(mine & theirs), len(mine ^ theirs)
+    fewer = min(len(mine), len(theirs))
+    return fewer > 0 and (common >= _NEARLY * (common + apart) or (fewer > 4 and common >= _NEARLY * fewer and apart <= _LEFT_OVER))
 
 
 def _denials(one: Polarity, two: Polarity) -> str:
