@@ -19,16 +19,18 @@ from rag import ports
 from rag.domain.caller import Caller
 from rag.domain.document import State
 from rag.domain.retrieval import Passage
-from rag.translate import answers, custody, documents, searches, tuning
+from rag.translate import answers, clauses, custody, documents, searches, tuning
 from rag.translate.times import micros
 from rag.usecases.ask import Ask
 from rag.usecases.begin_upload import begin_upload
 from rag.usecases.commit_upload import CommitUpload
+from rag.usecases.compare import Compare
 from rag.usecases.decide_quarantine import DecideQuarantine
 from rag.usecases.get_conversation import GetConversation
 from rag.usecases.get_document import GetDocument
 from rag.usecases.get_passage import GetPassage
 from rag.usecases.get_status import GetStatus
+from rag.usecases.list_clauses import ListClauses
 from rag.usecases.list_documents import ListDocuments
 from rag.usecases.list_reads import list_reads
 from rag.usecases.list_unanswered import list_unanswered
@@ -65,6 +67,8 @@ class UseCases:
     search: Search
     list_documents: ListDocuments
     get_document: GetDocument
+    list_clauses: ListClauses
+    compare: Compare
 
 
 def caller(tenant: str) -> CallerFacts:
@@ -144,7 +148,7 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
         asked = answers.asked(request, caller(request.tenant))
         async with aclosing(self._use.ask(asked)) as events:
             async for event in events:
-                yield answers.event(event, _grade, int(self._use.clock.now_s() * 1_000_000))
+                yield answers.event(event, _grade, self._now_us())
 
     async def Search(self, request: pb.SearchRequest, context: object) -> pb.SearchResponse:  # noqa: N802
         """Find passages."""
@@ -161,6 +165,17 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
         """Show a document's versions."""
         versions = await self._use.get_document(who(request.tenant), documents.document_id(request.document_id))
         return pb.GetDocumentResponse(versions=map(documents.version_message, versions))
+
+    async def ListClauses(self, request: pb.ListClausesRequest, context: object) -> pb.ListClausesResponse:  # noqa: N802
+        """List every clause of a kind."""
+        kind, times = clauses.kind(request), clauses.as_of(request, self._now_us())
+        listed = await self._use.list_clauses(who(request.tenant), clauses.name(request.document), kind, request.heading, times)
+        return clauses.listed_message(listed)
+
+    async def Compare(self, request: pb.CompareRequest, context: object) -> pb.CompareResponse:  # noqa: N802
+        """Compare two versions, or two documents."""
+        left, right = clauses.side(request.left, "left"), clauses.side(request.right, "right")
+        return clauses.comparison_message(await self._use.compare(who(request.tenant), left, right))
 
     async def GetPassage(self, request: pb.GetPassageRequest, context: object) -> pb.GetPassageResponse:  # noqa: N802
         """Show the passage of a citation."""
@@ -233,6 +248,9 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
             limit=request.limit,
         )
         return pb.ListReadsResponse(reads=map(answers.read_message, found))
+
+    def _now_us(self) -> int:
+        return int(self._use.clock.now_s() * 1_000_000)
 
 
 def _since(is_said: bool, since: Timestamp) -> int:

@@ -28,14 +28,17 @@ from rag.steps.quote import Quote
 from rag.steps.resolve import Resolve
 from rag.steps.retrieve import Legs, Retrieve
 from rag.steps.rights import Rights
+from rag.steps.whole import Whole
 from rag.translate.records import RecordCodec
 from rag.usecases.ask import Ask
 from rag.usecases.commit_upload import CommitUpload
+from rag.usecases.compare import Compare
 from rag.usecases.decide_quarantine import DecideQuarantine
 from rag.usecases.get_conversation import GetConversation
 from rag.usecases.get_document import GetDocument
 from rag.usecases.get_passage import GetPassage
 from rag.usecases.get_status import GetStatus
+from rag.usecases.list_clauses import ListClauses
 from rag.usecases.list_documents import ListDocuments
 from rag.usecases.purge import Purge
 from rag.usecases.search import Search
@@ -84,7 +87,7 @@ async def serve(config: RpcConfig, service: Service) -> None:
     service.watch("index", lambda: _caught_up(follow), interval_s=0.25, needed=True)
     use = await use_cases(config, service, parts, lexical, follow, await dense_leg(config, service))
     server = MeshServer.of(config, config.callers, DEADLINES, refused=parts.denials.refused)
-    rag_service_pb2_grpc.add_RagServiceServicer_to_server(RagServicer(use), server)  # type: ignore[arg-type, abstract]
+    rag_service_pb2_grpc.add_RagServiceServicer_to_server(RagServicer(use), server)  # type: ignore[arg-type]
     await service.run(server)
 
 
@@ -97,15 +100,9 @@ async def use_cases(
     scenarios = file_scenarios(config.scenarios)
     service.watch("scenarios", scenarios.reload, interval_s=_SCENARIOS_S)
     parts.trail.versions.follow(POLICIES, lambda: scenarios.value.sha256, "scenarios")
-    legs = Legs(
-        lexical,
-        vectors,
-        encoder,
-        encoder_s=config.encoder.timeout_ms / 10_000,
-        vectors_s=config.milvus.timeout_ms / 5_000,
-        candidates=reader.candidates,
-    )
-    retrieve = Retrieve(ledger.library, legs, Resolve(ledger.library), ledger.tunings)
+    legs = _legs(config, lexical, dense)
+    resolve = Resolve(ledger.library)
+    retrieve, whole = Retrieve(ledger.library, legs, resolve, ledger.tunings), Whole(ledger.library, resolve)
     rights = Rights(ledger.library, clock)
     codec = RecordCodec(parts.trail.records, parts.commitments)
     evidence = await service.add(aclosing(Evidence(codec, parts.trail.emitter, ledger.references, ledger.reports)))
@@ -133,6 +130,8 @@ async def use_cases(
         reports=ledger.reports,
         ask=ask,
         search=Search(rights=rights, retrieve=retrieve, reached=reached, evidence=evidence),
+        list_clauses=ListClauses(ledger.library, whole, rights, evidence),
+        compare=Compare(ledger.library, whole, rights, evidence),
         list_documents=ListDocuments(ledger.library, rights),
         get_document=GetDocument(ledger.library, rights),
         get_passage=GetPassage(ledger.library, rights, evidence),
@@ -145,6 +144,19 @@ async def use_cases(
         withdraw_document=WithdrawDocument(ledger.intake, clock),
         get_status=GetStatus(ledger.library, ledger.intake, lexical, vectors),
         tune=Tune(library=ledger.library, lexical=lexical, vectors=vectors, encoder=encoder, tunings=ledger.tunings, clock=clock),
+    )
+
+
+def _legs(config: RpcConfig, lexical: ports.Lexical, dense: DenseLeg | None) -> Legs:
+    """Without an encoder the lexical leg stands alone. A question waits for the dense one a tenth and a fifth of what writing may take."""
+    vectors, encoder = (dense.vectors, dense.encoder) if dense else (None, None)
+    return Legs(
+        lexical,
+        vectors,
+        encoder,
+        encoder_s=config.encoder.timeout_ms / 10_000,
+        vectors_s=config.milvus.timeout_ms / 5_000,
+        candidates=config.reader.candidates,
     )
 
 

@@ -18,7 +18,7 @@ from itertools import groupby
 from claims import folding, references
 
 from rag.domain import clauses
-from rag.domain.answer import Citation
+from rag.domain.answer import Citation, Warned
 from rag.domain.answering import candidate, quoting
 from rag.domain.retrieval import Passage
 
@@ -41,6 +41,14 @@ class Clause:
     citation: Citation
     endorsement: str = ""
     replaced_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """All clauses, and what a reader should know beside them."""
+
+    clauses: Sequence[Clause]
+    warnings: Sequence[Warned]
 
 
 _EXCLUSION = (
@@ -150,7 +158,10 @@ def replaced(text: str) -> list[str]:
     found: list[str] = []
     for sentence in re.split(r"[。;\n]|\.\s", folded):
         if _CHANGES.search(sentence):
-            found += [canonical(match[1]) for match in _NAMES.finditer(sentence)]
+            named = list(_NAMES.finditer(sentence))
+            if len(named) > 1 and not sentence[: named[0].start()].strip():
+                named = named[1:]  # the number of the endorsement's own clause
+            found += [canonical(match[1]) for match in named]
     return list(dict.fromkeys(found))
 
 

@@ -34,6 +34,14 @@ class Difference(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """A document by id or exact title; the version in force when ``source_version`` is 0."""
+
+    document: str
+    source_version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A difference; ``values`` are those that changed, as written: 90日 → 60日."""
 
