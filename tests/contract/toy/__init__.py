@@ -87,7 +87,7 @@ EDITS = (
         uses: []
         called: true
 """),
-    ("deploy/services.yaml", ", router]\n    producers: [gateway/]", ", toy"),
+    ("deploy/services.yaml", ", rag]\n    producers: [gateway/]", ", toy"),
     (".importlinter", "include_external_packages", "    toy\n"),
     (".importlinter", "gateway | risk_scoring | audit", "toy | "),
     ("pyproject.toml", '"services/audit", ', '"services/toy", '),
