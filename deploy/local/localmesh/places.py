@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[3]
 class Places:
     """Folders of one mesh; `var` is the only one that a running mesh writes to.
 
-    `llm_model`: the language model that engines serve (its manifest lies there). `shims`: what their Tritons load. `encoder_model` and
+    `llm_model`: the language model that engines serve (its manifest lies there). `specialists`: models
+    that the repository ships, served beside it. `shims`: what their Tritons load. `encoder_model` and
     `encoder_shims`: the same of the encoder.
     """
 
@@ -25,20 +26,16 @@ class Places:
     root: Path = ROOT
     models: Path = ROOT / "models" / "repository"
     llm_model: Path = ROOT / "var" / "models" / "default"
+    specialists: Path | None = None
     shims: Path = ROOT / "models" / "llm"
     encoder_model: Path = ROOT / "var" / "models" / "encoder"
     encoder_shims: Path = ROOT / "models" / "encoder"
     topics: Path = ROOT / "deploy" / "topics.yaml"
 
-    @property
-    def specialists(self) -> Path:
-        """The models that the repository ships. A mesh with another general model, of a test or a drill, has none of them."""
-        return (
-            self.root / "models" / "specialists" if self.llm_model == ROOT / "var" / "models" / "default" else self.var / "no-specialists"
-        )
-
     def served(self, known: Iterable[str]) -> dict[str, Path]:
-        """Folders of those specialists whose models are here, by name."""
+        """Folders of those specialists whose models are here, by name; none beside another general model, of a test or a drill."""
+        if self.specialists is None or self.llm_model != ROOT / "var" / "models" / "default":
+            return {}
         return {name: self.specialists / name for name in known if (self.specialists / name / "manifest.json").is_file()}
 
     @property
@@ -70,6 +67,6 @@ class Places:
     @staticmethod
     def default() -> "Places":
         """The checkout's own folders; FINMESH_VAR moves the run state, FINMESH_LLM_MODEL and FINMESH_ENCODER_MODEL name other models."""
-        usual = Places(var=Path(os.environ.get("FINMESH_VAR", ROOT / "var")).resolve())
+        usual = Places(var=Path(os.environ.get("FINMESH_VAR", ROOT / "var")).resolve(), specialists=ROOT / "models" / "specialists")
         given = {"llm_model": os.environ.get("FINMESH_LLM_MODEL"), "encoder_model": os.environ.get("FINMESH_ENCODER_MODEL")}
         return replace(usual, **{name: Path(path).resolve() for name, path in given.items() if path})

@@ -16,7 +16,7 @@ from provisioning import services
 
 @pytest.fixture(params=["var", "我的 文件", "a,b#1 %41 'q' $HOME;&"])
 def places(tmp_path: Path, request: pytest.FixtureRequest) -> Places:
-    return replace(Places.default(), var=tmp_path / request.param)
+    return replace(Places.default(), var=tmp_path / request.param, specialists=None)
 
 
 def by_name(rows: list[Row]) -> dict[str, Row]:

@@ -17,13 +17,13 @@ def places(root: Path, *shipped: str) -> Places:
     for name in shipped:
         (root / "models" / "specialists" / name).mkdir(parents=True)
         (root / "models" / "specialists" / name / "manifest.json").write_text("{}")
-    return replace(Places(root / "var"), root=root)
+    return replace(Places(root / "var"), specialists=root / "models" / "specialists")
 
 
 def test_each_shipped_specialist_has_engines_and_everybody_who_needs_it_is_told(tmp_path: Path) -> None:
     here = places(tmp_path, "otc-inquiry")
     rows = {row.name: row for row in table(here, Ports())}
-    folder = here.specialists / "otc-inquiry"
+    folder = tmp_path / "models" / "specialists" / "otc-inquiry"
     for process in services.load().processes:
         for engine in process.specialists:
             assert engine.name in rows and engine.name in rows[process.name].needs
