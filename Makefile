@@ -141,6 +141,10 @@ bench-answers: setup ## questions answered with the right citation, questions re
 bench-pii: setup ## identifiers found in a generated corpus, speed on ordinary and on hostile text: TEXTS=20000 SEED=1
 	@$(BIN)/python -m bench pii $(if $(TEXTS),--texts $(TEXTS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: eval-rag
+eval-rag: setup ## retrieval measured on a data set of the BEIR form, in processes of its own: DATASET=DIR; JSON last line
+	@$(BIN)/finmesh kb eval --dataset "$(DATASET)"
+
 .PHONY: bench-records
 bench-records: setup ## audit records of our own that are taken for plaintext, and what that look costs: COUNT=1000000 SEED=1
 	@$(BIN)/python -m bench records $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from finmesh_cli import terminal
-from finmesh_cli.commands import audit, chat, decision, fsck, keys, list_entry, models, pool, proof, rules, send, status, verify, watch
+from finmesh_cli.commands import audit, chat, decision, fsck, kb, keys, list_entry, models, pool, proof, rules, send, status, verify, watch
 from finmesh_cli.failures import BUG, Readable, report
 from finmesh_cli.settings import Language, Settings, default_certs, default_language
 
@@ -31,6 +31,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(verify.app, name="verify")
 app.add_typer(proof.app, name="proof")
 app.add_typer(keys.app, name="keys")
+app.add_typer(kb.app, name="kb")
 
 
 @app.callback()

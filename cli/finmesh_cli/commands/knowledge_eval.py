@@ -43,7 +43,7 @@ async def _measured(folder: Path) -> dict[str, object]:
 
 def _say(what: str, done: int, of: int) -> None:
     if done in (0, of) or done % 50 == 0:
-        print(f"\r{what}: {done} of {of}".ljust(60), end="\n" if done == of else "", file=sys.stderr, flush=True)
+        print(f"{what}: {done} of {of}", file=sys.stderr, flush=True)
 
 
 def _wordpieces(folder: Path, found: Evaluated) -> int | None:

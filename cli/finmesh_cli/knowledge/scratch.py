@@ -13,7 +13,8 @@ from localmesh import launcher
 from localmesh.places import Places
 from localmesh.ports import LOOPBACK, Ports
 from localmesh.processes import table
-from localmesh.rows import only
+from localmesh.rows import Row, only
+from localmesh.servers import milvus_row
 from localmesh.supervisor import Mesh
 from meshkit.config import TlsSettings
 from meshkit.rpc.channel import MeshChannel
@@ -42,7 +43,7 @@ async def opened() -> AsyncIterator[RagService]:
         launcher.ensure_identity(places)
         ports = Ports.free()
         dense = has_encoder(places)
-        rows = only(table(places, ports), list(ROWS if dense else LEXICAL_ROWS))
+        rows = only(_with_vectors(table(places, ports), places, ports), list(ROWS if dense else LEXICAL_ROWS))
         if not dense:
             rows = [replace(row, env={key: value for key, value in row.env.items() if key != "FINMESH_ENCODER__MODEL"}) for row in rows]
         async with Mesh(rows, places.var):
@@ -55,3 +56,12 @@ async def opened() -> AsyncIterator[RagService]:
                 yield service
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _with_vectors(rows: list[Row], places: Places, ports: Ports) -> list[Row]:
+    """The rows with one of Milvus, also where no process of the service table says that it uses one."""
+    if any(row.name == "milvus" for row in rows):
+        return rows
+    there = {"FINMESH_MILVUS__URI": f"http://{LOOPBACK}:{ports.milvus}"}
+    led = [replace(row, env={**row.env, **there}, needs=(*row.needs, "milvus")) if row.name.startswith("rag-") else row for row in rows]
+    return [milvus_row(places, ports), *led]

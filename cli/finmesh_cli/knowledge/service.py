@@ -63,11 +63,13 @@ class RagService:
 
     async def settled(self, say: Callable[[int], None]) -> int:
         """Wait until nothing waits, and both indexes have come as far as the ledger; return how many versions cannot be found."""
+        told = -1
         while True:
             status = await self._stub.GetStatus(pb.GetStatusRequest(tenant=TENANT_NAME), metadata=_facts())
             has_dense = "NO_DENSE_LEG" not in status.degradations
             done = status.sequence <= status.searchable_sequence and (not has_dense or status.sequence <= status.vector_sequence)
-            say(status.waiting)
+            if status.waiting != told:
+                say(told := status.waiting)
             if not status.waiting and done and sum(status.versions.values()) >= self._submitted:
                 return sum(count for state, count in status.versions.items() if state in ("QUARANTINED", "FAILED"))
             await asyncio.sleep(_LOOK_S)

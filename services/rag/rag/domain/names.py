@@ -13,6 +13,9 @@ from functools import lru_cache
 from rag.domain.periods import without_years
 from rag.domain.terms import STOP_WORDS, fold
 
+VERSION = "names/1"
+"""Part of what shapes a version: another one means another look at every document."""
+
 _EXTENSION = re.compile(r"\.(?:pdf|docx?|xlsx?|html?|md|txt|jsonl?)$")
 _FORM = re.compile(
     r"(?<![a-z0-9])(?:10\s?-?\s?[kq]a?|8\s?-?\s?k|20\s?-?\s?f|q[1-4]|annual report|quarterly report|earnings|form|proxy statement"

@@ -9,14 +9,15 @@ from meshkit.errors import InvalidArgument
 from meshkit.threads import Look, on_thread
 
 from rag import ports
-from rag.domain import chunking, records
-from rag.domain.access import HIGHEST_INDEXED
-from rag.domain.document import NewChunk, Prepared, State, Version
+from rag.domain import chunking, names, records
+from rag.domain.access import HIGHEST_INDEXED, Access
+from rag.domain.document import NewChunk, Prepared, State, Submission, Version
 from rag.domain.grading import Grades
 
 MAX_CHUNKS = 100_000
 """Of one document: about 30,000 pages of text. What is beyond is a collection, to be split by whoever hands it in."""
 _LOOK_EVERY = 64
+_BEGINNING = 3
 
 
 class Prepare:
@@ -28,7 +29,7 @@ class Prepare:
     @property
     def configuration(self) -> bytes:
         """Digest of what shapes passages: another one means that every document is read again."""
-        parts = (self._parser.identity, chunking.VERSION, str(self._most), self._grades.sha256.hex())
+        parts = (self._parser.identity, chunking.VERSION, names.VERSION, str(self._most), self._grades.sha256.hex())
         return sha256("|".join(parts).encode()).digest()
 
     async def __call__(self, version: Version) -> Prepared:
@@ -77,7 +78,18 @@ class Prepare:
                 )
             )
         withheld = len(drafts) - len(kept)
-        return Prepared(title, kept, State.PARTIAL if withheld else State.VISIBLE, self.configuration, withheld)
+        state = State.PARTIAL if withheld else State.VISIBLE
+        return Prepared(title, kept, state, self.configuration, withheld, names=_names(title, handed_in, kept))
+
+
+def _names(title: str, handed_in: Submission, chunks: Sequence[NewChunk]) -> list[tuple[str, Access]]:
+    """Return what the document is called: by title, product and file to whoever may read any of it, and by what it calls itself.
+
+    That is defined where a document begins (以下简称, hereinafter); what is defined further down names things, not the document.
+    """
+    called = [each for each in (title, handed_in.product, handed_in.file_name) if each]
+    found = [(name, access) for access in dict.fromkeys(chunk.access for chunk in chunks) for name in called]
+    return found + [(term, chunk.access) for chunk in chunks[:_BEGINNING] for term in names.defined(chunk.text)]
 
 
 def _records(content: bytes, most: int, look: Look) -> list[chunking.Draft]:
