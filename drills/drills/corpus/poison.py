@@ -159,6 +159,16 @@ def broken_font() -> bytes:
     return _one_page(b"BT /F 12 Tf 72 700 Td (Hello) Tj ET", "<< /Font << /F 5 0 R >> >>", (font, descriptor, program))
 
 
+def locked() -> bytes:
+    """A PDF that needs a password, which nobody knows: its keys are noise."""
+    keys = random.Random(11)
+    secret = f"/Encrypt << /Filter /Standard /V 1 /R 2 /O <{keys.randbytes(32).hex()}> /U <{keys.randbytes(32).hex()}> /P -4 >>"
+    return assembled(
+        [b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [] /Count 0 >>"],
+        f"/Root 1 0 R {secret} /ID [<{'0' * 32}> <{'0' * 32}>]",
+    )
+
+
 def html_scripts() -> bytes:
     """What a browser would run or fetch, and one line that it would show."""
     return (
@@ -199,6 +209,7 @@ POISON = (
     _poison("recursive.pdf", recursive_form, "", CRASHED, TIME, "MALFORMED"),
     _poison("pages.pdf", many_pages, "TOO_MANY_PAGES"),
     _poison("tree.pdf", endless_tree, "TOO_MANY_PAGES", "MALFORMED", CRASHED, TIME),
+    _poison("locked.pdf", locked, "PASSWORD_PROTECTED"),
     _poison("font.pdf", broken_font, "", CRASHED),
     _poison("scripts.html", html_scripts, ""),
     _poison("nested.html", lambda: b"<div>" * 1_000_000, "TOO_DEEP"),
