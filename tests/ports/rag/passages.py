@@ -40,12 +40,11 @@ def passage(chunk_id: int, access_id: int, text: str, **other: object) -> Indexe
 
 
 def passages(count: int, access_ids: list[int], seed: int, first: int = 0) -> list[IndexedChunk]:
-    """Passages with two neighbours each side as context, spread over access ids by tens."""
+    """Passages under headings, versions of ten, each of one access id."""
     source = random.Random(seed)
-    texts = [sentence(source) for _ in range(count)]
     return [
-        passage(first + n, access_ids[n // 10 % len(access_ids)], text, context=tuple(texts[max(0, n - 2) : n] + texts[n + 1 : n + 3]))
-        for n, text in enumerate(texts)
+        passage(first + n, access_ids[n // 10 % len(access_ids)], sentence(source), context=(sentence(source, 6), "chapter"))
+        for n in range(count)
     ]
 
 

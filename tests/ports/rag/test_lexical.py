@@ -45,8 +45,13 @@ async def other(tmp_path: Path) -> AsyncIterator[NumpyLexical]:
 def by_the_book(readable: Sequence[IndexedChunk], terms: Mapping[str, float]) -> dict[int, float]:
     """BM25 over two fields, written down as in the literature."""
     scores: dict[int, float] = {}
+
+    def around(n: int) -> str:
+        beside = [readable[m] for m in (n - 2, n - 1, n + 1, n + 2) if 0 <= m < len(readable)]
+        return " ".join([*readable[n].context, *(c.text for c in beside if c.version_id == readable[n].version_id)])
+
     for field, weight in (("text", 1.0), ("context", CONTEXT_WEIGHT)):
-        documents = {c.chunk_id: Counter(words(c.text if field == "text" else " ".join(c.context))) for c in readable}
+        documents = {c.chunk_id: Counter(words(c.text if field == "text" else around(n))) for n, c in enumerate(readable)}
         average = sum(d.total() for d in documents.values()) / len(documents)
         for term, wanted in terms.items():
             frequency = sum(term in d for d in documents.values())
@@ -67,6 +72,21 @@ async def test_scores_are_those_of_the_book_over_the_readable_passages(lexical: 
         hits = await lexical.search(terms, where(2, 3, 7), 1_000)
         assert {hit.chunk_id: hit.score for hit in hits} == pytest.approx(expected, rel=1e-12)
         assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))
+
+
+async def test_neighbours_are_of_one_version_and_access_id_and_end_with_it(lexical: NumpyLexical) -> None:
+    texts = ["alpha", "beta", "gamma", "delta", "epsilon"]
+    await lexical.upsert(TENANT, [passage(n, 1, text, version_id=1) for n, text in enumerate(texts)])
+    await lexical.upsert(TENANT, [passage(10, 1, "zeta", version_id=2), passage(11, 2, "eta", version_id=2)])
+
+    async def found(word: str) -> tuple[int, list[int]]:
+        first, *others = [hit.chunk_id for hit in await lexical.search({word: 1.0}, where(1, 2), 9)]
+        return first, sorted(others)
+
+    expected = [(0, [1, 2]), (1, [0, 2, 3]), (2, [0, 1, 3, 4]), (3, [1, 2, 4]), (4, [2, 3]), (10, []), (11, [])]
+    assert [await found(word) for word in (*texts, "zeta", "eta")] == expected
+    await lexical.upsert(TENANT, [passage(2, 2, "gamma", version_id=1)])  # another demand: it stands beside nobody here
+    assert [await found(word) for word in texts] == [(0, [1]), (1, [0]), (2, []), (3, [4]), (4, [3])]
 
 
 async def test_a_hundred_rankings_are_those_of_one_index_of_the_readable(lexical: NumpyLexical, other: NumpyLexical) -> None:
@@ -194,10 +214,10 @@ async def test_an_index_made_in_another_order_ranks_equally(lexical: NumpyLexica
     everything = passages(500, IDS, seed=18)
     await lexical.upsert(TENANT, everything)
     await lexical.delete(TENANT, [3, 17])
-    left = [chunk for chunk in everything if chunk.version_id not in (3, 17)]
+    left = [everything[begin : begin + 10] for begin in range(0, 500, 10) if begin not in (30, 170)]
     random.Random(19).shuffle(left)
-    for begin in range(0, len(left), 33):
-        await other.upsert(TENANT, left[begin : begin + 33])
+    for version in left:
+        await other.upsert(TENANT, version)
     for terms in questions(100, seed=20):
         assert await lexical.search(terms, where(*IDS), 100) == await other.search(terms, where(*IDS), 100)
 

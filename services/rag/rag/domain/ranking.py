@@ -28,9 +28,9 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class IndexedChunk:
-    """What an index is given of a passage. ``context``: headings and neighbours of the same access id, for the low-weight field.
+    """What an index is given of a passage. ``context``: headings and the table's header, in pieces, for the low-weight field.
 
-    In pieces, because a text is several passages' neighbour: each piece is analysed once.
+    Two neighbours each side belong to it as well: passages of the same version and access id that are handed over beside it.
     """
 
     chunk_id: int

@@ -204,7 +204,7 @@ async def test_who_needs_a_sequence_waits_for_it_and_not_for_ever() -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_context_has_neighbours_of_its_own_access_id_alone() -> None:
+async def test_a_context_is_headings_and_header_and_nothing_of_what_lies_between() -> None:
     version, _ = await Library((P, 1)).indexed(1)
 
     def chunks(*access_ids: int) -> list[Chunk]:
@@ -214,11 +214,6 @@ async def test_a_context_has_neighbours_of_its_own_access_id_alone() -> None:
         ]
 
     made = indexed_passages(version, chunks(1, 2, 1, 2, 2, 1, 1))
-    assert [passage.context for passage in made if passage.access_id == 1] == [
-        ("第一章", "年 | 元", "t2", "t5"),
-        ("第一章", "t0", "t5", "t6"),
-        ("第一章", "t0", "t2", "t6"),
-        ("第一章", "t2", "t5"),
-    ]
+    assert [passage.context for passage in made if passage.access_id == 1] == [("第一章", "年 | 元"), *[("第一章",)] * 3]
     alone = [chunk for chunk in chunks(1, 2, 1, 2, 2, 1, 1) if chunk.access_id == 1]
     assert indexed_passages(version, alone) == [passage for passage in made if passage.access_id == 1]

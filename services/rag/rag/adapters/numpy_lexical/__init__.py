@@ -26,8 +26,8 @@ from rag.domain.ranking import Filter, Hit, IndexedChunk, TermStatistics
 CONTEXT_WEIGHT = 0.1
 """A term in headings or neighbours counts a tenth of one in the passage: more did harm on both sets of passages that were measured."""
 
-_PIECES_KNOWN = 4_096
-"""A passage's terms are asked for as often as it is somebody's neighbour."""
+_PIECES_KNOWN = 1_024
+"""A heading stands above many passages."""
 
 _Result = TypeVar("_Result")
 
@@ -139,8 +139,8 @@ class NumpyLexical:
         for chunk in latest:
             by_access.setdefault(chunk.access_id, []).append(chunk)
         for access_id, some in by_access.items():
-            contexts = [np.concatenate([self._keys(""), *(self._keys(piece) for piece in chunk.context)]) for chunk in some]
-            new = build(some, [self._keys(chunk.text) for chunk in some], contexts)
+            headings = [np.concatenate([self._keys(""), *(self._keys(piece) for piece in chunk.context)]) for chunk in some]
+            new = build(some, [self._keys_of(chunk.text) for chunk in some], headings)
             shards[tenant, access_id] = _stacked((*shards.get((tenant, access_id), ()), new))
         return shards
 
@@ -177,6 +177,6 @@ class NumpyLexical:
 
 def _stacked(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
     """Join the newest while they are not much smaller than the one before: few segments, and each passage is copied a few times only."""
-    while len(segments) > 1 and len(segments[-2]) < 2 * len(segments[-1]):
+    while len(segments) > 1 and len(segments[-2]) < 4 * len(segments[-1]):
         segments = (*segments[:-2], merge(segments[-2:]))
     return segments

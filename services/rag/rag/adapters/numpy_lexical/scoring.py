@@ -7,13 +7,14 @@ passages alone, to the last bit: a passage's terms are added up in the same orde
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.adapters.numpy_lexical.segment import CONTEXT, MOST_TIMES, Keys, Segment, key
+from rag.adapters.numpy_lexical.segment import BODY, CONTEXT, HEADINGS, MOST_TIMES, Keys, Segment, key, steps
 from rag.domain.document import AsOf
 from rag.domain.ranking import Hit
 
@@ -32,11 +33,14 @@ class _Seen:
     @classmethod
     def of(cls, segments: Sequence[Segment], as_of: AsOf) -> _Seen:
         sizes = np.array([len(segment) for segment in segments], np.int64)
-        mask = np.concatenate([segment.rows.seen_at(as_of) for segment in segments])
+        mask = np.ones(sizes.sum(), bool)
+        for segment, first in zip(segments, (np.cumsum(sizes) - sizes).tolist(), strict=True):
+            if not segment.rows.all_seen_at(as_of):
+                mask[first : first + len(segment)] = segment.rows.seen_at(as_of)
         passages = int(np.count_nonzero(mask))
         return cls(segments, np.cumsum(sizes) - sizes, None if passages == len(mask) else mask, passages)
 
-    def find(self, keys: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint32]]:
+    def find(self, keys: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return each place of a key: which key, row, how often (p,)."""
         parts, which, first, count = [], [], [], []
         for segment, begin in zip(self.segments, self.firsts.tolist(), strict=True):
@@ -50,14 +54,14 @@ class _Seen:
                 first.append(begin)
                 count.append(end - start)
         if not parts:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint32)
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
         places = np.concatenate(parts)
         wanted = np.repeat(np.array(which, np.int64), count)
         rows = (places >> 8).astype(np.int64) + np.repeat(np.array(first, np.int64), count)
         if self.mask is not None:
             kept = self.mask[rows]
             places, wanted, rows = places[kept], wanted[kept], rows[kept]
-        return wanted, rows, places & np.uint32(MOST_TIMES)
+        return wanted, rows, (places & np.uint32(MOST_TIMES)).astype(np.int64)
 
 
 def best(
@@ -73,24 +77,56 @@ def best(
     if not wanted or not segments or limit < 1:
         return []
     seen = _Seen.of(segments, as_of)
-    keys = np.array(sorted(each + field for each in wanted for field in (0, 1)), np.uint64)
-    which, rows, times = seen.find(keys)
-    if not len(rows):
+    if not seen.passages:
         return []
-    weights = np.array([wanted[int(each) & ~1] * (context_weight if int(each) & CONTEXT else 1.0) for each in keys])
-    frequency = np.bincount(which, minlength=len(keys))
-    weights *= np.log1p((seen.passages - frequency + 0.5) / (frequency + 0.5)) * (K1 + 1)
-    lengths = np.concatenate([segment.postings.lengths for segment in segments], axis=1)
-    counted = lengths if seen.mask is None else lengths[:, seen.mask]
-    average = np.maximum(counted.sum(axis=1, keepdims=True, dtype=np.int64) / seen.passages, 1e-9)
-    norm = (K1 * (1 - B + B * lengths / average)).ravel()
-    n = lengths.shape[1]
-    field = (keys & np.uint64(1)).astype(np.int64) * n
-    gained = weights[which] * times / (times + norm[rows + field[which]])
-    scores = np.bincount(rows, gained, minlength=n).astype(np.float64, copy=False)
+    keys = np.array(sorted(wanted), np.uint64)
+    scores = _scores(seen, keys, [wanted[int(each)] for each in keys], context_weight)
     if versions is not None:
         scores[~np.isin(np.concatenate([s.rows.version_id for s in segments]), np.fromiter(versions, np.int64, len(versions)))] = 0
     return _ranked(scores, np.concatenate([s.rows.chunk_id for s in segments]), limit)
+
+
+def _scores(seen: _Seen, keys: Keys, weights: Sequence[float], context_weight: float) -> NDArray[np.float64]:
+    """Return each row's score (n,). A term after the other, its body before its context: sums don't depend on how rows are spread."""
+    lengths = np.concatenate([segment.postings.lengths for segment in seen.segments], axis=1)[:HEADINGS]
+    near = steps(np.concatenate([*(segment.postings.beside for segment in seen.segments), np.zeros((2, 2), np.uint8)], axis=1))
+    counted = lengths if seen.mask is None else lengths[:, seen.mask]
+    average = np.maximum(counted.sum(axis=1, keepdims=True, dtype=np.int64) / seen.passages, 1e-9)
+    body_norm, context_norm = K1 * (1 - B + B * lengths / average)
+    scores = np.zeros(lengths.shape[1])
+    around = np.zeros(lengths.shape[1], np.int64)
+    found = _by_key(seen.find(np.stack([keys + np.uint64(BODY), keys + np.uint64(CONTEXT)], axis=1).ravel()), 2 * len(keys))
+    for weight, (rows, times), (headed, in_headings) in zip(weights, found[::2], found[1::2], strict=True):
+        if len(rows):
+            scores[rows] += weight * _idf(seen.passages, len(rows)) * times / (times + body_norm[rows])
+        for step, has in near:
+            beside = rows - step  # before the first row stands the last one, which has none after it
+            there = has[beside]
+            around[beside[there]] += times[there]
+        around[headed] += in_headings
+        with_it = np.flatnonzero(around)
+        said = around[with_it]
+        around[with_it] = 0
+        if seen.mask is not None:
+            with_it, said = with_it[seen.mask[with_it]], said[seen.mask[with_it]]
+        if len(with_it):
+            gained = weight * context_weight * _idf(seen.passages, len(with_it))
+            scores[with_it] += gained * said / (said + context_norm[with_it])
+    return scores
+
+
+def _idf(passages: int, frequency: int) -> float:
+    return (K1 + 1) * math.log1p((passages - frequency + 0.5) / (frequency + 0.5))
+
+
+def _by_key(
+    found: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], count: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return rows and times of each key."""
+    which, rows, times = found
+    order = np.argsort(which.astype(np.int16), kind="stable")
+    ends = np.cumsum(np.bincount(which, minlength=count))[:-1]
+    return list(zip(np.split(rows[order], ends), np.split(times[order], ends), strict=True))
 
 
 def frequencies(segments: Sequence[Segment], terms: Collection[str], as_of: AsOf) -> tuple[int, dict[str, int]]:

@@ -25,7 +25,7 @@ from rag.adapters.numpy_lexical.segment import Postings, Rows, Segment
 
 Shards = dict[tuple[str, int], tuple[Segment, ...]]
 
-_FORMAT = 1
+_FORMAT = 2
 _MANIFEST, _LOCK, _SHARDS = "manifest.json", "lock", "shards"
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,7 @@ class Store:
             folder = root / _digest(tenant, access_id)
             for segment in segments:
                 named[folder / f"{segment.rows.name}.rows"] = list(segment.rows.columns())
-                postings = segment.postings
-                named[folder / f"{postings.name}.postings"] = [postings.terms, postings.starts, postings.places, postings.lengths]
+                named[folder / f"{segment.postings.name}.postings"] = segment.postings.arrays()
         there = {file for folder in _entries(root) for file in _entries(folder)}
         for file in named.keys() - there:
             _write(file, named[file])
