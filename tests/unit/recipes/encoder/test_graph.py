@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -35,6 +37,13 @@ def test_eight_bits_change_little(packed: Packed) -> None:
     exact, rounded = vectors(built(packed, None), rows), vectors(built(packed, calibrate.measure(packed, TEXTS)), rows)
     assert (exact * rounded).sum(axis=1).min() > 0.98
     assert np.linalg.norm(exact, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
+
+
+def test_channels_that_are_divided_count_as_before(packed: Packed) -> None:
+    reach = {place: replace(each, divisors=dict.fromkeys(range(0, 64, 2), 4.0)) for place, each in calibrate.measure(packed, TEXTS).items()}
+    rows = [[0, 20, 30, 40, 2], [0, *range(5, 60), 2]]
+    exact, rounded = vectors(built(packed, None), rows), vectors(built(packed, reach), rows)
+    assert (exact * rounded).sum(axis=1).min() > 0.98
 
 
 def test_floats_are_those_of_the_formulas(packed: Packed) -> None:
