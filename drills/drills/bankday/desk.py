@@ -35,7 +35,7 @@ _LEGS = {"gateway", "router", "inference-prefill", "inference-decode"}
 def said(response: otc.ParseOtcInquiryResponse) -> str:
     """What was read, in one line."""
     fields = MessageToDict(response.inquiry, preserving_proto_field_name=True)
-    words = (f"{name}={value.rpartition('_')[2].lower() if name in _CLOSED else value}" for name, value in fields.items())
+    words = (f"{name}={value.removeprefix(f'{name.upper()}_').lower() if name in _CLOSED else value}" for name, value in fields.items())
     doubt = " · a person should look" if response.needs_confirmation else ""
     unresolved = "".join(f" · {each.reason}" for each in response.unresolved)
     return f"{' '.join(words)}  [{response.confidence:.3f}{doubt}{unresolved}]"
