@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from documents import frames, wire
+from documents.confine import Isolation
 from documents.errors import DocumentError, ParserFailed
 from documents.limits import MIB, Limits
 from documents.parsed import Box, Heading, Paragraph, Parsed, Table
@@ -136,6 +137,26 @@ async def test_a_parser_is_alone(misbehaving: Callable[[str], None]) -> None:
     assert (found["connect"] != "done") >= isolation.network
     assert (found["files"] == [] and found["open"] == "FileNotFoundError" and found["write"] != "done") >= isolation.files
     assert (found["signal"] != "done" and found["parent"] == 1) >= isolation.processes
+
+
+REFUSING = """
+import sys
+from documents import confine, server
+confine._LIBC.unshare = lambda flags: -1
+server.main("parse", sys.argv[1])
+"""
+
+
+async def test_without_namespaces_it_is_said_and_limits_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **rest: started([sys.executable, "-I", "-c", REFUSING, command[-1]], **rest))
+    async with Sandbox() as sandbox:
+        assert sandbox.isolation == Isolation(network=False, processes=False, files=False)
+        assert not sandbox.isolation.complete
+        assert (await sandbox.parse("甲".encode(), "a.txt")).title == "甲"
+        with pytest.raises(DocumentError) as error:
+            await sandbox.parse(b"x" * 200_000_000, "a.txt")
+        assert error.value.reason == "TOO_MUCH_TEXT"
 
 
 async def test_a_server_that_dies_is_replaced_and_takes_its_children_along() -> None:
