@@ -15,6 +15,7 @@ from finmesh.audit.v1 import audit_service_pb2 as audit
 from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as pb_grpc
 from finmesh.otc.v1 import otc_service_pb2 as otc
+from finmesh.rag.v1 import rag_service_pb2 as rag
 from finmesh.risk.v1 import list_entry_pb2, transaction_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.router.v1 import router_service_pb2 as router
@@ -143,6 +144,17 @@ class GatewayClient:
         asked = router.ListBackendsRequest(tenant=tenant, changes=changes)
         response: router.ListBackendsResponse = await self._call("ListBackends", tenant, asked)
         return response
+
+    async def ask(self, asked: rag.AskRequest, timeout_s: float = GENERATE_S) -> AsyncGenerator[rag.AskResponse, None]:
+        """Yield the parts of an answer from documents as they come."""
+        request = pb.AskRequest(request=asked)
+        async with aclosing(self._stub.Ask(request, metadata=self._metadata(asked.tenant), timeout=timeout_s)) as responses:
+            async for response in responses:
+                yield response.response
+
+    async def knowledge(self, asked: Any, timeout_s: float | None = None) -> Any:
+        """Return what rag answers to any of its requests but questions: a ``SearchRequest`` gets a ``SearchResponse``."""
+        return await self._call(asked.DESCRIPTOR.name.removesuffix("Request"), asked.tenant, asked, timeout_s)
 
     async def _call(self, rpc: str, tenant: str, asked: Message, timeout_s: float | None = None) -> Any:
         request = getattr(pb, f"{rpc}Request")(request=asked)

@@ -14,9 +14,11 @@ from meshkit.service import Service, load_config, run
 
 from rag import ports
 from rag.adapters.file_scenarios import file_scenarios
+from rag.adapters.grpc_answerer import GrpcAnswerer
 from rag.adapters.numpy_lexical import NumpyLexical
 from rag.config import SERVICE, RpcConfig
 from rag.domain import terms
+from rag.domain.answering.generated import verified
 from rag.main.legs import DenseLeg, dense_leg
 from rag.main.parts import Parts, assemble
 from rag.servicer import RagServicer, UseCases
@@ -28,6 +30,7 @@ from rag.steps.quote import Quote
 from rag.steps.resolve import Resolve
 from rag.steps.retrieve import Legs, Retrieve
 from rag.steps.rights import Rights
+from rag.steps.served import Served
 from rag.steps.whole import Whole
 from rag.translate.records import RecordCodec
 from rag.usecases.ask import Ask
@@ -91,6 +94,13 @@ async def serve(config: RpcConfig, service: Service) -> None:
     await service.run(server)
 
 
+async def served(config: RpcConfig, service: Service) -> Served | None:
+    """Return what asks models of the router; None where no router is known."""
+    if (target := config.upstream.get("router")) is None:
+        return None
+    return Served(await service.add(aclosing(GrpcAnswerer(target, config.tls))), verified)
+
+
 async def use_cases(
     config: RpcConfig, service: Service, parts: Parts, lexical: ports.Lexical, follow: Follow, dense: DenseLeg | None
 ) -> UseCases:
@@ -121,7 +131,7 @@ async def use_cases(
         reports=ledger.reports,
         scenarios=lambda: scenarios.value,
         quote=Quote(lexical),
-        served=None,
+        served=await served(config, service),
     )
     return UseCases(
         clock=clock,
