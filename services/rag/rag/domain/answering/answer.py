@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rag.domain.answer import Answered
-from rag.domain.answering import candidate, conflicts, quoting, scoring, support
+from rag.domain.answering import candidate, conflicts, derived, quoting, scoring, support
 from rag.domain.answering.candidate import Candidate
 from rag.domain.answering.question import Expects, Question, analyse
 from rag.domain.answering.scoring import Idf, Scored
@@ -50,6 +50,9 @@ def decide(question: Question, candidates: Sequence[Candidate], idf: Idf, thresh
         return Answered(lacking=max(lacking)[1])
     best = max(fitting, key=lambda scored: scored.covered)
     weighed = scoring.weights(question, idf, support.accounted_for(question, best.candidate, titles))
+    computed = derived.derive(question, best)
+    if question.operation is not None:
+        return Answered((computed,)) if computed is not None else Answered(lacking=KIND)
     warned = conflicts.found(question, best.candidate, best.best, [scored.candidate for scored in fitting])
     return Answered(quoting.sentences(question, best, weighed, thresholds.sentence), warned)
 

@@ -12,6 +12,7 @@ from enum import Enum
 
 from claims import folding, periods, references
 from claims import terms as claim_terms
+from claims.calculate import Operation
 from claims.periods import Period
 from claims.references import Mark
 from claims.units import Kind
@@ -104,6 +105,30 @@ _FORMS: tuple[tuple[Expects, str], ...] = (
     ),
 )
 _COMPILED = tuple((expects, re.compile(pattern)) for expects, pattern in _FORMS)
+_OPERATIONS = (
+    (
+        Operation.GROWTH,
+        re.compile(
+            r"增长率|增速|增幅|降幅|(?:增长|下降|变化|提高|减少|增加)了?百分之[几多]|变动率|"
+            r"percentage (?:change|increase|decrease|growth)|percent(?:age)? change|growth rate|by what percent"
+        ),
+    ),
+    (
+        Operation.DIFFERENCE,
+        re.compile(
+            r"(?:增加|减少|增长|下降|变化|变动|提高|降低|多|少)了?多少|相差|差额|变动额|变化额|"
+            r"\b(?:change|difference|increase|decrease) (?:in|of|between)|how much (?:more|less|higher|lower|did)"
+        ),
+    ),
+    (Operation.AVERAGE, re.compile(r"平均|\baverage\b|\bmean\b")),
+    (Operation.SUM, re.compile(r"合计|总和|一共|之和|加起来|\bsum of\b|\bcombined\b|\btotal (?:of|for) ")),
+)
+_WHAT_TO_COMPUTE = re.compile(
+    r"比(?=\s)|(?:增加|减少|增长|下降|变化|变动|提高|降低)了?(?=多少|百分)|增长率|增速|增幅|降幅|变动率|相差|差额|变动额|变化额|"
+    r"平均(?:值|数)?|合计|总和|一共|之和|"
+    r"\b(?:percentage |percent )?(?:change|difference|increase|decrease|growth rate)\b|\baverage\b|\bmean\b|\bsum of\b|\bcombined\b|"
+    r"\bbetween\b|\bcompared (?:to|with)\b|\bversus\b"
+)
 _FILLER = re.compile(
     r"(?:是指|指的是|指|是|为|有|要|需要?|会|能|可以?|应当?|达到?|按照?|由|所说的?|满足|属于|包括|怎么|如何|最[多高长低少])*"
     r"(?:多少|几(?!乎)|什么|哪些|哪几|哪个|哪里|谁|何(?:时|人|处)|怎么样?|怎样|如何|多久|多长|多高|多大)"
@@ -132,7 +157,8 @@ _LEAD = re.compile(r"^(?:请问|请教|想问一?下?|根据|在|对于|关于|�
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question taken apart. ``terms`` have the weights of the lexical leg; ``names`` are what it calls by name, ``products`` those
-    that a title has to hold, both folded. ``stems`` leads from the terms of the lexical leg to those of labels."""
+    that a title has to hold, both folded. ``stems`` leads from the terms of the lexical leg to those of labels.
+    ``operation``: what is to be computed over the periods, where the question names two or more."""
 
     text: str
     folded: str
@@ -144,6 +170,7 @@ class Question:
     periods: tuple[Period, ...] = ()
     clauses: tuple[str, ...] = ()
     stems: Mapping[str, str] = field(default_factory=dict)
+    operation: Operation | None = None
 
     @property
     def is_chinese(self) -> bool:
@@ -161,8 +188,12 @@ def analyse(text: str) -> Question:
     folded = folding.fold(text.strip()).text
     when, named = references.dated(folded)
     expects = next((expects for expects, pattern in _COMPILED if pattern.search(folded)), Expects.TEXT)
+    operation = _operation(folded) if len(when) > 1 else None
+    if operation is not None:
+        expects = Expects.QUANTITY
     clauses = tuple(one.key for one in named if one.mark is not Mark.LIST)
-    without = _FILLER.sub(" ", _without(folded, [(one.start, one.end) for one in when]))
+    without = _without(folded, [(one.start, one.end) for one in when])
+    without = _FILLER.sub(" ", _WHAT_TO_COMPUTE.sub(" ", without) if operation else without)
     return Question(
         text=text,
         folded=folded,
@@ -173,8 +204,13 @@ def analyse(text: str) -> Question:
         products=_products(folded),
         periods=tuple(when),
         clauses=clauses,
+        operation=operation,
         stems={terms.stem(word): claim_terms.stem(word) for word in re.findall(r"[a-z][a-z0-9]+", folded)},
     )
+
+
+def _operation(folded: str) -> Operation | None:
+    return next((operation for operation, pattern in _OPERATIONS if pattern.search(folded)), None)
 
 
 def _is(expects: Expects, folded: str) -> bool:
