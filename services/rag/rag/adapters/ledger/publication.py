@@ -5,7 +5,7 @@ overlap of two validities the newer one is in force, from this sequence on. A ve
 is left of it begins here as a row of its own, so that one test on four numbers (from_seq, to_seq, valid_from_us, valid_to_us) is exact for
 every index. A late older version takes only what newer ones left; when they left nothing, it was never visible.
 
-Passages of every version but the newest demand what they demanded and what the newest version demands (ADR 36).
+Passages of every version but the newest demand what they demanded and what the newest version demands (ADR 37).
 """
 
 from __future__ import annotations
