@@ -4,6 +4,7 @@ import pytest
 from meshkit.errors import Conflict, NotFound
 from rag.adapters.ledger.open import Ledger
 from rag.domain.access import Access, Reader
+from rag.domain.citing import PassageId
 from rag.domain.document import FOREVER, ChangeKind, State
 
 from tests.ports.rag.handing_in import CONFIGURATION, OPEN, T, claimed, lead, prepared, shown, submission, visible
@@ -102,6 +103,7 @@ async def test_a_late_older_version_is_in_force_where_newer_ones_are_not(ledger:
 async def test_withdrawal_hides_at_once_and_keeps_hiding(ledger: Ledger) -> None:
     seen = await shown(ledger, submission(version=2))
     (version,) = await visible(ledger)
+    chunk = (await ledger.library.indexed(version.version_id))[1][0]
     waiting = await ledger.intake.enrol(submission(version=3), 0)
     hidden = await ledger.intake.withdraw(T, "条款", 3, 0)
     assert hidden > seen
@@ -109,6 +111,9 @@ async def test_withdrawal_hides_at_once_and_keeps_hiding(ledger: Ledger) -> None
     with pytest.raises(NotFound) as gone:
         await ledger.library.indexed(version.version_id)
     assert gone.value.reason == "VERSION_GONE"
+    assert await ledger.library.chunks(T, [chunk.chunk_id]) == {}
+    assert await ledger.library.passages(T, [PassageId("条款", 2, 0)]) == {}
+    assert await ledger.library.names(T, [chunk.access_id]) == []
     assert (await ledger.library.version_of(waiting.version_id)).state is State.WITHDRAWN
     assert (await ledger.intake.enrol(submission(version=1), 0)).state is State.WITHDRAWN
     assert await ledger.workbench.claim(await lead(ledger), 10, 0) == []
