@@ -32,6 +32,8 @@ ELSEWHERE = {
     "services/rag/rag/adapters/ledger/columns.py": "values that the ledger wrote into its own columns",
     "services/rag/rag/adapters/file_blobs.py": "what an upload is of, sealed by itself",
     "services/rag/rag/adapters/sealed_files.py": "the head of a sealed file, written by itself",
+    "cli/finmesh_cli/commands/knowledge_eval.py": "a passage that the command read before, to count its pieces",
+    "cli/finmesh_cli/knowledge/dataset.py": "lines of a data set that is measured, whatever numbers it holds",
     "drills/drills/checks/traces.py": "an answer of Zipkin",
 }
 

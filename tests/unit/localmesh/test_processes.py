@@ -28,9 +28,10 @@ def test_the_table_has_an_order_and_no_port_twice(places: Places) -> None:
     assert {row.name for row in ordered(rows)} == {
         "kafka", "redis", "triton", "zipkin", "provision", "audit", "risk-stream", "risk-rpc", "gateway",
         "router", "inference-prefill", "inference-decode", "triton-prefill", "triton-decode", "rag-rpc", "rag-ingest", "triton-encoder",
+        "milvus",
     }  # fmt: skip
     ports = [port for row in rows for port in row.ports.values()]
-    assert len(ports) == len(set(ports)) == 36
+    assert len(ports) == len(set(ports)) == 37
 
 
 def test_topics_exist_before_any_service_starts(places: Places) -> None:
@@ -55,6 +56,7 @@ def test_every_process_can_be_probed_or_ends(places: Places) -> None:
         ("triton_prefill", "triton-prefill"),
         ("triton_decode", "triton-decode"),
         ("triton_encoder", "triton-encoder"),
+        ("milvus", "milvus"),
     ],
 )
 def test_an_external_server_takes_the_place_of_a_row(places: Places, setting: str, gone: str) -> None:
