@@ -78,7 +78,17 @@ def passages(count: int, seed: int = 1) -> Iterator[list[IndexedChunk]]:
         texts = [writer.passage(first + n) for n in range(min(_CHUNKS_OF_A_VERSION, count - first))]
         version = first // _CHUNKS_OF_A_VERSION
         yield [
-            IndexedChunk(first + n, version, version % ACCESS_IDS, text, (texts[0][:20],), 1, FOREVER, 0, FOREVER)
+            IndexedChunk(
+                first + n,
+                version,
+                access_id=version % ACCESS_IDS,
+                text=text,
+                context=(texts[0][:20],),
+                from_seq=1,
+                to_seq=FOREVER,
+                valid_from_us=0,
+                valid_to_us=FOREVER,
+            )
             for n, text in enumerate(texts)
         ]
 

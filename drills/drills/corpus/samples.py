@@ -53,11 +53,48 @@ QUESTIONS = (
 def samples() -> list[Sample]:
     """All of them, the first version of the terms before the second."""
     return [
-        Sample("anxin-shouhu", 1, "安心守护终身寿险条款-2024.pdf", terms.TITLE, terms.content(1), "application/pdf", "L1", "2024-01-01"),
-        Sample("anxin-shouhu", 2, "安心守护终身寿险条款-2025.pdf", terms.TITLE, terms.content(2), "application/pdf", "L1", "2025-07-01"),
-        Sample("credit-policy", 1, "授信集中度管理办法.docx", POLICY_TITLE, policy(), DOCX, "L3", "2025-01-01"),
-        Sample("annual-report", 1, "annual-report-2025.pdf", report.TITLE, report.content(), "application/pdf", "L1"),
-        Sample("scanned-endorsement", 1, "批单扫描件.pdf", "保险批单", scanned(), "application/pdf", "L2"),
+        Sample(
+            "anxin-shouhu",
+            1,
+            name="安心守护终身寿险条款-2024.pdf",
+            title=terms.TITLE,
+            content=terms.content(1),
+            media_type="application/pdf",
+            grade="L1",
+            valid_from="2024-01-01",
+        ),
+        Sample(
+            "anxin-shouhu",
+            2,
+            name="安心守护终身寿险条款-2025.pdf",
+            title=terms.TITLE,
+            content=terms.content(2),
+            media_type="application/pdf",
+            grade="L1",
+            valid_from="2025-07-01",
+        ),
+        Sample(
+            "credit-policy",
+            1,
+            name="授信集中度管理办法.docx",
+            title=POLICY_TITLE,
+            content=policy(),
+            media_type=DOCX,
+            grade="L3",
+            valid_from="2025-01-01",
+        ),
+        Sample(
+            "annual-report",
+            1,
+            name="annual-report-2025.pdf",
+            title=report.TITLE,
+            content=report.content(),
+            media_type="application/pdf",
+            grade="L1",
+        ),
+        Sample(
+            "scanned-endorsement", 1, name="批单扫描件.pdf", title="保险批单", content=scanned(), media_type="application/pdf", grade="L2"
+        ),
     ]
 
 

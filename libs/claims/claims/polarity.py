@@ -135,7 +135,15 @@ def of(text: str) -> Polarity:
             spans.append(match.span())
             reached.append((match.start(), _reach(text, match.end())))
     affirmed = terms.of(text, reached)
-    return Polarity(tuple(denials), exceptions, affirmed, _duties(text), _poles(text), len(spans) + exceptions, tuple(spans))
+    return Polarity(
+        tuple(denials),
+        exceptions,
+        affirmed=affirmed,
+        duties=_duties(text),
+        poles=_poles(text),
+        cues=len(spans) + exceptions,
+        bounds=tuple(spans),
+    )
 
 
 def _reach(text: str, start: int) -> int:

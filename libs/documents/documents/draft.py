@@ -87,7 +87,7 @@ class Draft:
             top, rest = ([tuple(row[column] for column in kept) for row in some] for some in (top, rest))
         text = " ".join(filter(None, [*(each.text for each in self._waiting), self.text(caption)]))
         self._waiting.clear()
-        self._add(Table(text, tuple(top), tuple(rest), page, box, self.text(sheet)))
+        self._add(Table(text, tuple(top), rows=tuple(rest), page=page, box=box, sheet=self.text(sheet)))
 
     def count_cells(self, count: int) -> None:
         """Before they are made."""
@@ -124,7 +124,15 @@ class Draft:
         title = self.text(self.title) or first or self.text(name.rpartition(".")[0] or name)
         metadata = {self.text(key): self.text(value) for key, value in self._small(self.metadata.items())}
         warnings = tuple(clean(each) for each in self._warnings)
-        return Parsed(title[:500].strip(), media_type, self.pages, tuple(self._blocks), metadata, warnings, tuple(self.ocr_pages))
+        return Parsed(
+            title[:500].strip(),
+            media_type,
+            pages=self.pages,
+            blocks=tuple(self._blocks),
+            metadata=metadata,
+            warnings=warnings,
+            ocr_pages=tuple(self.ocr_pages),
+        )
 
     @staticmethod
     def _small(items: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -80,11 +80,11 @@ class _Decoder:
         return Parsed(
             self._text(title),
             self._text(media_type),
-            self._pages,
-            tuple(self._blocks()),
-            {self._text(key): self._text(value) for key, value in metadata.items()},
-            tuple(self._text(each) for each in warnings),
-            tuple(cast(int, self._page(each)) for each in ocr_pages),
+            pages=self._pages,
+            blocks=tuple(self._blocks()),
+            metadata={self._text(key): self._text(value) for key, value in metadata.items()},
+            warnings=tuple(self._text(each) for each in warnings),
+            ocr_pages=tuple(cast(int, self._page(each)) for each in ocr_pages),
         )
 
     def _record(self, length: int | None = None) -> list[Any]:
@@ -126,7 +126,14 @@ class _Decoder:
         head, rows = self._count(head, self._cells), self._count(rows, self._cells)
         cells = [self._row() for _ in range(head + rows)]
         _need(len({len(each) for each in cells}) == 1)
-        return Table(self._text(caption), tuple(cells[:head]), tuple(cells[head:]), self._page(page), self._box(box), self._text(sheet))
+        return Table(
+            self._text(caption),
+            tuple(cells[:head]),
+            rows=tuple(cells[head:]),
+            page=self._page(page),
+            box=self._box(box),
+            sheet=self._text(sheet),
+        )
 
     def _row(self) -> tuple[str, ...]:
         kind, *cells = self._record()

@@ -62,7 +62,7 @@ def test_every_process_can_be_probed_or_ends(places: Places) -> None:
 def test_an_external_server_takes_the_place_of_a_row(places: Places, setting: str, gone: str) -> None:
     rows = by_name(table(places, Ports(), External(**{setting: "http://elsewhere:1"})))
     assert gone not in rows
-    assert len(rows) == 16
+    assert len(rows) == 17
     assert all(gone not in row.needs for row in rows.values())
     assert any("http://elsewhere:1" in value for row in rows.values() for value in row.env.values())
 

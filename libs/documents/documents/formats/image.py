@@ -58,7 +58,12 @@ def _page(number: int, frame: Any, draft: Draft, reader: PageReader | None) -> P
     points = scale / factor
     page.spans = [
         Span(
-            each.text, each.x0 * points, each.y0 * points, each.x1 * points, each.y1 * points, max(0.75 * (each.y1 - each.y0) * points, 1.0)
+            each.text,
+            each.x0 * points,
+            y0=each.y0 * points,
+            x1=each.x1 * points,
+            y1=each.y1 * points,
+            size=max(0.75 * (each.y1 - each.y0) * points, 1.0),
         )
         for each in lines
     ]

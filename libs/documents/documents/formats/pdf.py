@@ -117,7 +117,14 @@ def _recognise(page: Any, found: Page, text: PageText, draft: Draft, reader: Pag
         return
     draft.ocr_pages.append(found.number)
     found.spans = [
-        Span(line.text, line.x0 / scale, line.y0 / scale, line.x1 / scale, line.y1 / scale, max(0.75 * (line.y1 - line.y0) / scale, 1.0))
+        Span(
+            line.text,
+            line.x0 / scale,
+            y0=line.y0 / scale,
+            x1=line.x1 / scale,
+            y1=line.y1 / scale,
+            size=max(0.75 * (line.y1 - line.y0) / scale, 1.0),
+        )
         for line in read
     ]
 

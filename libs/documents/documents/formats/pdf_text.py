@@ -106,7 +106,7 @@ class _Collector:
             self._close()
             size = self._size(index, y1 - y0)
             bold = pdfium.FPDFText_GetFontWeight(self._handle, index) >= 600
-            self._open = Span(character, x0, y0, x1, y1, size, bold) if self._is_read(index, size) else None
+            self._open = Span(character, x0, y0=y0, x1=x1, y1=y1, size=size, bold=bold) if self._is_read(index, size) else None
         self._space = False
 
     def _size(self, index: int, height: float) -> float:

@@ -98,7 +98,9 @@ class Tune:
                 lexical, own = await self._lexically(taken, chunk, where, average)
                 assert self._vectors is not None
                 dense = await self._vectors.search(sentence, where, _LIMIT)
-                probes.append(Probe(taken.chunk_id, taken.language, lexical, dense, own, float(sentence @ rest)))
+                probes.append(
+                    Probe(taken.chunk_id, taken.language, lexical=lexical, dense=dense, own_lexical=own, own_dense=float(sentence @ rest))
+                )
         return probes
 
     async def _lexically(self, taken: Cloze, chunk: Chunk, where: Filter, average: float) -> tuple[list[Hit], float]:

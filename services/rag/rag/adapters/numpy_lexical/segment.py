@@ -74,7 +74,14 @@ class Rows:
     def retired(self, version_id: int, to_seq: int) -> Rows:
         """Return these with another end of a version."""
         ends = np.where(self.version_id == version_id, np.int64(to_seq), self.to_seq)
-        return Rows(self.chunk_id, self.version_id, self.from_seq, ends, self.valid_from_us, self.valid_to_us)
+        return Rows(
+            self.chunk_id,
+            self.version_id,
+            from_seq=self.from_seq,
+            to_seq=ends,
+            valid_from_us=self.valid_from_us,
+            valid_to_us=self.valid_to_us,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
