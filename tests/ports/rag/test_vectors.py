@@ -284,3 +284,27 @@ async def test_without_milvus_every_call_says_so_and_it_is_found_again(stack: St
         assert [hit.chunk_id for hit in found] == [1]
         await vectors.delete(TENANT, [0])
         assert await vectors.missing(TENANT, [passage(1, 1, "")]) == [1]
+
+
+async def test_forbidden_passages_change_neither_hits_nor_how_often_milvus_is_asked(
+    vectors: MilvusVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred access ids of which ten are readable, before and after nine times as many near passages under the others."""
+    asked: list[str] = []
+
+    class Counting(MilvusClient):  # type: ignore[misc]
+        def search(self, *args: object, **kwargs: object) -> object:
+            asked.append(str(kwargs["filter"]))
+            return super().search(*args, **kwargs)
+
+    monkeypatch.setattr("rag.adapters.milvus_vectors.link.MilvusClient", Counting)
+    readable, forbidden, rows = list(range(10)), list(range(10, 100)), of(300, 15)
+    await vectors.upsert(TENANT, some(300, readable), rows)
+    before = [await vectors.search(row, where(*readable), 50) for row in rows[:10]]
+    calls = list(asked)
+    await vectors.upsert(TENANT, some(2_700, forbidden, first=10_000), np.tile(rows, (9, 1)))
+    await vectors.upsert("bank-b", some(300, readable, first=20_000), rows)
+    asked.clear()
+    after = [await vectors.search(row, where(*readable), 50) for row in rows[:10]]
+    assert [[hit.chunk_id for hit in hits] for hits in after] == [[hit.chunk_id for hit in hits] for hits in before]
+    assert (asked, len(asked)) == (calls, 10)

@@ -1,7 +1,7 @@
 """Lexical indexes in memory, one for each tenant and access id, saved in a folder of this process: behind the port `Lexical`.
 
 Surprising: no search library. What decides is that ranks follow from the readable passages alone, over a hundred indexes at once; a
-library's scores come from each index's own statistics (docs/adr/0037). Everything is read from memory; the folder is what a start
+library's scores come from each index's own statistics (docs/adr/0039). Everything is read from memory; the folder is what a start
 begins with, and may be deleted at any time, even while this runs.
 """
 
