@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from claims import compare, folding, periods, polarity, segments, terms, wordings
 from claims.compare import Match
@@ -33,9 +33,10 @@ def names(statement: str) -> frozenset[str]:
 
 
 def split(part: Piece) -> list[Piece]:
-    """Return the clauses of a sentence as sentences of their own; a clause without a period takes that of the one before."""
+    """Return the clauses of a sentence as sentences of their own; a later one keeps the words of the first, which say of what."""
     parts = [piece(part.text[start:end], start) for start, end in segments.clauses(part.text, 0, len(part.text))]
-    return [one for one in parts if one.terms or one.facts]
+    parts = [one for one in parts if one.terms or one.facts]
+    return [one if place == 0 else replace(one, terms=one.terms | parts[0].terms) for place, one in enumerate(parts)]
 
 
 def values_fault(part: Piece, window: Window, passage: Prepared, _: frozenset[str]) -> Fault | None:
@@ -61,6 +62,14 @@ def _value_fault(mine: Fact, part: Piece, theirs: list[tuple[Fact, Piece]], wind
     if not dated:
         why = f"{said} is of another period" if equal else f"{said} is not what it says"
         return Fault(why, True)
+    spoken = max(len(part.terms & near.terms) for near in window.pieces)  # others that speak of it as much are heard as well
+    compared += [
+        (fact, near, compare.numbers(mine.value, fact.value, clause, _clause(near, fact)))
+        for near in passage.pieces
+        if near not in window.pieces and len(part.terms & near.terms) >= spoken
+        for fact in near.facts
+    ]
+    comparable = [(fact, near, match) for fact, near, match in compared if match is not Match.OTHER]
     rivals = [
         (fact, near) for fact, near, _ in comparable if not _turned(clause, _clause(near, fact)) and _same_time(mine, fact, window, passage)
     ]

@@ -49,8 +49,8 @@ def _weights(wanted: frozenset[str], prepared: Sequence[Prepared]) -> dict[str, 
 
 
 def words(part: Piece) -> frozenset[str]:
-    """Return the terms of a sentence; where there are none but those that a negation is made of, these."""
-    return part.terms - _cues(part.text) or part.terms
+    """Return the terms of a sentence; negations and directions are compared, not looked for."""
+    return frozenset(term for term in part.terms - _cues(part.text) if not term.startswith("<")) or part.terms
 
 
 def _cues(text: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ _EITHER = re.compile(rf"(?P<up>{RISES})|(?P<down>{FALLS})")
 _ONE = re.compile(
     rf"(?P<up>{RISES})|(?P<down>{FALLS})|(?P<yoy>{_YEAR_ON_YEAR})|(?P<qoq>{_QUARTER_ON_QUARTER})"
     r"|(?P<none>(?:本|该|此)(?:附加)?(?:保险)?(?:产品|合同|公司|行|条款|保险|办法|制度|计划)|我们|我行|我司|您|贵行|贵司|上述|前述|"
-    r"前款|实现|达到?(?=[-0-9¥$人民币壹贰叁肆伍陆柒捌玖])|约定的|规定的)"
+    r"前款|实现|达到?(?=[-0-9a-z¥$€人民币壹贰叁肆伍陆柒捌玖])|约定的|规定的)"
 )
 
 

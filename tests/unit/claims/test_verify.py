@@ -106,3 +106,10 @@ def test_the_corpus_tells_when_a_check_is_missing(fault: str, monkeypatch: pytes
 def test_turned_sentences_are_caught(statement: str, said: str) -> None:
     assert not verify(statement, [Evidence(said)]).is_supported
     assert verify(said, [Evidence(said)]).is_supported
+
+
+def test_a_number_of_the_sentence_next_door_is_not_lent() -> None:
+    said = Evidence("The waiting period is 21 days. A notice period of 10 days applies.")
+    assert verify("A waiting period of 10 days applies.", [said]).status is Status.CONTRADICTED
+    assert verify("A notice period of 10 days applies.", [said]).is_supported
+    assert not verify("营业收入增长5%，净利润下降5%。", [Evidence("营业收入增长5%，净利润增长5%。总资产下降5%。")]).is_supported

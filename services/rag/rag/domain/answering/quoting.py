@@ -57,7 +57,16 @@ def sentences(question: Question, scored: Scored, weighed: Mapping[str, float], 
     for place in sorted(range(len(units)), key=lambda place: -scored.units[place]):
         if len(chosen) < _MOST and scored.units[place] >= floor and not units[place].piece.is_row and abs(place - scored.best) <= 2:
             chosen.add(place)
+    chosen |= {lead for place in chosen if (lead := _lead(scored, place)) is not None}
     return tuple(quote(candidate, units[place].piece) for place in sorted(chosen))
+
+
+def _lead(scored: Scored, place: int) -> int | None:
+    """Return the sentence that leads to an item: without it nobody knows whether what is listed is covered or excluded."""
+    units = scored.candidate.units
+    if not _ITEM.match(units[place].piece.text):
+        return None
+    return next((before for before in range(place - 1, -1, -1) if _LIST_LEAD.search(units[before].piece.text)), None)
 
 
 def _list(scored: Scored) -> list[int]:

@@ -76,3 +76,12 @@ def test_questions_are_answered_and_hidden_ones_refused() -> None:
     for score in scores:
         assert score.right >= 0.8 * score.questions, score.lacking
         assert score.refused >= 0.9 * score.questions, [example for example in score.examples if example[0] == "not refused"][:20]
+
+
+def test_an_item_is_quoted_with_what_leads_to_it() -> None:
+    """酒后驾驶 alone would say nothing of whether it is covered."""
+    long = passage(
+        "因下列情形之一造成身故的，我们不承担责任：\n（一）投保人故意杀害；\n（二）酒后驾驶机动车；\n（三）战争。", heading="3. 责任免除"
+    )
+    found = quoted("酒后驾驶赔不赔？", [long])
+    assert found[0] == "因下列情形之一造成身故的，我们不承担责任：" and "（二）酒后驾驶机动车；" in found
