@@ -34,6 +34,7 @@ from drills.bankday import summary, workload
 from drills.bankday.conclude import conclude
 from drills.bankday.conversation import converse
 from drills.bankday.desk import read_inquiries
+from drills.bankday.knowledge import learn
 from drills.bankday.live import Meter, Screen
 from drills.bankday.past import import_past
 from drills.bankday.replay import replay
@@ -97,6 +98,7 @@ async def _run(options: Options, console: Console) -> int:
                 done = await replay(site, bank, meter, options.rate_per_s, options.seconds)
                 report = await conclude(site, mesh, done, began_s, kept=options.keep)
             report.conversation = await converse(site, console)
+            report.knowledge = await learn(site, console)
             await read_inquiries(site, console)
             summary.show_report(report, console)
             if options.json_file is not None:

@@ -43,14 +43,26 @@ class Site:
         """Somebody of bank-a's OTC desk."""
         return self._person("desk.jwt")
 
+    def curator(self) -> GatewayClient:
+        """Somebody of bank-a who keeps its documents."""
+        return self._person("curator.jwt", "knowledge-management")
+
+    def reader(self) -> GatewayClient:
+        """Somebody of bank-a who may read what is internal, and nothing above."""
+        return self._person("reader.jwt", "claims-handling")
+
+    def operator(self) -> GatewayClient:
+        """Somebody of bank-a who grants rights, and reads no document."""
+        return self._person("operator.jwt")
+
     def auditor(self) -> GatewayClient:
         """Somebody of bank-a who may read the audit log."""
         return self._person("token.jwt")
 
-    def _person(self, token: str) -> GatewayClient:
+    def _person(self, token: str, purpose: str = "") -> GatewayClient:
         certs = self.places.certs
         tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "client.pem", key=certs / "client.key")
-        return GatewayClient(self.gateway, tls, lambda _: (certs / token).read_text())
+        return GatewayClient(self.gateway, tls, lambda _: (certs / token).read_text(), purpose=purpose)
 
     @property
     def zipkin(self) -> str:
