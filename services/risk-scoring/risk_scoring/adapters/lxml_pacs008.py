@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from risk_scoring.domain.pacs008 import CreditTransfer, GroupHeader, malformed
 
