@@ -121,9 +121,8 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
 
     async def WithdrawDocument(self, request: pb.WithdrawDocumentRequest, context: object) -> pb.WithdrawDocumentResponse:  # noqa: N802
         """Hide a document."""
-        caller(request.tenant)
-        document_id = documents.document_id(request.document_id)
-        return pb.WithdrawDocumentResponse(sequence=await self._use.withdraw_document(request.tenant, document_id, request.source_version))
+        by, document_id = who(request.tenant), documents.document_id(request.document_id)
+        return pb.WithdrawDocumentResponse(sequence=await self._use.withdraw_document(by, document_id, request.source_version))
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: object) -> pb.GetStatusResponse:  # noqa: N802
         """Say how far everything is."""

@@ -107,7 +107,7 @@ class WithdrawnDocuments(DocumentTopic):
 
     async def _handle(self, value: bytes) -> None:
         event = _withdrawn(value)
-        await self._on_withdrawn(event.tenant, event.document_id, event.source_version)
+        await self._on_withdrawn(event.tenant, event.withdrawn_by[:_MAX_PRINCIPAL], event.document_id, event.source_version)
 
     def _look(self, value: bytes) -> None:
         _withdrawn(value)

@@ -20,6 +20,7 @@ from rag.consumers.documents import SUBMITTED, WITHDRAWN, SubmittedDocuments, Wi
 from rag.main.legs import dense_leg
 from rag.main.parts import Parts, assemble
 from rag.steps.announce import Announcements
+from rag.steps.evidence import Evidence
 from rag.steps.follow import Follow
 from rag.steps.ingest import Ingestor
 from rag.steps.legs import VectorLeg
@@ -27,6 +28,7 @@ from rag.steps.prepare import Prepare
 from rag.steps.purging import Purging
 from rag.usecases.on_document_submitted import OnDocumentSubmitted
 from rag.usecases.on_document_withdrawn import OnDocumentWithdrawn
+from rag.usecases.withdraw_document import WithdrawDocument
 
 log = logging.getLogger(__name__)
 
@@ -41,22 +43,23 @@ async def main() -> None:
 async def serve(config: IngestConfig, service: Service) -> None:
     """Build everything and serve."""
     parts = await assemble(config, service, "ingest")
-    await read_topics(config, service, parts)
+    evidence = await service.add(aclosing(parts.evidence()))
+    await read_topics(config, service, parts, evidence)
     await lead(config, service, parts)
     announcer = KafkaAnnouncer(await service.add(aclosing(Publisher(config.kafka))), config.kafka.topic_prefix, parts.clock)
-    announcements = Announcements(parts.ledger.library, parts.ledger.positions, announcer)
+    announcements = Announcements(parts.ledger.library, parts.ledger.positions, announcer, evidence, parts.clock)
     service.task(announcements.run(), name="announcements", endless=True)
     purging = Purging(parts.ledger.custody, parts.blobs, parts.clock)
     service.task(purging.run(), name="purging", endless=True)
     await service.run(MeshServer.of(config, config.callers, refused=parts.denials.refused))
 
 
-async def read_topics(config: IngestConfig, service: Service, parts: Parts) -> None:
+async def read_topics(config: IngestConfig, service: Service, parts: Parts, evidence: Evidence) -> None:
     """Enrol and withdraw what comes as events."""
     publisher = await service.add(aclosing(Publisher(config.kafka)))
     dead_letters = DeadLetterWriter(publisher, parts.sealer)
     on_submitted = OnDocumentSubmitted(parts.blobs, parts.ledger.intake, parts.clock)
-    on_withdrawn = OnDocumentWithdrawn(parts.ledger.intake, parts.clock)
+    on_withdrawn = OnDocumentWithdrawn(WithdrawDocument(parts.ledger.intake, evidence, parts.clock))
     for topic, sink in (
         (SUBMITTED, SubmittedDocuments(parts.ledger.positions, dead_letters, on_submitted)),
         (WITHDRAWN, WithdrawnDocuments(parts.ledger.positions, dead_letters, on_withdrawn)),

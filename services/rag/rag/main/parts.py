@@ -22,6 +22,8 @@ from meshkit.service import Service
 from rag.adapters.file_blobs import FileBlobs
 from rag.adapters.ledger.open import Ledger, ledger_at
 from rag.config import SERVICE, IngestConfig, RpcConfig
+from rag.steps.evidence import Evidence
+from rag.translate.records import RecordCodec
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,11 @@ class Parts:
     denials: Denials
     ledger: Ledger
     blobs: FileBlobs
+
+    def evidence(self) -> Evidence:
+        """Return what records looks and changes; to be closed."""
+        codec = RecordCodec(self.trail.records, self.commitments)
+        return Evidence(codec, self.trail.emitter, self.ledger.references, self.ledger.reports)
 
 
 async def assemble(config: RpcConfig | IngestConfig, service: Service, process: str) -> Parts:

@@ -22,7 +22,6 @@ from rag.domain.answering.generated import verified
 from rag.main.legs import DenseLeg, dense_leg
 from rag.main.parts import Parts, assemble
 from rag.servicer import RagServicer, UseCases
-from rag.steps.evidence import Evidence
 from rag.steps.follow import Follow
 from rag.steps.legs import LexicalLeg
 from rag.steps.purging import Purging
@@ -32,7 +31,6 @@ from rag.steps.retrieve import Legs, Retrieve
 from rag.steps.rights import Rights
 from rag.steps.served import Served
 from rag.steps.whole import Whole
-from rag.translate.records import RecordCodec
 from rag.usecases.ask import Ask
 from rag.usecases.commit_upload import CommitUpload
 from rag.usecases.compare import Compare
@@ -114,8 +112,7 @@ async def use_cases(
     resolve = Resolve(ledger.library)
     retrieve, whole = Retrieve(ledger.library, legs, resolve, ledger.tunings), Whole(ledger.library, resolve)
     rights = Rights(ledger.library, clock)
-    codec = RecordCodec(parts.trail.records, parts.commitments)
-    evidence = await service.add(aclosing(Evidence(codec, parts.trail.emitter, ledger.references, ledger.reports)))
+    evidence = await service.add(aclosing(parts.evidence()))
     purging = Purging(ledger.custody, blobs, clock)
 
     async def reached(sequence: int) -> None:
@@ -151,7 +148,7 @@ async def use_cases(
         set_hold=SetHold(ledger.custody, evidence, clock),
         purge=Purge(ledger.custody, purging, evidence, clock),
         commit_upload=CommitUpload(blobs, ledger.intake, clock),
-        withdraw_document=WithdrawDocument(ledger.intake, clock),
+        withdraw_document=WithdrawDocument(ledger.intake, evidence, clock),
         get_status=GetStatus(ledger.library, ledger.intake, lexical, vectors),
         tune=Tune(library=ledger.library, lexical=lexical, vectors=vectors, encoder=encoder, tunings=ledger.tunings, clock=clock),
     )
