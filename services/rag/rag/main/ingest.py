@@ -17,7 +17,7 @@ from rag.adapters.kafka_announcer import KafkaAnnouncer
 from rag.adapters.sandbox_parser import SandboxParser
 from rag.config import SERVICE, IngestConfig
 from rag.consumers.documents import SUBMITTED, WITHDRAWN, SubmittedDocuments, WithdrawnDocuments
-from rag.main.legs import dense_leg
+from rag.main.legs import dense_leg, set_aside_alarm
 from rag.main.parts import Parts, assemble
 from rag.steps.announce import Announcements
 from rag.steps.evidence import Evidence
@@ -79,7 +79,8 @@ async def lead(config: IngestConfig, service: Service, parts: Parts) -> None:
 
     async def vectors() -> None:
         if dense is not None:
-            await Follow(parts.ledger.library, VectorLeg(dense.vectors, dense.encoder), parts.clock, follower="vectors").run()
+            leg, alarm = VectorLeg(dense.vectors, dense.encoder), set_aside_alarm(service, "dense index")
+            await Follow(parts.ledger.library, leg, parts.clock, follower="vectors", alarm=alarm).run()
 
     ingestor = Ingestor(
         parts.ledger.workbench,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import aclosing
 
 from finmesh.rag.v1 import rag_service_pb2, rag_service_pb2_grpc
@@ -19,7 +18,7 @@ from rag.adapters.numpy_lexical import NumpyLexical
 from rag.config import SERVICE, RpcConfig
 from rag.domain import terms
 from rag.domain.answering.generated import verified
-from rag.main.legs import DenseLeg, dense_leg
+from rag.main.legs import DenseLeg, dense_leg, set_aside_alarm
 from rag.main.parts import Parts, assemble
 from rag.servicer import RagServicer, UseCases
 from rag.steps.follow import Follow
@@ -62,8 +61,6 @@ _LONG_S = {
 DEADLINES = Deadlines(maximum_s={f"/{_SERVICE}/{name}": seconds for name, seconds in _LONG_S.items()})  # as the gateway's routes
 _SCENARIOS_S = 2.0
 
-log = logging.getLogger(__name__)
-
 
 async def main() -> None:
     """Run until SIGTERM. Exit codes: 0 stopped, 1 failed, 2 wrong configuration."""
@@ -81,7 +78,7 @@ async def serve(config: RpcConfig, service: Service) -> None:
         LexicalLeg(lexical),
         parts.clock,
         follower=parts.instance,
-        alarm=lambda count: log.error("%d versions could not be indexed", count),
+        alarm=set_aside_alarm(service, "lexical index"),
     )
     service.task(follow.run(), name="lexical index", endless=True)
     service.not_ready("index", "STARTING")

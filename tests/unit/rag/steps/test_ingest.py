@@ -76,7 +76,7 @@ class Bench:
         self.published: dict[int, Prepared] = {}
         self.fenced = False
         self.refreshed: list[bytes] = []
-        self.terms = 0
+        self.resigned: list[int] = []
 
     async def lead(self, owner: str, lease_s: float, now_us: int) -> int:
         if self.fenced:
@@ -97,6 +97,9 @@ class Bench:
         self.published[job.version.version_id] = prepared
         self.ended[job.version.version_id] = prepared.state, ""
         return len(self.ended)
+
+    async def resign(self, epoch: int) -> None:
+        self.resigned.append(epoch)
 
     async def release(self, job: ports.Job, reason: str, now_us: int) -> None:
         self.waiting.append(replace(job.version, attempt=job.version.attempt - 1))
@@ -211,6 +214,14 @@ async def test_what_the_ledger_refuses_from_a_former_leader_waits_for_the_next()
         await until(lambda: not bench.waiting)
         await asyncio.sleep(0.05)
     assert not bench.ended
+
+
+async def test_one_who_is_told_to_stop_resigns() -> None:
+    bench = Bench()
+    async with running(bench) as standing:
+        await until(lambda: standing == [True])
+        assert bench.resigned == []
+    assert bench.resigned == [1]
 
 
 def test_the_configuration_says_all_that_shapes_passages() -> None:
