@@ -335,6 +335,7 @@ def gateways_environment(door: Door, redis_url: str, certs: Path, port: int) -> 
         "FINMESH_UPSTREAM__ROUTER": door.routers_server.address,
         "FINMESH_UPSTREAM__RISK_SCORING": "127.0.0.1:1",
         "FINMESH_UPSTREAM__AUDIT": "127.0.0.1:1",
+        "FINMESH_UPSTREAM__RAG": "127.0.0.1:1",
         "FINMESH_BUDGET__TENANT__PROMPT_PER_MINUTE": str(SHARES.prompt_per_minute),
         "FINMESH_BUDGET__TENANT__OUTPUT_PER_MINUTE": str(SHARES.output_per_minute),
         "FINMESH_BUDGET__HOLD_S": "1",
