@@ -95,7 +95,7 @@ def decided(done: subprocess.CompletedProcess[str]) -> str:
 def test_everything_is_up(finmesh: Finmesh) -> None:
     done = finmesh("status")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("SERVING") == len(services.load().processes) == 7
+    assert done.stdout.count("SERVING") == len(services.load().processes) == 9
 
 
 def test_decided_once_and_proven(finmesh: Finmesh) -> None:

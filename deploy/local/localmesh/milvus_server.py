@@ -1,14 +1,22 @@
-"""Milvus Lite's server with one function replaced: the search. Runs in `.venv-milvus`, by its path; takes `milvus-lite server`'s arguments.
+"""Milvus Lite's server with two functions replaced: the search, and how index files are written. Runs in `.venv-milvus`, by its path.
+
+It takes the arguments of `milvus-lite server`.
 
 Milvus Lite 3.2 walks over every row of a collection in Python on every search, to see which copy of a key is the newest: 166 ms of
 processor at 100,000 rows, of which the vectors take 10. Which rows are the newest follows from the files alone, and those never change:
 it is found once for a set of files and kept. Whatever is not our case (rows that are in no file yet, deleted rows, a graph, another
 measure, several questions) is left to Milvus Lite's own search.
+
+Its index files are copies of vectors beside the data. It writes them in place, and one that was cut short by the end of the process
+keeps its collection from ever being loaded again: here they are written beside and renamed, and damaged ones are removed at the start and
+made anew.
 """
 
+import os
 import signal
 import sys
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,7 +109,30 @@ def _newest_of(files: list[Any]) -> list[NDArray[np.bool_]]:
     return _newest[names]
 
 
+def save(index: BruteForceIndex, path: str) -> None:
+    """As `BruteForceIndex.save`, but whole or not at all."""
+    beside = f"{path}.new"
+    with open(beside, "wb") as file:  # noqa: PTH123
+        np.save(file, index._vectors, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(beside).replace(path)
+
+
+def remove_damaged(data: Path) -> None:
+    """Remove index files that can't be read, and those that were being written: they are made anew from the data."""
+    for path in data.glob("collections/*/partitions/*/indexes/*.flat.idx*"):
+        try:
+            if path.name.endswith(".new"):
+                raise ValueError("it was being written")
+            np.load(path, mmap_mode="r", allow_pickle=False)
+        except (EOFError, OSError, ValueError):
+            path.unlink(missing_ok=True)
+
+
 if __name__ == "__main__":
     collection.execute_search_with_index = search
+    BruteForceIndex.save = save
+    remove_damaged(Path(sys.argv[sys.argv.index("--data-dir") + 1]))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as by Ctrl-C: what is in memory goes into a file
     sys.exit(cmdline.main(["server", *sys.argv[1:]]))
