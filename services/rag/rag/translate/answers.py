@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Callable, Iterable
 
 from finmesh.rag.v1 import rag_service_pb2 as pb
-from meshkit.errors import FieldViolation, InvalidArgument
 from meshkit.rpc.metadata import CallerFacts
 
 from rag.domain.answer import AnswerEvent, Citation, Ended, Retrieved, Sentence, Warned
@@ -17,6 +16,7 @@ from rag.domain.conversation import Conversation, Read, Unanswered
 from rag.domain.retrieval import Passage, Scope
 from rag.translate import documents
 from rag.translate.times import micros, set_micros
+from rag.translate.violations import wrong
 
 MAX_QUESTION, MAX_CONVERSATION, MAX_COMMENT, MAX_SCOPE, MAX_NAME, MAX_RECORD_ID, MAX_EARLIER = 4_000, 100, 2_000, 64, 500, 100, 20
 _LIMIT_SEQUENCE = 1 << 62
@@ -55,7 +55,7 @@ def asked(request: pb.AskRequest, facts: CallerFacts) -> Asked:
 def _earlier(questions: Iterable[str]) -> tuple[str, ...]:
     found = [_text(each, "earlier_questions", 1, MAX_QUESTION, "QUESTION_INVALID", allowed="\n\t\r") for each in questions]
     if len(found) > MAX_EARLIER:
-        raise _wrong("earlier_questions", f"holds at most {MAX_EARLIER} questions", "QUESTION_INVALID")
+        raise wrong("earlier_questions", f"holds at most {MAX_EARLIER} questions", "QUESTION_INVALID")
     return tuple(found)
 
 
@@ -72,14 +72,14 @@ def comment(text: str) -> str:
 def grade(stated: int) -> int:
     """Return a grade of a question's data. Raises InvalidArgument (GRADE_INVALID)."""
     if not 0 <= stated <= 5:
-        raise _wrong("grade", "is L1 to L5", "GRADE_INVALID")
+        raise wrong("grade", "is L1 to L5", "GRADE_INVALID")
     return stated
 
 
 def sequence(stated: int, field: str) -> int:
     """Return a sequence of the ledger. Raises InvalidArgument (SEQUENCE_INVALID)."""
     if stated >= _LIMIT_SEQUENCE:
-        raise _wrong(field, "is no sequence of a ledger", "SEQUENCE_INVALID")
+        raise wrong(field, "is no sequence of a ledger", "SEQUENCE_INVALID")
     return stated
 
 
@@ -87,7 +87,7 @@ def scope(message: pb.Scope) -> Scope:
     """Return what narrows a question. Raises InvalidArgument (SCOPE_INVALID)."""
     for field, names in (("scope.documents", message.documents), ("scope.products", message.products)):
         if len(names) > MAX_SCOPE:
-            raise _wrong(field, f"holds at most {MAX_SCOPE} names", "SCOPE_INVALID")
+            raise wrong(field, f"holds at most {MAX_SCOPE} names", "SCOPE_INVALID")
         for name in names:
             _text(name, field, 1, MAX_NAME, "SCOPE_INVALID")
     return Scope(tuple(message.documents), tuple(message.products))
@@ -101,7 +101,7 @@ def conversation_id(text: str, *, required: bool = True) -> str:
 def verdict(stated: int) -> str:
     """Return a verdict's name. Raises InvalidArgument (VERDICT_INVALID)."""
     if stated not in (pb.VERDICT_USEFUL, pb.VERDICT_WRONG, pb.VERDICT_MISSING):
-        raise _wrong("verdict", "is useful, wrong or missing", "VERDICT_INVALID")
+        raise wrong("verdict", "is useful, wrong or missing", "VERDICT_INVALID")
     return pb.Verdict.Name(stated).removeprefix("VERDICT_")
 
 
@@ -206,11 +206,7 @@ def read_message(told: Read) -> pb.Read:
 
 def _text(text: str, field: str, least: int, most: int, reason: str, allowed: str = "") -> str:
     if not least <= len(text) <= most or (least and not text.strip()):
-        raise _wrong(field, f"has {least} to {most} characters", reason)
+        raise wrong(field, f"has {least} to {most} characters", reason)
     if any(unicodedata.category(each) in ("Cc", "Cs") and each not in allowed for each in text):
-        raise _wrong(field, "holds no controls", reason)
+        raise wrong(field, "holds no controls", reason)
     return text
-
-
-def _wrong(field: str, problem: str, reason: str) -> InvalidArgument:
-    return InvalidArgument(f"{field} {problem}", reason=reason, violations=(FieldViolation(field, problem),))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from finmesh.rag.v1 import rag_service_pb2 as pb
-from meshkit.errors import FieldViolation, InvalidArgument
 
 from rag.domain.answering.clauses import Clause, Kind, Listed
 from rag.domain.answering.compare import Change, Comparison, Difference, Side
 from rag.domain.document import FOREVER, AsOf
 from rag.translate import answers
 from rag.translate.times import micros
+from rag.translate.violations import wrong
 
 _KINDS = {
     pb.CLAUSE_KIND_EXCLUSION: Kind.EXCLUSION,
@@ -30,16 +30,16 @@ def kind(request: pb.ListClausesRequest) -> Kind:
     """Return what is listed. Raises InvalidArgument (CLAUSE_KIND_INVALID)."""
     found = _KINDS.get(request.kind)
     if found is None:
-        raise _wrong("kind", "is a known kind of clause", "CLAUSE_KIND_INVALID")
+        raise wrong("kind", "is a known kind of clause", "CLAUSE_KIND_INVALID")
     if found is Kind.HEADING and not 1 <= len(request.heading.strip()) <= _MAX_HEADING:
-        raise _wrong("heading", f"has 1 to {_MAX_HEADING} characters", "CLAUSE_KIND_INVALID")
+        raise wrong("heading", f"has 1 to {_MAX_HEADING} characters", "CLAUSE_KIND_INVALID")
     return found
 
 
 def name(text: str, field: str = "document") -> str:
     """Return a document's id or title. Raises InvalidArgument (DOCUMENT_NAME_INVALID)."""
     if not 1 <= len(text) <= _MAX_NAME:
-        raise _wrong(field, f"has 1 to {_MAX_NAME} characters", "DOCUMENT_NAME_INVALID")
+        raise wrong(field, f"has 1 to {_MAX_NAME} characters", "DOCUMENT_NAME_INVALID")
     return text
 
 
@@ -87,7 +87,3 @@ def _difference(change: Change) -> pb.Difference:
     if change.right is not None:
         message.right.CopyFrom(clause_message(change.right))
     return message
-
-
-def _wrong(field: str, problem: str, reason: str) -> InvalidArgument:
-    return InvalidArgument(f"{field} {problem}", reason=reason, violations=(FieldViolation(field, problem),))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from finmesh.rag.v1 import rag_service_pb2 as pb
-from meshkit.errors import FieldViolation, InvalidArgument
 from meshkit.rpc.metadata import CallerFacts
 
 from rag.domain.retrieval import Found, Pipeline
@@ -11,6 +10,7 @@ from rag.domain.searching import Searched
 from rag.translate import answers
 from rag.translate.answers import Grade
 from rag.translate.times import micros
+from rag.translate.violations import wrong
 
 USUAL_LIMIT, MAX_LIMIT, USUAL_PAGE = 10, 200, 50
 _PIPELINES = {
@@ -25,7 +25,7 @@ _PIPELINES = {
 def searched(request: pb.SearchRequest, facts: CallerFacts) -> Searched:
     """Return a search. Raises InvalidArgument (QUESTION_INVALID, SCOPE_INVALID, TIME_INVALID, LIMIT_INVALID, PIPELINE_INVALID)."""
     if request.pipeline not in _PIPELINES:
-        raise _wrong("pipeline", "is a known pipeline", "PIPELINE_INVALID")
+        raise wrong("pipeline", "is a known pipeline", "PIPELINE_INVALID")
     return Searched(
         caller=answers.caller(request.tenant, facts),
         question=answers.question(request.question),
@@ -60,9 +60,5 @@ def found_message(found: Found, grade: Grade, now_us: int) -> pb.SearchResponse:
 def limit(stated: int, field: str, usual: int) -> int:
     """Return how many are asked for. Raises InvalidArgument (LIMIT_INVALID)."""
     if stated > MAX_LIMIT:
-        raise _wrong(field, f"is at most {MAX_LIMIT}", "LIMIT_INVALID")
+        raise wrong(field, f"is at most {MAX_LIMIT}", "LIMIT_INVALID")
     return stated or usual
-
-
-def _wrong(field: str, problem: str, reason: str) -> InvalidArgument:
-    return InvalidArgument(f"{field} {problem}", reason=reason, violations=(FieldViolation(field, problem),))
