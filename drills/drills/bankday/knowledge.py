@@ -5,7 +5,7 @@ Whoever lacks the clearance gets what anyone gets for a document that is not the
 
 import asyncio
 import datetime as dt
-import hashlib
+import io
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from finmesh.common.v1 import grade_pb2
 from finmesh.rag.v1 import document_pb2 as documents
 from finmesh.rag.v1 import rag_service_pb2 as rag
 from finmesh_cli import proofs
+from finmesh_cli.knowledge.upload import hand_in
 from finmesh_client import GatewayClient
 from meshkit.errors import MeshError, NotFound
 from meshkit.telemetry.context import attached, new_root
@@ -26,7 +27,6 @@ TENANT, READER = "bank-a", "claims-desk"
 FORBIDDEN = "授信集中度管理办法"
 NOWHERE = "并不存在的管理办法"
 _READ_S, _LOOK_S, _ANSWER_S, _LOGGED_S = 120.0, 0.3, 30.0, 20.0
-_PART_BYTES = 1 << 20
 _FORBIDDEN_GRADE = "L3"
 
 
@@ -80,13 +80,6 @@ async def _handed_in(curator: GatewayClient, operator: GatewayClient, held: Know
 
 
 async def _upload(curator: GatewayClient, sample: Sample) -> None:
-    content = sample.content
-    begun = await curator.knowledge(
-        rag.BeginUploadRequest(tenant=TENANT, size_bytes=len(content), content_sha256=hashlib.sha256(content).digest())
-    )
-    for offset in range(0, len(content), _PART_BYTES):
-        part = content[offset : offset + _PART_BYTES]
-        await curator.knowledge(rag.PutPartRequest(tenant=TENANT, upload_id=begun.upload_id, offset=offset, part=part))
     described = documents.DocumentDescription(
         document_id=sample.source,
         source_version=sample.version,
@@ -97,7 +90,7 @@ async def _upload(curator: GatewayClient, sample: Sample) -> None:
     )
     if sample.valid_from:
         described.valid_from.FromDatetime(dt.datetime.fromisoformat(sample.valid_from))
-    await curator.knowledge(rag.CommitUploadRequest(tenant=TENANT, upload_id=begun.upload_id, description=described), 30.0)
+    await hand_in(curator, TENANT, io.BytesIO(sample.content), described, lambda *_: None)
 
 
 async def _ask(reader: GatewayClient, question: Question, sequence: int, held: Knowledge, console: Console) -> None:
