@@ -18,7 +18,7 @@ def page() -> str:
     parts = [HEAD + _rows("service", "what it does", "called by", "calls", rows=[_service(each) for each in table.services])]
     processes = [_process(service, process) for service in table.services for process in service.processes]
     parts.append(_rows("process", "service", "module", "gRPC", "HTTP", "metrics", "uses", "keys", rows=processes))
-    engines = [_engine(process, process.engine) for process in table.processes if process.engine]
+    engines = [_engine(process, engine) for process in table.processes for engine in process.fronted]
     parts.append(_rows("engine", "fronted by", "model in Triton", "gRPC", "metrics", "blocks", "pulled by", "keys", rows=engines))
     parts.append(_rows("service", "writes", "reads", rows=[_topics(service, written) for service in table.services]))
     return "\n".join(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,15 @@ from provisioning import services
 from provisioning.__main__ import app
 from provisioning.certificates import write_private
 from provisioning.engines import SHIMS
-from provisioning.services import Engine, Process, model_of
+from provisioning.services import Engine, Process, Specialist, model_of
 from typer.testing import CliRunner
 
 from .manifests import OVERLAYS, Resource, container, name, of_kind, pod, selects, workload
 from .repository import ROOT
 
-FRONTED = [(process, process.engine) for process in services.load().processes if process.engine]
-STREAMED = ("gateway", "router", *(process.workload for process, _ in FRONTED))
+FRONTED = [(process, engine) for process in services.load().processes for engine in process.fronted]
+STREAMED = ("gateway", "router", *dict.fromkeys(process.workload for process, _ in FRONTED))
+SPECIALISTS = "/opt/finmesh/models/specialists"
 MARGIN_S = 10
 
 pytestmark = pytest.mark.parametrize("overlay", OVERLAYS)
@@ -35,6 +37,13 @@ each_engine = pytest.mark.parametrize(("process", "engine"), FRONTED, ids=[engin
 def init(resource: Resource, wanted: str) -> Resource:
     """A container that starts before the first one."""
     return next(box for box in pod(resource)["spec"]["initContainers"] if box["name"] == wanted)
+
+
+def telling(resource: Resource, engine: Engine) -> Resource:
+    """The container before an engine's: it writes what the engine is told."""
+    boxes = pod(resource)["spec"]["initContainers"]
+    box: Resource = boxes[boxes.index(init(resource, engine.name)) - 1]
+    return box
 
 
 def environment(box: Resource) -> dict[str, Any]:
@@ -49,9 +58,13 @@ def test_an_engine_is_a_sidecar_of_the_process_that_fronts_it(overlay: str, proc
     assert triton["startupProbe"]["httpGet"]["path"] == "/v2/health/ready", "the service starts when the engine is warm"
     assert triton["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
     assert pod(resource)["spec"]["shareProcessNamespace"] is True, "the service ends a Triton whose engine hangs"
-    assert pod(resource)["spec"]["initContainers"][-1] is triton, "what the engine is told is written before it starts"
-    (told,) = json.loads(environment(container(resource))["FINMESH_ENGINES"])
+    repositories = [
+        {mount["name"] for mount in box["volumeMounts"] if mount["mountPath"] == "/models"} for box in (telling(resource, engine), triton)
+    ]
+    assert repositories[0] == repositories[1] != set(), "what the engine is told is written before it starts"
+    told = json.loads(environment(container(resource))["FINMESH_ENGINES"])[process.fronted.index(engine)]
     assert told["url"] == f"127.0.0.1:{engine.ports.grpc}"
+    assert f"--pid-file={told['pid_file']}" in telling(resource, engine)["args"], "whoever hangs is ended, not its neighbour"
     (run,) = [mount["name"] for mount in container(resource)["volumeMounts"] if told["pid_file"].startswith(mount["mountPath"])]
     assert run in {mount["name"] for mount in triton["volumeMounts"]}
 
@@ -80,13 +93,14 @@ def test_its_ports_are_those_of_the_table_and_only_health_is_for_the_network(ove
         for rule in spec.get("ingress", [])
         for port in rule["ports"]
     }
-    assert reached == {process.ports.grpc, process.ports.metrics, engine.ports.metrics} | ({engine.ports.kv} - {None})
+    of_engines = {port for each in process.fronted for port in (each.ports.metrics, each.ports.kv)}
+    assert reached == {process.ports.grpc, process.ports.metrics} | of_engines - {None}
 
 
 @each_engine
 def test_what_a_pod_s_engine_is_told_is_what_the_launcher_tells(overlay: str, process: Process, engine: Engine, tmp_path: Path) -> None:
     """The command of the manifest, run here: the same fields as on one machine, its own identity, peers and ports."""
-    box = init(workload(overlay, process.workload), "repository")
+    box = telling(workload(overlay, process.workload), engine)
     module, command, *rest = box["args"]
     assert (module, command) == ("provisioning", "engine")
     pod_values = {"POD_NAME": f"{process.workload}-7d9f", "POD_IP": "10.0.0.7"}
@@ -94,7 +108,8 @@ def test_what_a_pod_s_engine_is_told_is_what_the_launcher_tells(overlay: str, pr
         found for argument in rest for found in re.findall(r"\$\((\w+)\)", argument)
     }
     given = [re.sub(r"\$\((\w+)\)", lambda found: pod_values[found[1]], argument) for argument in rest]
-    model, shims = tmp_path / "model", tmp_path / "shims"
+    is_specialist = isinstance(engine, Specialist)
+    model, shims = tmp_path / "llms" / (engine.serves if isinstance(engine, Specialist) else "general"), tmp_path / "shims"
     for folder in (model, shims / engine.model):
         folder.mkdir(parents=True)
     (model / "manifest.json").write_text("{}")
@@ -107,18 +122,22 @@ def test_what_a_pod_s_engine_is_told_is_what_the_launcher_tells(overlay: str, pr
     )
     assert done.exit_code == 0, done.output
     said = json.loads((repository / engine.model / "engine.json").read_bytes())
-    local = {row.name: row for row in table(Places(tmp_path / "var", llm_model=model, shims=shims), Ports())}[engine.name]
+    places = Places(tmp_path / "var", shims=shims, specialists=model.parent)
+    local = {row.name: row for row in table(places if is_specialist else replace(places, llm_model=model), Ports())}[engine.name]
     assert local.prepare is not None
     local.prepare()
     here = json.loads((tmp_path / "var" / "engines" / engine.name / "repository" / engine.model / "engine.json").read_bytes())
     assert said.keys() == here.keys()
     assert said["kv"].keys() == here["kv"].keys()
-    assert (said["role"], said["worker_id"]) == (engine.role, pod_values["POD_NAME"])
+    sizes = ("rows", "max_len_tokens", "chunk_tokens", "threads", "arena_bytes", "prefix_store_bytes")
+    assert [said[size] for size in sizes] == [here[size] for size in sizes]
+    suffix = engine.name.removeprefix(process.fronted[0].name)
+    assert (said["role"], said["worker_id"]) == (engine.role, pod_values["POD_NAME"] + suffix), "no two workers of a name"
     assert tuple(said["kv"]["peers"]) == engine.pulled_by == tuple(here["kv"]["peers"])
     assert said["kv"]["server_name"] == here["kv"]["server_name"]
     if engine.role == "decode":
-        (pulled,) = [each for each, other in FRONTED if other.pulled_by]
-        labels = pod(workload(overlay, pulled.workload))["metadata"]["labels"]
+        (pulled,) = {each.workload for each, other in FRONTED if other.pulled_by}
+        labels = pod(workload(overlay, pulled))["metadata"]["labels"]
         assert said["kv"]["server_name"] == labels["finmesh.io/identity"], "whom it pulls from, not itself"
     if engine.ports.kv:
         assert said["kv"]["listen"] == f"0.0.0.0:{engine.ports.kv}"
@@ -132,7 +151,7 @@ def test_what_a_pod_s_engine_is_told_is_what_the_launcher_tells(overlay: str, pr
 def test_what_the_engine_reads_is_mounted_where_it_is_told(overlay: str, process: Process, engine: Engine) -> None:
     resource = workload(overlay, process.workload)
     triton = init(resource, engine.name)
-    options = dict(argument.removeprefix("--").split("=", 1) for argument in init(resource, "repository")["args"] if "=" in argument)
+    options = dict(argument.removeprefix("--").split("=", 1) for argument in telling(resource, engine)["args"] if "=" in argument)
     mounts = {mount["mountPath"]: mount for mount in triton["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in pod(resource)["spec"]["volumes"]}
     assert volumes[mounts[options["tls"]]["name"]]["secret"]["secretName"] == "-".join(
@@ -140,15 +159,32 @@ def test_what_the_engine_reads_is_mounted_where_it_is_told(overlay: str, process
     )
     keys = mounts[str(Path(options["ticket-keys"]).parent)]
     assert volumes[keys["name"]]["projected"]["sources"] == [{"secret": {"name": "keys-tickets"}}]
-    assert "persistentVolumeClaim" in volumes[mounts[options["model"]]["name"]]
+    if isinstance(engine, Specialist):
+        assert options["model"] == f"{SPECIALISTS}/{engine.serves}", "the images hold it"
+    else:
+        assert "persistentVolumeClaim" in volumes[mounts[options["model"]]["name"]]
     assert not mounts[str(Path(options["pid-file"]).parent)].get("readOnly"), "the engine writes its Triton's pid"
     assert volumes[mounts["/dev/shm"]["name"]]["emptyDir"]["medium"] == "Memory"
     assert keys["name"] not in {mount["name"] for mount in container(resource)["volumeMounts"]}, "the service has no use for ticket keys"
+    written = {"/models", "/dev/shm", "/tmp"}
+    for other in process.fronted:
+        beside = {mount["name"] for mount in init(resource, other.name)["volumeMounts"] if mount["mountPath"] in written}
+        assert other is engine or not beside & {mounts[path]["name"] for path in written}, "two Tritons in one folder"
+
+
+def test_whoever_reads_models_is_told_of_all_that_engines_serve(overlay: str) -> None:
+    for process in services.load().processes:
+        if "models" not in process.uses:
+            continue
+        resource = workload(overlay, process.workload)
+        general, *shipped = json.loads(environment(container(resource))["FINMESH_MODELS"])
+        assert shipped == [f"{SPECIALISTS}/{name}" for name in dict.fromkeys(each.serves for each in services.load().specialists)]
+        assert general in {mount["mountPath"] for mount in container(resource)["volumeMounts"]}
 
 
 def test_production_accepts_no_ticket_key_that_everybody_knows(overlay: str) -> None:
-    for process, _ in FRONTED:
-        allowed = environment(init(workload(overlay, process.workload), "repository")).get("FINMESH_ALLOW_DEVELOPMENT_KEYS")
+    for process, engine in FRONTED:
+        allowed = environment(telling(workload(overlay, process.workload), engine)).get("FINMESH_ALLOW_DEVELOPMENT_KEYS")
         assert allowed == (None if overlay == "prod" else "true")
 
 
@@ -181,9 +217,15 @@ def test_engines_scale_on_what_waits(overlay: str) -> None:
         assert metric in made, "a metric that nobody makes would never scale anything"
 
 
-def test_shims_are_in_the_images(overlay: str) -> None:
+def test_shims_and_specialists_are_in_the_images(overlay: str) -> None:
     recipe = (ROOT / "deploy/docker/Dockerfile").read_text()
     for _, engine in FRONTED:
         assert (SHIMS / model_of(engine.role) / "config.pbtxt").is_file()
     assert "COPY models/llm /opt/finmesh/models/llm" in recipe
-    assert "!models/llm" in (ROOT / "deploy/docker/Dockerfile.dockerignore").read_text()
+    let = (ROOT / "deploy/docker/Dockerfile.dockerignore").read_text().split()
+    assert {"!models/llm", "!models/specialists"} <= set(let)
+    stages = {stage.split("\n", 1)[0].rpartition(" AS ")[2]: stage for stage in recipe.split("\nFROM ")[1:]}
+    for stage in ("triton", "service"):
+        assert f"COPY models/specialists {SPECIALISTS}\n" in stages[stage]
+    for each in services.load().specialists:
+        assert (ROOT / "models" / "specialists" / each.serves / "manifest.json").is_file()

@@ -22,6 +22,7 @@ from localmesh.rows import Row
 from meshkit.crypto.derive import DEVELOPMENT_ID, DEVELOPMENT_ROOT, derive_key
 from provisioning import services
 from provisioning.keys import ensure_keys
+from provisioning.services import Specialist
 from pydantic import BaseModel
 
 from .manifests import OVERLAYS, WORKLOADS, container, of_kind, pod, workload
@@ -50,7 +51,7 @@ FILES = {
     "inference-prefill": set(),
     "inference-decode": set(),
 }
-ENGINES = {engine.name: {"tickets.json"} for engine in services.load().engines}
+ENGINES = {engine.name: {"tickets.json"} for process in PROCESSES for engine in process.fronted}
 GROUPS = {
     "gateway": {"tls", "auth", "quota", "budget", "http", "redis", "kafka", "keys"},
     "risk-stream": {"tls", "kafka", "keys", "redis", "triton"},
@@ -156,7 +157,7 @@ async def test_what_the_launcher_was_told_reaches_whom_it_is_for(rows: dict[str,
         "milvus": set(),
         "zipkin": set(),
         "provision": kafka,
-        **{engine: set() for engine in ENGINES},
+        **{engine.name: set() for engine in services.load().engines},  # specialists are of the default mesh alone
     }
 
 
@@ -186,12 +187,14 @@ def test_an_engine_is_told_of_the_keys_of_its_purposes(
 ) -> None:
     """And whoever fronts it of none: neither in its environment nor in a file that this names."""
     monkeypatch.setattr("localmesh.fetch.triton.lay_out", lambda folder, *_: folder.mkdir(parents=True))  # the software alone
-    (process,) = [process for process in PROCESSES if process.engine and process.engine.name == engine]
+    process, told_of = next((process, each) for process in PROCESSES for each in process.fronted if each.name == engine)
     (service,) = [service for service in services.load().services if process in service.processes]
-    model = tmp_path / "model"
-    model.mkdir()
+    is_specialist = isinstance(told_of, Specialist)
+    model = tmp_path / "models" / (told_of.serves if isinstance(told_of, Specialist) else "general")
+    model.mkdir(parents=True)
     (model / "manifest.json").write_text("{}")
-    row = {row.name: row for row in table(replace(places, llm_model=model), Ports())}[engine]
+    here = replace(places, specialists=model.parent) if is_specialist else replace(places, llm_model=model)
+    row = {row.name: row for row in table(here, Ports())}[engine]
     assert row.prepare is not None
     row.prepare()
     assert row.cwd is not None
@@ -210,7 +213,9 @@ def test_a_pod_mounts_the_secrets_of_its_purposes(overlay: str) -> None:
     for name, process in SERVICES.items():
         volumes = pod(workload(overlay, name))["spec"]["volumes"]
         projected = [source["secret"]["name"] for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
-        files = FILES.get(process, set()).union(*(ENGINES[each.engine.name] for each in PROCESSES if each.name == process and each.engine))
+        files = FILES.get(process, set()).union(
+            *(ENGINES[engine.name] for each in PROCESSES if each.name == process for engine in each.fronted)
+        )
         wanted = {"keys-" + file.rpartition(".")[0].replace(".", "-") for file in files}
         assert set(projected) == wanted and len(projected) == len(wanted), name
         identity = pod(workload(overlay, name))["metadata"]["labels"]["finmesh.io/identity"]

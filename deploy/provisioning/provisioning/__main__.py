@@ -65,6 +65,7 @@ def engine(
     device: Annotated[str, typer.Option(help="what it runs on")] = "cpu",
     highest_grade: Annotated[int, typer.Option(min=1, max=5, help="of data that may be there")] = 3,
     price_per_hour_minor: Annotated[int, typer.Option(min=0, help="of its time, in minor units")] = 0,
+    specialist: Annotated[bool, typer.Option("--specialist", help="smaller: it serves a small model beside the general one")] = False,
     shims: Annotated[Path, typer.Option(help="what Tritons load")] = engines.SHIMS,
     repository: Annotated[Path, typer.Option(help="folder that is emptied and filled")] = Path("/models"),
 ) -> None:
@@ -79,6 +80,7 @@ def engine(
         peers=tuple(pulled_by or ()),
     )
     try:
+        sizes = engines.Sizes.from_environment()
         content = engines.EngineFile(
             role=role,
             worker_id=worker_id,
@@ -86,7 +88,7 @@ def engine(
             kv=endpoint,
             ticket_keys=str(ticket_keys),
             pid_file=str(pid_file),
-            sizes=engines.Sizes.from_environment(),
+            sizes=engines.specialist(sizes) if specialist else sizes,
             highest_grade=highest_grade,
             price_per_hour_minor=price_per_hour_minor,
             zone=zone,
