@@ -17,7 +17,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import gateway
 import openai
@@ -36,12 +36,13 @@ from localmesh.rows import Row
 from localmesh.supervisor import Mesh
 from meshkit.config import TlsSettings
 from meshkit.errors import MeshError
+from provisioning.engines import Sizes
 from provisioning.tokens import issuer_key, mint
 from redis.asyncio import Redis
 
 from tests.engines import NAME, SMALL, tiny_model
 
-TENANT = "bank-a"
+TENANT, STAFF = "bank-a", "staff-assistance"
 ALONE, OTHER = "e2e-alone", "e2e-other"
 OTHER_MODEL = "held-by-nobody"
 ALIAS = "gpt-4o-mini"
@@ -110,22 +111,24 @@ def said(*turns: tuple[str, str]) -> router.Conversation:
 
 
 class LlmMesh:
-    """It runs on a thread of its own, so that tests have event loops of their own."""
+    """It runs on a thread of its own, so that tests have event loops of their own. ``model``: folder of another than the tiny one."""
 
-    def __init__(self, var: Path) -> None:
+    left_out = _LEFT_OUT
+
+    def __init__(self, var: Path, model: Path | None = None, sizes: Sizes = SMALL) -> None:
         var.mkdir(parents=True)
-        self.places = replace(Places.default(), var=var, llm_model=tiny_model(var / "models"))
+        self.places = replace(Places.default(), var=var, llm_model=model or tiny_model(var / "models"))
         self.ports = Ports.free()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mesh", daemon=True)
         self._thread.start()
         launcher.ensure_identity(self.places)
-        rows = [self._own(row) for row in table(self.places, self.ports, sizes=SMALL) if row.name not in _LEFT_OUT]
+        rows = [self._own(row) for row in table(self.places, self.ports, sizes=sizes) if row.name not in self.left_out]
         names = {row.name for row in rows}
         self.mesh = Mesh([replace(row, needs=tuple(each for each in row.needs if each in names)) for row in rows], var)
 
     @contextmanager
-    def running(self) -> Iterator[LlmMesh]:
+    def running(self) -> Iterator[Self]:
         """It is up inside."""
         try:
             self._run(self.mesh.__aenter__())
@@ -141,26 +144,33 @@ class LlmMesh:
 
     # Whoever asks
 
-    def client(self, *roles: str, sub: str = "", tenant: str = TENANT) -> GatewayClient:
+    def client(self, *roles: str, sub: str = "", tenant: str = TENANT, purpose: str = STAFF) -> GatewayClient:
         """A client that repeats nothing, of somebody who may ask models unless `roles` say otherwise."""
-        certs, token = self.places.certs, self.token(*roles, sub=sub, tenant=tenant)
+        certs, token = self.places.certs, self.token(*roles, sub=sub, tenant=tenant, purpose=purpose)
         tls = TlsSettings(authority=certs / "authority.pem", certificate=certs / "client.pem", key=certs / "client.key")
         return GatewayClient(f"{LOOPBACK}:{self.ports.grpc('gateway')}", tls, lambda _: token)
 
-    def token(self, *roles: str, sub: str = "", tenant: str = TENANT) -> str:
+    def token(self, *roles: str, sub: str = "", tenant: str = TENANT, purpose: str = STAFF) -> str:
         """A token of somebody who may ask models unless `roles` say otherwise."""
         who = {"tenant": tenant, "sub": sub or f"staff-{secrets.token_hex(4)}", "roles": list(roles or ("assistant-user",))}
-        return mint(issuer_key(self.places.certs), dt.datetime.now(dt.UTC), purposes=["staff-assistance"], **who)
+        return mint(issuer_key(self.places.certs), dt.datetime.now(dt.UTC), purposes=[purpose], **who)
+
+    @property
+    def door(self) -> str:
+        """Where the HTTP door is."""
+        return f"https://localhost:{self.ports.process('gateway')['http']}/v1"
+
+    def tls(self) -> ssl.SSLContext:
+        """What a workload connects to the HTTP door with."""
+        certs = self.places.certs
+        made = ssl.create_default_context(cafile=str(certs / "authority.pem"))
+        made.load_cert_chain(str(certs / "client.pem"), str(certs / "client.key"))
+        return made
 
     def openai(self, key: str = "") -> openai.AsyncOpenAI:
         """The official client of OpenAI's API at the HTTP door, as somebody who may ask models unless `key` says otherwise."""
-        certs = self.places.certs
-        tls = ssl.create_default_context(cafile=str(certs / "authority.pem"))
-        tls.load_cert_chain(str(certs / "client.pem"), str(certs / "client.key"))
-        http = openai.DefaultAsyncHttpxClient(verify=tls, trust_env=False)
-        return openai.AsyncOpenAI(
-            base_url=f"https://localhost:{self.ports.process('gateway')['http']}/v1", api_key=key or self.token(), http_client=http
-        )
+        http = openai.DefaultAsyncHttpxClient(verify=self.tls(), trust_env=False)
+        return openai.AsyncOpenAI(base_url=self.door, api_key=key or self.token(), http_client=http)
 
     async def answer(self, request: router.GenerateRequest, timeout_s: float = 30.0, sub: str = "") -> Answer:
         """Ask and read to the end. Raises MeshError."""

@@ -15,7 +15,9 @@ from otcdesk.inquiry import Inquiry, Intent, Product
 from otcdesk.instruments import Instruments
 from otcdesk.own_text import OwnTextError
 
-MULTIPLE_INQUIRIES = "MULTIPLE_INQUIRIES"
+MULTIPLE_INQUIRIES, NOT_UNDERSTOOD = "MULTIPLE_INQUIRIES", "NOT_UNDERSTOOD"
+_LEAST = 1e-3
+"""Confidence below which the model read nothing: another language, or no language at all, under a grammar that makes it write something."""
 _LARGEST = {
     "strike_pct": Decimal(400),
     "knock_in_pct": Decimal(400),
@@ -43,14 +45,16 @@ class Reading:
     unresolved: tuple[Unresolved, ...] = ()
 
 
-def read(written: str, text: Folded, instruments: Instruments) -> Reading:
-    """Return what the model's text means. What is none is OTHER, unresolved."""
+def read(written: str, text: Folded, instruments: Instruments, confidence: float = 1.0) -> Reading:
+    """Return what the model's text means. What is none, or was written without any confidence, is OTHER, unresolved."""
     if is_instructing(text.text):
         return Reading(Inquiry(Intent.OTHER), (Unresolved("INSTRUCTIONS"),))
     try:
         values = own_text.read(written)
     except OwnTextError:
         return Reading(Inquiry(Intent.OTHER), (Unresolved("MODEL_TEXT_INVALID", words=written),))
+    if confidence < _LEAST:
+        return Reading(Inquiry(Intent.OTHER), (Unresolved(NOT_UNDERSTOOD, words=written),))
     found = own_text.inquiry(values, text, instruments)
     if found.is_several:
         return Reading(found, (Unresolved(MULTIPLE_INQUIRIES),))

@@ -46,7 +46,7 @@ def judged(sample: Sample, answer: Answer, master: Instruments) -> Judged:
     """Return what an answer to a sample is worth, by the rules of service."""
     text = fold(sample.text)
     expected = reading.read(sample.own_text, text, master).inquiry
-    return Judged(sample, expected, reading.read(answer.written, text, master).inquiry, answer.confidence)
+    return Judged(sample, expected, reading.read(answer.written, text, master, answer.confidence).inquiry, answer.confidence)
 
 
 def scores(every: Sequence[Judged]) -> dict[str, Any]:

@@ -64,12 +64,11 @@ class ParseOtcInquiry:
                 elif isinstance(part, Ended):
                     ended = part
         assert admitted is not None and ended is not None, "a generation that does not raise is admitted and ends"
-        return self._parsed(asked, reading.read("".join(written), folded, self._instruments), "".join(written), logprobs, admitted, ended)
-
-    def _parsed(
-        self, asked: Asked, found: reading.Reading, written: str, logprobs: list[float], admitted: Admitted, ended: Ended
-    ) -> Parsed:
         confidence = reading.confidence(logprobs)
+        found = reading.read("".join(written), folded, self._instruments, confidence)
+        return self._parsed(asked, found, "".join(written), confidence, admitted, ended)
+
+    def _parsed(self, asked: Asked, found: reading.Reading, written: str, confidence: float, admitted: Admitted, ended: Ended) -> Parsed:
         threshold = self._thresholds.get(admitted.model, _ALWAYS_ASK)
         return Parsed(
             inquiry=found.inquiry,

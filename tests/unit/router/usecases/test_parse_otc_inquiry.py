@@ -125,6 +125,15 @@ async def test_what_the_model_may_not_write_is_no_inquiry(written: str) -> None:
     assert found.inquiry == Inquiry(Intent.OTHER) and [each.reason for each in found.unresolved] == ["MODEL_TEXT_INVALID"]
 
 
+async def test_what_was_written_without_confidence_is_no_inquiry() -> None:
+    """The grammar has a model write something of whatever it gets: of French too."""
+    text, written = "bonjour, quel temps fait-il", '{"intent":"order","side":"buy","option":"put"}'
+    found = await parsed(text, Model(written, probability=0.03))
+    assert found.inquiry == Inquiry(Intent.OTHER) and found.needs_confirmation
+    assert reasons(found) == [("NOT_UNDERSTOOD", "", written)]
+    assert (await parsed("认沽 买 成交", Model(written, probability=0.04))).inquiry.side is Side.BUY
+
+
 async def test_several_inquiries_are_told_apart_from_nothing() -> None:
     found = await parsed("500和300都报一下", Model('{"intent":"multiple"}'))
     assert found.inquiry == Inquiry(Intent.OTHER, is_several=True) and [each.reason for each in found.unresolved] == ["MULTIPLE_INQUIRIES"]
