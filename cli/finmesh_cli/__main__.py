@@ -10,9 +10,26 @@ from typing import Annotated
 import typer
 
 from finmesh_cli import terminal
-from finmesh_cli.commands import audit, chat, decision, fsck, kb, keys, list_entry, models, pool, proof, rules, send, status, verify, watch
+from finmesh_cli.commands import (
+    audit,
+    chat,
+    decision,
+    fsck,
+    kb,
+    keys,
+    list_entry,
+    models,
+    otc,
+    pool,
+    proof,
+    rules,
+    send,
+    status,
+    verify,
+    watch,
+)
 from finmesh_cli.failures import BUG, Readable, report
-from finmesh_cli.settings import Language, Settings, default_certs, default_language
+from finmesh_cli.settings import USUAL_PURPOSE, Language, Settings, default_certs, default_language
 
 app = typer.Typer(name="finmesh", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, cls=Readable)
 app.command("status")(status.status)
@@ -21,6 +38,7 @@ app.command("watch")(watch.watch)
 app.command("decision")(decision.decision)
 app.command("chat")(chat.chat)
 app.command("models")(models.models)
+app.command("otc")(otc.otc)
 app.command("pool")(pool.pool)
 app.add_typer(list_entry.app, name="list")
 app.add_typer(rules.app, name="rules")
@@ -44,7 +62,7 @@ def shared(
     gateway: Annotated[str, typer.Option(envvar="FINMESH_GATEWAY", help="host:port")] = "127.0.0.1:8443",
     token: Annotated[Path | None, typer.Option(envvar="FINMESH_TOKEN", help="file of the bearer token; one of --certs")] = None,
     tenant: Annotated[str, typer.Option(envvar="FINMESH_TENANT", help="the token's tenant unless given")] = "",
-    purpose: Annotated[str, typer.Option(envvar="FINMESH_PURPOSE", help="why the data is used")] = "fraud-prevention",
+    purpose: Annotated[str, typer.Option(envvar="FINMESH_PURPOSE", help="why the data is used")] = USUAL_PURPOSE,
     timeout_s: Annotated[float, typer.Option(envvar="FINMESH_TIMEOUT_S", min=0.01, max=600, help="of one call")] = 5.0,
 ) -> None:
     """Send transactions, watch and explain decisions, test rules, talk to models, check the audit log.

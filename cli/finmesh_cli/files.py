@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from finmesh_cli.failures import UsageError
@@ -27,3 +28,16 @@ def text(path: Path, max_bytes: int = MAX_BYTES) -> str:
         return read(path, max_bytes).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text") from None
+
+
+def piped(what: str, max_bytes: int) -> str:
+    """Return all of the standard input, which is a `what`. Raises UsageError."""
+    if sys.stdin is None:
+        raise UsageError(f"there is no {what}: the standard input is closed")
+    content = sys.stdin.buffer.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise UsageError(f"the {what} has more than {max_bytes:,} bytes")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"the {what} is not UTF-8 text") from None

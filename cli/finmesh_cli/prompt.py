@@ -7,10 +7,16 @@ and all. Readline, where Python has it, edits lines of any script and remembers 
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 
 FENCE = '"""'
 _PROMPT, _MORE = "> ", ". "
+
+
+def is_terminal() -> bool:
+    """Whether somebody types and reads here; Python has None for a stream that is closed."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 def edit_lines() -> None:

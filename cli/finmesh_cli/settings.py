@@ -16,6 +16,7 @@ from finmesh_cli import files
 from finmesh_cli.failures import UsageError
 
 _MAX_TOKEN_BYTES = 64 * 1024
+USUAL_PURPOSE = "fraud-prevention"
 HEADER = re.compile(r"[!-~]+")
 _ENDPOINT = re.compile(r"[!-~]+:(?P<port>[0-9]{1,5})")
 
@@ -43,9 +44,12 @@ class Settings:
     language: Language
     any_desk: bool = False
 
-    def at_desk(self, token: str) -> Settings:
-        """Return the settings with that token of the development mesh, unless one was named."""
-        return replace(self, token=self.certs / token, any_desk=False) if self.any_desk else self
+    def at_desk(self, token: str, purpose: str = "") -> Settings:
+        """Return the settings with that token of the development mesh, and its purpose, unless others were named."""
+        if not self.any_desk:
+            return self
+        usual = purpose if purpose and self.purpose == USUAL_PURPOSE else self.purpose
+        return replace(self, token=self.certs / token, purpose=usual, any_desk=False)
 
     def bearer(self) -> str:
         """Return the token's text. Raises UsageError when it cannot be read."""

@@ -7,7 +7,6 @@ pipe); a conversation goes on after an error.
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated
@@ -66,10 +65,10 @@ def chat(
         asked.tools.extend(tool_files.read(tools))
         asked.parallel_tool_calls = True
     talk = _Talk(chosen, Conversation(asked, system), usage)
-    if once is None and _is_terminal():
+    if once is None and prompt.is_terminal():
         talk.on()
     else:
-        talk.once(_piped() if once in (None, "-") else once or "")
+        talk.once(files.piped("question", _MAX_QUESTION_BYTES) if once in (None, "-") else once or "")
 
 
 class _Talk:
@@ -179,21 +178,3 @@ def _schema(path: Path) -> str:
     except InvalidDocument as error:
         raise UsageError(f"{path}: {error}") from None
     return text
-
-
-def _is_terminal() -> bool:
-    """Whether somebody types and reads here; Python has None for a stream that is closed."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
-
-
-def _piped() -> str:
-    """Return all of the standard input. Raises UsageError."""
-    if sys.stdin is None:
-        raise UsageError("there is no question: the standard input is closed")
-    content = sys.stdin.buffer.read(_MAX_QUESTION_BYTES + 1)
-    if len(content) > _MAX_QUESTION_BYTES:
-        raise UsageError(f"the question has more than {_MAX_QUESTION_BYTES:,} bytes")
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise UsageError("the question is not UTF-8 text") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,11 +23,7 @@ READER, CURATOR, OPERATOR = ("reader.jwt", "claims-handling"), ("curator.jwt", "
 
 def desk(context: typer.Context, whose: tuple[str, str]) -> Settings:
     """Return the settings of a desk of the development mesh, unless a token was named; its purpose, unless one was."""
-    chosen = settings.of(context)
-    token, purpose = whose
-    if not chosen.any_desk:
-        return chosen
-    return replace(chosen.at_desk(token), purpose=purpose if chosen.purpose == OPERATOR[1] else chosen.purpose)
+    return settings.of(context).at_desk(*whose)
 
 
 def call(chosen: Settings, request: Any) -> Any:

@@ -20,13 +20,14 @@ from finmesh.common.v1.money_pb2 import Money
 from finmesh.gateway.v1 import gateway_service_pb2 as pb
 from finmesh.gateway.v1 import gateway_service_pb2_grpc as pb_grpc
 from finmesh.inference.v1.backend_state_changed_pb2 import BackendStateChanged
+from finmesh.otc.v1 import otc_service_pb2 as otc
 from finmesh.risk.v1 import decision_pb2, transaction_pb2
 from finmesh.risk.v1 import risk_scoring_service_pb2 as risk
 from finmesh.router.v1 import router_service_pb2 as router
 from finmesh_cli.__main__ import app
 from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.config import TlsSettings
-from meshkit.errors import NotFound
+from meshkit.errors import InvalidArgument, NotFound
 from meshkit.rpc.chain import current_call
 from meshkit.rpc.server import MeshServer
 from provisioning import certificates, tokens
@@ -118,6 +119,7 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
     models: list[router.Model] = field(default_factory=list)
     backends: list[router.Backend] = field(default_factory=list)
     changes: list[BackendStateChanged] = field(default_factory=list)
+    inquiries: list[otc.ParseOtcInquiryResponse | Exception] = field(default_factory=list)
 
     def _note(self, request: Any) -> None:
         self.asked.append(request.request)
@@ -221,6 +223,15 @@ class FakeGateway(pb_grpc.GatewayServiceServicer):
                 backends=self.backends, changes=self.changes[-request.request.changes :] if request.request.changes else []
             )
         )
+
+    async def ParseOtcInquiry(self, request: pb.ParseOtcInquiryRequest, context: Any) -> pb.ParseOtcInquiryResponse:
+        self._note(request)
+        told = self.inquiries[0]
+        if isinstance(told, Exception):
+            if isinstance(told, InvalidArgument):
+                self.inquiries.pop(0)
+            raise told  # what may pass is repeated
+        return pb.ParseOtcInquiryResponse(response=self.inquiries.pop(0))  # type: ignore[arg-type]
 
     async def ListRecords(self, request: pb.ListRecordsRequest, context: Any) -> pb.ListRecordsResponse:
         self._note(request)
