@@ -1,7 +1,8 @@
 """How well an exported model reads texts that it never saw: held-out families and names; and what its confidence is worth.
 
 `python -m otc.evaluate --model FOLDER --count 4000` prints JSON; `--calibrate` writes `calibration.json` beside the model, which the router
-reads. The threshold is found on one half of the texts and proved on the other.
+reads. The threshold is found on one half of the texts and proved on the other. `--data FILE` has texts that people wrote instead, lines
+`{"text", "expect": {field: value}}`; what `expect` does not name must not be read.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import argparse
 import itertools
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,31 @@ def evaluate(folder: Path, count: int, *, is_held_out: bool = True, seed: int = 
     return [judged(sample, answer, master) for sample, answer in zip(samples, found, strict=True)]
 
 
+def of_people(folder: Path, data: Path) -> dict[str, Any]:
+    """Return how many texts that people wrote are read right, and what is wrong with the others."""
+    master, cases = Instruments.read(), [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()]
+    texts = [fold(case["text"]) for case in cases]
+    wrong = []
+    for case, text, answer in zip(cases, texts, answers(folder, [text.text for text in texts]), strict=True):
+        found = reading.read(answer.written, text, master, answer.confidence).inquiry
+        if said := differing(case["expect"], found):
+            wrong.append({"text": case["text"], "wrong": said, "read": answer.written, "confidence": round(answer.confidence, 3)})
+    return {"count": len(cases), "exact_match": round(1 - len(wrong) / len(cases), 4), "wrong": wrong}
+
+
+def differing(expect: Mapping[str, Any], found: Inquiry) -> dict[str, str]:
+    """Return the fields that were read otherwise than expected, each with what was read."""
+    told = {name: value for name, value in asdict(found).items() if name != "is_several"}
+    assert expect.keys() <= told.keys(), expect
+    return {name: str(got) for name, got in told.items() if not _is_same(expect.get(name), got)}
+
+
+def _is_same(wanted: Any, got: Any) -> bool:
+    if isinstance(got, Decimal) and wanted is not None:
+        return abs(float(wanted) - float(got)) <= 1e-6 * max(1.0, abs(float(wanted)))
+    return bool(wanted == got)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the report; the last line is JSON."""
     parser = argparse.ArgumentParser(prog="python -m otc.evaluate")
@@ -120,7 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seen", action="store_true", help="families and names of the training instead")
     parser.add_argument("--calibrate", action="store_true", help="write calibration.json beside the model")
     parser.add_argument("--errors", type=int, default=0, help="print so many texts that were read wrong")
+    parser.add_argument("--data", type=Path, help="texts that people wrote")
     asked = parser.parse_args(arguments)
+    if asked.data:
+        report = of_people(asked.model, asked.data)
+        for each in report.pop("wrong"):
+            print(json.dumps(each, ensure_ascii=False))
+        print(json.dumps(report))
+        return
     every = evaluate(asked.model, asked.count, is_held_out=not asked.seen)
     for each in [each for each in every if not each.is_right][: asked.errors]:
         print(repr(each.sample.text), each.sample.family, f"{each.confidence:.3f}")
