@@ -37,6 +37,13 @@ def bond_yield(random: Random) -> Phrase:
     return Phrase("yield", pick(random, "yields", n=n), {"yield": n})
 
 
+def bond_sided(random: Random) -> Phrase:
+    """State yield and direction in one: 2.15bid, 1.8 ofr, 要2.6的offer, 2.88以上就收."""
+    n = f"{random.randint(1, 3)}.{random.choice((random.randint(0, 9), f'{random.randint(0, 99):02}', f'{random.randint(0, 999):03}'))}"
+    surface, _, side = pick(random, "yields_sided", n=n).partition("=")
+    return Phrase("yield", surface, {"yield": n, "side": side})
+
+
 def bond_relative(random: Random) -> Phrase:
     """State a yield relative to another, or a clean price: no yield."""
     some = {"a": random.randint(1, 80), "b": random.randint(1, 9), "p": random.randint(96, 104), "d": random.randint(1, 99)}

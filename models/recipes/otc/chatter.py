@@ -21,7 +21,7 @@ def other(random: Random, name: str) -> str:
     elif draw < 0.9:
         text = pick(random, "knowledge").format(name)
     elif draw < 0.96:
-        text = foreign(random)
+        text = foreign(random) if random.random() < 0.5 else romance(random)
     else:
         text = random.choice((",", "。", " ", "\n")).join(random.sample(WORDS["others"], 2))
     if random.random() < 0.2:
@@ -38,6 +38,15 @@ def foreign(random: Random) -> str:
     if random.random() < 0.3:
         words.insert(random.randint(0, len(words)), str(random.randint(1, 5000)))
     return random.choice((" ", " ", "")).join(words)
+
+
+def romance(random: Random) -> str:
+    """Return words of a European or Asian language in Latin letters, in no order: whatever stands there, it is no inquiry."""
+    words = pick(random, "latin_languages").split()
+    found = random.choices(words, k=random.randint(2, 9))
+    if random.random() < 0.25:
+        found.insert(random.randint(0, len(found)), random.choice((str(random.randint(1, 5000)), "option", "call", "put", "3m", "100%")))
+    return " ".join(found) + random.choice(("", "", "?", ".", "!"))
 
 
 def instructed(random: Random, text: str) -> str:

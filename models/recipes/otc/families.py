@@ -107,6 +107,9 @@ def labelled(draft: Draft) -> str:
     if random.random() < 0.5:
         random.shuffle(parts)
     separator = random.choice(("\n", ",", " ", ";", ", ", "|", "。", "  ", "\n", "/", "、", " | "))
+    if separator == "\n" and random.random() < 0.4:
+        mark = random.choice(("n. ", "n、", "n) ", "n.", "(n)", "- ", "* "))
+        parts = [mark.replace("n", str(number)) + part for number, part in enumerate(parts, 1)]
     text = separator.join(parts)
     draw = random.random()
     if draw < 0.35:
@@ -163,7 +166,8 @@ def english(draft: Draft) -> str:
     random = draft.random
     lead = pick(random, "english_leads")
     side = draft.of("side")
-    first = [*side, *draft.of("tenor", "strike", "option", "barriers", "product", "bond", "yield")]
+    is_last = bool(side) and random.random() < 0.35
+    first = [*([] if is_last else side), *draft.of("tenor", "strike", "option", "barriers", "product", "bond", "yield")]
     if random.random() < 0.3:
         random.shuffle(first)
     text = f"{lead} {' '.join(first)}"
@@ -171,6 +175,8 @@ def english(draft: Draft) -> str:
         text += pick(random, "english_on") + draft.underlying
     for each in draft.of("notional", "face", "lockup", "step", "coupon"):
         text += pick(random, "english_join") + each
+    if is_last:
+        text += random.choice((", ", " - ", "; ", ". ", " ", "? ")) + side[0]
     return text + pick(random, "english_ends")
 
 

@@ -126,6 +126,7 @@ class Generator:
             parts += [structures.knock_out(random), structures.knock_in(random)]
         elif draw < 0.94:
             parts.append(structures.knock_out(random) if draw < 0.88 else structures.knock_in(random))
+            parts += self._maybe((0.2 if draw < 0.88 else 0, structures.no_knock_in(random)))
         asked = structures.coupon(random) if random.random() < 0.6 else structures.coupon_asked(random)
         terms = ((0.85, self._time()), (0.6, self._amount()), (0.6, structures.lockup(random)), (0.35, structures.step(random)))
         return [*parts, *self._maybe(*terms, (0.45, asked), (0.3, self._side()))]
@@ -133,6 +134,8 @@ class Generator:
     def _bond(self) -> list[Phrase]:
         random = self._random
         parts = [bonds.bond_code(random) if random.random() < 0.83 else bonds.bond_name(random)]
+        if random.random() < 0.12:
+            return [*parts, bonds.bond_sided(random), *self._maybe((0.75, bonds.face(random)))]
         price = bonds.bond_yield(random) if random.random() < 0.82 else bonds.bond_relative(random)
         return [*parts, *self._maybe((0.65, price), (0.75, bonds.face(random)), (0.85, self._side()))]
 

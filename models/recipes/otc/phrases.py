@@ -53,7 +53,22 @@ def notional(random: Random) -> Phrase:
     if random.random() < 0.03:
         number = random.choice(("1", "2", "5", "10", "20", "50", "100", "15", "30"))
         form = random.choice(
-            ("notional {}m", "ntl {}m", "size {}m", "名本{}m", "{}m notional", "notional: {}m", "size {} m", "{}m名本", "notional of {}m")
+            (
+                "notional {}m",
+                "ntl {}m",
+                "size {}m",
+                "名本{}m",
+                "{}m notional",
+                "notional: {}m",
+                "size {} m",
+                "{}m名本",
+                "notional of {}m",
+                "rmb {}m notional",
+                "cny {}m ntl",
+                "rmb {}m size",
+                "{}m size",
+                "in {}m notional",
+            )
         )
         return Phrase("notional", form.format(number), {"notional": f"{number}e6"})
     surface, value = numbers.amount(random)
@@ -161,6 +176,10 @@ def strike_option(random: Random) -> Phrase:
         return Phrase("option", f"{lead}{number}{random.choice(('', '%'))}", {**values, "strike": number})
     if draw < 0.5:
         return Phrase("option", word.strip(), values)
+    if draw < 0.54:
+        return _short(random, value)
+    if draw < 0.57:
+        return _moved_to(random, word, value)
     said = strike(random)
     glue = random.choice(("", "", "", "的", " ")) if not said.surface.endswith("的") else ""
     if not glue and grow_together(said.surface[-1:], word[:1]):
@@ -168,6 +187,29 @@ def strike_option(random: Random) -> Phrase:
     if random.random() < 0.15:
         return Phrase("option", word.strip() + random.choice((",", " ", "")) + said.surface, {**values, **said.values})
     return Phrase("option", said.surface + glue + word.strip(), {**values, **said.values})
+
+
+def _short(random: Random, value: str) -> Phrase:
+    """Say at the money and the option in a syllable each: 平购, 平沽, atm c, 虚5购."""
+    short = random.choice(("购", "call", "c", "看涨") if value == "call" else ("沽", "put", "p", "看跌"))
+    values = {"option": value, "product": "vanilla"}
+    if random.random() < 0.6:
+        lead = random.choice(("平", "平值", "atm ", "atm"))
+        glue = " " if grow_together(lead[-1], short[0]) else ""
+        return Phrase("option", lead + glue + short, {**values, "strike": "100"})
+    number = random.choice(("5", "10", "3", "2", "8", "7", "15", "6", "12"))
+    surface = random.choice(("虚", "虚值", "otm")) + number + random.choice(("", "%", "个点")) + (" " if short[0].isascii() else "") + short
+    return Phrase("option", surface, {**values, "strike": f"otm{number}"})
+
+
+def _moved_to(random: Random, word: str, value: str) -> Phrase:
+    """State the strike by how far the spot has to go: 跌10%的put, 涨5%的call."""
+    number = random.choice(("5", "10", "3", "2", "8", "7", "15", "20", "2.5", "6"))
+    ways = ("涨", "上涨", "上浮", "高出", "往上", "向上") if value == "call" else ("跌", "下跌", "下浮", "低", "往下", "向下")
+    surface = (
+        random.choice(ways) + number + random.choice(("%", "%", "个点")) + random.choice(("的", "", "行权的", "以后的")) + word.strip()
+    )
+    return Phrase("option", surface, {"option": value, "product": "vanilla", "strike": f"otm{number}"})
 
 
 def grow_together(left: str, right: str) -> bool:

@@ -115,7 +115,9 @@ def order(random: Random, names: Names) -> Reply:
     found, words = values(parts), [phrase.surface for phrase in parts]
     if random.random() < 0.25 and "face" not in found:
         found["underlying"] = names.draw(random)
-        words.insert(random.randint(0, len(words)), found["underlying"])
+        words.insert(
+            random.randint(0, len(words)), found["underlying"] + random.choice(("", "", "", "那笔", "那单", "的那笔", "这笔", "那个"))
+        )
     said = families.glued(random, words, (" ", ",", ""))
     return _ordered(random, said), found
 

@@ -47,6 +47,8 @@ def _whole(random: Random, drafts: Sequence[Draft]) -> str:
 
 def _varied(random: Random, draft: Draft, variants: Sequence[str], *kinds: str, is_name: bool = False) -> str:
     rest = draft.rest(*kinds) if is_name else [draft.underlying, *draft.rest(*kinds)]
+    if random.random() < 0.25:
+        return _named_first(random, draft, rest, variants)
     base, both = glued(random, rest, (" ", ",", "", "的")), pick(random, "both")
     said = both.join(variants) if len(variants) == 2 else random.choice(("、", "/", ",", " ")).join(variants[:-1]) + both + variants[-1]
     parts = random.choice(((said, base), (base, said)))
@@ -55,3 +57,22 @@ def _varied(random: Random, draft: Draft, variants: Sequence[str], *kinds: str, 
     if draw < 0.8:
         return found + random.choice((",", " ", "")) + pick(random, "each")
     return pick(random, "ask_before") + random.choice((" ", "")) + found
+
+
+def _named_first(random: Random, draft: Draft, rest: Sequence[str], variants: Sequence[str]) -> str:
+    """500和1000的雪球都报一下,条款一样:2年 103/80; 茅台、五粮液 3m 平值call,各500万."""
+    names = pick(random, "both").join(variants)
+    amounts = draft.of("notional")
+    if amounts and random.random() < 0.5:
+        others = glued(random, [each for each in rest if each not in amounts], (" ", ",", "", "的"))
+        shared = random.choice(("各", "都是", "每个", "各做", "每笔", "each ")) + amounts[0]
+        return (
+            names + random.choice(("的", " ", ",", "各来一个", "各来一笔", "各报一个")) + others + random.choice((",", " ", ";")) + shared
+        )
+    told = random.choice((",条款一样:", ",条款相同,", ",都是", "。条款:", ",same terms: ", ",条件都一样 "))
+    return (
+        names
+        + random.choice(("的", " ", ""))
+        + pick(random, draft.product if draft.product == "snowball" else "each")
+        + (random.choice(("都报一下", "都看下", "都要", "")) + told + glued(random, rest, (" ", ",", "")))
+    )

@@ -27,7 +27,9 @@ def barriers(random: Random) -> Phrase:
         both = random.random()
         shown = f"{first}%{mark}{second}%" if both < 0.15 else f"{first}{mark}{second}%" if both < 0.2 else f"{first}{mark}{second}"
         return Phrase("barriers", shown + pick(random, "barriers_after"), values)
-    said = draw < 0.46
+    if draw < 0.4:
+        return Phrase("barriers", _in_and_out(random, lower, upper), values)
+    said = draw < 0.48
     out, into = (
         (_said_barrier if said else pick_barrier)(random, "knock_out", upper),
         (_said_barrier if said else pick_barrier)(random, "knock_in", lower),
@@ -40,12 +42,32 @@ def barriers(random: Random) -> Phrase:
     return Phrase("barriers", glue.join(parts), values)
 
 
+def _in_and_out(random: Random, lower: str, upper: str) -> str:
+    """Say both with a syllable each: 103出80入, 入80出103."""
+    return pick(random, "barriers_short", i=lower, o=upper)
+
+
+def no_knock_in(random: Random) -> Phrase:
+    """Say that there is no knock-in."""
+    return Phrase("barriers", pick(random, "no_knock_in"))
+
+
 def pick_barrier(random: Random, name: str, number: str) -> str:
     return pick(random, name, n=number)
 
 
 def _said_barrier(random: Random, name: str, number: str) -> str:
     word, said = "敲出" if name == "knock_out" else "敲入", numbers.chinese_decimal(number)
+    if number.isdigit() and len(number) == 2 and random.random() < 0.35:  # 敲入七五, 七五折敲入, 敲入打八折
+        tens, ones = (numbers.DIGITS[int(each)] for each in number)
+        short = tens if ones == "零" else tens + ones
+        forms = (
+            f"{word}打{short}折",
+            f"{short}折{word}",
+            f"{word}{short}折",
+            *((f"{word}{short}", f"{short}{word}") if ones != "零" else (f"{word}{tens}成",)),
+        )
+        return random.choice(forms)
     return random.choice(
         (f"{word}{said}", f"{word}百分之{said}", f"百分之{said}{word}", f"{said}{word}", f"{word}线百分之{said}", f"{word}价{said}")
     )
@@ -134,7 +156,7 @@ def coupon(random: Random) -> Phrase:
         return Phrase(
             "coupon", random.choice(("票息{}bp", "coupon {}bps", "票息要{}bp", "票息{}个bp")).format(points), {"coupon": f"{points}bp"}
         )
-    shown = random.choice((f"{n}%", f"{n}%", n, f"{n}个点", f"{n}%", f"{n} %", f"{n}个百分点"))
+    shown = random.choice((f"{n}%", f"{n}%", n, f"{n}个点", f"{n}%", f"{n} %", f"{n}个百分点", f"{n}%", f"{n}", f"{n}厘", f"{n}%"))
     if random.random() < 0.08:
         said = numbers.chinese_decimal(n)
         shown = random.choice(("百分之" + said, said + "个点", "百分之" + said))

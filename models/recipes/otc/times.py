@@ -33,7 +33,21 @@ def tenor(random: Random) -> tuple[str, str]:
     return made
 
 
+_SLANG = (
+    ("俩月", "2m"),
+    ("俩个月", "2m"),
+    ("仨月", "3m"),
+    ("仨个月", "3m"),
+    ("a month", "1m"),
+    ("a quarter", "3m"),
+    ("两月", "2m"),
+    ("一个月", "1m"),
+)
+
+
 def _months(random: Random) -> tuple[str, str]:
+    if random.random() < 0.06:
+        return random.choice(_SLANG)
     number = random.choice((1, 2, 3, 3, 6, 6, 9, 12, 12, 18, 24, 36, random.randint(1, 36)))
     word, said = numbers.counted(number), numbers.english(number)
     return random.choice((
@@ -44,6 +58,8 @@ def _months(random: Random) -> tuple[str, str]:
         f"{number} 个月", f"{word}个月", f"{number}mon", f"{number} mths", f"{said} months", f"{said} month", f"{said}-month",
         f"{number}个月整",
         f"{number}个月左右", f"{number}ms", f"{number} mos", f"{number}months",
+        f"{number}-mth",
+        f"{number}个月内", f"{word}个月这样",
     )), f"{number}m"  # fmt: skip
 
 
@@ -57,6 +73,7 @@ def _years(random: Random) -> tuple[str, str]:
         f"{number} y", f"{word}整年", f"{number}y期", f"{number} 年", f"{number}yrs", f"{number} yr", f"{said} year{plural}",
         f"{number} years", f"{said}-year",
         f"{word}年整", f"{number}年的", f"{word}年左右", f"{number}year", "a year" if number == 1 else f"{said} years",
+        f"{word}年的", f"{number}年整", f"{word}年这样",
     )), f"{number}y"  # fmt: skip
 
 

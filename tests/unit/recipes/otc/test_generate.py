@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from random import Random
+from typing import Any
 
 import pytest
-from otc import held_out, trained, vocabulary
+from otc import bonds, held_out, phrases, times, trained, vocabulary
 from otc.generate import LONGEST_TEXT, Generator, Sample
 from otc.names import Names
 from otcdesk import own_text
@@ -59,3 +61,35 @@ def test_tokens_are_those_of_the_tokenizer() -> None:
     for sample in drawn(500):
         ids = vocabulary.encode_values(sample.values)
         assert ids[-1] == vocabulary.END and tokenizer.decode(ids[:-1]) == sample.own_text
+
+
+def test_every_template_is_filled() -> None:
+    left = re.compile(r"\{[a-z_]\w*\}|=(?:buy|sell)\b")
+    found = [sample.text for sample in drawn(6000) if left.search(sample.text)]
+    assert not [text for text in found if "intent" not in text], "what stands in braces, or behind =, is of the generator"
+
+
+@pytest.mark.parametrize(
+    ("make", "surface", "values"),
+    [
+        (phrases.strike_option, "平购", {"option": "call", "product": "vanilla", "strike": "100"}),
+        (lambda random: phrases._moved_to(random, "put", "put"), "跌10%的put", {"option": "put", "product": "vanilla", "strike": "otm10"}),
+        (times.tenor, "俩月", "2m"),
+        (times.tenor, "仨月", "3m"),
+    ],
+)
+def test_words_of_strangers_are_made(make: Any, surface: str, values: Any) -> None:
+    """With what they mean: traders said them, and no sample did."""
+    random = Random(3)
+    made = [make(random) for _ in range(20_000)]
+    pairs = {(each[0], each[1]) if isinstance(each, tuple) else (each.surface, tuple(each.values.items())) for each in made}
+    assert (surface, values if isinstance(values, str) else tuple(values.items())) in pairs
+
+
+def test_a_bond_s_yield_may_say_the_direction() -> None:
+    random = Random(4)
+    made = {each.surface: each.values for each in (bonds.bond_sided(random) for _ in range(4000))}
+    for surface, values in made.items():
+        assert values.keys() == {"yield", "side"} and values["yield"] in surface and "=" not in surface
+    said = {re.sub(r"[0-9.]+", "n", surface): values["side"] for surface, values in made.items()}
+    assert (said["nbid"], said["n ofr"], said["要n的offer"], said["n有要的吗"]) == ("buy", "sell", "buy", "sell")
