@@ -105,10 +105,15 @@ def schema() -> dict[str, Any]:
 
 
 def inquiry(values: Mapping[str, str], text: Folded, instruments: Instruments) -> Inquiry:
-    """Return the inquiry that the values mean. Underlying words that the text does not have are left out: the parser invents nothing."""
+    """Return the inquiry that the values mean.
+
+    Underlying words that the text does not have are left out: the parser invents nothing. The only instrument that the text names is meant
+    then.
+    """
     if values["intent"] in (SEVERAL, Intent.OTHER):
         return Inquiry(Intent.OTHER, is_several=values["intent"] == SEVERAL)
-    words = text.words(values.get("underlying", ""))
+    copied = values.get("underlying", "")
+    words = text.words(copied) or (text.words(instruments.only_in(text.text) or "") if copied else None)
     option = OptionType(values["option"]) if "option" in values else None
     barriers = [percent(values[name]) for name in ("ki", "ko") if name in values]
     lower, upper = (min(barriers), max(barriers)) if len(barriers) == 2 else (None, None)

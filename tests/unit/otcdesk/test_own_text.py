@@ -59,7 +59,15 @@ def test_values_are_computed_here(field: str, written: dict[str, str], value: ob
 
 
 def test_words_that_the_text_does_not_have_are_left_out() -> None:
-    found = meant("中证500雪球", underlying="沪深300")
+    for text in ("某某科技雪球", "茅台 五粮液 雪球", "500 1y 1000w"):
+        found = meant(text, underlying="沪深300")
+        assert (found.underlying, found.underlying_text) == (None, None)  # type: ignore[attr-defined]
+
+
+def test_the_only_instrument_that_a_text_names_is_meant_where_the_model_miscopied() -> None:
+    found = meant("中证５００雪球", underlying="中征500")
+    assert (found.underlying, found.underlying_text) == ("000905.SH", "中证５００")  # type: ignore[attr-defined]
+    found = meant("中证500雪球")
     assert (found.underlying, found.underlying_text) == (None, None)  # type: ignore[attr-defined]
 
 

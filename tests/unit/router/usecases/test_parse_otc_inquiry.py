@@ -171,6 +171,9 @@ async def test_what_cannot_be_resolved_is_told() -> None:
     assert reasons(found) == [("UNDERLYING_UNKNOWN", "underlying", "无名")]
     found = await parsed("90call", Model('{"intent":"quote","underlying":"茅台"}'))
     assert reasons(found) == [("UNDERLYING_NOT_IN_TEXT", "underlying", "茅台")] and found.inquiry.underlying_text is None
+    found = await parsed("买 东 财 90call", Model('{"intent":"quote","underlying":"东财财"}'))
+    assert reasons(found) == [("UNDERLYING_NOT_IN_TEXT", "underlying", "东财财")] and found.needs_confirmation
+    assert (found.inquiry.underlying, found.inquiry.underlying_text) == ("300059.SZ", "东 财"), "the only instrument of the text"
     found = await parsed("茅台 行权价1800", Model('{"intent":"quote","underlying":"茅台","strike":"1800"}'))
     assert reasons(found) == [("NO_PERCENTAGE", "strike_pct", "1800")] and found.inquiry.strike_pct is None
     found = await parsed("茅台 虚值5%", Model('{"intent":"quote","underlying":"茅台","strike":"otm5"}'))
