@@ -80,6 +80,9 @@ class Generator:
         makers = {"vanilla": self._vanilla, "snowball": self._snowball, "bond": self._bond, "other": self._unknown}
         parts = makers[product]()
         random.shuffle(parts)
+        if random.random() < 0.2:
+            place = random.randrange(len(parts))
+            parts[place] = phrases.spoken(random, parts[place])
         if random.random() < 0.05:
             place = random.randrange(len(parts))
             parts[place] = corrections.corrected(random, parts[place])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from otc import numbers, times
-from otc.words import pick
+from otc.words import WORDS, pick
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +215,18 @@ def _moved_to(random: Random, word: str, value: str) -> Phrase:
 def grow_together(left: str, right: str) -> bool:
     """Say whether two characters without anything between them become one word or number."""
     return left.isascii() and right.isascii() and left.isalnum() and right.isalnum()
+
+
+def spoken(random: Random, phrase: Phrase) -> Phrase:
+    """Put a particle behind, or a word that says nothing before: 一年吧, 平值就行, 期限嘛先看两个月."""
+    surface, before = phrase.surface, f"before.{phrase.kind}"
+    if not surface or (surface[-1].isascii() and not surface[-1].isalnum()):
+        return phrase
+    if random.random() < 0.6:
+        surface += pick(random, "particles")
+    elif before in WORDS:
+        surface = pick(random, before) + surface
+    return Phrase(phrase.kind, surface, phrase.values)
 
 
 def vanilla_word(random: Random) -> Phrase:

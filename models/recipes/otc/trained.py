@@ -10,6 +10,7 @@ from otc.families import (
     chatty,
     dialogue,
     english,
+    glued,
     labelled,
     listed,
     sentence,
@@ -66,8 +67,30 @@ def rambling(draft: Draft) -> str:
     return random.choice(("\n", ",", "。", " ")).join(each for each in found if each)
 
 
+def prose(draft: Draft) -> str:
+    """Whole sentences: 客户希望通过卖出五粮液看跌期权增厚收益, 请问茅台的平值看涨能报吗."""
+    random = draft.random
+    what = glued(random, draft.of("strike", "option", "product", "barriers"), ("", "的", "", " "))
+    if not draft.underlying or not what:
+        return sentence(draft)
+    form = pick(random, "prose")
+    side = (draft.of("side") or [""])[0]
+    is_said = "{side}" in form
+    rest = draft.rest("strike", "option", "product", "barriers", *(("side",) if is_said else ()))
+    random.shuffle(rest)
+    return form.format(
+        side=side or ("做" if is_said else ""),
+        plain=draft.underlying,
+        of=draft.underlying + random.choice(("的", "的", "")),
+        what=what,
+        rest=random.choice((",", ",", " ", "、", "。")).join(rest),
+        aim=pick(random, "aims"),
+        aim_en=pick(random, "aims_english"),
+    )
+
+
 TRAINED: tuple[tuple[Family, int], ...] = (
     (terse, 5), (unspaced, 2), (asked_first, 3), (asked_last, 3), (labelled, 2), (sentence, 4), (english, 2), (two_clauses, 3),
     (dialogue, 2), (chatty, 3), (listed, 1),
-    (table, 1), (letter, 1), (rambling, 2),
+    (table, 1), (letter, 1), (rambling, 2), (prose, 4),
 )  # fmt: skip
