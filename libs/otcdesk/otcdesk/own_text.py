@@ -112,8 +112,7 @@ def inquiry(values: Mapping[str, str], text: Folded, instruments: Instruments) -
     """
     if values["intent"] in (SEVERAL, Intent.OTHER):
         return Inquiry(Intent.OTHER, is_several=values["intent"] == SEVERAL)
-    copied = values.get("underlying", "")
-    words = text.words(copied) or (text.words(instruments.only_in(text.text) or "") if copied else None)
+    words = _underlying(values["underlying"], text, instruments) if "underlying" in values else None
     option = OptionType(values["option"]) if "option" in values else None
     barriers = [percent(values[name]) for name in ("ki", "ko") if name in values]
     lower, upper = (min(barriers), max(barriers)) if len(barriers) == 2 else (None, None)
@@ -136,6 +135,15 @@ def inquiry(values: Mapping[str, str], text: Folded, instruments: Instruments) -
         yield_pct=_if(values, "yield", percent),
         face_cny=_if(values, "face", amount),
     )
+
+
+def _underlying(copied: str, text: Folded, instruments: Instruments) -> str | None:
+    """Return the client's words. What was miscopied, or copied in part, is the only instrument that the text names."""
+    words = text.words(copied)
+    if words is not None and instruments.codes(words):
+        return words
+    only = instruments.only_in(text.text)
+    return text.words(only) if only is not None and (words is None or copied in only) else words
 
 
 def percent(value: str) -> Decimal:

@@ -67,6 +67,10 @@ def test_words_that_the_text_does_not_have_are_left_out() -> None:
 def test_the_only_instrument_that_a_text_names_is_meant_where_the_model_miscopied() -> None:
     found = meant("中证５００雪球", underlying="中征500")
     assert (found.underlying, found.underlying_text) == ("000905.SH", "中证５００")  # type: ignore[attr-defined]
+    found = meant("比亚迪 3m 平值call", underlying="亚迪")
+    assert (found.underlying, found.underlying_text) == ("002594.SZ", "比亚迪")  # type: ignore[attr-defined]
+    found = meant("某某科技 比亚迪的对手 3m", underlying="某某科技")
+    assert (found.underlying, found.underlying_text) == (None, "某某科技")  # type: ignore[attr-defined]
     found = meant("中证500雪球")
     assert (found.underlying, found.underlying_text) == (None, None)  # type: ignore[attr-defined]
 
