@@ -16,6 +16,7 @@ from finmesh.common.v1 import grade_pb2
 from finmesh.otc.v1 import otc_service_pb2 as pb
 from finmesh_client import GatewayClient
 from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
 from meshkit.errors import InvalidArgument
 from rich import box
 from rich.table import Table
@@ -28,7 +29,7 @@ from finmesh_cli.settings import Language, Settings
 
 _MAX_BYTES = 1024 * 1024
 _DESK = ("desk.jwt", "otc-sales")
-_FIELDS = tuple(pb.Inquiry.DESCRIPTOR.fields)  # type: ignore[arg-type]
+_FIELDS: tuple[FieldDescriptor, ...] = tuple(pb.Inquiry.DESCRIPTOR.fields)  # type: ignore[arg-type]
 
 
 def otc(

@@ -61,7 +61,7 @@ def _said_barrier(random: Random, name: str, number: str) -> str:
     if number.isdigit() and len(number) == 2 and random.random() < 0.35:  # 敲入七五, 七五折敲入, 敲入打八折
         tens, ones = (numbers.DIGITS[int(each)] for each in number)
         short = tens if ones == "零" else tens + ones
-        forms = (
+        forms: tuple[str, ...] = (
             f"{word}打{short}折",
             f"{short}折{word}",
             f"{word}{short}折",
