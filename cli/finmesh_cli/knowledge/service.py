@@ -77,12 +77,13 @@ class RagService:
     async def tune(self) -> Mapping[str, float]:
         """Have the service weigh its legs."""
         try:
-            tuned = await self._stub.Tune(pb.TuneRequest(tenant=TENANT_NAME), metadata=_facts(), timeout=_TUNE_S)
+            told = self._stub.Tune(pb.TuneRequest(tenant=TENANT_NAME), metadata=_facts(), timeout=_TUNE_S)
+            weights = [weight async for each in told for weight in each.weights]
         except FailedPrecondition as error:
             if error.reason == "NO_DENSE_LEG":
                 return {}
             raise
-        return {each.language: each.dense for each in tuned.weights}
+        return {each.language: each.dense for each in weights}
 
     async def search(self, question: str, pipeline: str, scope: str, depth: int) -> list[str]:
         """Return record ids, best first."""

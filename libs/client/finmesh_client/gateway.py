@@ -31,6 +31,8 @@ from finmesh_client.tokens import TokenSource
 _SERVICE = pb.DESCRIPTOR.services_by_name["GatewayService"].full_name
 GENERATE_S = 300.0
 """How long the gateway lets a generation take."""
+TUNE_S = 600.0
+"""How long it lets weighing take."""
 
 _PAGE = 1000
 _HEADER = re.compile(r"[!-~]+")
@@ -117,12 +119,9 @@ class GatewayClient:
         response: audit.GetCheckpointResponse = await self._call("GetCheckpoint", tenant, audit.GetCheckpointRequest())
         return response
 
-    async def generate(self, asked: router.GenerateRequest, timeout_s: float = GENERATE_S) -> AsyncGenerator[router.GenerateResponse, None]:
+    def generate(self, asked: router.GenerateRequest, timeout_s: float = GENERATE_S) -> AsyncGenerator[router.GenerateResponse, None]:
         """Yield the parts of an answer as they come. Closing it (`contextlib.aclosing`) ends the work for it everywhere."""
-        request = pb.GenerateRequest(request=asked)
-        async with aclosing(self._stub.Generate(request, metadata=self._metadata(asked.tenant), timeout=timeout_s)) as responses:
-            async for response in responses:
-                yield response.response
+        return self._many("Generate", asked.tenant, asked, timeout_s)
 
     async def parse_otc_inquiry(self, asked: otc.ParseOtcInquiryRequest, timeout_s: float | None = None) -> otc.ParseOtcInquiryResponse:
         """Read what a client of the OTC desk wrote."""
@@ -145,12 +144,13 @@ class GatewayClient:
         response: router.ListBackendsResponse = await self._call("ListBackends", tenant, asked)
         return response
 
-    async def ask(self, asked: rag.AskRequest, timeout_s: float = GENERATE_S) -> AsyncGenerator[rag.AskResponse, None]:
+    def ask(self, asked: rag.AskRequest, timeout_s: float = GENERATE_S) -> AsyncGenerator[rag.AskResponse, None]:
         """Yield the parts of an answer from documents as they come."""
-        request = pb.AskRequest(request=asked)
-        async with aclosing(self._stub.Ask(request, metadata=self._metadata(asked.tenant), timeout=timeout_s)) as responses:
-            async for response in responses:
-                yield response.response
+        return self._many("Ask", asked.tenant, asked, timeout_s)
+
+    def tune(self, tenant: str, timeout_s: float = TUNE_S) -> AsyncGenerator[rag.TuneResponse, None]:
+        """Have the legs of a tenant's searches weighed; yield how far it is, then the weights. Left before the end, it changes nothing."""
+        return self._many("Tune", tenant, rag.TuneRequest(tenant=tenant), timeout_s)
 
     async def knowledge(self, asked: Any, timeout_s: float | None = None) -> Any:
         """Return what rag answers to any of its requests but questions: a ``SearchRequest`` gets a ``SearchResponse``."""
@@ -160,6 +160,12 @@ class GatewayClient:
         request = getattr(pb, f"{rpc}Request")(request=asked)
         answer = await getattr(self._stub, rpc)(request, metadata=self._metadata(tenant), timeout=timeout_s)
         return answer.response
+
+    async def _many(self, rpc: str, tenant: str, asked: Message, timeout_s: float) -> AsyncGenerator[Any, None]:
+        request = getattr(pb, f"{rpc}Request")(request=asked)
+        async with aclosing(getattr(self._stub, rpc)(request, metadata=self._metadata(tenant), timeout=timeout_s)) as responses:
+            async for response in responses:
+                yield response.response
 
     def _metadata(self, tenant: str) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {_header('the token', self._tokens(tenant))}"), *self._headers)

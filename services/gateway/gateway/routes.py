@@ -16,6 +16,8 @@ _ENTRY_TENANT = ("request", "entry", "tenant")
 _SCENARIO, _GRADE = ("request", "scenario"), ("request", "grade")
 # An answer is admitted before any work; then it may wait in a queue and for its prompt to be read.
 _GENERATION = Stream(first_s=15.0, between_s=60.0)
+# It tells of every few texts that it encoded.
+_TUNING = Stream(first_s=30.0, between_s=60.0)
 _PART_BYTES = MIB + 4096  # a part of an upload and what names it
 
 # fmt: off
@@ -60,5 +62,6 @@ ROUTES: tuple[Route, ...] = (
     Route("ListUnanswered", "rag", _RAG, 10.0, "read", scenario="knowledge", grade=3, tenant_path=_TENANT),
     Route("ListReads", "rag", _RAG, 10.0, "read", scenario="knowledge", grade=3, tenant_path=_TENANT),
     Route("GetStatus", "rag", _RAG, 5.0, "read", scenario="knowledge", grade=1, tenant_path=_TENANT),
+    Route("Tune", "rag", _RAG, 600.0, "change", scenario="knowledge", grade=2, tenant_path=_TENANT, idempotent=False, stream=_TUNING),
 )
 # fmt: on

@@ -137,10 +137,12 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
             vector_sequence=status.vectors,
         )
 
-    async def Tune(self, request: pb.TuneRequest, context: object) -> pb.TuneResponse:  # noqa: N802
+    async def Tune(self, request: pb.TuneRequest, context: object) -> AsyncGenerator[pb.TuneResponse, None]:  # noqa: N802
         """Weigh the legs."""
         facts = caller(request.tenant)
-        return tuning.tuned(await self._use.tune(request.tenant, facts.principal))
+        async with aclosing(self._use.tune(request.tenant, facts.principal)) as told:
+            async for each in told:
+                yield tuning.told(each)
 
     async def Ask(self, request: pb.AskRequest, context: object) -> AsyncGenerator[pb.AskResponse, None]:  # noqa: N802
         """Answer a question, piece by piece."""

@@ -22,7 +22,7 @@ from rag.domain import records, terms
 from rag.domain.access import Access, Reader
 from rag.domain.document import FOREVER, AsOf, NewChunk, Prepared, State, Submission
 from rag.domain.indexing import indexed_passages
-from rag.domain.probe import Tuned
+from rag.domain.probe import Probing, Tuned
 from rag.domain.ranking import Filter, Hit, IndexedChunk
 from rag.domain.retrieval import Found, Pipeline, Query, Scope
 from rag.steps.resolve import Resolve
@@ -134,7 +134,10 @@ class InProcess:
         return 0
 
     async def tuned(self) -> Tuned:
-        return await self._tune(TENANT, "operator")
+        told = [each async for each in self._tune(TENANT, "operator")]
+        (*probing, tuned) = told
+        assert isinstance(tuned, Tuned) and all(isinstance(each, Probing) for each in probing)
+        return tuned
 
     async def tune(self) -> Mapping[str, float]:
         return {str(language): weight for language, weight in (await self.tuned()).tuning.dense_weight.items()}

@@ -25,7 +25,7 @@ OWN = {
     "audit-reader": {"ListRecords", "GetInclusionProof", "GetConsistencyProof", "GetCheckpoint", "GetStatistics", "ListReads"},
     "assistant-user": {"Generate", "ListModels"},
     "otc-desk": {"ParseOtcInquiry"},
-    "operator": {"ListBackends", "SetGrant", "GetStatus"},
+    "operator": {"ListBackends", "SetGrant", "GetStatus", "Tune"},
     "knowledge-reader": READS,
     "knowledge-curator": set(),  # not for the prevention of fraud
     "管理员": set(),
@@ -83,7 +83,7 @@ def test_documents_are_kept_by_curators_for_that_purpose_alone_and_read_for_more
 
 
 def test_whoever_hands_documents_in_grants_no_rights_and_whoever_grants_hands_none_in() -> None:
-    assert not allows("knowledge-curator", "SetGrant", purpose="knowledge-management")
+    assert not any(allows("knowledge-curator", action, purpose="knowledge-management") for action in ("SetGrant", "Tune"))
     assert not any(allows("operator", action) for action in (CURATES | READS) - {"GetStatus"})
 
 

@@ -64,6 +64,14 @@ class Weighed:
 
 
 @dataclass(frozen=True, slots=True)
+class Probing:
+    """How many probes were looked at, of how many."""
+
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tuned:
     """What was recorded, and what the probes showed by language."""
 

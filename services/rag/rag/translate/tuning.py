@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from finmesh.rag.v1 import rag_service_pb2 as pb
 
-from rag.domain.probe import Tuned
+from rag.domain.probe import Probing, Tuned
 
 
-def tuned(result: Tuned) -> pb.TuneResponse:
-    """Return what an operator is told."""
+def told(result: Probing | Tuned) -> pb.TuneResponse:
+    """Return what an operator is told: how far it is, or what holds from now on."""
+    if isinstance(result, Probing):
+        return pb.TuneResponse(probing=pb.Probing(done=result.done, of=result.of))
     return pb.TuneResponse(
         version=result.tuning.version,
         weights=[

@@ -1,8 +1,12 @@
-"""RPC Tune: an operator has the weights of a tenant's legs computed from its own passages, and recorded."""
+"""RPC Tune: an operator has the weights of a tenant's legs computed from its own passages, and recorded.
+
+It takes as long as encoding some hundreds of texts does, so it tells how far it is. Whoever goes away before the end has changed nothing.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
 from hashlib import blake2b
 
 from meshkit.clock import Clock
@@ -10,7 +14,7 @@ from meshkit.errors import FailedPrecondition, NotFound
 
 from rag import ports
 from rag.domain.document import AsOf, ChangeKind, Chunk
-from rag.domain.probe import Cloze, Probe, Tuned, bm25, cloze, weigh
+from rag.domain.probe import Cloze, Probe, Probing, Tuned, bm25, cloze, weigh
 from rag.domain.ranking import Filter, Hit
 from rag.domain.terms import query_terms, terms
 from rag.domain.tuning import Language, Tuning
@@ -38,21 +42,29 @@ class Tune:
         self._library, self._lexical, self._vectors, self._encoder = library, lexical, vectors, encoder
         self._tunings, self._clock = tunings, clock
 
-    async def __call__(self, tenant: str, principal: str) -> Tuned:
-        """Probe, weigh and record. Raises FailedPrecondition (NO_DENSE_LEG), Unavailable when a leg is away: then nothing changes."""
+    async def __call__(self, tenant: str, principal: str) -> AsyncGenerator[Probing | Tuned, None]:
+        """Probe, weigh and record; yield how far it is, then what was recorded.
+
+        Raises FailedPrecondition (NO_DENSE_LEG), Unavailable when a leg is away: then nothing changes.
+        """
         if self._encoder is None or self._vectors is None:
             raise FailedPrecondition("there is nothing to weigh: the lexical leg stands alone", reason="NO_DENSE_LEG")
         now_us = int(self._clock.now_s() * 1_000_000)
         standing, where = await self._standing(tenant, now_us)
         sample = await self._sample(standing)
-        probes = await self._probes(sample, where)
+        yield Probing(0, len(sample))
+        average = sum(len(terms(chunk.passage.text)) for _, chunk in sample) / max(len(sample), 1)
+        probes: list[Probe] = []
+        for start in range(0, len(sample), _BATCH):
+            probes += await self._probes(sample[start : start + _BATCH], where, average)
+            yield Probing(len(probes), len(sample))
         weighed = {each: weigh(probes, each) for each in Language}
         tuning = Tuning(0, {each: found.weight for each, found in weighed.items()}, self._encoder.identity)
         report = json.dumps(
             {each: {"weight": found.weight, "probes": found.probes, "mrr10": dict(found.found)} for each, found in weighed.items()},
             sort_keys=True,
         )
-        return Tuned(await self._tunings.record(tenant, tuning, report, principal, now_us), weighed)
+        yield Tuned(await self._tunings.record(tenant, tuning, report, principal, now_us), weighed)
 
     async def _standing(self, tenant: str, now_us: int) -> tuple[list[int], Filter]:
         """Return the versions that stand, by the change log, and a filter that passes all of them: this is an operator's command."""
@@ -86,21 +98,17 @@ class Tune:
                     found[taken.language].append((taken, chunk))
         return [probe for probes in found.values() for probe in probes]
 
-    async def _probes(self, sample: list[tuple[Cloze, Chunk]], where: Filter) -> list[Probe]:
-        assert self._encoder is not None
-        average = sum(len(terms(chunk.passage.text)) for _, chunk in sample) / max(len(sample), 1)
+    async def _probes(self, some: list[tuple[Cloze, Chunk]], where: Filter, average: float) -> list[Probe]:
+        assert self._encoder is not None and self._vectors is not None
+        sentences = await self._encoder.encode([taken.sentence for taken, _ in some], ports.Kind.QUERY)
+        rests = await self._encoder.encode([taken.rest for taken, _ in some], ports.Kind.PASSAGE)
         probes = []
-        for start in range(0, len(sample), _BATCH):
-            some = sample[start : start + _BATCH]
-            sentences = await self._encoder.encode([taken.sentence for taken, _ in some], ports.Kind.QUERY)
-            rests = await self._encoder.encode([taken.rest for taken, _ in some], ports.Kind.PASSAGE)
-            for (taken, chunk), sentence, rest in zip(some, sentences, rests, strict=True):
-                lexical, own = await self._lexically(taken, chunk, where, average)
-                assert self._vectors is not None
-                dense = await self._vectors.search(sentence, where, _LIMIT)
-                probes.append(
-                    Probe(taken.chunk_id, taken.language, lexical=lexical, dense=dense, own_lexical=own, own_dense=float(sentence @ rest))
-                )
+        for (taken, chunk), sentence, rest in zip(some, sentences, rests, strict=True):
+            lexical, own = await self._lexically(taken, chunk, where, average)
+            dense = await self._vectors.search(sentence, where, _LIMIT)
+            probes.append(
+                Probe(taken.chunk_id, taken.language, lexical=lexical, dense=dense, own_lexical=own, own_dense=float(sentence @ rest))
+            )
         return probes
 
     async def _lexically(self, taken: Cloze, chunk: Chunk, where: Filter, average: float) -> tuple[list[Hit], float]:
