@@ -24,11 +24,12 @@ Known = Annotated[int, typer.Option("--known-at", min=0, help="what was known at
 def search(
     context: typer.Context, question: Question, document: Within = None, grade: Grade = 2, valid_at: ValidAt = "", known: Known = 0,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 10, explain: Annotated[bool, typer.Option("--explain")] = False,
+    expand: Annotated[int, typer.Option(min=0, max=10, help="adds what stands beside so many of the best")] = 0,
 ) -> None:  # fmt: skip
     """Show the passages that fit best."""
     request = rag.SearchRequest(
         question=question, grade=graded(grade), scope=rag.Scope(documents=document or []), limit=limit, explain=explain,
-        as_of=rag.AsOf(valid_at=stamp(valid_at, "--valid-at"), known_at_sequence=known),
+        expand=expand, as_of=rag.AsOf(valid_at=stamp(valid_at, "--valid-at"), known_at_sequence=known),
     )  # fmt: skip
     found = call(desk(context, READER), request)
     passages(found.passages)

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from finmesh.rag.v1 import document_pb2, rag_service_pb2_grpc
 from finmesh.rag.v1 import rag_service_pb2 as pb
-from finmesh.rag.v1 import rag_service_pb2_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from meshkit.clock import Clock
 from meshkit.errors import PermissionDenied
@@ -19,6 +19,7 @@ from rag import ports
 from rag.domain.caller import Caller
 from rag.domain.document import State
 from rag.domain.retrieval import Passage
+from rag.steps.extents import Listed
 from rag.translate import answers, clauses, custody, documents, searches, tuning
 from rag.translate.times import micros
 from rag.usecases.ask import Ask
@@ -133,6 +134,7 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
             searchable_sequence=status.searchable,
             waiting=status.versions.get(State.ENROLLED, 0),
             versions={str(state): count for state, count in status.versions.items()},
+            without_vector=status.without_vector,
             degradations=status.degradations,
             vector_sequence=status.vectors,
         )
@@ -160,12 +162,12 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
         """List documents."""
         size = searches.limit(request.page_size, "page_size", searches.USUAL_PAGE)
         page = await self._use.list_documents(who(request.tenant), request.page_token, size)
-        return pb.ListDocumentsResponse(documents=map(documents.version_message, page.versions), next_page_token=page.next_after)
+        return pb.ListDocumentsResponse(documents=map(_listed, page.versions), next_page_token=page.next_after)
 
     async def GetDocument(self, request: pb.GetDocumentRequest, context: object) -> pb.GetDocumentResponse:  # noqa: N802
         """Show a document's versions."""
         versions = await self._use.get_document(who(request.tenant), documents.document_id(request.document_id))
-        return pb.GetDocumentResponse(versions=map(documents.version_message, versions))
+        return pb.GetDocumentResponse(versions=map(_listed, versions))
 
     async def ListClauses(self, request: pb.ListClausesRequest, context: object) -> pb.ListClausesResponse:  # noqa: N802
         """List every clause of a kind."""
@@ -256,6 +258,10 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
 
 def _since(is_said: bool, since: Timestamp) -> int:
     return micros(since, "since") if is_said else 0
+
+
+def _listed(told: Listed) -> document_pb2.DocumentVersion:
+    return documents.version_message(told.version, passages=told.passages, grade=told.grade)
 
 
 def _grade(passage: Passage) -> int:

@@ -80,6 +80,7 @@ PATHS: dict[str, Ask] = {
     "search its very words": _search(question=WORDS[0]),
     "search as it was known": _search(as_of=pb.AsOf(known_at_sequence=2)),
     "search collapsed": _search(collapse_records=True),
+    "search expanded": _search(expand=10),
     "search english": _search(question="What is the waiting period of critical illness?"),
     "ask": _ask,
     "ask by its name": lambda made: _ask(made, question=f"{TITLE}规定的等待期是多少天？"),
@@ -87,6 +88,9 @@ PATHS: dict[str, Ask] = {
     "conversation": _conversation,
     "passage": _unary("GetPassage", pb.GetPassageRequest(tenant=TENANT, passage_id=f"{HIDDEN}@1#0")),
     "neighbours": _unary("GetPassage", pb.GetPassageRequest(tenant=TENANT, passage_id="条款@1#1", neighbours=10)),
+    "clauses": _unary("ListClauses", pb.ListClausesRequest(tenant=TENANT, document="条款", kind=pb.CLAUSE_KIND_HEADING, heading="等待期")),
+    "clauses of it": _unary("ListClauses", pb.ListClausesRequest(tenant=TENANT, document=HIDDEN, kind=pb.CLAUSE_KIND_HEADING, heading="内部")),
+    "compared with it": _unary("Compare", pb.CompareRequest(tenant=TENANT, left=pb.Side(document="条款"), right=pb.Side(document=HIDDEN))),
     "documents": _unary("ListDocuments", pb.ListDocumentsRequest(tenant=TENANT, page_size=1)),
     "documents after": _unary("ListDocuments", pb.ListDocumentsRequest(tenant=TENANT, page_token="")),
     "document": _unary("GetDocument", pb.GetDocumentRequest(tenant=TENANT, document_id=HIDDEN)),
@@ -113,10 +117,10 @@ async def _common(made: World) -> None:
 
 
 async def _hidden(made: World, kind: str, tenant: str = TENANT) -> None:
-    """Three documents that may not be read, for one reason."""
+    """Three documents that may not be read, for one reason; each says that it endorses one that may."""
     access = DEMANDS.get(kind, Access(1))
     for number, document in enumerate((HIDDEN, f"{HIDDEN}-2", f"{HIDDEN}-3")):
-        said: dict[str, Any] = {"title": TITLE if number == 0 else f"{TITLE}{number}", "product": "并购产品", "tenant": tenant}
+        said: dict[str, Any] = {"title": TITLE if number == 0 else f"{TITLE}{number}", "product": "并购产品", "tenant": tenant, "base": "条款"}
         await made.put(document, *WORDS, access=access, headings=("内部口径说明",), **said)
         if kind == "withdrawn":
             await made.withdraw(document, tenant)
@@ -141,7 +145,7 @@ async def test_forbidden_and_absent_look_identical(worlds: tuple[World, World]) 
 async def test_forbidden_and_absent_ask_the_stores_alike(worlds: tuple[World, World]) -> None:
     """What takes longer tells as much."""
     without, there = worlds
-    for path in ("passage", "document", "search scope id", "ask in its scope", "ask"):
+    for path in ("passage", "document", "search scope id", "search expanded", "ask in its scope", "ask"):
         counted = []
         for made in worlds:
             made.calls.clear()
@@ -161,6 +165,7 @@ async def test_what_may_be_read_is_found_by_the_same_paths(tmp_path: Path) -> No
         assert {passage.document_id for passage in found.passages} >= {"条款", HIDDEN}
         assert (await PATHS["passage"](made)).passage.text == WORDS[0]
         assert (await PATHS["document"](made)).versions[0].title == TITLE
+        assert {each.endorsement_document_id for each in (await PATHS["clauses"](made)).clauses} == {"", HIDDEN, f"{HIDDEN}-2", f"{HIDDEN}-3"}
         assert [part async for part in _sentences(made)]
 
 

@@ -83,9 +83,11 @@ class World:
     records: list[AuditRecord] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
 
-    async def put(self, document_id: str, *texts: str, access: Access = OPEN, headings: Sequence[str] = (), **said: Any) -> int:
-        """Make a version of a document visible; return its sequence."""
-        content = "\n".join(texts).encode()
+    async def put(
+        self, document_id: str, *texts: str, access: Access = OPEN, headings: Sequence[str] = (), cut: Sequence[NewChunk] = (), **said: Any
+    ) -> int:
+        """Make a version of a document visible; return its sequence. ``cut``: its passages, where they are not alike."""
+        content = "\n".join(texts or (each.text for each in cut)).encode()
         submission = Submission(
             tenant=said.pop("tenant", TENANT),
             document_id=document_id,
@@ -102,7 +104,7 @@ class World:
         epoch = await bench.lead("test", 60.0, NOW_US)
         await self.ledger.intake.enrol(submission, NOW_US)
         (job,) = await bench.claim(epoch, 1, NOW_US)
-        chunks = [NewChunk(place, text, access, tuple(headings), clause=f"第{place + 1}条") for place, text in enumerate(texts)]
+        chunks = list(cut) or [NewChunk(place, text, access, tuple(headings), clause=f"第{place + 1}条") for place, text in enumerate(texts)]
         names = [(submission.title, access), *((heading, access) for heading in headings)]
         sequence = await bench.publish(job, Prepared(submission.title, chunks, State.VISIBLE, b"c", names=names), NOW_US)
         _, indexed = await self.ledger.library.indexed(job.version.version_id)

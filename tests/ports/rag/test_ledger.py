@@ -1,11 +1,13 @@
 """One suite for the ledger, run on SQLite and on PostgreSQL: versions, their order, the two times, what is known at which sequence."""
 
+from dataclasses import replace
+
 import pytest
 from meshkit.errors import Conflict, NotFound
 from rag.adapters.ledger.open import Ledger
 from rag.domain.access import Access, Reader
 from rag.domain.citing import PassageId
-from rag.domain.document import FOREVER, ChangeKind, State
+from rag.domain.document import FOREVER, ChangeKind, NewChunk, State
 
 from tests.ports.rag.handing_in import CONFIGURATION, OPEN, T, claimed, lead, prepared, shown, submission, visible
 
@@ -242,3 +244,21 @@ async def test_a_declared_secret_waits_for_a_curator(ledger: Ledger) -> None:
     version = await ledger.intake.enrol(submission(declared_grade=4, access=Access(3)), 0)
     assert (version.state, version.reason) == (State.QUARANTINED, "GRADE_DECLARED")
     assert await ledger.workbench.claim(await lead(ledger), 9, 0) == []
+
+
+async def test_how_much_of_versions_may_be_read_and_what_came_after_a_sequence(ledger: Ledger) -> None:
+    mixed = [NewChunk(place, f"段 {place}", access) for place, access in enumerate((OPEN, Access(3), OPEN))]
+    epoch = await lead(ledger)
+    await ledger.intake.enrol(submission(), 0)
+    first = await ledger.workbench.publish(await claimed(ledger, epoch), replace(prepared(["甲"]), chunks=mixed), 0)
+    (version,) = await visible(ledger)
+    (open_id, secret_id, _) = [chunk.access_id for chunk in (await ledger.library.indexed(version.version_id))[1]]
+    ids = [version.version_id, 10_000]
+    assert await ledger.library.extents(T, ids, [open_id]) == {version.version_id: {open_id: 2}}
+    assert await ledger.library.extents(T, ids, [open_id, secret_id]) == {version.version_id: {open_id: 2, secret_id: 1}}
+    assert await ledger.library.extents(T, ids, []) == await ledger.library.extents("other", ids, [open_id]) == {}
+    second = await shown(ledger, submission("另一份"), ["乙"])
+    assert [await ledger.library.passages_after(T, seq) for seq in (0, first, second)] == [4, 1, 0]
+    assert await ledger.library.passages_after("other", 0) == 0
+    await ledger.intake.withdraw(T, "条款", 0, 0)
+    assert await ledger.library.passages_after(T, 0) == 1 and await ledger.library.extents(T, ids, [open_id]) == {}

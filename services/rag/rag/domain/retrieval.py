@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from rag.domain.access import Reader
 from rag.domain.citing import PassageId
-from rag.domain.document import AsOf, Chunk, Version
+from rag.domain.document import FOREVER, AsOf, Chunk, Version
 from rag.domain.ranking import Explained
 
 
@@ -35,7 +35,10 @@ class Pipeline(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question. ``reader`` has the rights of ``now_us``; ``scope`` is what a caller or a conversation narrows it to."""
+    """A question. ``reader`` has the rights of ``now_us``; ``scope`` is what a caller or a conversation narrows it to.
+
+    ``expand``: for so many of the best passages what stands beside them is added after all that were found.
+    """
 
     reader: Reader
     question: str
@@ -46,17 +49,22 @@ class Query:
     pipeline: Pipeline = Pipeline.FUSED
     explain: bool = False
     collapse_records: bool = False
+    expand: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A passage that may be shown. ``superseded``: a newer version stands, or the wording is not in force at the time asked for."""
+    """A passage that may be shown. ``superseded``: a newer version stands, or the wording is not in force at the time asked for.
+
+    ``added``: it was not found, it stands beside what was.
+    """
 
     chunk: Chunk
     version: Version
     superseded: bool = False
     review_due: bool = False
     explained: Explained | None = None
+    added: bool = False
 
     @property
     def id(self) -> PassageId:
@@ -70,9 +78,17 @@ class Passage:
         return self.chunk.passage.text
 
 
+def passage_of(chunk: Chunk, version: Version, now_us: int, explained: Explained | None = None, *, added: bool = False) -> Passage:
+    """Return a passage as it stands now, for a reader who may read it: whoever calls has checked that."""
+    handed_in = version.submission
+    superseded = version.to_seq != FOREVER or not handed_in.valid_from_us <= now_us < handed_in.valid_to_us
+    review_due = handed_in.review_at_us is not None and handed_in.review_at_us <= now_us
+    return Passage(chunk, version, superseded, review_due, explained, added)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found, best first. ``resolved``: what the question itself named; ``sequence``: of the ledger, that was asked."""
+    """What was found, best first, then what was added. ``resolved``: what the question itself named; ``sequence``: of the ledger, that was asked."""
 
     passages: Sequence[Passage]
     sequence: int

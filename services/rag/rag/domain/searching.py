@@ -25,6 +25,7 @@ class Searched:
     pipeline: Pipeline = Pipeline.FUSED
     min_sequence: int = 0
     collapse_records: bool = False
+    expand: int = 0
 
     def as_of(self, now_us: int) -> AsOf:
         """Return the times that are asked for."""

@@ -146,6 +146,14 @@ class Library(Protocol):
         """Return all versions of a document with a readable passage, newest first."""
         ...
 
+    async def extents(self, tenant: str, version_ids: Collection[int], access_ids: Collection[int]) -> dict[int, dict[int, int]]:
+        """Return how many passages of each version have each of these access ids; what has none is left out."""
+        ...
+
+    async def passages_after(self, tenant: str, seq: int) -> int:
+        """Return how many passages there are of versions that were published after a sequence, or demand more since."""
+        ...
+
     async def names(self, tenant: str, access_ids: Collection[int]) -> list[tuple[str, int, int]]:
         """Return the names catalogue of what is readable: (name, version_id, access_id)."""
         ...

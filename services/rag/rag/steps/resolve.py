@@ -22,12 +22,22 @@ _Key = tuple[str, frozenset[int]]
 
 
 @dataclass(frozen=True, slots=True)
+class _Document:
+    """A document. ``title`` and ``product`` are squeezed; ``base``: the id of the one that it endorses."""
+
+    document_id: str
+    title: str
+    product: str
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
-    """What is readable with one set of access ids at one sequence. ``documents``: (id, squeezed title, squeezed product)."""
+    """What is readable with one set of access ids at one sequence."""
 
     sequence: int
     catalogue: Catalogue
-    documents: tuple[tuple[str, str, str], ...]
+    documents: tuple[_Document, ...]
 
 
 class Resolve:
@@ -46,11 +56,15 @@ class Resolve:
         ids, titles = set(scope.documents), {squeezed(each) for each in scope.documents} - {""}
         products = {squeezed(each) for each in scope.products} - {""}
         found: set[int] = set()
-        for document_id, title, product in (await self._known(where, sequence)).documents:
-            fits = not scope.documents or document_id in ids or title in titles
-            if fits and (not scope.products or product in products):
-                found |= {each.version_id for each in await self._library.versions(where.tenant, document_id, where.access_ids)}
+        for known in (await self._known(where, sequence)).documents:
+            fits = not scope.documents or known.document_id in ids or known.title in titles
+            if fits and (not scope.products or known.product in products):
+                found |= {each.version_id for each in await self._library.versions(where.tenant, known.document_id, where.access_ids)}
         return frozenset(found)
+
+    async def endorsing(self, where: Filter, base: str, sequence: int) -> list[str]:
+        """Return the documents with a readable passage that endorse a document, whenever they hold."""
+        return [known.document_id for known in (await self._known(where, sequence)).documents if known.base == base]
 
     async def _known(self, where: Filter, sequence: int) -> _Known:
         key = (where.tenant, where.access_ids)
@@ -64,10 +78,10 @@ class Resolve:
         self._kept.move_to_end(key)
         return known
 
-    async def _documents(self, where: Filter) -> AsyncIterator[tuple[str, str, str]]:
+    async def _documents(self, where: Filter) -> AsyncIterator[_Document]:
         after = ""
         while page := await self._library.documents(where.tenant, where.access_ids, after, _PAGE):
             for version in page:
                 handed_in = version.submission
-                yield handed_in.document_id, squeezed(handed_in.title), squeezed(handed_in.product)
+                yield _Document(handed_in.document_id, squeezed(handed_in.title), squeezed(handed_in.product), handed_in.base)
             after = page[-1].submission.document_id

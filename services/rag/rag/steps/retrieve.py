@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from rag import ports
 from rag.domain import fusion
 from rag.domain.candidates import Candidate, boosted, collapsed, confirmed
-from rag.domain.document import FOREVER, AsOf
+from rag.domain.document import AsOf
 from rag.domain.fusion import Ranked
 from rag.domain.ranking import Explained, Filter, Hit
-from rag.domain.retrieval import Found, Passage, Pipeline, Query, Scope
+from rag.domain.retrieval import Found, Passage, Pipeline, Query, Scope, passage_of
 from rag.domain.scope import Named
 from rag.domain.terms import query_terms
+from rag.steps.expand import Expand
 from rag.steps.resolve import Resolve
 
 _NAMED_AT_MOST = 64
@@ -48,6 +49,7 @@ class Retrieve:
         self, library: ports.Library, legs: Legs, resolve: Resolve, tunings: ports.Tunings, reranker: ports.Reranker | None = None
     ) -> None:
         self._library, self._legs, self._resolve, self._tunings, self._reranker = library, legs, resolve, tunings, reranker
+        self._expand = Expand(library, resolve)
 
     async def __call__(self, query: Query) -> Found:
         """Return what may be shown, best first. Raises Unavailable when ledger or lexical index are away."""
@@ -72,7 +74,18 @@ class Retrieve:
             checked = await self._second_look(query.question, checked)
         shown = collapsed(checked) if query.collapse_records else checked
         resolved = Scope(documents=named.names) if named.exact else Scope()
-        return Found(tuple(_passage(each, query, named) for each in shown[: query.limit]), sequence, resolved, degradations)
+        passages = [_passage(each, query, named) for each in shown[: query.limit]]
+        return Found((*passages, *await self._beside(passages, query, where, sequence)), sequence, resolved, degradations)
+
+    async def _beside(self, found: Sequence[Passage], query: Query, where: Filter, sequence: int) -> list[Passage]:
+        """Return what stands beside the best of what was found."""
+        if not query.expand:
+            return []
+        added = await self._expand(found, query.expand, where, sequence)
+        return [
+            passage_of(each.chunk, each.version, query.now_us, Explained(0, 0, expanded=each.why) if query.explain else None, added=True)
+            for each in added
+        ]
 
     async def _search(self, query: Query, where: Filter, named: Named) -> tuple[list[Hit], list[Hit], tuple[str, ...]]:
         """Ask both legs at once; a second time within the versions that are named exactly, whose passages the first may not reach."""
@@ -124,11 +137,8 @@ class Retrieve:
 
 
 def _passage(candidate: Candidate, query: Query, named: Named) -> Passage:
-    version, submission = candidate.version, candidate.version.submission
-    superseded = version.to_seq != FOREVER or not submission.valid_from_us <= query.now_us < submission.valid_to_us
-    review_due = submission.review_at_us is not None and submission.review_at_us <= query.now_us
     explained = None
     if query.explain:
-        scope = named.names if version.version_id in named.strength else ()
+        scope = named.names if candidate.version.version_id in named.strength else ()
         explained = Explained(candidate.ranked.lexical_rank, candidate.ranked.dense_rank, scope)
-    return Passage(candidate.chunk, version, superseded, review_due, explained)
+    return passage_of(candidate.chunk, candidate.version, query.now_us, explained)

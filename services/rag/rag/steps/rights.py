@@ -14,8 +14,7 @@ from rag import ports
 from rag.domain.access import Access, Reader, reader_of
 from rag.domain.caller import Caller
 from rag.domain.citing import PassageId
-from rag.domain.document import FOREVER
-from rag.domain.retrieval import Passage
+from rag.domain.retrieval import Passage, passage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,5 @@ class Rights:
             if chunk.access_id not in standing.access:
                 hidden.append(name)
                 continue
-            handed_in = version.submission
-            in_force = handed_in.valid_from_us <= standing.now_us < handed_in.valid_to_us
-            due = handed_in.review_at_us is not None and handed_in.review_at_us <= standing.now_us
-            shown[name] = Passage(chunk, version, superseded=version.to_seq < FOREVER or not in_force, review_due=due)
+            shown[name] = passage_of(chunk, version, standing.now_us)
         return shown, hidden

@@ -9,9 +9,9 @@ from meshkit.errors import InvalidArgument, NotFound
 
 from rag import ports
 from rag.domain.candidates import confirmed
-from rag.domain.document import FOREVER, AsOf, State, Version
+from rag.domain.document import AsOf, State, Version
 from rag.domain.ranking import Filter
-from rag.domain.retrieval import Passage, Scope
+from rag.domain.retrieval import Passage, Scope, passage_of
 from rag.steps.resolve import Resolve
 from rag.steps.rights import Standing
 
@@ -66,10 +66,7 @@ class Whole:
         handed_in = known.submission
         if at_any_time:
             where = replace(where, as_of=AsOf(handed_in.valid_from_us, known.from_seq))
-        in_force = handed_in.valid_from_us <= standing.now_us < handed_in.valid_to_us
-        due = handed_in.review_at_us is not None and handed_in.review_at_us <= standing.now_us
-        superseded = known.to_seq < FOREVER or not in_force
-        return [Passage(chunk, known, superseded, due) for chunk in chunks if confirmed(chunk, known, where)]
+        return [passage_of(chunk, known, standing.now_us) for chunk in chunks if confirmed(chunk, known, where)]
 
 
 def _of(versions: list[Version], source_version: int) -> list[Version]:

@@ -12,7 +12,7 @@ from rag.translate.answers import Grade
 from rag.translate.times import micros
 from rag.translate.violations import wrong
 
-USUAL_LIMIT, MAX_LIMIT, USUAL_PAGE = 10, 200, 50
+USUAL_LIMIT, MAX_LIMIT, USUAL_PAGE, MAX_EXPAND = 10, 200, 50, 10
 _PIPELINES = {
     pb.PIPELINE_UNSPECIFIED: Pipeline.FUSED,
     pb.PIPELINE_FUSED: Pipeline.FUSED,
@@ -23,7 +23,7 @@ _PIPELINES = {
 
 
 def searched(request: pb.SearchRequest, facts: CallerFacts) -> Searched:
-    """Return a search. Raises InvalidArgument (QUESTION_INVALID, SCOPE_INVALID, TIME_INVALID, LIMIT_INVALID, PIPELINE_INVALID)."""
+    """Return a search. Raises InvalidArgument (QUESTION_INVALID, SCOPE_INVALID, TIME_INVALID, LIMIT_INVALID, PIPELINE_INVALID, EXPAND_INVALID)."""
     if request.pipeline not in _PIPELINES:
         raise wrong("pipeline", "is a known pipeline", "PIPELINE_INVALID")
     return Searched(
@@ -39,6 +39,7 @@ def searched(request: pb.SearchRequest, facts: CallerFacts) -> Searched:
         pipeline=_PIPELINES[request.pipeline],
         min_sequence=answers.sequence(request.min_sequence, "min_sequence"),
         collapse_records=request.collapse_records,
+        expand=_expand(request.expand),
     )
 
 
@@ -46,7 +47,9 @@ def found_message(found: Found, grade: Grade, now_us: int) -> pb.SearchResponse:
     """Return what was found, for its reader."""
     explained = [each.explained for each in found.passages if each.explained is not None]
     return pb.SearchResponse(
-        passages=[answers.passage(each, grade(each), now_us, rank) for rank, each in enumerate(found.passages, 1)],
+        passages=[
+            answers.passage(each, grade(each), now_us, 0 if each.added else rank) for rank, each in enumerate(found.passages, 1)
+        ],
         explanations=[
             pb.Explanation(lexical_rank=each.lexical_rank, dense_rank=each.dense_rank, scope=each.scope, expanded=each.expanded)
             for each in explained
@@ -62,3 +65,9 @@ def limit(stated: int, field: str, usual: int) -> int:
     if stated > MAX_LIMIT:
         raise wrong(field, f"is at most {MAX_LIMIT}", "LIMIT_INVALID")
     return stated or usual
+
+
+def _expand(stated: int) -> int:
+    if stated > MAX_EXPAND:
+        raise wrong("expand", f"is at most {MAX_EXPAND}", "EXPAND_INVALID")
+    return stated

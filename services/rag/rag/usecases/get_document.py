@@ -8,7 +8,7 @@ from meshkit.errors import NotFound
 
 from rag import ports
 from rag.domain.caller import Caller
-from rag.domain.document import Version
+from rag.steps.extents import Listed, extents
 from rag.steps.rights import Rights
 
 
@@ -18,11 +18,12 @@ class GetDocument:
     def __init__(self, library: ports.Library, rights: Rights) -> None:
         self._library, self._rights = library, rights
 
-    async def __call__(self, caller: Caller, document_id: str) -> Sequence[Version]:
+    async def __call__(self, caller: Caller, document_id: str) -> Sequence[Listed]:
         """Return one entry a version, newest first. Raises NotFound (DOCUMENT_NOT_FOUND)."""
         standing = await self._rights.now(caller)
         found = await self._library.versions(caller.tenant, document_id, standing.access_ids)
         newest = {version.submission.source_version: version for version in reversed(found)}
         if not newest:
             raise NotFound("there is no such document", reason="DOCUMENT_NOT_FOUND")
-        return sorted(newest.values(), key=lambda version: -version.submission.source_version)
+        ordered = sorted(newest.values(), key=lambda version: -version.submission.source_version)
+        return await extents(self._library, standing, ordered)

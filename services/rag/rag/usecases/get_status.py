@@ -13,11 +13,15 @@ from rag.domain.document import State
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far everything is. ``searchable``: up to which sequence this process can search; ``vectors``: up to which the dense leg can."""
+    """How far everything is. ``searchable``: up to which sequence this process can search; ``vectors``: up to which the dense leg can.
+
+    ``without_vector``: passages of versions that the dense leg has not reached, so at most as many lack theirs; 0 where it is not known.
+    """
 
     sequence: int
     searchable: int
     vectors: int
+    without_vector: int
     versions: Mapping[State, int]
     degradations: tuple[str, ...]
 
@@ -32,7 +36,8 @@ class GetStatus:
         """Return the status of a tenant's knowledge."""
         sequence, versions = await self._library.sequence(), await self._intake.tallies(tenant)
         vectors, degradations = await self._dense()
-        return Status(sequence, self._lexical.position, vectors, versions, degradations)
+        missing = 0 if degradations else await self._library.passages_after(tenant, vectors)
+        return Status(sequence, self._lexical.position, vectors, missing, versions, degradations)
 
     async def _dense(self) -> tuple[int, tuple[str, ...]]:
         if self._vectors is None:

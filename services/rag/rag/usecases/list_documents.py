@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rag import ports
 from rag.domain.caller import Caller
-from rag.domain.document import Version
+from rag.steps.extents import Listed, extents
 from rag.steps.rights import Rights
 
 
@@ -15,7 +15,7 @@ from rag.steps.rights import Rights
 class Page:
     """Newest versions; ``next_after``: where the next page begins, empty at the end."""
 
-    versions: Sequence[Version]
+    versions: Sequence[Listed]
     next_after: str = ""
 
 
@@ -30,4 +30,4 @@ class ListDocuments:
         standing = await self._rights.now(caller)
         found = await self._library.documents(caller.tenant, standing.access_ids, after, limit + 1)
         more = len(found) > limit
-        return Page(found[:limit], found[limit - 1].submission.document_id if more else "")
+        return Page(await extents(self._library, standing, found[:limit]), found[limit - 1].submission.document_id if more else "")

@@ -39,6 +39,7 @@ class Search:
             pipeline=asked.pipeline,
             explain=asked.explain,
             collapse_records=asked.collapse_records,
+            expand=asked.expand,
         )
         found = await self._retrieve(query)
         await self._evidence.looked(_look(asked, query, standing, found), (*asked.scope.documents, *asked.scope.products))

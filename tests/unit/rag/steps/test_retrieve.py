@@ -74,6 +74,16 @@ class Library:
     async def versions(self, tenant: str, document_id: str, access_ids: Collection[int]) -> list[Version]:
         return [each for each in self.versions_held.values() if each.submission.document_id == document_id]
 
+    async def indexed(self, version_id: int) -> tuple[Version, list[Chunk]]:
+        self.calls.append(f"indexed {version_id}")
+        return self.versions_held[version_id], [self.chunk(version_id)]
+
+    async def around(self, tenant: str, chunk: Chunk, before: int, after: int) -> list[Chunk]:
+        """Keeps to nothing: the neighbour, one of another access id, one of another version."""
+        self.calls.append("around")
+        near = replace(chunk, chunk_id=chunk.chunk_id + 1, passage=replace(chunk.passage, ordinal=1))
+        return [near, replace(near, chunk_id=901, access_id=2), replace(near, chunk_id=902, version_id=6), self.chunk(6)]
+
     async def names(self, tenant: str, access_ids: Collection[int]) -> list[tuple[str, int, int]]:
         self.calls.append("names")
         return [(each.submission.title, each.version_id, self.access[each.version_id]) for each in self.versions_held.values()]
@@ -265,3 +275,18 @@ def test_the_catalogue_is_kept_until_the_ledger_moves() -> None:
 def test_the_limit_holds() -> None:
     """At most so many."""
     assert len(ask("等待期", limit=2).passages) == 2
+
+
+def test_what_stands_beside_the_best_is_added_after_what_was_found_and_said_why() -> None:
+    """Neighbours of the same access id alone, whatever a ledger says; readable endorsements that hold at the times asked for."""
+    library = Library(clauses={1: "第五条"})
+    library.versions_held[3] = version_of(3, base="doc-1")
+    library.versions_held[4] = replace(version_of(4, base="doc-1"), to_seq=50)
+    library.versions_held[6] = version_of(6, base="doc-1")
+    assert [each.added for each in ask("等待期", library).passages] == [False] * 3, "nothing is added that nobody asks for"
+    found = ask("等待期", library, expand=1, explain=True, limit=2)
+    assert [(each.chunk.chunk_id, each.added) for each in found.passages] == [(10, False), (20, False), (11, True), (30, True)]
+    assert [tuple(each.explained.expanded) for each in found.passages if each.explained] == [(), (), ("NEIGHBOUR",), ("ENDORSEMENT",)]
+    assert "indexed 6" not in library.calls and library.calls.count("around") == 1
+    scoped = ask("等待期", library, expand=1, scope=Scope(documents=("doc-1",)))
+    assert [each.chunk.chunk_id for each in scoped.passages] == [10, 11], "a scope only narrows"

@@ -164,6 +164,27 @@ class LedgerLibrary:
         rows = await self._store.read(lambda connection: versions_where(connection, where, (tenant, document_id)))
         return [row.version(self._keys) for row in rows]
 
+    async def extents(self, tenant: str, version_ids: Collection[int], access_ids: Collection[int]) -> dict[int, dict[int, int]]:
+        """Return how many passages of each version have each of these access ids."""
+        ask = (
+            "SELECT c.version_id, c.access_id, COUNT(*) FROM chunk c JOIN version v ON v.version_id = c.version_id "  # noqa: S608
+            f"JOIN document d ON d.document_row = v.document_row WHERE c.version_id IN {listed(version_ids)} "
+            f"AND c.access_id IN {listed(access_ids)} AND d.tenant = ? AND v.state IN {SHOWN} GROUP BY c.version_id, c.access_id"
+        )
+        found: dict[int, dict[int, int]] = {}
+        for version_id, access_id, count in await self._store.read(lambda connection: connection.query(ask, (tenant,))):
+            found.setdefault(version_id, {})[access_id] = count
+        return found
+
+    async def passages_after(self, tenant: str, seq: int) -> int:
+        """Return how many passages there are of versions that were published after a sequence, or demand more since."""
+        ask = (
+            f"SELECT COUNT(*) FROM chunk c JOIN version v ON v.version_id = c.version_id WHERE v.state IN {SHOWN} AND v.version_id IN "  # noqa: S608
+            "(SELECT version_id FROM change WHERE tenant = ? AND kind = ? AND seq > ?)"
+        )
+        rows = await self._store.read(lambda connection: connection.query(ask, (tenant, ChangeKind.PUBLISHED.value, seq)))
+        return int(rows[0][0])
+
     async def names(self, tenant: str, access_ids: Collection[int]) -> list[tuple[str, int, int]]:
         """Return the names catalogue of what is readable; kept in memory until the ledger moves on."""
         key = (tenant, frozenset(access_ids))
