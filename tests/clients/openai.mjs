@@ -14,6 +14,10 @@ const messages = [
   { role: "user", content: "什么是拒付？😀" },
 ];
 
+const question = [{ role: "user", content: "等待期和免赔额是多少？" }]; // of documents: model "knowledge/<scenario>"
+const cited = (content, annotations) =>
+  annotations.map(({ url_citation: each }) => [each.url, each.title, content.slice(each.start_index, each.end_index)]);
+
 const examples = {
   async chat() {
     const completion = await client.chat.completions.create({ model, messages, temperature: 0, max_completion_tokens: 16 });
@@ -88,6 +92,43 @@ const examples = {
   async raw() {
     const { data, response } = await client.chat.completions.create({ model, messages, max_completion_tokens: 4 }).withResponse();
     return { same: response.headers.get("x-request-id") === data._request_id, id: data._request_id };
+  },
+
+  async cited() {
+    const completion = await client.chat.completions.create({ model, messages: question, metadata: { conversation_id: "保单 7" } });
+    const { message, finish_reason: reason } = completion.choices[0];
+    return { content: message.content, reason, cited: cited(message.content, message.annotations), more: completion.finmesh.audit_record_id };
+  },
+
+  async citedStreamed() {
+    const stream = await client.chat.completions.create({
+      model, messages: question, stream: true, stream_options: { include_usage: true },
+    });
+    let content = "", annotations = [], usage = null;
+    for await (const chunk of stream) {
+      content += chunk.choices[0]?.delta?.content ?? "";
+      annotations.push(...(chunk.choices[0]?.delta?.annotations ?? []));
+      usage = chunk.usage ?? usage;
+    }
+    return { content, cited: cited(content, annotations), tokens: usage.total_tokens };
+  },
+
+  async citedEvents() {
+    const runner = client.chat.completions.stream({ model, messages: question });
+    const completion = await runner.finalChatCompletion();
+    return completion.choices[0].message.content;
+  },
+
+  async notForModels() {
+    const refusals = [];
+    for (const body of [{ model, temperature: 0.5 }, { model, tools: [{ type: "function", function: { name: "f" } }] }, { model: "knowledge/anti-fraud" }]) {
+      try {
+        await client.chat.completions.create({ messages: question, ...body });
+      } catch (error) {
+        refusals.push([error.constructor.name, error.param]);
+      }
+    }
+    return refusals;
   },
 
   async aborted() {

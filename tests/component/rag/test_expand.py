@@ -88,7 +88,8 @@ async def test_a_neighbour_that_may_not_be_read_is_as_if_it_were_not_there(tmp_p
             await made.grant("reader", clearance=2)
             await made.put("条款", cut=chunks)
             made.calls.clear()
-            found = [await asked(made, question, expand=10, limit=10) for question in ("等待期是多少天？", "宽限期", "60岁 77.10")]
+            how: dict[str, Any] = {"expand": 10, "limit": 10, "pipeline": pb.PIPELINE_LEXICAL}
+            found = [await asked(made, question, **how) for question in ("等待期是多少天？", "宽限期", "60岁 77.10")]
             answers.append([each.SerializeToString(deterministic=True) for each in found])
             calls.append(dict(made.calls))
             shown = {each.passage_id for answer in found for each in answer.passages}
