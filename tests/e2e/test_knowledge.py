@@ -232,6 +232,8 @@ async def test_reports_say_what_found_no_answer_and_who_read_what(corpus: Corpus
     shown = [each for each in record.retrieval.passages if each.cited]
     assert shown and WAITING not in str(record) and "60日" not in str(record)
     log = str(mesh.places.var / "audit" / "audit.db")
+    granted = await mesh.finmesh("audit", "events", log, "--tenant", TENANT)
+    assert granted.status == 0 and "GRANT" in granted.out, granted.out + granted.err
     looked = await mesh.finmesh("audit", "lookups", log, "--id", answer.end.audit_record_id)
     assert looked.status == 0 and "ASK" in looked.out and "cited" in looked.out, looked.out + looked.err
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from meshkit.clock import FakeClock
 from meshkit.errors import Unavailable
@@ -20,6 +21,7 @@ CHANGES = [
     Change(2, ChangeKind.FAILED, "bank-a", 2),
     Change(3, ChangeKind.PUBLISHED, "bank-a", 3),
     Change(4, ChangeKind.WITHDRAWN, "bank-a", 3),
+    Change(5, ChangeKind.PUBLISHED, "bank-a", 1),  # again: it demands more of its readers
 ]
 
 
@@ -35,7 +37,7 @@ class Neighbours:
         return [change for change in CHANGES if change.seq > after][:2]
 
     async def version_of(self, version_id: int) -> Version:
-        return version(f"文档{version_id}")
+        return replace(version(f"文档{version_id}"), from_seq=version_id)
 
     async def positions(self, topic: str) -> Mapping[int, Position]:
         return {0: Position(0, "", self.at)} if self.at else {}
@@ -69,8 +71,8 @@ async def run(neighbours: Neighbours) -> list[str]:
 
 
 async def test_the_audit_log_hears_of_a_version_before_its_bank() -> None:
-    assert await run(Neighbours()) == ["audit 1", "bank 1", "bank 2", "audit 3", "bank 3", "bank 4"]
+    assert await run(Neighbours()) == ["audit 1", "bank 1", "bank 2", "audit 3", "bank 3", "bank 4", "bank 5"]
 
 
 async def test_what_could_not_be_told_is_told_again() -> None:
-    assert await run(Neighbours(away=1)) == ["audit 1", "audit 1", "bank 1", "bank 2", "audit 3", "bank 3", "bank 4"]
+    assert await run(Neighbours(away=1)) == ["audit 1", "audit 1", "bank 1", "bank 2", "audit 3", "bank 3", "bank 4", "bank 5"]

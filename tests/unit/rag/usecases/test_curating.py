@@ -18,15 +18,18 @@ from rag.adapters.file_blobs import FileBlobs
 from rag.adapters.ledger.open import Ledger, ledger_at
 from rag.domain.access import Grant
 from rag.domain.caller import Caller
-from rag.domain.document import State
+from rag.domain.document import Change, State, Version
+from rag.steps.announce import Announcements
 from rag.steps.evidence import Evidence
 from rag.steps.purging import Purging
 from rag.translate import custody
 from rag.translate.records import RecordCodec
 from rag.usecases.decide_quarantine import DecideQuarantine
+from rag.usecases.on_document_withdrawn import OnDocumentWithdrawn
 from rag.usecases.purge import Purge
 from rag.usecases.set_grant import SetGrant
 from rag.usecases.set_hold import SetHold
+from rag.usecases.withdraw_document import WithdrawDocument
 
 from tests.ports.rag.handing_in import T, shown, submission
 
@@ -47,6 +50,16 @@ class Log:
 
     def told(self) -> list[str]:
         return [KnowledgeAction.Name(each.change.knowledge.action).removeprefix("KNOWLEDGE_ACTION_") for each in self.records]
+
+
+@dataclass
+class Heard:
+    """What banks hear."""
+
+    kinds: list[str] = field(default_factory=list)
+
+    async def announce(self, changes: Sequence[tuple[Change, Version]]) -> None:
+        self.kinds += [str(change.kind) for change, _ in changes]
 
 
 @pytest.fixture
@@ -123,3 +136,28 @@ def test_a_decision_has_a_reason(text: str) -> None:
         custody.why(text)
     assert error.value.reason == "WHY_INVALID"
     assert custody.why(" 客户要求 ") == "客户要求"
+
+
+async def test_withdrawals_by_whomever_and_versions_that_come_to_be_found(ledger: Ledger, log: Log) -> None:
+    told, heard = evidence(ledger, log), Heard()
+    withdraw = WithdrawDocument(ledger.intake, told, FakeClock())
+    announcements = Announcements(ledger.library, ledger.positions, heard, told, FakeClock())
+    first = await shown(ledger, submission(version=1))
+    second = await shown(ledger, submission(version=2))
+    log.away = True
+    with pytest.raises(Unavailable):
+        await announcements.once()
+    assert not heard.kinds, "nobody hears of what the log does not know"
+    log.away = False
+    while await announcements.once():
+        pass
+    assert [each.change.knowledge.sequence for each in log.records] == [first, second] and log.told() == ["PUBLISH"] * 2
+    assert log.records[0].change.knowledge.content_sha256 == submission(version=1).content_sha256
+    sequence = await withdraw(CURATOR, "条款", 1)
+    await OnDocumentWithdrawn(withdraw)(T, "核心系统", "条款", 2)
+    assert await refused(withdraw(CURATOR, "unknown", 0)) == "DOCUMENT_NOT_FOUND"
+    assert log.told()[2:] == ["WITHDRAW"] * 2 and log.records[2].change.knowledge.sequence == sequence
+    assert len({each.principal_key for each in log.records[2:]}) == 2
+    while await announcements.once():
+        pass
+    assert len(log.records) == 4 and sorted(heard.kinds)[-1] == "WITHDRAWN"
