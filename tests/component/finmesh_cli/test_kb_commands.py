@@ -56,8 +56,8 @@ def gateway(audit_log: AuditLog) -> Told:
 
 def version(**said: Any) -> documents.DocumentVersion:
     """A version that can be found."""
-    known: dict[str, Any] = {"document_id": "条款", "source_version": 3, "state": documents.VERSION_STATE_VISIBLE, "passages": 12, "grade": 2}
-    return documents.DocumentVersion(**(known | said))
+    known: dict[str, Any] = {"document_id": "条款", "source_version": 3, "state": documents.VERSION_STATE_VISIBLE}
+    return documents.DocumentVersion(**(known | {"passages": 12, "grade": 2} | said))
 
 
 def clause(number: str, text: str, **said: Any) -> rag.Clause:
@@ -84,7 +84,10 @@ STATUS = rag.GetStatusResponse(
 COMPARED = rag.CompareResponse(
     differences=[
         rag.Difference(
-            kind=rag.DIFFERENCE_KIND_CHANGED, left=clause("第五条", "等待期90日"), right=clause("第五条", "等待期60日"), values=["90日 → 60日"]
+            kind=rag.DIFFERENCE_KIND_CHANGED,
+            left=clause("第五条", "等待期90日"),
+            right=clause("第五条", "等待期60日"),
+            values=["90日 → 60日"],
         ),
         rag.Difference(kind=rag.DIFFERENCE_KIND_ADDED, right=clause("第九条", "潜水")),
     ],
@@ -112,10 +115,10 @@ class Example:
 
 EXAMPLES = [
     Example(
-        ("search", "等待期？", "--document", "条款", "--limit", "5", "--explain", "--expand", "2", "--known-at", "41", "--valid-at", "2026-01-31"),
+        ("search", "等待期？", "--limit", "5", "--explain", "--expand", "2"),
         "Search", SEARCHED, READER, {"question": "等待期？", "limit": 5, "explain": True, "expand": 2, "grade": 2},
-        ("条款@3#7", "安心医疗条款 > 第二章", "page 4 第五条 superseded review due", "年龄 | 元", "1: lexical 1, dense -, 安心医疗条款", "NEIGHBOUR",
-         "ENCODER_UNAVAILABLE"),
+        ("条款@3#7", "安心医疗条款 > 第二章", "page 4 第五条 superseded review due", "年龄 | 元",
+         "1: lexical 1, dense -, 安心医疗条款", "NEIGHBOUR", "ENCODER_UNAVAILABLE"),
     ),
     Example(
         ("passage", "finmesh://knowledge/x/3#7", "--neighbours", "1"), "GetPassage",
@@ -129,12 +132,13 @@ EXAMPLES = [
     ),
     Example(
         ("clauses", "条款", "--kind", "heading", "--heading", "责任免除"), "ListClauses", LISTED, READER,
-        {"document": "条款", "kind": rag.CLAUSE_KIND_HEADING, "heading": "责任免除"}, ("第三条", "批单一", "酒后驾驶", "ENDORSED: 另有批单"),
+        {"document": "条款", "kind": rag.CLAUSE_KIND_HEADING, "heading": "责任免除"},
+        ("第三条", "批单一", "酒后驾驶", "ENDORSED: 另有批单"),
     ),
     Example(("clauses", "条款"), "ListClauses", LISTED, READER, {"kind": rag.CLAUSE_KIND_EXCLUSION}, ("毒品",)),
     Example(
         ("show", "条款"), "GetDocument",
-        rag.GetDocumentResponse(versions=[version(), version(source_version=2, state=documents.VERSION_STATE_PARTIAL, reason="SECRETS_WITHHELD")]),
+        rag.GetDocumentResponse(versions=[version(), version(state=documents.VERSION_STATE_PARTIAL, reason="SECRETS_WITHHELD")]),
         READER, {"document_id": "条款"}, ("VISIBLE", "12", "L2", "PARTIAL", "SECRETS_WITHHELD"),
     ),
     Example(("status",), "GetStatus", STATUS, CURATOR, {}, ("44", "43", "without vector", "9", "FAILED", "NO_DENSE_LEG")),
@@ -204,7 +208,9 @@ async def test_what_is_refused_is_told_by_its_reason(cli: Cli, gateway: Told) ->
     assert held.exit_code and "LEGAL_HOLD" in held.output and absent.exit_code and "DOCUMENT_NOT_FOUND" in absent.output
 
 
-@pytest.mark.parametrize("words", [("hold", "条款"), ("purge", "条款"), ("search", "问", "--expand", "11"), ("quarantine", "条款", "0", "--why", "x")])
+@pytest.mark.parametrize(
+    "words", [("hold", "条款"), ("purge", "条款"), ("search", "问", "--expand", "11"), ("quarantine", "条款", "0", "--why", "x")]
+)
 async def test_what_is_missing_or_out_of_bounds_is_said_before_anything_is_asked(cli: Cli, gateway: Told, words: tuple[str, ...]) -> None:
     assert (await cli("kb", *words)).exit_code == 2 and not gateway.asked
 

@@ -89,7 +89,7 @@ PATHS: dict[str, Ask] = {
     "passage": _unary("GetPassage", pb.GetPassageRequest(tenant=TENANT, passage_id=f"{HIDDEN}@1#0")),
     "neighbours": _unary("GetPassage", pb.GetPassageRequest(tenant=TENANT, passage_id="条款@1#1", neighbours=10)),
     "clauses": _unary("ListClauses", pb.ListClausesRequest(tenant=TENANT, document="条款", kind=pb.CLAUSE_KIND_HEADING, heading="等待期")),
-    "clauses of it": _unary("ListClauses", pb.ListClausesRequest(tenant=TENANT, document=HIDDEN, kind=pb.CLAUSE_KIND_HEADING, heading="内部")),
+    "clauses of it": _unary("ListClauses", pb.ListClausesRequest(tenant=TENANT, document=HIDDEN, kind=pb.CLAUSE_KIND_EXCLUSION)),
     "compared with it": _unary("Compare", pb.CompareRequest(tenant=TENANT, left=pb.Side(document="条款"), right=pb.Side(document=HIDDEN))),
     "documents": _unary("ListDocuments", pb.ListDocumentsRequest(tenant=TENANT, page_size=1)),
     "documents after": _unary("ListDocuments", pb.ListDocumentsRequest(tenant=TENANT, page_token="")),
@@ -120,7 +120,8 @@ async def _hidden(made: World, kind: str, tenant: str = TENANT) -> None:
     """Three documents that may not be read, for one reason; each says that it endorses one that may."""
     access = DEMANDS.get(kind, Access(1))
     for number, document in enumerate((HIDDEN, f"{HIDDEN}-2", f"{HIDDEN}-3")):
-        said: dict[str, Any] = {"title": TITLE if number == 0 else f"{TITLE}{number}", "product": "并购产品", "tenant": tenant, "base": "条款"}
+        title = TITLE if number == 0 else f"{TITLE}{number}"
+        said: dict[str, Any] = {"title": title, "product": "并购产品", "tenant": tenant, "base": "条款"}
         await made.put(document, *WORDS, access=access, headings=("内部口径说明",), **said)
         if kind == "withdrawn":
             await made.withdraw(document, tenant)
@@ -165,7 +166,8 @@ async def test_what_may_be_read_is_found_by_the_same_paths(tmp_path: Path) -> No
         assert {passage.document_id for passage in found.passages} >= {"条款", HIDDEN}
         assert (await PATHS["passage"](made)).passage.text == WORDS[0]
         assert (await PATHS["document"](made)).versions[0].title == TITLE
-        assert {each.endorsement_document_id for each in (await PATHS["clauses"](made)).clauses} == {"", HIDDEN, f"{HIDDEN}-2", f"{HIDDEN}-3"}
+        listed = (await PATHS["clauses"](made)).clauses
+        assert {each.endorsement_document_id for each in listed} == {"", HIDDEN, f"{HIDDEN}-2", f"{HIDDEN}-3"}
         assert [part async for part in _sentences(made)]
 
 

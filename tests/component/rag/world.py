@@ -104,7 +104,8 @@ class World:
         epoch = await bench.lead("test", 60.0, NOW_US)
         await self.ledger.intake.enrol(submission, NOW_US)
         (job,) = await bench.claim(epoch, 1, NOW_US)
-        chunks = list(cut) or [NewChunk(place, text, access, tuple(headings), clause=f"第{place + 1}条") for place, text in enumerate(texts)]
+        whole = [NewChunk(place, text, access, tuple(headings), clause=f"第{place + 1}条") for place, text in enumerate(texts)]
+        chunks = list(cut) or whole
         names = [(submission.title, access), *((heading, access) for heading in headings)]
         sequence = await bench.publish(job, Prepared(submission.title, chunks, State.VISIBLE, b"c", names=names), NOW_US)
         _, indexed = await self.ledger.library.indexed(job.version.version_id)

@@ -27,11 +27,14 @@ class Candidate:
 
 def confirmed(chunk: Chunk, version: Version, where: Filter) -> bool:
     """Whether the ledger's own rows pass the filter, whatever an index said."""
+    return chunk.version_id == version.version_id and chunk.access_id in where.access_ids and in_force(version, where)
+
+
+def in_force(version: Version, where: Filter) -> bool:
+    """Whether a version is of the tenant, one of those asked for, and holds at the times asked for; its passages have their own demands."""
     handed_in = version.submission
     return (
         handed_in.tenant == where.tenant
-        and chunk.version_id == version.version_id
-        and chunk.access_id in where.access_ids
         and version.from_seq <= where.as_of.known_at_seq < version.to_seq
         and handed_in.valid_from_us <= where.as_of.valid_at_us < handed_in.valid_to_us
         and (where.versions is None or version.version_id in where.versions)

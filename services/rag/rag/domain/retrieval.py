@@ -88,7 +88,10 @@ def passage_of(chunk: Chunk, version: Version, now_us: int, explained: Explained
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found, best first, then what was added. ``resolved``: what the question itself named; ``sequence``: of the ledger, that was asked."""
+    """What was found, best first, then what was added.
+
+    ``resolved``: what the question itself named; ``sequence``: of the ledger, that was asked.
+    """
 
     passages: Sequence[Passage]
     sequence: int

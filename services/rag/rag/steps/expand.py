@@ -11,7 +11,7 @@ from meshkit.errors import NotFound
 
 from rag import ports
 from rag.domain import expand
-from rag.domain.candidates import confirmed
+from rag.domain.candidates import confirmed, in_force
 from rag.domain.document import Chunk, Version
 from rag.domain.expand import Added, Why
 from rag.domain.ranking import Filter
@@ -49,6 +49,8 @@ class Expand:
         """Yield the endorsements of a document that hold at the times asked for, with their passages that may be read."""
         for document_id in await self._resolve.endorsing(where, base, sequence):
             for version in await self._library.versions(where.tenant, document_id, where.access_ids):
+                if not in_force(version, where):
+                    continue
                 try:
                     known, chunks = await self._library.indexed(version.version_id)
                 except NotFound:  # withdrawn since

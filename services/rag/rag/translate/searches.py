@@ -23,7 +23,10 @@ _PIPELINES = {
 
 
 def searched(request: pb.SearchRequest, facts: CallerFacts) -> Searched:
-    """Return a search. Raises InvalidArgument (QUESTION_INVALID, SCOPE_INVALID, TIME_INVALID, LIMIT_INVALID, PIPELINE_INVALID, EXPAND_INVALID)."""
+    """Return a search.
+
+    Raises InvalidArgument (QUESTION_INVALID, SCOPE_INVALID, TIME_INVALID, LIMIT_INVALID, PIPELINE_INVALID, EXPAND_INVALID).
+    """
     if request.pipeline not in _PIPELINES:
         raise wrong("pipeline", "is a known pipeline", "PIPELINE_INVALID")
     return Searched(

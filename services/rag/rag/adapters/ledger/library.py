@@ -179,8 +179,8 @@ class LedgerLibrary:
     async def passages_after(self, tenant: str, seq: int) -> int:
         """Return how many passages there are of versions that were published after a sequence, or demand more since."""
         ask = (
-            f"SELECT COUNT(*) FROM chunk c JOIN version v ON v.version_id = c.version_id WHERE v.state IN {SHOWN} AND v.version_id IN "  # noqa: S608
-            "(SELECT version_id FROM change WHERE tenant = ? AND kind = ? AND seq > ?)"
+            "SELECT COUNT(*) FROM chunk c JOIN version v ON v.version_id = c.version_id "  # noqa: S608
+            f"WHERE v.state IN {SHOWN} AND v.version_id IN (SELECT version_id FROM change WHERE tenant = ? AND kind = ? AND seq > ?)"
         )
         rows = await self._store.read(lambda connection: connection.query(ask, (tenant, ChangeKind.PUBLISHED.value, seq)))
         return int(rows[0][0])
