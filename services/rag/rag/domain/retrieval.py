@@ -83,7 +83,7 @@ def passage_of(chunk: Chunk, version: Version, now_us: int, explained: Explained
     handed_in = version.submission
     superseded = version.to_seq != FOREVER or not handed_in.valid_from_us <= now_us < handed_in.valid_to_us
     review_due = handed_in.review_at_us is not None and handed_in.review_at_us <= now_us
-    return Passage(chunk, version, superseded, review_due, explained, added)
+    return Passage(chunk, version, superseded=superseded, review_due=review_due, explained=explained, added=added)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,14 @@ class GetStatus:
         sequence, versions = await self._library.sequence(), await self._intake.tallies(tenant)
         vectors, degradations = await self._dense()
         missing = 0 if degradations else await self._library.passages_after(tenant, vectors)
-        return Status(sequence, self._lexical.position, vectors, missing, versions, degradations)
+        return Status(
+            sequence=sequence,
+            searchable=self._lexical.position,
+            vectors=vectors,
+            without_vector=missing,
+            versions=versions,
+            degradations=degradations,
+        )
 
     async def _dense(self) -> tuple[int, tuple[str, ...]]:
         if self._vectors is None:
