@@ -33,9 +33,7 @@ def tune(context: typer.Context) -> None:
         return found
 
     tuned = asyncio.run(run())
-    rows = [
-        (each.language, f"{each.dense:.2f}", str(each.probes), *(f"{found:.3f}" for found in _found(each))) for each in tuned.weights
-    ]
+    rows = [(each.language, f"{each.dense:.2f}", str(each.probes), *(f"{found:.3f}" for found in _found(each))) for each in tuned.weights]
     table(("language", "dense", "probes", "lexical found", "dense found", "mixed found"), rows)
     show.console().print(f"version {tuned.version} holds from now on", markup=False)
 

@@ -193,7 +193,7 @@ async def test_times_and_scope_of_a_search_are_told(cli: Cli, gateway: Told) -> 
 
 
 async def test_all_pages_of_documents_are_listed(cli: Cli, gateway: Told) -> None:
-    first = rag.ListDocumentsResponse(documents=[version(title=f"标题[甲]{ESCAPE}", held=True)], next_page_token="条款")  # noqa: S106
+    first = rag.ListDocumentsResponse(documents=[version(title=f"标题[甲]{ESCAPE}", held=True)], next_page_token="条款")
     gateway.answers["ListDocuments"] = [first, rag.ListDocumentsResponse(documents=[version(document_id="须知")])]
     shown = (await cli("kb", "ls")).stdout
     assert "标题[甲]" in shown and "须知" in shown and "held" in shown and ESCAPE not in shown

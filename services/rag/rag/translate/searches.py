@@ -50,9 +50,7 @@ def found_message(found: Found, grade: Grade, now_us: int) -> pb.SearchResponse:
     """Return what was found, for its reader."""
     explained = [each.explained for each in found.passages if each.explained is not None]
     return pb.SearchResponse(
-        passages=[
-            answers.passage(each, grade(each), now_us, 0 if each.added else rank) for rank, each in enumerate(found.passages, 1)
-        ],
+        passages=[answers.passage(each, grade(each), now_us, 0 if each.added else rank) for rank, each in enumerate(found.passages, 1)],
         explanations=[
             pb.Explanation(lexical_rank=each.lexical_rank, dense_rank=each.dense_rank, scope=each.scope, expanded=each.expanded)
             for each in explained

@@ -435,3 +435,15 @@ class GetStatusResponse(_message.Message):
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     response: _rag_service_pb2.GetStatusResponse
     def __init__(self, response: _Optional[_Union[_rag_service_pb2.GetStatusResponse, _Mapping]] = ...) -> None: ...
+
+class TuneRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _rag_service_pb2.TuneRequest
+    def __init__(self, request: _Optional[_Union[_rag_service_pb2.TuneRequest, _Mapping]] = ...) -> None: ...
+
+class TuneResponse(_message.Message):
+    __slots__ = ("response",)
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    response: _rag_service_pb2.TuneResponse
+    def __init__(self, response: _Optional[_Union[_rag_service_pb2.TuneResponse, _Mapping]] = ...) -> None: ...

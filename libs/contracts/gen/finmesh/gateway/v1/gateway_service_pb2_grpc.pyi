@@ -107,6 +107,8 @@ class GatewayServiceStub:
     """Reports who read what."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetStatusRequest, _gateway_service_pb2.GetStatusResponse]
     """Says how far everything is: for operators."""
+    Tune: _grpc.UnaryStreamMultiCallable[_gateway_service_pb2.TuneRequest, _gateway_service_pb2.TuneResponse]
+    """Weighs lexical and dense leg by probes without labels and records the weights: for operators. Tells how far it is."""
 
 @_typing.type_check_only
 class GatewayServiceAsyncStub(GatewayServiceStub):
@@ -187,6 +189,8 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Reports who read what."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetStatusRequest, _gateway_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Says how far everything is: for operators."""
+    Tune: _aio.UnaryStreamMultiCallable[_gateway_service_pb2.TuneRequest, _gateway_service_pb2.TuneResponse]  # type: ignore[assignment]
+    """Weighs lexical and dense leg by probes without labels and records the weights: for operators. Tells how far it is."""
 
 class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     """The one public door. mTLS and a JWT bearer token; deny by default. Every method states its deadline, size and quota in the gateway's routes.
@@ -474,5 +478,13 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_service_pb2.GetStatusResponse, _abc.Awaitable[_gateway_service_pb2.GetStatusResponse]]:
         """Says how far everything is: for operators."""
+
+    @_abc_1.abstractmethod
+    def Tune(
+        self,
+        request: _gateway_service_pb2.TuneRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_gateway_service_pb2.TuneResponse], _abc.AsyncIterator[_gateway_service_pb2.TuneResponse]]:
+        """Weighs lexical and dense leg by probes without labels and records the weights: for operators. Tells how far it is."""
 
 def add_GatewayServiceServicer_to_server(servicer: GatewayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -193,7 +193,7 @@ class Warning(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., passage_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("tenant", "scenario", "grade", "question", "scope", "as_of", "limit", "explain", "pipeline", "min_sequence", "collapse_records")
+    __slots__ = ("tenant", "scenario", "grade", "question", "scope", "as_of", "limit", "explain", "pipeline", "min_sequence", "collapse_records", "expand")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
     GRADE_FIELD_NUMBER: _ClassVar[int]
@@ -205,6 +205,7 @@ class SearchRequest(_message.Message):
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
     MIN_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     COLLAPSE_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    EXPAND_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     scenario: str
     grade: _grade_pb2.DataGrade
@@ -216,7 +217,8 @@ class SearchRequest(_message.Message):
     pipeline: Pipeline
     min_sequence: int
     collapse_records: bool
-    def __init__(self, tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., question: _Optional[str] = ..., scope: _Optional[_Union[Scope, _Mapping]] = ..., as_of: _Optional[_Union[AsOf, _Mapping]] = ..., limit: _Optional[int] = ..., explain: _Optional[bool] = ..., pipeline: _Optional[_Union[Pipeline, str]] = ..., min_sequence: _Optional[int] = ..., collapse_records: _Optional[bool] = ...) -> None: ...
+    expand: int
+    def __init__(self, tenant: _Optional[str] = ..., scenario: _Optional[str] = ..., grade: _Optional[_Union[_grade_pb2.DataGrade, str]] = ..., question: _Optional[str] = ..., scope: _Optional[_Union[Scope, _Mapping]] = ..., as_of: _Optional[_Union[AsOf, _Mapping]] = ..., limit: _Optional[int] = ..., explain: _Optional[bool] = ..., pipeline: _Optional[_Union[Pipeline, str]] = ..., min_sequence: _Optional[int] = ..., collapse_records: _Optional[bool] = ..., expand: _Optional[int] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("passages", "explanations", "sequence", "degradations", "resolved")
@@ -672,12 +674,22 @@ class TuneRequest(_message.Message):
     def __init__(self, tenant: _Optional[str] = ...) -> None: ...
 
 class TuneResponse(_message.Message):
-    __slots__ = ("version", "weights")
+    __slots__ = ("version", "weights", "probing")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    PROBING_FIELD_NUMBER: _ClassVar[int]
     version: int
     weights: _containers.RepeatedCompositeFieldContainer[LegWeight]
-    def __init__(self, version: _Optional[int] = ..., weights: _Optional[_Iterable[_Union[LegWeight, _Mapping]]] = ...) -> None: ...
+    probing: Probing
+    def __init__(self, version: _Optional[int] = ..., weights: _Optional[_Iterable[_Union[LegWeight, _Mapping]]] = ..., probing: _Optional[_Union[Probing, _Mapping]] = ...) -> None: ...
+
+class Probing(_message.Message):
+    __slots__ = ("done", "of")
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    done: int
+    of: int
+    def __init__(self, done: _Optional[int] = ..., of: _Optional[int] = ...) -> None: ...
 
 class LegWeight(_message.Message):
     __slots__ = ("language", "dense", "probes", "lexical_found", "dense_found", "mixed_found")

@@ -140,7 +140,7 @@ class RagServiceStub:
                 request_serializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
-        self.Tune = channel.unary_unary(
+        self.Tune = channel.unary_stream(
                 '/finmesh.rag.v1.RagService/Tune',
                 request_serializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.TuneRequest.SerializeToString,
                 response_deserializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.TuneResponse.FromString,
@@ -300,7 +300,8 @@ class RagServiceServicer:
 
     def Tune(self, request, context):
         """Weighs lexical and dense leg by probes without labels and records the weights as the tenant's next configuration: for operators.
-        No ingestion ever moves them. FAILED_PRECONDITION NO_DENSE_LEG.
+        No ingestion ever moves them. Tells how far it is, and ends with the weights; left before that, it changes nothing.
+        FAILED_PRECONDITION NO_DENSE_LEG.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -414,7 +415,7 @@ def add_RagServiceServicer_to_server(servicer, server):
                     request_deserializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.GetStatusRequest.FromString,
                     response_serializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.GetStatusResponse.SerializeToString,
             ),
-            'Tune': grpc.unary_unary_rpc_method_handler(
+            'Tune': grpc.unary_stream_rpc_method_handler(
                     servicer.Tune,
                     request_deserializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.TuneRequest.FromString,
                     response_serializer=finmesh_dot_rag_dot_v1_dot_rag__service__pb2.TuneResponse.SerializeToString,
@@ -1009,7 +1010,7 @@ class RagService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/finmesh.rag.v1.RagService/Tune',

@@ -75,9 +75,10 @@ class RagServiceStub:
     """Reports who read what."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_rag_service_pb2.GetStatusRequest, _rag_service_pb2.GetStatusResponse]
     """Says how far everything is: for operators."""
-    Tune: _grpc.UnaryUnaryMultiCallable[_rag_service_pb2.TuneRequest, _rag_service_pb2.TuneResponse]
+    Tune: _grpc.UnaryStreamMultiCallable[_rag_service_pb2.TuneRequest, _rag_service_pb2.TuneResponse]
     """Weighs lexical and dense leg by probes without labels and records the weights as the tenant's next configuration: for operators.
-    No ingestion ever moves them. FAILED_PRECONDITION NO_DENSE_LEG.
+    No ingestion ever moves them. Tells how far it is, and ends with the weights; left before that, it changes nothing.
+    FAILED_PRECONDITION NO_DENSE_LEG.
     """
 
 @_typing.type_check_only
@@ -127,9 +128,10 @@ class RagServiceAsyncStub(RagServiceStub):
     """Reports who read what."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_rag_service_pb2.GetStatusRequest, _rag_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Says how far everything is: for operators."""
-    Tune: _aio.UnaryUnaryMultiCallable[_rag_service_pb2.TuneRequest, _rag_service_pb2.TuneResponse]  # type: ignore[assignment]
+    Tune: _aio.UnaryStreamMultiCallable[_rag_service_pb2.TuneRequest, _rag_service_pb2.TuneResponse]  # type: ignore[assignment]
     """Weighs lexical and dense leg by probes without labels and records the weights as the tenant's next configuration: for operators.
-    No ingestion ever moves them. FAILED_PRECONDITION NO_DENSE_LEG.
+    No ingestion ever moves them. Tells how far it is, and ends with the weights; left before that, it changes nothing.
+    FAILED_PRECONDITION NO_DENSE_LEG.
     """
 
 class RagServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -308,9 +310,10 @@ class RagServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _rag_service_pb2.TuneRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_rag_service_pb2.TuneResponse, _abc.Awaitable[_rag_service_pb2.TuneResponse]]:
+    ) -> _typing.Union[_abc.Iterator[_rag_service_pb2.TuneResponse], _abc.AsyncIterator[_rag_service_pb2.TuneResponse]]:
         """Weighs lexical and dense leg by probes without labels and records the weights as the tenant's next configuration: for operators.
-        No ingestion ever moves them. FAILED_PRECONDITION NO_DENSE_LEG.
+        No ingestion ever moves them. Tells how far it is, and ends with the weights; left before that, it changes nothing.
+        FAILED_PRECONDITION NO_DENSE_LEG.
         """
 
 def add_RagServiceServicer_to_server(servicer: RagServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
