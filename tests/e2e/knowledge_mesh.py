@@ -225,4 +225,4 @@ class KnowledgeMesh:
 
 
 def _state(number: int) -> str:
-    return documents.VersionState.Name(number).removeprefix("VERSION_STATE_")  # type: ignore[arg-type]
+    return documents.VersionState.Name(number).removeprefix("VERSION_STATE_")

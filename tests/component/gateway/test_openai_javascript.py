@@ -34,7 +34,7 @@ async def test_what_its_users_write(open_door: OpenDoor) -> None:
         "usage": {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15,
                   "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0}},
     }  # fmt: skip
-    assert found["streamed"] == {"content": "你好，世界", "usage": found["chat"]["usage"]}  # type: ignore[index]
+    assert found["streamed"] == {"content": "你好，世界", "usage": found["chat"]["usage"]}
     assert found["events"] == {"heard": "你好，世界", "content": "你好，世界"}
     assert found["models"] == ["smollm2", "gpt-4o-mini"]
     assert found["refusal"] == {"kind": "BadRequestError", "code": "unsupported_parameter", "param": "presence_penalty"}

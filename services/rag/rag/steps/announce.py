@@ -15,7 +15,7 @@ from meshkit.events.offsets_in_db import Position
 
 from rag import ports
 from rag.domain.caller import Caller
-from rag.domain.document import Change, ChangeKind, Version
+from rag.domain.document import ChangeKind, Version
 from rag.domain.evidence import ChangeAct, Changed
 from rag.steps.evidence import Evidence
 
@@ -53,12 +53,12 @@ class Announcements:
             told = [(change, await self._library.version_of(change.version_id)) for change in changes]
             for change, version in told:
                 if change.kind is ChangeKind.PUBLISHED and change.seq <= version.from_seq:  # later: it demands more of readers now
-                    await self._evidence.changed(self._published(change, version))
+                    await self._evidence.changed(self._published(version))
             await self._announcer.announce(told)
             await self._positions.reached(_POSITION, [Position(0, "", changes[-1].seq)])
         return len(changes)
 
-    def _published(self, change: Change, version: Version) -> Changed:
+    def _published(self, version: Version) -> Changed:
         handed_in = version.submission
         return Changed(
             act=ChangeAct.PUBLISH,
@@ -67,7 +67,7 @@ class Announcements:
             document_id=handed_in.document_id,
             source_version=handed_in.source_version,
             content_sha256=handed_in.content_sha256,
-            sequence=change.seq,
+            sequence=version.from_seq,
             state=version.state,
             grade=handed_in.declared_grade,
         )
