@@ -31,7 +31,7 @@ from finmesh_client.tokens import TokenSource
 _SERVICE = pb.DESCRIPTOR.services_by_name["GatewayService"].full_name
 GENERATE_S = 300.0
 """How long the gateway lets a generation take."""
-TUNE_S = 600.0
+TUNE_S = 300.0
 """How long it lets weighing take."""
 
 _PAGE = 1000

@@ -62,6 +62,6 @@ ROUTES: tuple[Route, ...] = (
     Route("ListUnanswered", "rag", _RAG, 10.0, "read", scenario="knowledge", grade=3, tenant_path=_TENANT),
     Route("ListReads", "rag", _RAG, 10.0, "read", scenario="knowledge", grade=3, tenant_path=_TENANT),
     Route("GetStatus", "rag", _RAG, 5.0, "read", scenario="knowledge", grade=1, tenant_path=_TENANT),
-    Route("Tune", "rag", _RAG, 600.0, "change", scenario="knowledge", grade=2, tenant_path=_TENANT, idempotent=False, stream=_TUNING),
+    Route("Tune", "rag", _RAG, 300.0, "change", scenario="knowledge", grade=2, tenant_path=_TENANT, idempotent=False, stream=_TUNING),
 )
 # fmt: on
