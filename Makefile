@@ -173,6 +173,10 @@ bench-door: setup ## the HTTP door beside the gRPC door at 50 requests/s, and 50
 bench-encoder: setup ## the bare encoder: passages a second, a question's time, memory
 	@$(BIN)/python -m bench encoder $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
+.PHONY: bench-rag
+bench-rag: setup ## questions and ingestion of retrieval beside the bare encoder, memory: RAG_DATA="DIR DIR" (the first is ingested) SMALL=10000 LARGE=100000 INGEST=1024
+	@$(BIN)/python -m bench rag $(foreach folder,$(RAG_DATA),--data '$(folder)') $(if $(SMALL),--small $(SMALL)) $(if $(LARGE),--large $(LARGE)) $(if $(INGEST),--ingest $(INGEST))
+
 .PHONY: bench-llm
 bench-llm: dev .venv-genai/.installed ## LLM serving: our engine beside onnxruntime-genai, the mesh beside our engine, hand-off beside a copy: ROUNDS=3 ONLY=shipped
 	@PYTHONPATH=models/recipes $(BIN)/python -m bench llm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))

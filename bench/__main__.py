@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare|lists|pii|claims|answers|records|routing|door|llm|encoder|otc`."""
+"""`python -m bench stream|sync|audit|compare|lists|pii|claims|answers|records|routing|door|llm|encoder|rag|otc`."""
 
 import gc
 import json
@@ -8,15 +8,16 @@ from typing import Annotated
 
 import typer
 import uvloop
+from finmesh_cli.knowledge.dataset import DatasetError
 from localmesh.fetch.once import MissingToolError
 from localmesh.supervisor import StartError
 from provisioning import preflight
 from rich.console import Console
 
-from bench import answers, audit, claims, compare, door, encoder, lists, otc, pii, records, routing, stream, sync
+from bench import answers, audit, claims, compare, door, encoder, lists, otc, pii, rag, records, routing, stream, sync
 from bench.llm.measure import Plan as LlmPlan
 from bench.llm.measure import measure as measure_llm
-from bench.report import Figures, as_json, show, show_table
+from bench.report import Figures, as_json, bars, show, show_table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Seconds = Annotated[float, typer.Option(help="how long each measurement takes")]
@@ -127,6 +128,31 @@ def encoder_command(seconds: Seconds = 20) -> None:
     """Passages a second and a question's time of the bare encoder, and its memory."""
     preflight.check(seconds=seconds)
     _run(lambda var: encoder.measure(var, seconds, _say))
+
+
+@app.command(name="rag")
+def rag_command(
+    small: Annotated[int, typer.Option(min=20, help="passages on the small shelf")] = 10_000,
+    large: Annotated[int, typer.Option(min=0, help="passages on the large shelf, 0: none")] = 100_000,
+    ingest: Annotated[int, typer.Option(min=16, help="passages to ingest")] = 1_024,
+    data: Annotated[list[Path] | None, typer.Option(help="folder in BEIR's format, evaluated as well; the first is ingested")] = None,
+) -> None:
+    """Questions and ingestion of retrieval beside the bare encoder, memory; then data sets. The last line is JSON."""
+    preflight.check()
+    sets = [folder for folder in data or [] if folder.is_dir()]
+    for missing in (folder for folder in data or [] if folder not in sets):
+        _say(f"{missing} is not there and left out")
+    if not sets:
+        _say("no data set is named (RAG_DATA=DIR...): passages to ingest are generated, no ranking is measured")
+    try:
+        with bars(Console(stderr=True)) as say:
+            figures = uvloop.run(rag.measure(None, rag.Plan(small=small, large=large, ingest=ingest, sets=sets), say))
+            evaluated = {folder.resolve().name: uvloop.run(rag.evaluated(folder, say)) for folder in sets}
+    except (DatasetError, MissingToolError, StartError, LookupError) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    show_table(figures, console)
+    console.file.write(json.dumps({**as_json(figures), "sets": evaluated}, ensure_ascii=False) + "\n")
 
 
 @app.command(name="llm")

@@ -29,7 +29,7 @@ TENANT = "bench"
 ACCESS_IDS = 100
 DIMENSION = 384
 _BATCH = 500
-_CHUNKS_OF_A_VERSION = 20
+CHUNKS_OF_A_VERSION = 20
 _WORDS, _HAN = 20_000, 3_000
 _LENGTH = (40, 120)
 _QUESTIONS = 200
@@ -68,15 +68,15 @@ class Writer:
 
     def passage(self, number: int) -> str:
         """Return the text of a passage."""
-        return self.text(number // _CHUNKS_OF_A_VERSION % 2 == 1, self._source.randint(*_LENGTH))
+        return self.text(number // CHUNKS_OF_A_VERSION % 2 == 1, self._source.randint(*_LENGTH))
 
 
 def passages(count: int, seed: int = 1) -> Iterator[list[IndexedChunk]]:
     """Versions of 20 passages, each of one access id of a hundred, under a heading."""
     writer = Writer(seed)
-    for first in range(0, count, _CHUNKS_OF_A_VERSION):
-        texts = [writer.passage(first + n) for n in range(min(_CHUNKS_OF_A_VERSION, count - first))]
-        version = first // _CHUNKS_OF_A_VERSION
+    for first in range(0, count, CHUNKS_OF_A_VERSION):
+        texts = [writer.passage(first + n) for n in range(min(CHUNKS_OF_A_VERSION, count - first))]
+        version = first // CHUNKS_OF_A_VERSION
         yield [
             IndexedChunk(
                 first + n,
@@ -104,9 +104,9 @@ def where(readable: int = ACCESS_IDS) -> Filter:
     return Filter(TENANT, frozenset(range(readable)), AsOf(1_000, 1_000))
 
 
-def vectors(count: int, seed: int = 3) -> NDArray[np.float32]:
+def vectors(count: int, seed: int = 3, dimension: int = DIMENSION) -> NDArray[np.float32]:
     """Seeded rows of length 1."""
-    rows = np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32)
+    rows = np.random.default_rng(seed).standard_normal((count, dimension)).astype(np.float32)
     unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit
 

@@ -2,10 +2,12 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 
@@ -33,6 +35,25 @@ class Figures:
     targets: Mapping[str, Target] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+
+
+Say = Callable[[str, int, int], None]
+"""What is being done, how many are done, of how many."""
+
+
+@contextmanager
+def bars(console: Console) -> Iterator[Say]:
+    """Progress bars, one for each thing that is done. Drawn twice a second: more would be measured."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, refresh_per_second=2) as progress:
+        known: dict[str, TaskID] = {}
+
+        def say(what: str, done: int, of: int) -> None:
+            if what not in known:
+                known[what] = progress.add_task(what, total=of)
+            progress.update(known[what], completed=done, total=of)
+
+        yield say
 
 
 def rounded(value: float) -> float | None:

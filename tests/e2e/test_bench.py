@@ -1,13 +1,17 @@
 """The benchmarks run to their end at the smallest size, on whole meshes of their own. Nothing here judges a time."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from drills.faults_llm.table import tiny_model
+from encoder import tiny
 from engine.llm import manifest as manifests
+from localmesh.places import Places
 from provisioning.engines import MIB, Sizes
 
-from bench import audit, stream, sync
+from bench import audit, rag, stream, sync
 from bench.llm import site as sites
 from bench.llm.closed_loop import ask, closed_loop, request
 from bench.llm.requests import Prompts
@@ -58,3 +62,16 @@ async def test_audit(tmp_path: Path) -> None:
     assert figures.values["records"] == 3_000
     assert figures.values["findings"] == 0
     assert figures.values["ratio"] > 0
+
+
+async def test_rag(tmp_path: Path) -> None:
+    """With a tiny encoder of random weights; data sets have a command of their own."""
+    usual = replace(Places.default(), encoder_model=tiny.make(tmp_path / "models"))
+    plan = rag.Plan(small=100, large=160, ingest=40, documents=2, questions=20)
+    figures = await rag.measure(tmp_path, plan, lambda what, done, of: None, usual)
+    assert set(rag.WORDS) == set(figures.values)
+    assert all(map(math.isfinite, figures.values.values()))
+    assert figures.values["degraded"] < 2 * plan.questions, "some answers had both legs"
+    assert figures.values["rss_mib_100k"] > 100
+    ratio = figures.values["passages_per_s"] / figures.values["encoder_passages_per_s"]
+    assert figures.values["ingest_ratio"] == pytest.approx(ratio)
