@@ -26,7 +26,7 @@ from localmesh.ports import Ports
 from localmesh.processes import table
 from localmesh.rows import Row, only
 from meshkit.errors import InvalidArgument, MeshError
-from otcdesk import own_text, reading
+from otcdesk import constraint, reading
 from otcdesk.fold import fold
 from otcdesk.inquiry import Inquiry
 from otcdesk.instruments import Instruments
@@ -224,7 +224,7 @@ async def _written(door: GatewayClient, text: str) -> AsyncGenerator[str, None]:
         ),
         max_output_tokens=192,
         sampling=generation.Sampling(choices=1),
-        grammar=generation.Grammar(json_schema=json.dumps(own_text.schema())),
+        grammar=generation.Grammar(json_schema=constraint.schema(text)),
     )
     async with aclosing(door.generate(asked, 60.0)) as parts:
         async for part in parts:

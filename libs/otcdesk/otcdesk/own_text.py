@@ -20,25 +20,25 @@ from otcdesk.instruments import Instruments
 
 SEVERAL = "multiple"
 INTENTS = (*(each.value for each in Intent), SEVERAL)
-_WORDS: dict[str, tuple[str, ...]] = {
+WORDS_OF: dict[str, tuple[str, ...]] = {
     "intent": INTENTS,
     "product": tuple(each.value for each in Product),
     "side": tuple(each.value for each in Side),
     "option": tuple(each.value for each in OptionType),
 }
-_NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
-_PATTERNS = {
-    "strike": rf"(?:otm|itm)?{_NUMBER}x?",
-    "ki": _NUMBER,
-    "ko": _NUMBER,
-    "step": _NUMBER,
-    "lockup": rf"{_NUMBER}[dwmy]",
-    "tenor": rf"{_NUMBER}[dwmy]",
-    "coupon": rf"{_NUMBER}(?:bp)?",
-    "notional": rf"{_NUMBER}(?:e[0-9]{{1,2}})?",
+NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
+PATTERNS = {
+    "strike": rf"(?:otm|itm)?{NUMBER}x?",
+    "ki": NUMBER,
+    "ko": NUMBER,
+    "step": NUMBER,
+    "lockup": rf"{NUMBER}[dwmy]",
+    "tenor": rf"{NUMBER}[dwmy]",
+    "coupon": rf"{NUMBER}(?:bp)?",
+    "notional": rf"{NUMBER}(?:e[0-9]{{1,2}})?",
     "bond": r"[0-9]{6}",
-    "yield": rf"{_NUMBER}(?:bp)?",
-    "face": rf"{_NUMBER}(?:e[0-9]{{1,2}})?",
+    "yield": rf"{NUMBER}(?:bp)?",
+    "face": rf"{NUMBER}(?:e[0-9]{{1,2}})?",
 }
 _LONGEST_UNDERLYING = 32
 KEYS = (
@@ -63,7 +63,7 @@ KEYS = (
 START, END = '{"intent":"', '"}'
 PIECES = (START, END, *(f'","{each}":"' for each in KEYS[1:]))
 """Punctuation and keys: single tokens of the model."""
-WORDS = (*dict.fromkeys(word for words in _WORDS.values() for word in words), "otm", "itm", "bp")
+WORDS = (*dict.fromkeys(word for words in WORDS_OF.values() for word in words), "otm", "itm", "bp")
 """Values of closed sets: single tokens of the model."""
 _PER_MONTH = {"d": Decimal(30), "w": Decimal(4), "m": Decimal(1)}
 _HUNDRED = Decimal(100)
@@ -93,15 +93,6 @@ def read(text: str) -> dict[str, str]:
         if not isinstance(value, str) or not re.fullmatch(_pattern(name), value):
             raise OwnTextError(f"{name} is not of its form")
     return found
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema that constrains the model."""
-    properties: dict[str, Any] = {
-        name: {"enum": list(_WORDS[name])} if name in _WORDS else {"type": "string", "pattern": f"^{_pattern(name)}$"} for name in KEYS
-    }
-    properties["underlying"] = {"type": "string", "minLength": 1, "maxLength": _LONGEST_UNDERLYING}
-    return {"type": "object", "properties": properties, "required": ["intent"], "additionalProperties": False}
 
 
 def inquiry(values: Mapping[str, str], text: Folded, instruments: Instruments) -> Inquiry:
@@ -177,6 +168,6 @@ def _if(values: Mapping[str, str], name: str, means: Any) -> Decimal | None:
 
 
 def _pattern(name: str) -> str:
-    if name in _WORDS:
-        return "|".join(_WORDS[name])
-    return _PATTERNS.get(name, rf".{{1,{_LONGEST_UNDERLYING}}}")
+    if name in WORDS_OF:
+        return "|".join(WORDS_OF[name])
+    return PATTERNS.get(name, rf".{{1,{_LONGEST_UNDERLYING}}}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from engine.llm.engine import Engine
 from engine.llm.generation import Finished, Generation, Sampling, Token
 from engine.llm.limits import Limits
 from engine.llm.loading import load
-from otcdesk import own_text
+from otcdesk import constraint
 from otcdesk.reading import confidence
 from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -19,7 +18,6 @@ from otc import vocabulary
 
 MOST_TOKENS = 192
 _ROWS = 16
-_SCHEMA = json.dumps(own_text.schema())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +56,4 @@ def answers(folder: Path, texts: Sequence[str], threads: int = 1) -> list[Answer
 def _generations(texts: Iterable[str]) -> Iterator[Generation]:
     for number, text in enumerate(texts):
         tokens = (vocabulary.TEXT, *vocabulary.encode(text), vocabulary.JSON)
-        yield Generation(str(number), tokens, bytes(32), MOST_TOKENS, sampling=Sampling(logprobs=True), form=_SCHEMA)
+        yield Generation(str(number), tokens, bytes(32), MOST_TOKENS, sampling=Sampling(logprobs=True), form=constraint.schema(text))

@@ -6,20 +6,18 @@ the model is, but its confidence is only worth something with the threshold that
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
 from meshkit.errors import FieldViolation, InvalidArgument
-from otcdesk import guards, own_text, reading
+from otcdesk import constraint, guards, reading
 from otcdesk.fold import fold
 from otcdesk.instruments import Instruments
 
 from router.domain.desk import MOST_TOKENS, Asked, Parsed
 from router.domain.generation import Admitted, Conversation, Delta, Ended, Message, Part, Request, Sampling
 
-_SCHEMA = json.dumps(own_text.schema())
 _ALWAYS_ASK = 1.1  # no confidence reaches it
 
 
@@ -48,7 +46,7 @@ class ParseOtcInquiry:
             input=Conversation((Message("user", folded.text),)),
             max_output_tokens=MOST_TOKENS,
             sampling=Sampling(logprobs=True),
-            json_schema=_SCHEMA,
+            json_schema=constraint.schema(folded.text),
             forbids_standby=True,
         )
         written, logprobs = [], []

@@ -1,0 +1,179 @@
+"""Which values a folded text can mean: its numbers, read in every way in which people write them, and its words.
+
+The model chooses among them (`otcdesk.constraint`), so that it can't write a number that nobody said. This errs on the side of more: each
+stretch of digits, numerals and units is read from each of its beginnings to each of its ends. Numbers may be Arabic, grouped (10,000,000),
+Chinese (两千五百, 一百零二点五, 九五), mixed (1亿5千万, 9千4百w, 三亿二), English words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+_DIGITS = {each: number for number, each in enumerate("零一二三四五六七八九")} | {"两": 2, "俩": 2, "仨": 3, "卅": 30, "廿": 20}
+_SMALL = {"十": 10, "百": 100, "千": 1000, "k": 1000}
+_LARGE = {
+    "万": 4, "w": 4, "wan": 4, "mio": 6, "mm": 6, "mln": 6, "million": 6, "millions": 6, "mil": 6, "mn": 6, "m": 6,
+    "kw": 7, "亿": 8, "e": 8, "yi": 8, "bn": 9, "billion": 9, "billions": 9, "b": 9,
+}  # fmt: skip
+_WORDS = {
+    "one": 1, "a": 1, "an": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18,
+    "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+    "hundred": 100,
+}  # fmt: skip
+_PIECE = re.compile(
+    r"(?P<scientific>[0-9]+(?:\.[0-9]+)?e[0-9]{1,2}(?![0-9]))"
+    r"|(?P<number>[0-9]+(?:,[0-9]+)*(?:\.[0-9]+)?|(?<!\.)\.[0-9]+)"
+    r"|(?P<digit>[零一二三四五六七八九两俩仨卅廿])"
+    r"|(?P<word>" + "|".join(sorted((each for each in _WORDS if len(each) > 2), key=len, reverse=True)) + r"|(?<![a-z])an?(?![a-z]))"
+    r"|(?P<large>" + "|".join(sorted((each for each in _LARGE if each.isascii()), key=len, reverse=True)) + r"|[万亿])"
+    r"|(?P<small>[十百千k])"
+    r"|(?P<half>半|half)"
+    r"|(?P<point>点)"
+    r"|(?P<silent>个|多|几|-|and| )"
+)
+_ENUMERATED = re.compile(r"(?<=(?<![0-9.])[0-9])\.(?=[0-9])")
+"""The dot of "1.103%", where it may number an item."""
+_GROUPED = re.compile(r"(?<=[0-9])[、。,](?=[0-9]{3,4}(?![0-9]))")
+_TEN_TO_THE_EIGHTH = re.compile(r"(?<=[0-9])e(?=[0-9])")
+"""The e of 7e3kw: 亿."""
+_HUNDRED_MILLIONS = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?个")
+"""Of a bond's face: 0.5个 is half of a hundred million."""
+_INDICES = ("50", "100", "300", "500", "800", "1000", "2000")
+"""Numbers that end names of indices, to which another number may be glued: 中证5003个月."""
+_LONGEST_STRETCH = 16
+"""Pieces that are read together."""
+_LARGEST = Decimal(10) ** 13
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """``plain``: as they stand. ``amounts``: with their units. ``tens``: of discounts, 八折 is 80. ``times``: sums and halves of times."""
+
+    plain: frozenset[str]
+    amounts: frozenset[Decimal]
+    tens: frozenset[Decimal]
+    times: frozenset[Decimal]
+
+
+def numbers(text: str) -> Numbers:
+    """Return the numbers that a folded text can mean."""
+    plain, amounts = dict[str, Decimal](), set[Decimal]()
+    for reading in dict.fromkeys(
+        (text, text.replace(",", "|"), _ENUMERATED.sub("|", text), _GROUPED.sub("", text), _TEN_TO_THE_EIGHTH.sub("亿", text))
+    ):
+        for stretch in _stretches(reading):
+            for start in range(len(stretch)):
+                for end in range(start + 1, min(len(stretch), start + _LONGEST_STRETCH) + 1):
+                    for value, has_large in _values(stretch[start:end]):
+                        if 0 <= value < _LARGEST:
+                            amounts.add(value)
+                            if not has_large:
+                                plain[f"{value:f}"] = value
+    values = set(plain.values())
+    tens = {value * 10 for value in values if value < 10} if "折" in text or "成" in text else set[Decimal]()
+    amounts |= {Decimal(each).scaleb(8) for each in _HUNDRED_MILLIONS.findall(text)}
+    return Numbers(frozenset(plain), frozenset(amounts), frozenset(tens), frozenset(_times(text, values)))
+
+
+def _times(text: str, plain: set[Decimal]) -> set[Decimal]:
+    """Return numbers of months that nobody wrote as such: half a year, a quarter, a year and a half, 1y6m, 一年零二个月."""
+    found = {Decimal(6)} if Decimal("0.5") in plain else set[Decimal]()
+    if "半" in text or "half" in text:
+        found |= (
+            {Decimal(6), Decimal("0.5")} | {value + Decimal("0.5") for value in plain} | {value * 12 + 6 for value in plain if value < 10}
+        )
+    if "季" in text or "quarter" in text:
+        found |= {value * 3 for value in {*plain, Decimal(1)}}
+    if "年" in text or "y" in text:
+        found |= {years * 12 + months for years in plain if 0 < years < 10 for months in plain if 0 < months < 12}
+    return {value for value in found if value < 1000}
+
+
+def _stretches(text: str) -> Iterator[list[tuple[str, str]]]:
+    found, end = list[tuple[str, str]](), 0
+    for match in _PIECE.finditer(text):
+        if match.start() != end and found:
+            yield found
+            found = []
+        found.append((match.lastgroup or "", match.group()))
+        end = match.end()
+    if found:
+        yield found
+
+
+def _values(pieces: list[tuple[str, str]]) -> Iterator[tuple[Decimal, bool]]:
+    """Yield what the pieces mean together, each with whether a large unit is in it; nothing when they mean nothing."""
+    if pieces[0][0] in ("silent", "large", "point") or pieces[-1][0] in ("silent", "point"):
+        return
+    if len(pieces) == 1 and pieces[0][0] == "number":
+        for each in _arabic(pieces[0][1]):
+            yield each, False
+        return
+    if any(kind == "scientific" for kind, _ in pieces):
+        if len(pieces) == 1:
+            yield Decimal(pieces[0][1]), True
+        return
+    if all(kind == "digit" for kind, _ in pieces):
+        yield Decimal("".join(str(_DIGITS[text]) for _, text in pieces)), False
+        if len(pieces) > 1:
+            return
+    yield from _mixed(pieces)
+
+
+def _arabic(text: str) -> Iterator[Decimal]:
+    """Yield the readings of "10,000,000", "103" or "600030108", a code with a number glued to its end."""
+    yield Decimal(text.replace(",", ""))
+    if "," in text:
+        yield from (Decimal("".join(pair)) for pair in pairwise(text.split(",")))
+        return
+    whole = text.partition(".")[0]
+    starts = {len(whole) - length for length in (2, 3, 4) if len(whole) - length > 2}
+    starts |= {len(index) for index in _INDICES if whole.startswith(index)}
+    yield from (Decimal(text[start:]) for start in starts if start < len(whole) and text[start] != "0")
+
+
+def _mixed(pieces: list[tuple[str, str]]) -> Iterator[tuple[Decimal, bool]]:
+    total, section, current, unit, has_large = Decimal(0), Decimal(0), None, Decimal(0), False
+    decimals = 0
+    for kind, text in pieces:
+        if kind == "silent":
+            continue
+        if kind in ("number", "digit", "word"):
+            value = Decimal(text.replace(",", "")) if kind == "number" else Decimal(_DIGITS.get(text, _WORDS.get(text, 0)))
+            if decimals:
+                if kind != "digit" and not (kind == "number" and text.isdigit()):
+                    return
+                current = (current or Decimal(0)) + value.scaleb(-decimals - (len(text) - 1 if kind == "number" else 0))
+                decimals += len(text)
+            elif current is None or (kind != "number" and current == 0):
+                current = value
+            elif text in ("a", "an"):
+                continue
+            elif kind == "word":
+                current = current * value if value == 100 else current + value
+            else:
+                return
+        elif kind == "point":
+            if decimals or (current is None and section == 0):
+                return
+            decimals = 1
+        elif kind == "half":
+            current = (current or Decimal(0)) + Decimal("0.5") if unit == 0 or current is not None else unit / 2
+        elif kind == "small":
+            power = Decimal(_SMALL[text])
+            section += (Decimal(1) if current is None else current) * power
+            current, unit, decimals = None, power, 0
+        else:
+            power = Decimal(10) ** _LARGE[text]
+            before = section + (current or Decimal(0))
+            total = (total + before) * power if total and power > unit and total < power else total + before * power
+            section, current, unit, decimals, has_large = Decimal(0), None, power, 0, True
+    whole = total + section + (current or Decimal(0))
+    yield whole, has_large
+    if current is not None and unit >= 100 and pieces[-1][0] == "digit":
+        yield total + section + current * unit / 10, has_large  # 三亿二, 两百五
