@@ -137,43 +137,60 @@ def _arabic(text: str) -> Iterator[Decimal]:
     yield from (Decimal(text[start:]) for start in starts if start < len(whole) and text[start] != "0")
 
 
-def _mixed(pieces: list[tuple[str, str]]) -> Iterator[tuple[Decimal, bool]]:
-    total, section, current, unit, has_large = Decimal(0), Decimal(0), None, Decimal(0), False
-    decimals = 0
-    for kind, text in pieces:
-        if kind == "silent":
-            continue
+class _Sum:
+    """A number that is read piece by piece, as Chinese numerals and their units are; `add` is false for what no number goes on with."""
+
+    def __init__(self) -> None:
+        self.total, self.section, self.unit = Decimal(0), Decimal(0), Decimal(0)
+        self.current: Decimal | None = None
+        self.decimals, self.has_large = 0, False
+
+    @property
+    def whole(self) -> Decimal:
+        return self.total + self.section + (self.current or Decimal(0))
+
+    def add(self, kind: str, text: str) -> bool:
         if kind in ("number", "digit", "word"):
-            value = Decimal(text.replace(",", "")) if kind == "number" else Decimal(_DIGITS.get(text, _WORDS.get(text, 0)))
-            if decimals:
-                if kind != "digit" and not (kind == "number" and text.isdigit()):
-                    return
-                current = (current or Decimal(0)) + value.scaleb(-decimals - (len(text) - 1 if kind == "number" else 0))
-                decimals += len(text)
-            elif current is None or (kind != "number" and current == 0):
-                current = value
-            elif text in ("a", "an"):
-                continue
-            elif kind == "word":
-                current = current * value if value == 100 else current + value
-            else:
-                return
-        elif kind == "point":
-            if decimals or (current is None and section == 0):
-                return
-            decimals = 1
-        elif kind == "half":
-            current = (current or Decimal(0)) + Decimal("0.5") if unit == 0 or current is not None else unit / 2
+            return self._number(kind, text)
+        if kind == "point":
+            is_possible = not self.decimals and (self.current is not None or self.section > 0)
+            self.decimals = 1
+            return is_possible
+        if kind == "half":
+            is_alone = self.unit == 0 or self.current is not None
+            self.current = (self.current or Decimal(0)) + Decimal("0.5") if is_alone else self.unit / 2
         elif kind == "small":
-            power = Decimal(_SMALL[text])
-            section += (Decimal(1) if current is None else current) * power
-            current, unit, decimals = None, power, 0
+            self.section += (Decimal(1) if self.current is None else self.current) * _SMALL[text]
+            self.current, self.unit, self.decimals = None, Decimal(_SMALL[text]), 0
+        elif kind == "large":
+            self._large(Decimal(10) ** _LARGE[text])
+        return True
+
+    def _number(self, kind: str, text: str) -> bool:
+        value = Decimal(text.replace(",", "")) if kind == "number" else Decimal(_DIGITS.get(text, _WORDS.get(text, 0)))
+        if self.decimals:
+            self.current = (self.current or Decimal(0)) + value.scaleb(-self.decimals - (len(text) - 1 if kind == "number" else 0))
+            self.decimals += len(text)
+            return text.isdigit() or kind == "digit"
+        if self.current is None or (kind != "number" and self.current == 0):
+            self.current = value
+        elif kind == "word":
+            self.current = self.current if text in ("a", "an") else self.current * value if value == 100 else self.current + value
         else:
-            power = Decimal(10) ** _LARGE[text]
-            before = section + (current or Decimal(0))
-            total = (total + before) * power if total and power > unit and total < power else total + before * power
-            section, current, unit, decimals, has_large = Decimal(0), None, power, 0, True
-    whole = total + section + (current or Decimal(0))
-    yield whole, has_large
-    if current is not None and unit >= 100 and pieces[-1][0] == "digit":
-        yield total + section + current * unit / 10, has_large  # 三亿二, 两百五
+            return False
+        return True
+
+    def _large(self, power: Decimal) -> None:
+        before = self.section + (self.current or Decimal(0))
+        is_larger = 0 < self.total < power > self.unit
+        self.total = (self.total + before) * power if is_larger else self.total + before * power
+        self.section, self.current, self.unit, self.decimals, self.has_large = Decimal(0), None, power, 0, True
+
+
+def _mixed(pieces: list[tuple[str, str]]) -> Iterator[tuple[Decimal, bool]]:
+    found = _Sum()
+    if not all(found.add(kind, text) for kind, text in pieces):
+        return
+    yield found.whole, found.has_large
+    if found.current is not None and found.unit >= 100 and pieces[-1][0] == "digit":
+        yield found.total + found.section + found.current * found.unit / 10, found.has_large  # 三亿二, 两百五

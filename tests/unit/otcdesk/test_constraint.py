@@ -56,7 +56,8 @@ def test_what_the_text_does_not_say_cannot_be_written(text: str, name: str, valu
     [
         ("茅台平值call", "strike", "100"), ("不锁", "lockup", "0m"), ("八折put", "strike", "80"), ("虚值5%", "strike", "otm5"),
         ("1.05x", "strike", "1.05x"), ("+15bp", "yield", "15bp"), ("上汽集团(600104.sh)9months", "underlying", "上汽集团(600104.sh)"),
-        ("中概互联网etf,513050.sh", "underlying", "中概互联网etf,513050.sh"), ("买二二零二零五", "face", "220205"), ("一年半", "tenor", "18m"),
+        ("中概互联网etf,513050.sh", "underlying", "中概互联网etf,513050.sh"),
+        ("买二二零二零五", "face", "220205"), ("一年半", "tenor", "18m"),
     ],
 )  # fmt: skip
 def test_what_follows_from_the_text_can(text: str, name: str, value: str) -> None:
