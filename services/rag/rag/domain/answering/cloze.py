@@ -1,9 +1,8 @@
 """Thresholds without labels: each sentence is asked of the other passages of its document, as if its own passage could not be read.
 
 What a sentence finds there by chance is what a question finds whose answer is hidden: on a set with labels the two distributions were the
-same to a hundredth. The threshold is the share that all but a few such questions stay below. It is proposed by `kb tune` and takes effect
-as
-configuration; no ingestion moves it.
+same to a hundredth. The threshold is the share that all but a few such questions stay below. `kb tune` does not propose it yet: who would
+have another than the default changes `thresholds.DEFAULT`; no ingestion moves it.
 """
 
 from __future__ import annotations

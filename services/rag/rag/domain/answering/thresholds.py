@@ -1,5 +1,4 @@
-"""When an answer is supported: versioned data, the same for every corpus until somebody tunes it (`kb tune`), and never moved by an
-ingestion."""
+"""When an answer is supported: one version for every corpus, which neither an ingestion nor `kb tune` moves."""
 
 from __future__ import annotations
 
