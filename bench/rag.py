@@ -42,7 +42,7 @@ WORDS = {
     "passages_per_s": "passages from upload to both legs, 1/s",
     "encoder_passages_per_s": "the same passages through the bare encoder, in turns, 1/s",
     "ingest_ratio": "ingestion : bare encoder",
-    "lexical_passages_per_s": "the lexical leg alone, out of the ledger, 1/s",
+    "lexical_passages_per_s": "the lexical leg alone, given its passages, 1/s",
     "lexical_ingest_passages_per_s": "passages from upload to the lexical leg, no encoder, 1/s",
     "degraded": "answers that lacked a leg",
 }

@@ -18,8 +18,9 @@ from otcdesk.numbers import Numbers, numbers
 
 LARGEST = 60_000
 """Characters of a schema. Of a text that needs more, words are shorter; then numbers may be any."""
-_LONGEST_WORDS = (32, 16, 8)
+_LONGEST_WORDS = (own_text.LONGEST_UNDERLYING, 16, 8)
 _AT_THE_MONEY = Decimal(100)
+_UNLOCKED = "0m"
 _MANTISSA = re.compile(own_text.NUMBER + r"(?:e[0-9]+)?\Z")
 _ENDS_WORDS = re.compile(r"[\n;。!?、【】]+")
 _EXPONENTS = range(10)
@@ -27,35 +28,27 @@ _EXPONENTS = range(10)
 
 def schema(text: str) -> str:
     """Return the JSON Schema for a folded text, as JSON; of at most `LARGEST` characters."""
-    said = numbers(text)
+    bonds, said = _six_digits(text), _of_numbers(numbers(text))
     for longest in _LONGEST_WORDS:
-        made = json.dumps(_schema(_words(text, longest), _six_digits(text), _of_numbers(said)), ensure_ascii=False)
+        words = _words(text, longest)
+        made = _schema(words, bonds, said)
         if len(made) <= LARGEST:
             return made
-    return json.dumps(_schema(_words(text, _LONGEST_WORDS[-1]), _six_digits(text), own_text.PATTERNS), ensure_ascii=False)
+    return _schema(words, bonds, own_text.ANY)
 
 
 def _of_numbers(said: Numbers) -> dict[str, str]:
-    """Return patterns by key."""
+    """Return patterns by key; empty for what cannot be written."""
     plain = {Decimal(each) for each in said.plain}
     number = _alternatives({*said.plain, *map(_short, {*plain, *said.tens, _AT_THE_MONEY})})
-    months = _alternatives({*said.plain, *map(_short, {*plain, *said.times})})
-    amount = _alternatives(form for value in said.amounts for form in _amounts(value))
-    return {
-        "strike": rf"(?:otm|itm)?{number}x?",
-        "ki": number,
-        "ko": number,
-        "step": number,
-        "lockup": rf"0m|{months}[dwmy]" if months else "0m",
-        "tenor": rf"{months}[dwmy]" if months else "",
-        "coupon": rf"{number}(?:bp)?",
-        "notional": amount,
-        "yield": rf"{number}(?:bp)?",
-        "face": amount,
-    }
+    times = _alternatives({*said.plain, *map(_short, {*plain, *said.times})})
+    found = own_text.forms(number, times, _alternatives(form for value in said.amounts for form in _amounts(value)))
+    if not times:
+        return found | {"tenor": "", "lockup": _UNLOCKED}
+    return found | {"lockup": f"{_UNLOCKED}|{found['lockup']}"}
 
 
-def _schema(words: str, bonds: str, numbers: Mapping[str, str]) -> dict[str, Any]:
+def _schema(words: str, bonds: str, numbers: Mapping[str, str]) -> str:
     patterns: dict[str, str] = {**numbers, "underlying": words, "bond": bonds}
     properties: dict[str, Any] = {}
     for name in own_text.KEYS:
@@ -63,7 +56,8 @@ def _schema(words: str, bonds: str, numbers: Mapping[str, str]) -> dict[str, Any
             properties[name] = {"enum": list(own_text.WORDS_OF[name])}
         elif patterns[name]:
             properties[name] = {"type": "string", "pattern": f"^(?:{patterns[name]})$"}
-    return {"type": "object", "properties": properties, "required": ["intent"], "additionalProperties": False}
+    whole = {"type": "object", "properties": properties, "required": ["intent"], "additionalProperties": False}
+    return json.dumps(whole, ensure_ascii=False)
 
 
 def _alternatives(forms: Iterable[str]) -> str:

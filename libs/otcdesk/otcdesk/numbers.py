@@ -1,4 +1,4 @@
-"""Which values a folded text can mean: its numbers, read in every way in which people write them, and its words.
+"""Which numbers a folded text can mean, read in every way in which people write them.
 
 The model chooses among them (`otcdesk.constraint`), so that it can't write a number that nobody said. This errs on the side of more: each
 stretch of digits, numerals and units is read from each of its beginnings to each of its ends. Numbers may be Arabic, grouped (10,000,000),

@@ -27,20 +27,7 @@ WORDS_OF: dict[str, tuple[str, ...]] = {
     "option": tuple(each.value for each in OptionType),
 }
 NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
-PATTERNS = {
-    "strike": rf"(?:otm|itm)?{NUMBER}x?",
-    "ki": NUMBER,
-    "ko": NUMBER,
-    "step": NUMBER,
-    "lockup": rf"{NUMBER}[dwmy]",
-    "tenor": rf"{NUMBER}[dwmy]",
-    "coupon": rf"{NUMBER}(?:bp)?",
-    "notional": rf"{NUMBER}(?:e[0-9]{{1,2}})?",
-    "bond": r"[0-9]{6}",
-    "yield": rf"{NUMBER}(?:bp)?",
-    "face": rf"{NUMBER}(?:e[0-9]{{1,2}})?",
-}
-_LONGEST_UNDERLYING = 32
+LONGEST_UNDERLYING = 32
 KEYS = (
     "intent",
     "product",
@@ -167,7 +154,29 @@ def _if(values: Mapping[str, str], name: str, means: Any) -> Decimal | None:
     return means(values[name]) if name in values else None
 
 
+def forms(number: str, time: str, amount: str) -> dict[str, str]:
+    """Return the patterns of numeric values by key, made of those of their parts: a number, how many of a unit of time, an amount."""
+    return {
+        "strike": rf"(?:otm|itm)?{number}x?",
+        "ki": number,
+        "ko": number,
+        "step": number,
+        "lockup": rf"{time}[dwmy]",
+        "tenor": rf"{time}[dwmy]",
+        "coupon": rf"{number}(?:bp)?",
+        "notional": amount,
+        "yield": rf"{number}(?:bp)?",
+        "face": amount,
+    }
+
+
+ANY = forms(NUMBER, NUMBER, rf"{NUMBER}(?:e[0-9]{{1,2}})?")
+"""Patterns of whatever numbers."""
+
+
 def _pattern(name: str) -> str:
     if name in WORDS_OF:
         return "|".join(WORDS_OF[name])
-    return PATTERNS.get(name, rf".{{1,{_LONGEST_UNDERLYING}}}")
+    if name == "bond":
+        return "[0-9]{6}"
+    return ANY.get(name, rf".{{1,{LONGEST_UNDERLYING}}}")
