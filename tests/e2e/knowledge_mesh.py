@@ -6,7 +6,6 @@ Mesh and tests share one event loop, a module's. Whoever asks has a token of the
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -37,6 +36,9 @@ from meshkit.errors import MeshError, NotFound
 from meshkit.events.message import Message, cloud_event, partition_of
 from meshkit.events.publisher import Publisher
 
+from tests import programs
+from tests.programs import Done
+
 TENANT = "bank-a"
 ROWS = ("kafka", "redis", "milvus", "triton-encoder", "provision", "audit", "rag-ingest", "rag-rpc", "gateway")
 READER, CURATOR = ("reader.jwt", "claims-handling"), ("curator.jwt", "knowledge-management")
@@ -62,15 +64,6 @@ class Answer:
     def cited(self) -> set[str]:
         """Documents that it rests on."""
         return {each.passage_id.rpartition("@")[0] for sentence in self.sentences for each in sentence.citations}
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
 
 
 class KnowledgeMesh:
@@ -144,18 +137,7 @@ class KnowledgeMesh:
             "FINMESH_LANGUAGE": "en",
             "COLUMNS": "200",
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "finmesh_cli", *arguments, env={**os.environ, **own},
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            async with asyncio.timeout(60.0):
-                out, err = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return Done(process.returncode or 0, out.decode(), err.decode())
+        return await programs.done(sys.executable, "-m", "finmesh_cli", *arguments, own=own)
 
     # What banks say by events, and hear
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 
 from localmesh.places import ROOT
 
+from tests import programs
 from tests.component.gateway.conftest import OpenDoor
 from tests.component.gateway.openai_clients import key
 from tests.javascript import CLIENTS
@@ -22,13 +22,9 @@ async def test_what_its_users_write(open_door: OpenDoor) -> None:
             "CERTS": str(door.certs), "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         }  # fmt: skip
         python = ROOT / os.environ["FINMESH_TEST_CLIENTS"] / "bin" / "python"
-        process = await asyncio.create_subprocess_exec(
-            str(python), "litellm_chat.py", cwd=CLIENTS, env={**os.environ, **own}, stdout=asyncio.subprocess.PIPE
-        )
-        async with asyncio.timeout(120):
-            told, _ = await process.communicate()
-    assert process.returncode == 0
-    seen = json.loads(told.splitlines()[-1])
+        done = await programs.done(str(python), "litellm_chat.py", own=own, folder=CLIENTS, within_s=120.0)
+    assert done.status == 0, done.err
+    seen = json.loads(done.out.splitlines()[-1])
     assert seen["content"] == seen["streamed"] == seen["text"] == "你好，世界" and seen["usage"] == 15
     assert "presence_penalty is not supported" in seen["refused"]
     assert {request.model for request in door.router.requests} == {"smollm2"}
