@@ -171,12 +171,8 @@ def open_door(certs: Path, tmp_path: Path) -> OpenDoor:
         rag_grpc.add_RagServiceServicer_to_server(rag, rags_server)
         policies = tmp_path / "policies"
         shutil.copytree(str(files("gateway") / "policies"), policies, dirs_exist_ok=True)
-        neighbours = {
-            "risk-scoring": upstream or server.address,
-            "router": routers_server.address,
-            "rag": rags_server.address,
-            "audit": NOWHERE,
-        }
+        neighbours = {"risk-scoring": upstream or server.address, "audit": NOWHERE}
+        neighbours |= {"router": routers_server.address, "rag": rags_server.address}
         auth = {"jwks": certs / "jwks.json", "issuer": tokens.ISSUER, "audience": tokens.AUDIENCE, "policies": policies, "reload_s": 0.05}
         config = GatewayConfig(
             listen="127.0.0.1:0",
