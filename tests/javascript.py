@@ -20,7 +20,7 @@ def node() -> Path:
 
 
 async def seen(certs: Path, base_url: str, key: str, model: str, *examples: str) -> dict[str, Any]:
-    """What the examples of `openai.mjs` saw, all of them unless some are named."""
+    """What the examples of `openai.mjs` saw: some are for models, some for documents."""
     own = {"OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": key, "CERTS": str(certs), "MODEL": model}
     done = await programs.done(str(node()), "openai.mjs", *examples, own=own, folder=CLIENTS)
     assert done.status == 0, done.err

@@ -37,6 +37,7 @@ from meshkit.events.message import Message, cloud_event, partition_of
 from meshkit.events.publisher import Publisher
 
 from tests import programs
+from tests.e2e.llm_mesh import after
 from tests.programs import Done
 
 TENANT = "bank-a"
@@ -78,7 +79,7 @@ class KnowledgeMesh:
     async def running(self) -> AsyncIterator[KnowledgeMesh]:
         """Start, and stop whatever happens."""
         await asyncio.to_thread(launcher.ensure_identity, self.places)
-        rows = only(await asyncio.to_thread(table, self.places, self.ports), list(ROWS))
+        rows = only([after(row, "gateway", "rag-rpc") for row in await asyncio.to_thread(table, self.places, self.ports)], list(ROWS))
         async with Mesh(rows, self.places.var):
             yield self
 

@@ -168,8 +168,9 @@ async def test_nobody_comes_in_without_a_token_that_is_good(llm: LlmMesh) -> Non
 
 
 async def test_the_javascript_client(llm: LlmMesh, ai: openai.AsyncOpenAI) -> None:
-    """All that its users write; and what it was told is what the Python client is told."""
-    found = await seen(llm.places.certs, str(ai.base_url), ai.api_key, ALIAS)
+    """What its users write to models; and what it was told is what the Python client is told."""
+    examples = ("chat", "streamed", "events", "schema", "completion", "models", "failure", "refusal", "raw", "aborted")
+    found = await seen(llm.places.certs, str(ai.base_url), ai.api_key, ALIAS, *examples)
     turns: list[Any] = [{"role": "developer", "content": "你是银行的助手。"}, {"role": "user", "content": "什么是拒付？😀"}]
     answer = await ai.chat.completions.create(model=ALIAS, messages=turns, temperature=0, max_completion_tokens=16)
     content = answer.choices[0].message.content

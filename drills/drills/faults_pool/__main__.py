@@ -41,7 +41,7 @@ def run(
     except (MissingToolError, StartError, LookupError, ValueError, TimeoutError) as error:
         console.print(str(error) or "the engines did not become ready", style="red", markup=False)
         raise typer.Exit(1) from None
-    for finding in found.findings[-40:]:
+    for finding in (found.findings + found.late)[-40:]:
         console.print(finding, style="red", markup=False, highlight=False, soft_wrap=True)
     print(json.dumps(found.as_json()))
     raise typer.Exit(0 if found.held else 1)

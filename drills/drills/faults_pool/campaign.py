@@ -167,7 +167,7 @@ class Campaign:
             async with asyncio.timeout(GIVE_UP_S):
                 isolated_s, why = await self.watch.isolated(injection.row, before.incarnation)
         except TimeoutError:
-            self.tally.isolated(injection.kind, GIVE_UP_S, f"{injection}")
+            self.tally.findings.append(f"{injection}: not isolated within {GIVE_UP_S:g} s")
             return
         finally:
             trouble.end(self.places, injection)

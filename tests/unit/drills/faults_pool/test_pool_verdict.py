@@ -71,7 +71,7 @@ def test_an_engine_that_is_never_isolated_answers_for_all_that_follows() -> None
     assert Window(90.0, float("inf")).has(1_000.0, 1_001.0)
     tally = taken(answer(1, 2))
     tally.isolated(Kind.WRONG, 90.0, "wrong triton-decode")
-    assert any("isolated after 90.0 s" in finding for finding in tally.findings)
+    assert any("isolated after 90.0 s" in finding for finding in tally.late)
 
 
 def test_losses() -> None:
