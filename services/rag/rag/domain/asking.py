@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, field
 
 from rag.domain.caller import Caller
 from rag.domain.document import FOREVER, AsOf
+from rag.domain.names import squeezed
 from rag.domain.retrieval import Found, Scope
 
 _SCOPE_AT_MOST = 8
@@ -34,16 +34,12 @@ class Asked:
 
 def scope_named(found: Found) -> Scope:
     """Return the documents that the question named by id, title or product: headings and terms that it named are no scope."""
-    names = {_squeezed(each) for each in (*found.resolved.documents, *found.resolved.products)} - {""}
+    names = {squeezed(each) for each in (*found.resolved.documents, *found.resolved.products)} - {""}
     if not names:
         return Scope()
     documents = {}
     for passage in found.passages:
         handed_in = passage.version.submission
-        if not names.isdisjoint(map(_squeezed, (handed_in.document_id, handed_in.title, handed_in.product))):
+        if not names.isdisjoint(map(squeezed, (handed_in.document_id, handed_in.title, handed_in.product))):
             documents[handed_in.document_id] = True
     return Scope(documents=tuple(documents)) if len(documents) <= _SCOPE_AT_MOST else Scope()
-
-
-def _squeezed(name: str) -> str:
-    return "".join(each for each in unicodedata.normalize("NFKC", name).casefold() if each.isalnum())

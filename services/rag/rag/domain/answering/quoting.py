@@ -18,6 +18,7 @@ from rag.domain.answering.scoring import Scored
 _MOST = 3
 _MOST_OF_A_LIST = 40
 _LIST_LEAD = re.compile(r"[:：]\s*$|下列|以下|如下|following")
+_ENDS = re.compile(r"[。.；;!?！？][”\"」』）)]*\s*$")
 _ITEM = re.compile(r"^\s*(?:[(（]?[0-9一二三四五六七八九十a-z]{1,3}[)）.、]|[-•·*])")
 
 
@@ -72,7 +73,7 @@ def _lead(scored: Scored, place: int) -> int | None:
 def _list(scored: Scored) -> list[int]:
     """Return the best sentence and the items that belong to it: those that follow it, or all of the list that it stands in."""
     units = scored.candidate.units
-    start = scored.best
+    start = _below_heading(scored)
     while start > 0 and _ITEM.match(units[start].piece.text) and not _LIST_LEAD.search(units[start].piece.text):
         start -= 1
     end = start + 1
@@ -80,6 +81,18 @@ def _list(scored: Scored) -> list[int]:
     while end < len(units) and end - start < _MOST_OF_A_LIST and (leads or _ITEM.match(units[end].piece.text)):
         end += 1
     return list(range(min(start, scored.best), max(end, scored.best + 1)))
+
+
+def _below_heading(scored: Scored) -> int:
+    """Return where the list begins that the best sentence is the heading of, else its own place: a heading alone lists nothing."""
+    units, best = scored.candidate.units, scored.best
+    if best + 1 >= len(units) or _ENDS.search(units[best].piece.text) or _begins_list(units[best].piece.text):
+        return best
+    return best + 1 if _begins_list(units[best + 1].piece.text) else best
+
+
+def _begins_list(text: str) -> bool:
+    return _LIST_LEAD.search(text) is not None or _ITEM.match(text) is not None
 
 
 def _row(question: Question, candidate: Candidate, place: int, weighed: Mapping[str, float]) -> Sentence:

@@ -85,3 +85,26 @@ def test_an_item_is_quoted_with_what_leads_to_it() -> None:
     )
     found = quoted("酒后驾驶赔不赔？", [long])
     assert found[0] == "因下列情形之一造成身故的，我们不承担责任：" and "（二）酒后驾驶机动车；" in found
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "heading"),
+    [
+        (
+            "江城安心医疗保险有哪些责任免除？",
+            "第七条 责任免除\n因下列情形之一导致身故的，我们不承担责任：\n（一）故意杀害；\n（二）吸毒；\n（三）战争。",
+            "第七条 责任免除",
+        ),
+        ("责任免除有哪些？", "第七条 责任免除\n（一）故意杀害；\n（二）吸毒；\n（三）战争。", "第七条 责任免除"),
+        (
+            "What are the exclusions?",
+            "Section 7 Exclusions\nWe do not pay for any of the following:\n(a) war and riot;\n(b) wilful misconduct;\n(c) wear.",
+            "Section 7 Exclusions",
+        ),
+    ],
+)
+def test_a_list_that_stands_below_its_heading_is_quoted_with_all_its_items(question: str, text: str, heading: str) -> None:
+    one = passage(text, heading=heading)
+    found = answer(question, [one]).sentences
+    assert [sentence.text.strip() for sentence in found] == text.split("\n")
+    assert all(one.text[cited.start : cited.end] == sentence.text for sentence in found for cited in sentence.citations)
