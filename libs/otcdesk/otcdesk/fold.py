@@ -48,9 +48,11 @@ class Folded:
     def words(self, copied: str) -> str | None:
         """Return the client's own words for a part of the folded text, the last one that is so; None when it is no part of it."""
         start = self.text.rfind(copied) if copied else -1
-        if start < 0:
-            return None
-        return self.original[self.places[start] : self.places[start + len(copied) - 1] + 1]
+        return self.part((start, start + len(copied))) if start >= 0 else None
+
+    def part(self, span: tuple[int, int] | None) -> str | None:
+        """Return the client's own words for a stretch of the folded text."""
+        return self.original[self.places[span[0]] : self.places[span[1] - 1] + 1] if span else None
 
 
 def fold(text: str) -> Folded:

@@ -17,7 +17,6 @@ from otcdesk.fold import fold
 
 FILE = "instruments.csv"
 _KINDS = {"index": ("指数", "index"), "etf": ("基金",), "stock": ("股票", "正股", "a股", "h股", "个股")}
-_DIGITS = 6
 _HONG_KONG = re.compile(r"(?:hk)?0*([0-9]{1,5})(?:\.?hk)?")
 _APART = re.compile(r"[^\w.]+|(?<=[^\W0-9])(?=[0-9]{6}(?![0-9]))|(?:(?<=[0-9]{6})|(?<=\.s[hz]))(?=[^\W0-9a-z])")
 
@@ -75,17 +74,13 @@ class Instruments:
             return frozenset()
         return frozenset.intersection(*each) or frozenset.union(*each)
 
-    def only_in(self, text: str) -> str | None:
-        """Return the words of a folded text that name the only instrument in it, None when there is none or several.
-
-        Short numbers are none: 500 may be anything.
-        """
+    def named_in(self, text: str) -> list[tuple[int, int]]:
+        """Return where a folded text has names of the master, none inside another; in its order. Blanks in between are none."""
         places = [place for place, each in enumerate(text) if each != " "]
         dense = "".join(text[place] for place in places)
-        spans = {span for name in self._names if len(name) > 1 and not _is_short_number(name) for span in _spans(dense, name)}
-        longest = [span for span in sorted(spans) if not any(span != (s, e) and s <= span[0] and span[1] <= e for s, e in spans)]
-        words = [text[places[start] : places[end - 1] + 1] for start, end in longest]
-        return words[0] if len({code for each in words for code in self.codes(each)}) == 1 else None
+        spans = sorted({span for name in self._names if len(name) > 1 for span in _spans(dense, name)})
+        longest = [span for span in spans if not any(span != (s, e) and s <= span[0] and span[1] <= e for s, e in spans)]
+        return [(places[start], places[end - 1] + 1) for start, end in longest]
 
     def _named(self, words: str) -> frozenset[str]:
         name = key(words)
@@ -98,21 +93,17 @@ class Instruments:
         return next(iter(codes)) if len(codes) == 1 else None
 
 
-def _is_short_number(name: str) -> bool:
-    return name.isdigit() and len(name) < _DIGITS
-
-
 def _spans(text: str, name: str) -> Iterator[tuple[int, int]]:
     """Yield where a name stands in a text, but for the inside of longer numbers and Latin words."""
     start = text.find(name)
     while start >= 0:
         end = start + len(name)
-        if not _cuts(text, start) and not _cuts(text, end):
+        if not cuts_word(text, start) and not cuts_word(text, end):
             yield start, end
         start = text.find(name, start + 1)
 
 
-def _cuts(text: str, place: int) -> bool:
+def cuts_word(text: str, place: int) -> bool:
     """Say whether a place is inside a number or a word in Latin letters."""
     around = text[place - 1 : place + 1] if 0 < place < len(text) else ""
     return around.isascii() and (around.isdigit() or around.isalpha())

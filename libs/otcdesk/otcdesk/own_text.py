@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from otcdesk import underlying
 from otcdesk.fold import Folded
 from otcdesk.inquiry import Inquiry, Intent, OptionType, Product, Side
 from otcdesk.instruments import Instruments
@@ -90,7 +91,7 @@ def inquiry(values: Mapping[str, str], text: Folded, instruments: Instruments) -
     """
     if values["intent"] in (SEVERAL, Intent.OTHER):
         return Inquiry(Intent.OTHER, is_several=values["intent"] == SEVERAL)
-    words = _underlying(values["underlying"], text, instruments) if "underlying" in values else None
+    words = text.part(underlying.meant(values["underlying"], text, instruments)) if "underlying" in values else None
     option = OptionType(values["option"]) if "option" in values else None
     barriers = [percent(values[name]) for name in ("ki", "ko") if name in values]
     lower, upper = (min(barriers), max(barriers)) if len(barriers) == 2 else (None, None)
@@ -113,15 +114,6 @@ def inquiry(values: Mapping[str, str], text: Folded, instruments: Instruments) -
         yield_pct=_if(values, "yield", percent),
         face_cny=_if(values, "face", amount),
     )
-
-
-def _underlying(copied: str, text: Folded, instruments: Instruments) -> str | None:
-    """Return the client's words. What was miscopied, or copied in part, is the only instrument that the text names."""
-    words = text.words(copied)
-    if words is not None and instruments.codes(words):
-        return words
-    only = instruments.only_in(text.text)
-    return text.words(only) if only is not None and (words is None or copied in only) else words
 
 
 def percent(value: str) -> Decimal:

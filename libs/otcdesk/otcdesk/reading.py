@@ -59,7 +59,8 @@ def read(written: str, text: Folded, instruments: Instruments, confidence: float
     if found.is_several:
         return Reading(found, (Unresolved(MULTIPLE_INQUIRIES),))
     unresolved: list[Unresolved] = []
-    if "underlying" in values and text.words(values["underlying"]) is None and found.intent is not Intent.OTHER:
+    is_left_out = "underlying" in values and (found.underlying_text is None or text.words(values["underlying"]) is None)
+    if is_left_out and found.intent is not Intent.OTHER:
         unresolved.append(Unresolved("UNDERLYING_NOT_IN_TEXT", "underlying", values["underlying"]))
     if "strike" in values and found.strike_pct is None and found.intent is not Intent.OTHER:
         unresolved.append(Unresolved("STRIKE_NEEDS_OPTION_TYPE", "strike_pct", values["strike"]))

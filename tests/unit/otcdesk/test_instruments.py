@@ -36,16 +36,15 @@ def test_every_name_of_the_master_names_itself_or_several(master: Instruments) -
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "names"),
     [
-        ("东财三个月平值,看涨", "东财"), ("隆基 跌10%的put 500w", "隆基"), ("买 中证 500 一年", "中证 500"), ("恒科etf 3m", "恒科etf"),
-        ("贵州茅台(600519.sh) 1kw", "贵州茅台"),
-        ("500 1y 1000w 50", None), ("茅台和五粮液", None), ("无名 3m call", None), ("1600519 元", None), ("mybyde 3m", None),
-        ("茅台,还是茅台", "茅台"),
+        ("东财三个月平值,看涨", ["东财"]), ("买 中证 500 一年", ["中证 500"]), ("恒科etf 3m", ["恒科etf"]),
+        ("贵州茅台(600519.sh) 1kw", ["贵州茅台", "600519.sh"]), ("茅台和五粮液", ["茅台", "五粮液"]), ("无名 3m call", []),
+        ("1600519 元", []), ("mybyde 3m", []),
     ],
 )  # fmt: skip
-def test_the_only_instrument_of_a_text(master: Instruments, text: str, words: str | None) -> None:
-    assert master.only_in(text) == words
+def test_the_instruments_that_a_text_names(master: Instruments, text: str, names: list[str]) -> None:
+    assert [text[start:end] for start, end in master.named_in(text)] == names
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,19 @@ def test_the_only_instrument_that_a_text_names_is_meant_where_the_model_miscopie
     assert (found.underlying, found.underlying_text) == (None, None)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("text", "copied", "words"),
+    [
+        ("兴业银行 3m call", "兴业", "兴业银行"), ("假设牧原敲入68%", "假设牧原", "牧原"), ("卖牧原atm 的买权", "牧原a", "牧原"),
+        ("我要招商银行股票的put", "招商银行", "招商银行"), ("保利(512279.sh) 110put", "保利", "保利(512279.sh)"),
+        ("天岳先进 3m 平值call 300w", "300", None), ("雪球 1000 103/80 锁3", "1000", "1000"),
+        ("茅台镇酒业 1y call", "茅台镇酒业", "茅台镇酒业"),
+    ],
+)  # fmt: skip
+def test_words_that_were_cut_or_taken_too_long_are_mended(text: str, copied: str, words: str | None) -> None:
+    assert meant(text, underlying=copied).underlying_text == words  # type: ignore[attr-defined]
+
+
 def test_unknown_words_are_kept() -> None:
     found = meant("某某科技 1y", underlying="某某科技")
     assert (found.underlying, found.underlying_text) == (None, "某某科技")  # type: ignore[attr-defined]

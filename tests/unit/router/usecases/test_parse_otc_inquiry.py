@@ -183,3 +183,9 @@ async def test_what_cannot_be_resolved_is_told() -> None:
 async def test_a_bond_has_no_underlying_and_its_amount_is_its_face() -> None:
     found = await parsed("230023 5000万", Model('{"intent":"order","underlying":"230023","notional":"5000e4","bond":"230023"}'))
     assert found.inquiry == Inquiry(Intent.ORDER, Product.BOND, bond_code="230023", face_cny=Decimal(50_000_000))
+
+
+async def test_an_amount_that_was_taken_for_an_underlying_is_none_and_told() -> None:
+    found = await parsed("天岳先进 3m 平值call 300w", Model('{"intent":"quote","underlying":"300","notional":"300e4"}'))
+    assert found.inquiry.underlying is None and found.inquiry.underlying_text is None and found.needs_confirmation
+    assert [(each.reason, each.words) for each in found.unresolved] == [("UNDERLYING_NOT_IN_TEXT", "300")]
