@@ -7,13 +7,15 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/uv pip install --quiet
+FETCH  := PYTHONPATH=deploy/local $(BIN)/python -m localmesh.fetch
+PIP    := $(BIN)/uv pip install
+INSTALL = $(FETCH).progress "$(1)" $(PIP)
 OWN    := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml)) \
   deploy/provisioning deploy/local drills cli
 LOCKED := $(notdir $(wildcard services/*)) provisioning local drills cli
 LOCKS  := $(LOCKED:%=requirements/%.txt)
 STACK  := .stack/.fetched
-FOR_TRITON = PYTHONPATH=deploy/local "$(PYTHON)" -m localmesh.fetch.interpreter
+FOR_TRITON = $(FETCH).python
 RECIPE = PYTHONPATH=models/recipes:libs/engine .venv-models/bin/python
 RATE   ?= 300
 SECONDS ?= 60
@@ -218,13 +220,13 @@ encoder: $(VENV)/.uv ## an ONNX encoder into var/models, to be served: FROM=fold
 .PHONY: reference
 reference: $(VENV)/.uv ## tiny models and their answers by Hugging Face's code, for tests (5 GB of packages)
 	@test -x .venv-reference/bin/python || "$(PYTHON)" -m venv --without-pip .venv-reference
-	@$(PIP) --python .venv-reference/bin/python -r requirements/reference.in
+	@$(call INSTALL,Hugging Face's code) --python .venv-reference/bin/python -r requirements/reference.in
 	@PYTHONPATH=models/recipes:libs/engine .venv-reference/bin/python -m llm.reference --out tests/unit/recipes/llm/reference
 
 .PHONY: locks
 locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fit: one for each service, from its pyproject
-	@$(BIN)/uv pip compile $(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 	@$(BIN)/uv pip compile $(LOCK) --all-extras requirements/dev.in $(OWN:%=%/pyproject.toml) -o requirements/dev.txt
+	@$(BIN)/uv pip compile $(LOCK) -c requirements/dev.txt requirements/bootstrap.in -o requirements/bootstrap.txt
 	@$(foreach name,$(LOCKED),$(BIN)/uv pip compile $(LOCK) $(filter %/$(name) $(name),$(OWN))/pyproject.toml \
 	  -c requirements/dev.txt -o requirements/$(name).txt &&) true
 	@grep -E '^(llguidance|onnxruntime|protobuf|xxhash)==' requirements/dev.txt | sed 's/ .*//' > requirements/.triton.constraint
@@ -239,29 +241,27 @@ locks: $(VENV)/.uv ## compile the locks again, versions kept where they still fi
 	@$(BIN)/uv pip compile $(filter-out --universal,$(LOCK)) --python-platform x86_64-manylinux_2_28 --override requirements/vllm.override \
 	  requirements/vllm.in -o requirements/vllm.txt
 	@$(BIN)/uv pip compile $(LOCK) --no-deps requirements/stack.in -o requirements/stack.txt
+	@$(FETCH).lock_jars
 	@$(BIN)/uv pip compile $(LOCK) requirements/clients.in -o requirements/clients.txt
 
 $(VENV)/.uv: requirements/bootstrap.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
-	@$(FOR_TRITON) > /dev/null
-	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { echo "python3 -m venv does not work (Debian: apt install python3-venv)"; exit 1; }
-	@echo "setup: uv"
+	@PYTHONPATH=deploy/local "$(PYTHON)" -m localmesh.fetch.needed
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@echo "setup: clients of the package registries"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@touch $@
 
 $(VENV)/.services: $(VENV)/.uv $(LOCKS)
-	@echo "setup: packages of the services"
-	@$(PIP) --python $(BIN)/python --require-hashes $(LOCKS:%=-r %)
+	@$(call INSTALL,packages of the services) --python $(BIN)/python --require-hashes $(LOCKS:%=-r %)
 	@touch $@
 
 $(VENV)/.own: $(VENV)/.services $(addsuffix /pyproject.toml,$(OWN))
-	@echo "setup: our own packages"
-	@$(PIP) --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(OWN))
+	@$(call INSTALL,our own packages) --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(OWN))
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.own requirements/dev.txt
-	@echo "setup: packages for tests and checks"
-	@$(PIP) --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(call INSTALL,packages for tests and checks) --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # The client of OpenAI's API in JavaScript, with Node out of its wheel.
@@ -272,18 +272,16 @@ tests/clients/node_modules/.installed: $(VENV)/.dev tests/clients/package-lock.j
 	@touch $@
 
 # libs/engine and the generated contracts as links: Triton's Python takes the paths in .pth files for ASCII, whatever the locale.
-.venv-triton/.installed: $(VENV)/.uv requirements/triton.txt deploy/local/localmesh/fetch/interpreter.py
-	@echo "setup: Python for Triton"
+.venv-triton/.installed: $(VENV)/.uv requirements/triton.txt $(addprefix deploy/local/localmesh/fetch/,interpreter.py python.py)
 	@test -x .venv-triton/bin/python || { python=$$($(FOR_TRITON)) && "$$python" -m venv --without-pip .venv-triton; }
-	@$(PIP) --python .venv-triton/bin/python --require-hashes -r requirements/triton.txt
+	@$(call INSTALL,Python for Triton) --python .venv-triton/bin/python --require-hashes -r requirements/triton.txt
 	@for site in .venv-triton/lib/python*/site-packages; do \
 	  ln -sfn ../../../../libs/engine/engine $$site/engine && ln -sfn ../../../../libs/contracts/gen/finmesh $$site/finmesh; done
 	@touch $@
 
 .venv-models/.installed: $(VENV)/.uv requirements/models.txt
-	@echo "setup: packages that convert models"
 	@test -x .venv-models/bin/python || "$(PYTHON)" -m venv --without-pip .venv-models
-	@$(PIP) --python .venv-models/bin/python --require-hashes -r requirements/models.txt
+	@$(call INSTALL,packages that convert models) --python .venv-models/bin/python --require-hashes -r requirements/models.txt
 	@touch $@
 
 var/models/.smollm2: $(STACK) .venv-models/.installed $(wildcard models/recipes/llm/*.py)
@@ -297,43 +295,37 @@ var/models/.encoder: $(STACK) .venv-models/.installed $(wildcard models/recipes/
 	@touch $@
 
 .venv-otc/.installed: $(VENV)/.uv requirements/otc.txt
-	@echo "setup: packages that train the specialist"
 	@test -x .venv-otc/bin/python || "$(PYTHON)" -m venv --without-pip .venv-otc
-	@$(PIP) --python .venv-otc/bin/python --require-hashes -r requirements/otc.txt
+	@$(call INSTALL,packages that train the specialist) --python .venv-otc/bin/python --require-hashes -r requirements/otc.txt
 	@touch $@
 
 .venv-milvus/.installed: $(VENV)/.uv requirements/milvus.txt
-	@echo "setup: Milvus Lite"
 	@test -x .venv-milvus/bin/python || "$(PYTHON)" -m venv --without-pip .venv-milvus
-	@$(PIP) --python .venv-milvus/bin/python --require-hashes -r requirements/milvus.txt
+	@$(call INSTALL,Milvus Lite) --python .venv-milvus/bin/python --require-hashes -r requirements/milvus.txt
 	@touch $@
 
 # Without dependencies: the lock holds them all, and the wheel would ask for a build of torch that PyPI does not have.
 .venv-vllm/.installed: $(VENV)/.uv requirements/vllm.txt
-	@echo "setup: vLLM (6.7 GB)"
 	@test -x .venv-vllm/bin/python || "$(PYTHON)" -m venv --without-pip .venv-vllm
-	@$(PIP) --python .venv-vllm/bin/python --no-deps --require-hashes -r requirements/vllm.txt
+	@$(call INSTALL,vLLM (6.7 GB)) --python .venv-vllm/bin/python --no-deps --require-hashes -r requirements/vllm.txt
 	@touch $@
 
 .venv-openvino/.installed: $(VENV)/.uv requirements/openvino.txt
-	@echo "setup: OpenVINO GenAI, in a Python that Triton can run"
 	@test -x .venv-openvino/bin/python || { python=$$($(FOR_TRITON)) && "$$python" -m venv --without-pip .venv-openvino; }
-	@$(PIP) --python .venv-openvino/bin/python --require-hashes -r requirements/openvino.txt
+	@$(call INSTALL,OpenVINO GenAI in a Python that Triton can run) --python .venv-openvino/bin/python --require-hashes -r requirements/openvino.txt
 	@touch $@
 
 .venv-clients/.installed: $(VENV)/.uv requirements/clients.txt
-	@echo "setup: LiteLLM"
 	@test -x .venv-clients/bin/python || "$(PYTHON)" -m venv --without-pip .venv-clients
-	@$(PIP) --python .venv-clients/bin/python --require-hashes -r requirements/clients.txt
+	@$(call INSTALL,LiteLLM) --python .venv-clients/bin/python --require-hashes -r requirements/clients.txt
 	@touch $@
 
 .venv-genai/.installed: $(VENV)/.uv requirements/genai.txt
-	@echo "setup: onnxruntime-genai, to be measured beside"
 	@test -x .venv-genai/bin/python || "$(PYTHON)" -m venv --without-pip .venv-genai
-	@$(PIP) --python .venv-genai/bin/python --require-hashes -r requirements/genai.txt
+	@$(call INSTALL,onnxruntime-genai to be measured beside) --python .venv-genai/bin/python --require-hashes -r requirements/genai.txt
 	@touch $@
 
-$(STACK): $(VENV)/.uv requirements/stack.txt $(wildcard deploy/local/localmesh/fetch/*.py)
-	@echo "setup: Kafka, Redis, Triton, Zipkin, SmolLM2, E5"
-	@PYTHONPATH=deploy/local $(BIN)/python -m localmesh.fetch
+$(STACK): $(VENV)/.uv requirements/stack.txt requirements/jars.txt $(wildcard deploy/local/localmesh/fetch/*.py)
+	@echo "setup: Java, Kafka, Valkey, Triton, Zipkin, SmolLM2, E5"
+	@$(FETCH)
 	@touch $@

@@ -18,7 +18,9 @@ from pydantic import BaseModel
 
 from generate.settings import SERVICES, configs, settings
 
-TOOLS = ("FINMESH_ENCODER_MODEL", "FINMESH_ENCODER_THREADS", "FINMESH_LLM_MODEL", "FINMESH_LOG_LEVEL", "FINMESH_VAR")
+TOOLS = (
+    "FINMESH_ENCODER_MODEL", "FINMESH_ENCODER_THREADS", "FINMESH_LLM_MODEL", "FINMESH_LOG_LEVEL", "FINMESH_MAVEN_REPOSITORY", "FINMESH_VAR",
+)  # fmt: skip
 
 
 def page() -> str:

@@ -7,8 +7,7 @@ Chinese in it (a shell line of Triton's, Kafka's Latin-1 properties). Java reads
 import shutil
 from pathlib import Path
 
-from localmesh.fetch import kafka, redis, zipkin
-from localmesh.fetch.maven import java
+from localmesh.fetch import java, kafka, redis, zipkin
 from localmesh.fetch.once import UTF_8, once
 from localmesh.health import HttpHealth, KafkaHealth, MilvusHealth, RedisHealth
 from localmesh.places import Places
@@ -68,7 +67,7 @@ def kafka_row(places: Places, ports: Ports) -> Row:
 
     return Row(
         name="kafka",
-        command=(java(), "-Xms512m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+IgnoreUnrecognizedVMOptions",
+        command=(str(java.fetch(places.stack)), "-Xms512m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+IgnoreUnrecognizedVMOptions",
                  "-XX:+UseShenandoahGC", "-XX:+ExitOnOutOfMemoryError", f"-Dlog4j2.configurationFile={(software / 'log4j2.xml').as_uri()}",
                  "-cp", f"{software}/*", "kafka.Kafka", "server.properties"),
         env=UTF_8,
@@ -125,7 +124,7 @@ def zipkin_row(places: Places, ports: Ports) -> Row:
     jar: Path = zipkin.fetch(places.stack)
     return Row(
         name="zipkin",
-        command=(java(), "-Xmx512m", "-XX:ParallelGCThreads=1", "-XX:ConcGCThreads=1", "-XX:TieredStopAtLevel=1",
+        command=(str(java.fetch(places.stack)), "-Xmx512m", "-XX:ParallelGCThreads=1", "-XX:ConcGCThreads=1", "-XX:TieredStopAtLevel=1",
                  "-XX:+ExitOnOutOfMemoryError", "-jar", jar.name,
                  f"--armeria.ports[0].ip={LOOPBACK}", f"--armeria.ports[0].port={ports.zipkin}", "--armeria.ports[0].protocols[0]=http"),
         env=UTF_8 | {"STORAGE_TYPE": "mem", "MEM_MAX_SPANS": "100000", "SELF_TRACING_ENABLED": "false"},

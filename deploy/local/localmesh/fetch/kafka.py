@@ -1,15 +1,15 @@
 """Apache Kafka as its jars from Maven Central, with the SLF4J binding it needs to log at all, and a formatted storage folder.
 
+That binding is of the log4j-core that Kafka's own dependencies bring.
+
 Formatting starts a Java machine for a second; the result does not depend on ports, so each mesh copies it instead.
 """
 
 from pathlib import Path
 
-from localmesh.fetch.maven import copy_with_dependencies, java
+from localmesh.fetch import jars, java, maven
 from localmesh.fetch.once import once, run
 
-KAFKA = "4.1.1"
-LOG4J = "2.24.3"  # the log4j-core that Kafka's own dependencies bring
 CLUSTER_ID = "ZmlubWVzaC1sb2NhbC0wMQ"
 
 LOG4J_XML = """<Configuration status="WARN">
@@ -32,11 +32,11 @@ log.dirs=formatted
 
 def fetch(stack: Path) -> Path:
     """Folder with `*.jar`, `log4j2.xml` and `formatted/`, the empty storage of node 1."""
-    return once(stack / f"kafka-{KAFKA}", _build)
+    return once(stack / f"kafka-{jars.version('kafka', 'kafka_2.13')}", lambda folder: _build(folder, java.fetch(stack)))
 
 
-def _build(folder: Path) -> None:
-    copy_with_dependencies([("org.apache.kafka", "kafka_2.13", KAFKA), ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J)], folder)
+def _build(folder: Path, program: Path) -> None:
+    maven.download("kafka", folder)
     (folder / "log4j2.xml").write_text(LOG4J_XML)
     (folder / "format.properties").write_text(FORMAT_PROPERTIES)
-    run([java(), "-cp", f"{folder}/*", "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "format.properties"], folder)
+    run([str(program), "-cp", f"{folder}/*", "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "format.properties"], folder)

@@ -1,60 +1,92 @@
-"""Jars by coordinates through Maven; `-C` makes it refuse a jar whose checksum is not the repository's."""
+"""Downloads jars of the lock from a Maven repository through jgo, a client in Python: no Maven and no Java is needed.
 
+The repository is the one that FINMESH_MAVEN_REPOSITORY names, else the mirror of Maven Central in the user's Maven settings, else Maven
+Central, whose address the client knows. Whichever it is, a jar counts only when its bytes have the SHA-256 of the lock.
+"""
+
+import hashlib
+import os
 import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
-from localmesh.fetch.once import MissingToolError, run, tool
+from jgo.maven import MavenContext, PythonResolver
 
-HOW_MVN = "install Maven (Debian: apt install maven; macOS: brew install maven)"
-HOW_JAVA = "install Java 17 or newer (Debian: apt install openjdk-17-jre-headless; macOS: brew install openjdk@17)"
+from localmesh.fetch.jars import Jar, locked
+from localmesh.fetch.progress import Meter
 
-OLDEST_JAVA = 17
-
-Coordinates = tuple[str, str, str]
-
-
-def java() -> str:
-    """Path of `java`; MissingToolError when it is not installed."""
-    return tool("java", HOW_JAVA)
+REPOSITORY = "FINMESH_MAVEN_REPOSITORY"
+SETTINGS = Path(".m2", "settings.xml")
+_TIMEOUT_S = 60
+_TRIES = 3
 
 
-def require_java(answer: str) -> None:
-    """MissingToolError unless `java -version` answered 17 or more."""
-    found = re.search(r'version "(\d+)', answer)
-    if found is None or int(found[1]) < OLDEST_JAVA:
-        raise MissingToolError(f"java is too old ({answer.splitlines()[0] if answer else 'no version'}): {HOW_JAVA}")
+def download(part: str, folder: Path) -> list[Path]:
+    """All jars of a part into `folder`. RuntimeError when one can't be had or is another than the lock says, OSError without a network."""
+    jars = locked(part)
+    meter = Meter(part, sum(jar.size_bytes for jar in jars))
+    with TemporaryDirectory(prefix=".maven-", dir=folder) as cache:
+        central = context(Path(cache), lambda _name, _size: nullcontext(meter.add))
+        found = [_checked(_resolved(central, jar, meter), jar).replace(folder / jar.file) for jar in jars]
+    meter.done()
+    return found
 
 
-def copy_with_dependencies(coordinates: list[Coordinates], folder: Path) -> None:
-    """All jars that the given (group, artifact, version) need at run time, into `folder`."""
-    pom = folder / "pom.xml"
-    pom.write_text(_pom(coordinates))
-    require_java(run([java(), "-version"], folder, stderr=True))
-    run(
-        [tool("mvn", HOW_MVN), "-q", "-B", "-C", "-f", str(pom), "dependency:copy-dependencies",
-         "-DincludeScope=runtime", f"-DoutputDirectory={folder}"], folder,
+def context(cache: Path, watch: Callable[[str, int], AbstractContextManager[Callable[[int], None]]]) -> MavenContext:
+    """The client, keeping what it downloads in `cache` alone; `watch` is told of each file and answers what is told its bytes."""
+    given = repository()
+    return MavenContext(
+        resolver=PythonResolver(progress_callback=watch), repo_cache=cache, local_repos=[],
+        remote_repos={"chosen": given} if given else None, timeout=_TIMEOUT_S,
     )  # fmt: skip
 
 
-def copy_one(artifact: str, folder: Path) -> None:
-    """The single jar `group:artifact:version:packaging[:classifier]`, into `folder`, named without its version."""
-    pom = folder / "pom.xml"
-    pom.write_text(_pom([]))
-    java()
-    run(
-        [tool("mvn", HOW_MVN), "-q", "-B", "-C", "-f", str(pom), "dependency:copy", f"-Dartifact={artifact}",
-         f"-DoutputDirectory={folder}", "-Dmdep.stripVersion=true"], folder,
-    )  # fmt: skip
+def repository(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Address of the repository to ask instead of Maven Central, None when nobody chose one. RuntimeError for settings that are no XML."""
+    if given := environment.get(REPOSITORY):
+        return given.rstrip("/")
+    settings = Path(environment.get("HOME", "/nonexistent")) / SETTINGS
+    try:
+        mirrors = ElementTree.fromstring(settings.read_bytes()).iterfind("{*}mirrors/{*}mirror")  # noqa: S314 - the user's own file
+    except OSError:
+        return None
+    except ElementTree.ParseError as error:
+        raise RuntimeError(f"{settings} is no XML ({error}): mend it, or set {REPOSITORY}") from None
+    for mirror in mirrors:
+        address, of = (mirror.findtext(f"{{*}}{tag}") or "" for tag in ("url", "mirrorOf"))
+        if address and _holds_central(of):
+            return re.sub(r"\$\{env\.(\w+)\}", lambda name: environment.get(name[1], ""), address).strip().rstrip("/")
+    return None
 
 
-def _pom(coordinates: list[Coordinates]) -> str:
-    project = ElementTree.Element("project", xmlns="http://maven.apache.org/POM/4.0.0")
-    for tag, text in (("modelVersion", "4.0.0"), ("groupId", "finmesh"), ("artifactId", "stack"), ("version", "1")):
-        ElementTree.SubElement(project, tag).text = text
-    dependencies = ElementTree.SubElement(project, "dependencies")
-    for group, artifact, version in coordinates:
-        dependency = ElementTree.SubElement(dependencies, "dependency")
-        for tag, text in (("groupId", group), ("artifactId", artifact), ("version", version)):
-            ElementTree.SubElement(dependency, tag).text = text
-    return ElementTree.tostring(project, encoding="unicode")
+def _holds_central(mirror_of: str) -> bool:
+    """Whether a mirror of these repositories, as Maven writes them, is one of Maven Central."""
+    names = {name.strip() for name in mirror_of.split(",")}
+    return "!central" not in names and not names.isdisjoint({"central", "*", "external:*"})
+
+
+def _resolved(central: MavenContext, jar: Jar, meter: Meter) -> Path:
+    """The file in the client's cache. A connection that breaks is tried again; what came of the file till then is thrown away."""
+    artifact = central.project(jar.group, jar.artifact).at_version(jar.version).artifact(jar.classifier, "jar")
+    before = meter.done_bytes
+    for left in reversed(range(_TRIES)):
+        try:
+            return Path(artifact.resolve())
+        except OSError:  # requests' errors are among these
+            meter.done_bytes = before
+            if artifact.cached_path is not None:
+                artifact.cached_path.unlink(missing_ok=True)
+            if not left:
+                raise
+    raise AssertionError
+
+
+def _checked(path: Path, jar: Jar) -> Path:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != jar.sha256:
+        raise RuntimeError(f"{jar.coordinates} has the SHA-256 {found}, not the {jar.sha256} of requirements/jars.txt")
+    return path

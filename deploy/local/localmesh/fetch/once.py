@@ -1,18 +1,23 @@
 """A folder of `.stack/` is made in full or not at all.
 
 It is built under a temporary name and renamed; its name carries the version, so a finished folder is never changed and needs
-no stamp. Two builders at once: the loser of the rename throws its copy away.
+no stamp. Two builders at once: of one process the second waits, of two the loser of the rename throws its copy away.
 """
 
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 UTF_8 = {"LC_ALL": "C.UTF-8"}
 """For programs that take the encoding of file names from the locale (Java, the Python in Triton): under plain C they know ASCII alone."""
+
+
+_BUILDING: dict[Path, threading.RLock] = defaultdict(threading.RLock)
 
 
 class MissingToolError(Exception):
@@ -21,8 +26,11 @@ class MissingToolError(Exception):
 
 def once(target: Path, build: Callable[[Path], None]) -> Path:
     """Returns `target`, made by `build(empty folder)` unless it exists. What `build` raises leaves nothing behind."""
-    if target.exists():
-        return target
+    with _BUILDING[target]:
+        return target if target.exists() else _made(target, build)
+
+
+def _made(target: Path, build: Callable[[Path], None]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:

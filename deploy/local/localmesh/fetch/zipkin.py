@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from localmesh.fetch.maven import copy_one
+from localmesh.fetch import jars, maven
 from localmesh.fetch.once import once
-
-ZIPKIN = "3.6.1"
 
 
 def fetch(stack: Path) -> Path:
-    """Path of the jar."""
-    folder = once(stack / f"zipkin-{ZIPKIN}", lambda scratch: copy_one(f"io.zipkin:zipkin-server:{ZIPKIN}:jar:exec", scratch))
-    (jar,) = folder.glob("*.jar")
-    return jar
+    """Path of the jar, named without its version."""
+    folder = once(stack / f"zipkin-{jars.version('zipkin', 'zipkin-server')}", _build)
+    return folder / "zipkin-server-exec.jar"
+
+
+def _build(folder: Path) -> None:
+    (jar,) = maven.download("zipkin", folder)
+    jar.rename(folder / "zipkin-server-exec.jar")
