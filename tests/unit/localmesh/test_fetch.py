@@ -1,11 +1,11 @@
+import platform
 import shutil
+import threading
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
-from localmesh.fetch import redis, wheel
-from localmesh.fetch.maven import _pom, copy_one, require_java
-from localmesh.fetch.once import MissingToolError, once, run
+from localmesh.fetch import java, redis, wheel
+from localmesh.fetch.once import MissingToolError, once, run, tool
 
 
 def test_a_folder_is_built_once(tmp_path: Path) -> None:
@@ -44,19 +44,13 @@ def test_of_two_builders_at_once_one_result_stays(tmp_path: Path) -> None:
 
 def test_a_missing_program_is_named_with_the_way_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingToolError, match=r"java .*apt install openjdk"):
-        copy_one("a:b:1:jar", tmp_path)
+    with pytest.raises(MissingToolError, match=r"apt-get is not on PATH: run where there is one"):
+        tool("apt-get", "run where there is one")
 
 
 def test_a_failing_program_says_why(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no such option xyz"):
         run(["sh", "-c", "echo no such option xyz >&2; exit 3"], tmp_path)
-
-
-def test_the_generated_pom_names_its_dependencies() -> None:
-    project = ElementTree.fromstring(_pom([("org.apache.kafka", "kafka_2.13", "4.1.1")]))
-    space = "{http://maven.apache.org/POM/4.0.0}"
-    assert [e.text for e in project.iterfind(f"{space}dependencies/{space}dependency/*")] == ["org.apache.kafka", "kafka_2.13", "4.1.1"]
 
 
 def test_wheels_are_pinned_with_hashes() -> None:
@@ -69,41 +63,81 @@ def test_wheels_are_pinned_with_hashes() -> None:
         wheel.version("redis")
 
 
-@pytest.mark.parametrize("answer, version", [("Redis server v=7.0.15 sha=0", (7, 0)), ("Redis server v=6.0.16", (6, 0)), ("?", (0, 0))])
-def test_the_version_of_a_redis_server_is_read(answer: str, version: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    "answer, version",
+    [("Redis server v=7.0.15 sha=0", (7, 0)), ("Valkey server v=9.1.2 sha=0", (9, 1)), ("Redis server v=6.0.16", (6, 0)), ("?", (0, 0))],
+)
+def test_the_version_of_a_server_is_read(answer: str, version: tuple[int, int]) -> None:
     assert redis.version_of(answer) == version
 
 
-@pytest.mark.parametrize("version, taken", [("6.2.0", True), ("6.0.16", False)])
-def test_a_redis_server_on_path_is_used_when_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, taken: bool) -> None:
-    program = tmp_path / "redis-server"
-    program.write_text(f"#!{shutil.which('sh')}\necho Redis server v={version} sha=0\n")
+def said(program: Path, line: str, stream: str = "") -> Path:
+    """A program that says one line, whatever it is asked."""
+    program.write_text(f"#!{shutil.which('sh')}\necho '{line}' {stream}\n")
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert redis.on_path() == (program if taken else None)
+    return program
 
 
 @pytest.mark.parametrize(
-    "system, machine, name", [("Linux", "x86_64", "redis-server-7-linux-amd64"), ("Darwin", "arm64", "redis-server-6-darwin-arm64")]
+    "programs, taken",
+    [
+        ({"redis-server": "Redis server v=6.2.0 sha=0"}, "redis-server"),
+        ({"redis-server": "Redis server v=6.0.16 sha=0"}, None),
+        ({"redis-server": "Redis server v=6.0.16 sha=0", "valkey-server": "Valkey server v=8.1.1 sha=0"}, "valkey-server"),
+        ({}, None),
+    ],
 )
-def test_the_redis_server_of_this_machine_is_taken(system: str, machine: str, name: str) -> None:
-    names = [
-        "META-INF/",
-        "redis-server-6-linux-arm64",
-        "redis-server-7-linux-amd64",
-        "redis-server-6-darwin-arm64",
-        "redis-server-5-windows-amd64.exe",
-    ]
-    assert redis.program_for(names, system, machine) == name
+def test_a_server_on_path_is_used_when_new_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], taken: str | None
+) -> None:
+    for name, line in programs.items():
+        said(tmp_path / name, line)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert redis.on_path() == (tmp_path / taken if taken else None)
+
+
+@pytest.mark.parametrize(
+    "line, taken",
+    [
+        ('openjdk version "17.0.15" 2025-04-15', True),
+        ('openjdk version "25.0.2" 2026-01-20 LTS', True),
+        ('java version "1.8.0_202"', False),
+        ("The operation could not be completed. Unable to locate a Java Runtime.", False),
+    ],
+)
+def test_a_java_on_path_is_used_when_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, taken: bool) -> None:
+    program = said(tmp_path / "java", line, ">&2")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert java.on_path() == (program if taken else None)
 
 
 @pytest.mark.parametrize("system, machine", [("Linux", "riscv64"), ("Windows", "AMD64")])
-def test_a_machine_without_a_redis_server_is_told_what_to_install(system: str, machine: str) -> None:
+def test_a_machine_without_a_package_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, machine: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
     with pytest.raises(MissingToolError, match="install Redis"):
-        redis.program_for(["redis-server-7-linux-amd64", "redis-server-5-windows-amd64.exe"], system, machine)
+        redis.fetch(tmp_path)
+    with pytest.raises(MissingToolError, match="install Java"):
+        java.fetch(tmp_path)
 
 
-def test_an_old_java_is_refused_and_a_new_one_taken() -> None:
-    require_java('openjdk version "17.0.15" 2025-04-15\n')
-    with pytest.raises(MissingToolError, match=r"too old.*1\.8"):
-        require_java('java version "1.8.0_202"\n')
+def test_in_one_process_the_second_builder_waits(tmp_path: Path) -> None:
+    """Kafka's storage is formatted by the Java that is downloaded beside it: that is downloaded once."""
+    builds, inside, may_end = [], threading.Event(), threading.Event()
+
+    def build(folder: Path) -> None:
+        builds.append(folder)
+        inside.set()
+        assert may_end.wait(10)
+
+    threads = [threading.Thread(target=once, args=(tmp_path / "jdk", build)) for _ in range(2)]
+    threads[0].start()
+    assert inside.wait(10)
+    threads[1].start()
+    may_end.set()
+    for thread in threads:
+        thread.join()
+    assert len(builds) == 1

@@ -2,15 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from localmesh.fetch import interpreter
-from localmesh.fetch.interpreter import find, probe
+from localmesh.fetch import interpreter, python
+from localmesh.fetch.interpreter import NoneFoundError, find, probe
 from localmesh.fetch.once import MissingToolError
-from localmesh.places import ROOT
 
 
 def made(program: Path, version: str, *, shared: bool = True) -> Path:
@@ -66,7 +64,7 @@ def test_without_one_a_sentence_says_what_to_install(tmp_path: Path, own: tuple[
     made(tmp_path / "bin" / "python3.12", "3.12", shared=False)
     made(tmp_path / "bin" / "python3.11", "3.10")
     asking = made(tmp_path / "own" / "python3", own[0], shared=own[1])
-    with pytest.raises(MissingToolError, match=rf"this Python {said}, .*apt install python3.11 libpython3.11") as refused:
+    with pytest.raises(NoneFoundError, match=rf"this Python {said}, .*apt install python3.11 libpython3.11") as refused:
         find({"PATH": str(tmp_path / "bin")}, asking)
     assert "\n" not in str(refused.value)
 
@@ -79,26 +77,13 @@ def test_the_one_that_is_named_is_taken_or_refused(tmp_path: Path) -> None:
             find({"TRITON_PYTHON": str(wrong)}, own)
 
 
+def test_the_one_that_is_named_is_not_replaced_by_a_packaged_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRITON_PYTHON", str(made(tmp_path / "old" / "python3", "3.10")))
+    with pytest.raises(MissingToolError, match=r"is 3\.10"):
+        python.fetch(tmp_path, made(tmp_path / "own" / "python3", "3.13"))
+
+
 def test_this_python_says_what_it_is() -> None:
     found = probe(Path(sys.executable))
     assert found is not None
     assert found.version == f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-def test_make_refuses_in_its_first_line(tmp_path: Path) -> None:
-    """A Python 3.13 with no other beside it: nothing is set up."""
-    python = tmp_path / "python3"
-    answer = json.dumps(["3.13", str(python), None, "/nowhere", "/nowhere"])
-    python.write_text(f"#!{sys.executable}\nimport sys, runpy\nif '-I' in sys.argv: print('''{answer}'''); sys.exit()\n"
-                      "if '-m' in sys.argv:\n    sys.executable = __file__\n    from localmesh.fetch import interpreter\n"
-                      "    interpreter._candidates = lambda _: ()\n    sys.exit(interpreter.main())\n")  # fmt: skip
-    python.chmod(0o755)
-    (tmp_path / "requirements").mkdir()
-    (tmp_path / "requirements" / "bootstrap.txt").touch()
-    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
-    done = subprocess.run(
-        ["make", "-f", ROOT / "Makefile", f"PYTHON={python}", "setup"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith("Triton's Python stub needs Python 3.11 or 3.12")
-    assert not (tmp_path / ".venv").exists()

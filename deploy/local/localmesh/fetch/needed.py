@@ -25,7 +25,7 @@ def missing() -> Iterator[str]:
     if any(importlib.util.find_spec(name) is None for name in ("venv", "ensurepip")):
         yield "Python's venv with its pip (Debian: apt install python3-venv)"
     if (platform.system(), platform.machine()) not in _TRITON or not _new_enough():
-        here = f"{platform.system()} on {platform.machine()} with {' '.join(platform.libc_ver()) or 'another C library'}"
+        here = f"{platform.system()} on {platform.machine()} with {' '.join(platform.libc_ver()).strip() or 'another C library'}"
         yield f"Linux on x86-64 or ARM with glibc 2.34 or newer, which Triton Inference Server is built for, and this is {here}"
     try:
         interpreter.find()
