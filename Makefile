@@ -108,6 +108,10 @@ faults-pool: setup ## engines die, hang, go slow or answer wrong under load; goe
 faults-budget: setup ## kill gateways, routers and Redis while tokens are counted, compare books and audit records: REQUESTS=10000 KILLS=5 SEED=1
 	@$(BIN)/python -m drills.faults_budget --requests $(or $(REQUESTS),10000) --kills $(or $(KILLS),5) --seed $(or $(SEED),1)
 
+.PHONY: fresh
+fresh: ## make run in an empty Debian, by a user without rights; needs root and debootstrap: FOLDER=where it is to lie SUITE=bookworm RUN_S=20 CA=file
+	@FOLDER='$(FOLDER)' deploy/local/fresh-debian
+
 .PHONY: bench
 bench: ## all benchmarks, one after the other: SECONDS=60 CUSTOMERS=100000 RECORDS=200000
 	@$(MAKE) -s bench-audit

@@ -58,6 +58,14 @@ def test_tests_run_on_what_services_run_on(name: str) -> None:
     assert {package: dev.get(package) for package in own} == own
 
 
+def test_the_clients_of_registries_share_the_environment_of_services() -> None:
+    """Software is fetched while packages are installed: none of what fetches may be replaced meanwhile."""
+    own, dev = lock("bootstrap"), lock("dev")
+    shared = own.keys() & dev.keys()
+    assert {"jgo", "requests", "urllib3"} <= shared
+    assert {package: own[package] for package in shared} == {package: dev[package] for package in shared}
+
+
 @pytest.mark.parametrize("package", ["grpcio", "protobuf", "onnxruntime", "aiokafka", "redis", "pydantic", "cryptography"])
 def test_installed_is_locked(package: str) -> None:
     assert version(package) == lock("dev")[package]

@@ -79,7 +79,7 @@ def test_a_disk_that_is_too_small_is_named_with_both_sizes(monkeypatch: pytest.M
     monkeypatch.setattr(needed, "_set_up", lambda: False)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**10, 10**10 - 5 * 10**8, 5 * 10**8))
     (line,) = needed.missing()
-    assert "6 GB" in line
+    assert "4 GB" in line
     assert "has 0.5" in line
 
 

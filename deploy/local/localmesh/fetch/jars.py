@@ -22,13 +22,16 @@ class Jar:
 
     @property
     def coordinates(self) -> str:
+        """`group:artifact:version[:classifier]`."""
         return ":".join(filter(None, (self.group, self.artifact, self.version, self.classifier)))
 
     @property
     def file(self) -> str:
+        """What repositories call it."""
         return "-".join(filter(None, (self.artifact, self.version, self.classifier))) + ".jar"
 
     def line(self, part: str) -> str:
+        """Its line in the lock."""
         return f"{part} {self.coordinates} {self.size_bytes} sha256:{self.sha256}\n"
 
 
