@@ -41,7 +41,10 @@ def parse(text: str) -> dict[str, list[Jar]]:
     for line in filter(None, (line.partition("#")[0].strip() for line in text.splitlines())):
         part, coordinates, size, digest = line.split()
         group, artifact, version, *classifier = coordinates.split(":")
-        jar = Jar(group, artifact, version, ":".join(classifier), int(size), digest.removeprefix("sha256:"))
+        jar = Jar(
+            group=group, artifact=artifact, version=version, classifier=":".join(classifier),
+            size_bytes=int(size), sha256=digest.removeprefix("sha256:"),
+        )  # fmt: skip
         if len(bytes.fromhex(jar.sha256)) != 32 or ":" in jar.classifier:
             raise ValueError(f"no jar: {line}")
         parts.setdefault(part, []).append(jar)

@@ -44,8 +44,10 @@ def _needed(central: MavenContext, names: list[str]) -> list[Artifact]:
 
 def _jar(artifact: Artifact) -> jars.Jar:
     content = artifact.resolve().read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    return jars.Jar(artifact.groupId, artifact.artifactId, artifact.version, artifact.classifier, len(content), digest)
+    return jars.Jar(
+        group=artifact.groupId, artifact=artifact.artifactId, version=artifact.version, classifier=artifact.classifier,
+        size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest(),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
