@@ -78,10 +78,22 @@ class Passage:
         return self.chunk.passage.text
 
 
-def passage_of(chunk: Chunk, version: Version, now_us: int, explained: Explained | None = None, *, added: bool = False) -> Passage:
-    """Return a passage as it stands now, for a reader who may read it: whoever calls has checked that."""
+def passage_of(
+    chunk: Chunk,
+    version: Version,
+    now_us: int,
+    explained: Explained | None = None,
+    *,
+    added: bool = False,
+    valid_at_us: int | None = None,
+) -> Passage:
+    """Return a passage as it stands now, for a reader who may read it: whoever calls has checked that.
+
+    ``valid_at_us``: the time whose wording was asked for, None for now.
+    """
     handed_in = version.submission
-    superseded = version.to_seq != FOREVER or not handed_in.valid_from_us <= now_us < handed_in.valid_to_us
+    asked_us = now_us if valid_at_us is None else valid_at_us
+    superseded = version.to_seq != FOREVER or not handed_in.valid_from_us <= asked_us < handed_in.valid_to_us
     review_due = handed_in.review_at_us is not None and handed_in.review_at_us <= now_us
     return Passage(chunk, version, superseded=superseded, review_due=review_due, explained=explained, added=added)
 

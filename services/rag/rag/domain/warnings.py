@@ -10,7 +10,10 @@ from rag.domain.retrieval import Passage
 
 _HAN = re.compile("[㐀-䶿一-鿿豈-﫿]")
 _WORDS = {
-    SUPERSEDED: ("A newer version stands, or the wording is not in force now.", "所引条款已有新版本，或现已不在有效期内。"),
+    SUPERSEDED: (
+        "A newer version stands, or the wording is not in force at the time asked for.",
+        "所引条款已有新版本，或在所问时点不在有效期内。",
+    ),
     REVIEW_DUE: ("The document is past its review date.", "所引文件已过复核日期。"),
     ENDORSED: ("An endorsement changes the document that is cited.", "所引文件另有批单或附加条款。"),
     NOT_SUPPORTED: ("Not found in the documents you may read.", "在您有权查阅的文件中没有找到答案。"),

@@ -83,7 +83,14 @@ class Retrieve:
             return []
         added = await self._expand(found, query.expand, where, sequence)
         return [
-            passage_of(each.chunk, each.version, query.now_us, Explained(0, 0, expanded=each.why) if query.explain else None, added=True)
+            passage_of(
+                each.chunk,
+                each.version,
+                query.now_us,
+                Explained(0, 0, expanded=each.why) if query.explain else None,
+                added=True,
+                valid_at_us=query.as_of.valid_at_us,
+            )
             for each in added
         ]
 
@@ -141,4 +148,4 @@ def _passage(candidate: Candidate, query: Query, named: Named) -> Passage:
     if query.explain:
         scope = named.names if candidate.version.version_id in named.strength else ()
         explained = Explained(candidate.ranked.lexical_rank, candidate.ranked.dense_rank, scope)
-    return passage_of(candidate.chunk, candidate.version, query.now_us, explained)
+    return passage_of(candidate.chunk, candidate.version, query.now_us, explained, valid_at_us=query.as_of.valid_at_us)

@@ -64,9 +64,10 @@ class Whole:
     async def _passages(self, standing: Standing, version: Version, where: Filter, *, at_any_time: bool) -> list[Passage]:
         known, chunks = await self._library.indexed(version.version_id)
         handed_in = known.submission
+        asked_us = where.as_of.valid_at_us
         if at_any_time:
             where = replace(where, as_of=AsOf(handed_in.valid_from_us, known.from_seq))
-        return [passage_of(chunk, known, standing.now_us) for chunk in chunks if confirmed(chunk, known, where)]
+        return [passage_of(chunk, known, standing.now_us, valid_at_us=asked_us) for chunk in chunks if confirmed(chunk, known, where)]
 
 
 def _of(versions: list[Version], source_version: int) -> list[Version]:

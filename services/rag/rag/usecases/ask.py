@@ -74,7 +74,7 @@ class Ask:
         standing = await self._rights.now(asked.caller)
         turn = await self._turn(asked, scenario, table.sha256, standing)
         if scenario.is_extractive:
-            answered = await self._quote(asked.question, turn.found.passages, standing, asked.as_of(standing.now_us))
+            answered = await self._quote(asked.question, turn.found.passages, standing, _as_found(asked.as_of(standing.now_us), turn.found))
             async for event in self._quoted(turn, answered):
                 yield event
             return
@@ -217,6 +217,11 @@ class Ask:
             await self._conversations.add_turn(asked.caller.tenant, asked.caller.principal, asked.conversation_id, kept, turn.scope)
         if refusal:
             await self._reports.unanswered(asked.caller.tenant, mask(asked.question), refusal, turn.standing.now_us)
+
+
+def _as_found(as_of: AsOf, found: Found) -> AsOf:
+    """Return the times that were searched: no index knows anything of a sequence that is still to come."""
+    return replace(as_of, known_at_seq=min(as_of.known_at_seq, found.sequence))
 
 
 def _prompt(turn: _Turn, passages: Sequence[Passage], grade: int) -> Prompt:
