@@ -2,7 +2,7 @@
 
 The audit service is down while the topic is filled, then started: its time begins with the first commit that is seen. The bare thing is one
 table with the record's bytes in it, as durable (WAL, synchronous FULL), in transactions as large as the log's own: no ids, no indexes, no
-hashes, no proofs.
+hashes, no proofs. What the broker takes to hand the records over counts on both sides.
 """
 
 import asyncio
@@ -29,13 +29,17 @@ from translog.reader import LogReader
 from translog.sqlite import SqliteDatabase
 
 from bench import rate, site
+from bench.cost import Look, Meter, cost_figures, cost_words
+from bench.processes import Usage
 from bench.report import Figures, Target
 from bench.site import Site
 
 TOPIC = "finmesh.audit.v1.AuditBatch"
 BATCH = 256  # records in a message, as the stream sends them under load
 TARGETS = {"events_per_s": Target(min=5_000), "ratio": Target(min=0.1), "fsck_entries_per_s": Target(min=1_000_000 / 60)}
+_PROCESSES = ("audit", "kafka")
 WORDS = {
+    **cost_words(_PROCESSES, "record", "an audit record", ("bare", "a bare insert, with the broker's share")),
     "events_per_s": "records from topic to committed checkpoint, 1/s",
     "bare_events_per_s": "bare SQLite inserts of the same bytes, 1/s",
     "ratio": "log : bare",
@@ -53,14 +57,17 @@ async def measure(var: Path | None, records: int, say: Callable[[str], None]) ->
         bodies = [record(number) for number in range(records)]
         await _fill(at, bodies)
         say(f"{records:,} records of {sum(map(len, bodies)) // records} bytes on the topic")
-        found = await _logged(at, records)
+        meter = Meter(at.usage)
+        found, each_us = await _logged(at, records, meter)
         await at.mesh.stop("audit")
         in_a_commit = max(records // max(_commits(at), 1), 1)
-        bare_before = await asyncio.to_thread(_bare, at.places.var / "bare-1.db", bodies, in_a_commit)
-        bare_after = await asyncio.to_thread(_bare, at.places.var / "bare-2.db", bodies, in_a_commit)
+        bare_before, before_us = await asyncio.to_thread(_bare, at.places.var / "bare-1.db", bodies, in_a_commit)
+        bare_after, after_us = await asyncio.to_thread(_bare, at.places.var / "bare-2.db", bodies, in_a_commit)
         entries_per_s, findings = await asyncio.to_thread(_checked, at)
         bare = (bare_before + bare_after) / 2
+        bare_us = (before_us + after_us) / 2 + each_us["kafka"]
         values = {
+            **cost_figures(each_us, _PROCESSES, "record", ("bare", bare_us)),
             "events_per_s": found,
             "bare_events_per_s": bare,
             "ratio": found / bare,
@@ -130,28 +137,44 @@ def _commits(at: Site) -> int:
         return int(database.query("SELECT COUNT(*) FROM checkpoint WHERE size > 0")[0][0])
 
 
-async def _logged(at: Site, records: int) -> float:
+async def _logged(at: Site, records: int, meter: Meter) -> tuple[float, dict[str, float]]:
+    """Records a second, and microseconds by process for each: from the first commit that is seen to the last.
+
+    A run that one commit ends is too small for that, and counts with the start of the process.
+    """
+    fresh = meter.now()
+    looks: list[tuple[int, Look]] = []
+
     async def size() -> int:
-        return _size(at)
+        found = _size(at)
+        if found and (not looks or found != looks[-1][0]):
+            looks.append((found, meter.now()))
+        return found
 
     starting = asyncio.create_task(at.mesh.start("audit"))
     samples = await rate.watched(size, records, _MAX_S, SystemClock(), every_s=0.05)
     await starting
-    return rate.sustained(samples, records)
+    if "audit" not in looks[-1][1].used:
+        looks.append((looks[-1][0], meter.now()))
+    await meter.rest(looks[-1][1].at_s - fresh.at_s)
+    last, ended = looks[-1]
+    from_start = (0, Look({**fresh.used, "audit": Usage(0, 0)}, fresh.at_s))
+    first, began = next(((count, look) for count, look in looks if count < last and "audit" in look.used), from_start)
+    return rate.sustained(samples, records), meter.us_each(began, ended, last - first)
 
 
-def _bare(file: Path, bodies: Sequence[bytes], batch: int) -> float:
-    """Rows a second of a plain table."""
+def _bare(file: Path, bodies: Sequence[bytes], batch: int) -> tuple[float, float]:
+    """Rows a second of a plain table, and microseconds of processor time for each."""
     with closing(sqlite3.connect(file, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         database.execute("CREATE TABLE record (id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
-        began_s = time.perf_counter()
+        began_s, began_cpu_s = time.perf_counter(), time.thread_time()
         for start in range(0, len(bodies), batch):
             database.execute("BEGIN IMMEDIATE")
             database.executemany("INSERT INTO record (body) VALUES (?)", ((body,) for body in bodies[start : start + batch]))
             database.execute("COMMIT")
-        return len(bodies) / (time.perf_counter() - began_s)
+        return len(bodies) / (time.perf_counter() - began_s), (time.thread_time() - began_cpu_s) / len(bodies) * 1e6
 
 
 def _checked(at: Site) -> tuple[float, int]:

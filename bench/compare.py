@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,14 +31,14 @@ from simbank.driver.corebank import Calls, CoreBank
 from simbank.driver.producer import OpenLoopProducer, Sent
 
 from bench import rate
-from bench.processes import Usage, cores, usage
+from bench.cost import APART, STREAM, SYNC, Meter
+from bench.processes import Usage, usage
 from bench.report import Figures, Target
 from bench.workload import Bank, build_bank
 
 ORDER = "ABBA"
-STREAM = ("risk-stream", "redis", "triton", "kafka", "audit")
-SYNC = ("gateway", "risk-rpc", "redis", "triton", "kafka", "audit")
 TARGETS = {"stream_ratio": Target(max=1.03), "sync_ratio": Target(max=1.03)}
+_PARTS = (("stream", "tx", (*STREAM, APART)), ("sync", "call", (*SYNC, APART)))
 WORDS = {
     "stream_cpu_us_per_tx": "processor time of a streamed transaction, this checkout, µs",
     "base_stream_cpu_us_per_tx": "the same, base, µs",
@@ -46,9 +46,15 @@ WORDS = {
     "sync_cpu_us_per_call": "processor time of a synchronous call, this checkout, µs",
     "base_sync_cpu_us_per_call": "the same, base, µs",
     "sync_ratio": "this : base",
+    **{
+        f"{side}{kind}_{name.replace('-', '_')}_cpu_us_per_{unit}": f"{kind}: {name}{' (not in the sum)' * (name == APART)}, {whose}, µs"
+        for kind, unit, names in _PARTS
+        for name in names
+        for side, whose in (("", "this checkout"), ("base_", "base"))
+    },
 }
 _NAMES = ("kafka", "redis", "triton", "zipkin", "provision", "gateway", "risk-stream", "risk-rpc", "audit")  # a commit before has no others
-_READY_S, _PAUSE_S, _POLL_S = 120.0, 1.0, 0.2
+_READY_S, _POLL_S = 120.0, 0.2
 Say = Callable[[str], None]
 
 
@@ -68,25 +74,19 @@ class Plan:
 
 @dataclass
 class Side:
-    """One commit: where its mesh is, what its processes take when idle (cores), and what each turn cost (µs by process)."""
+    """One commit: where its mesh is, and what each turn cost (µs by process)."""
 
     site: Site
-    idle: dict[str, float] = field(default_factory=dict)
     stream_us: list[dict[str, float]] = field(default_factory=list)
     sync_us: list[dict[str, float]] = field(default_factory=list)
+    meter: Meter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.usage)
 
     def usage(self) -> dict[str, Usage]:
         processes = status.read(self.site.places.status)["processes"]
         return usage({name: each["pid"] for name, each in processes.items() if each["pid"]})
-
-    async def cost_us(self, work: Callable[[], Awaitable[int]]) -> dict[str, float]:
-        """Microseconds of processor time by process for each unit of work, idling taken off."""
-        before, began_s = self.usage(), time.monotonic()
-        units = await work()
-        await asyncio.sleep(_PAUSE_S)  # the audit log and the tracing UI take what is under way
-        after, wall_s = self.usage(), time.monotonic() - began_s
-        used = cores(before, after, wall_s)
-        return {name: (value - self.idle.get(name, 0.0)) * wall_s / units * 1e6 for name, value in used.items()}
 
 
 async def measure(var: Path | None, plan: Plan, say: Say) -> Figures:
@@ -159,22 +159,14 @@ async def _measured(sides: Mapping[str, tuple[Side, Bank]], plan: Plan, say: Say
         side, bank = sides[letter]
         await _burst(side.site, bank, plan)
         await _calls(side.site, bank, plan)
-    await _idle([side for side, _ in sides.values()], plan.idle_s)
+    await asyncio.gather(*(side.meter.rest(plan.idle_s) for side, _ in sides.values()))
     for number in range(plan.rounds):
         for letter in ORDER:
             side, bank = sides[letter]
-            side.stream_us.append(await side.cost_us(partial(_burst, side.site, bank, plan)))
-            side.sync_us.append(await side.cost_us(partial(_calls, side.site, bank, plan)))
+            side.stream_us.append(await side.meter.cost_us(partial(_burst, side.site, bank, plan)))
+            side.sync_us.append(await side.meter.cost_us(partial(_calls, side.site, bank, plan)))
         say(f"round {number + 1} of {plan.rounds}")
     return _figures(sides["A"][0], sides["B"][0], plan)
-
-
-async def _idle(sides: list[Side], seconds: float) -> None:
-    await asyncio.sleep(_PAUSE_S)
-    before, began_s = [side.usage() for side in sides], time.monotonic()
-    await asyncio.sleep(seconds)
-    for side, earlier in zip(sides, before, strict=True):
-        side.idle = cores(earlier, side.usage(), time.monotonic() - began_s)
 
 
 async def _burst(site: Site, bank: Bank, plan: Plan) -> int:
@@ -213,10 +205,10 @@ async def _calls(site: Site, bank: Bank, plan: Plan) -> int:
 def _figures(this: Side, base: Side, plan: Plan) -> Figures:
     """Medians over the turns. The ratio is the median over pairs of turns that stood beside each other."""
     figures = Figures(f"this checkout beside {plan.base}: {plan.rounds} rounds of {ORDER}", {}, TARGETS, WORDS)
-    for kind, unit, names in (("stream", "tx", STREAM), ("sync", "call", SYNC)):
+    for kind, unit, names in _PARTS:
         turns = [getattr(side, f"{kind}_us") for side in (this, base)]
         costs = np.array([[[turn.get(name, 0.0) for name in names] for turn in each] for each in turns])  # (side, turn, process), µs
-        totals = costs.sum(axis=2)
+        totals = costs[:, :, :-1].sum(axis=2)  # the last one stands apart
         pairs = totals[0] / totals[1]
         figures.values[f"{kind}_cpu_us_per_{unit}"], figures.values[f"base_{kind}_cpu_us_per_{unit}"] = map(
             float, np.median(totals, axis=1)
@@ -224,5 +216,6 @@ def _figures(this: Side, base: Side, plan: Plan) -> Figures:
         figures.values[f"{kind}_ratio"] = float(np.median(pairs))
         figures.notes[f"{kind}: ratio of each pair"] = " ".join(f"{pair:.3f}" for pair in pairs)
         for name, (mine, other) in zip(names, np.median(costs, axis=1).T, strict=True):
-            figures.notes[f"{kind}: {name}, µs, this and base"] = f"{mine:,.0f} {other:,.0f}"
+            key = f"{kind}_{name.replace('-', '_')}_cpu_us_per_{unit}"
+            figures.values[key], figures.values["base_" + key] = float(mine), float(other)
     return figures

@@ -46,9 +46,10 @@ async def _serve(certs: Path, port: int, size: int) -> None:
 
 
 class Echo:
-    """A client of the echo."""
+    """A client of the echo; ``pid`` is its server's."""
 
-    def __init__(self, certs: Path, port: int) -> None:
+    def __init__(self, certs: Path, port: int, pid: int) -> None:
+        self.pid = pid
         self._channel = grpc.aio.secure_channel(f"{LOOPBACK}:{port}", channel_credentials(tls(certs, "simbank")))
         self._call: Any = self._channel.unary_unary(METHOD)
 
@@ -66,7 +67,7 @@ class Echo:
 async def served(certs: Path, port: int, size: int) -> AsyncIterator[Echo]:
     """The echo answers inside."""
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.echo", str(certs), str(port), str(size))
-    echo = Echo(certs, port)
+    echo = Echo(certs, port, process.pid)
     try:
         await echo(b"")
         yield echo

@@ -2,6 +2,7 @@
 
 Everything is on: tracing, rules, graph and label features, the audit service reading along. The order: a first part warms up and gives an
 estimate; a backlog for the wanted time is loaded while the stream is down; the bare loop eats it; the mesh eats it; the bare loop again.
+Processor time is counted over all of the backlog, until the audit log has it, and stands first.
 """
 
 import asyncio
@@ -33,7 +34,9 @@ from translog.reader import LogReader
 from translog.sqlite import SqliteDatabase
 
 from bench import bare, rate, site
-from bench.processes import cores
+from bench.cost import SETTLE_S, Look, Meter, cost_figures, cost_words
+from bench.cost import STREAM as PROCESSES
+from bench.processes import Usage
 from bench.report import Figures, Target
 from bench.site import Site
 from bench.state import state
@@ -50,6 +53,7 @@ TARGETS = {
     "rss_mib": Target(max=4_096),
 }
 WORDS = {
+    **cost_words(PROCESSES, "tx", "a transaction", ("bare", "the bare loop, the broker's share in it")),
     "tx_per_s": "distinct transactions decided, committed and published, 1/s",
     "bare_tx_per_s": "bare transactional loop, same client, batch, partitions, bytes, 1/s",
     "ratio": "mesh : bare",
@@ -92,6 +96,7 @@ class _Run:
         self._at, self._bank, self._plan, self._say = at, bank, plan, say
         self._clock = SystemClock()
         self._sent = Sent()
+        self._meter = Meter(at.usage)
         self._admin = AIOKafkaAdminClient(bootstrap_servers=at.kafka.bootstrap_servers)
         self._figures = Figures(f"stream: {bank.customers:,} customers, {DUPLICATE_SHARE:.0%} duplicates", {}, TARGETS, WORDS)
 
@@ -105,20 +110,21 @@ class _Run:
     async def _measured(self) -> Figures:
         values, notes = self._figures.values, self._figures.notes
         per_s = await self._warm_up()
+        await self._meter.rest(self._plan.seconds)
         await self._at.mesh.stop(STREAM)
         await self._load(round(max(min(per_s * 1.1, MAX_RATE), 100) * self._plan.seconds))
         settings = await self._bare_settings()
-        bare_before = await bare.measure(settings("before"), self._at.places.var)
-        self._say(f"bare loop: {bare_before:,.0f}/s")
-        values["tx_per_s"] = await self._sustained()
-        await self._decided()
-        bare_after = await bare.measure(settings("after"), self._at.places.var)
-        self._say(f"bare loop: {bare_after:,.0f}/s")
-        values["bare_tx_per_s"] = (bare_before + bare_after) / 2
+        before = await self._bare(settings("before"))
+        tx_per_s, each_us = await self._sustained()
+        after = await self._bare(settings("after"))
+        values |= cost_figures(each_us, PROCESSES, "tx", ("bare", (before.cpu_us + after.cpu_us) / 2))
+        values["tx_per_s"], values["bare_tx_per_s"] = tx_per_s, (before.records_per_s + after.records_per_s) / 2
         values["ratio"] = values["tx_per_s"] / values["bare_tx_per_s"]
-        notes["bare loop before, after, 1/s"] = f"{bare_before:,.0f}, {bare_after:,.0f}"
+        notes["bare loop before, after, 1/s"] = f"{before.records_per_s:,.0f}, {after.records_per_s:,.0f}"
+        notes["bare loop before, after, µs"] = f"{before.cpu_us:.1f}, {after.cpu_us:.1f}"
         values["p50_ms_at_500"], values["p99_ms_at_500"] = await self._latency()
         await self._concluded()
+        self._figures.values = {name: values[name] for name in WORDS}
         return self._figures
 
     async def _warm_up(self) -> float:
@@ -152,24 +158,28 @@ class _Run:
         offsets = await self._admin.list_consumer_group_offsets(STREAM_GROUP)
         return sum(found.offset for place, found in offsets.items() if place.topic == TRANSACTION_TOPIC and found.offset > 0)
 
-    async def _sustained(self) -> float:
-        """Distinct transactions a second while the backlog lasts or the time is over."""
-        before_s = time.monotonic()
+    async def _bare(self, settings: bare.Settings) -> bare.Measured:
+        found = await bare.measure(settings, self._at.places.var, self._meter.idle["kafka"])
+        self._say(f"bare loop: {found.records_per_s:,.0f}/s, {found.cpu_us:.1f} µs each")
+        return found
+
+    async def _sustained(self) -> tuple[float, dict[str, float]]:
+        """Distinct transactions a second while the backlog lasts or the time is over; what each of the backlog cost, µs by process."""
+        down = self._meter.now()
         starting = asyncio.create_task(self._at.mesh.start(STREAM))
         samples = [rate.Sample(time.monotonic(), await self._committed())]
         await starting
-        before = self._at.usage()
-        before_s = time.monotonic()
+        before, known = self._meter.now(), await self._committed()
+        if known >= self._sent.offered:  # so small that it is over when the stream is ready: it counts with the start of the process
+            before, known = Look({**down.used, STREAM: Usage(0, 0)}, down.at_s), samples[0].count
         samples += await rate.watched(self._committed, self._sent.offered, self._plan.seconds, self._clock)
-        after, wall_s = self._at.usage(), time.monotonic() - before_s
+        distinct = len(self._sent.intended_us) / self._sent.offered
         self._figures.values["audit_behind"] = max(samples[-1].count - self._sent.duplicates - self._audited(), 0)
-        found = rate.sustained(samples, self._sent.offered) * len(self._sent.intended_us) / self._sent.offered
-        used = {name: value for name, value in cores(before, after, wall_s).items() if value >= 0.005}
-        self._figures.notes["processor cores used meanwhile"] = ", ".join(
-            f"{name} {value:.2f}" for name, value in sorted(used.items(), key=lambda item: -item[1])
-        )
+        found = rate.sustained(samples, self._sent.offered) * distinct
+        await self._decided()
+        after = self._meter.now()
         self._say(f"mesh: {found:,.0f}/s")
-        return found
+        return found, self._meter.us_each(before, after, (self._sent.offered - known) * distinct)
 
     def _audited(self) -> int:
         database: Database = SqliteDatabase.open_reader(self._at.audit_file)
@@ -177,8 +187,14 @@ class _Run:
             return LogReader(database).records()
 
     async def _decided(self) -> None:
-        """Wait until the stream has caught up."""
+        """Wait until the stream has caught up, and the audit log with it."""
         await rate.watched(self._committed, self._sent.offered, 600, self._clock)
+
+        async def audited() -> int:
+            return self._audited()
+
+        await rate.watched(audited, self._sent.offered - self._sent.duplicates, 600, self._clock)
+        await asyncio.sleep(SETTLE_S)
 
     async def _bare_settings(self) -> Callable[[str], bare.Settings]:
         """Settings of the bare loop, with messages that the mesh published while it was warmed up."""
@@ -190,6 +206,7 @@ class _Run:
         def settings(name: str) -> bare.Settings:
             return bare.Settings(
                 bootstrap=self._at.kafka.bootstrap_servers,
+                kafka_pid=self._at.mesh.pid("kafka"),
                 name=f"bench-{name}",
                 input_topic=TRANSACTION_TOPIC,
                 decision_topic=topics["decisions"],

@@ -1,5 +1,7 @@
 """The synchronous path: a core banking system at the gateway beside a gRPC echo with the same TLS and message sizes, in turns.
 
+First stands what a call takes of a processor in all processes of the mesh, beside the echo's own; callers count on neither side.
+
 What is not ours is taken off each request: the waits for Redis, Triton and Kafka and for the batch before (coalescing), as its own trace
 tells them. The rest is two gRPC hops, token, policy, quota, the decision itself and the telemetry of all that.
 """
@@ -19,8 +21,9 @@ from simbank.driver.corebank import Calls, CoreBank
 from simbank.driver.headers import is_sampled
 
 from bench import site
+from bench.cost import SETTLE_S, SYNC, Meter, cost_figures, cost_words, mean_us
 from bench.echo import Echo, served
-from bench.processes import cores
+from bench.processes import usage
 from bench.report import Figures, Target
 from bench.site import Site
 from bench.workload import Bank, build_bank
@@ -30,6 +33,7 @@ WARM_UP_S = 2.0
 WAITS = {"observe": "Redis", "finalise": "Redis", "confirm": "Redis", "infer fraud": "Triton", "publish": "Kafka", "coalesce": "coalescing"}
 TARGETS = {"p99_ms": Target(max=25), "overhead_echoes": Target(max=3)}
 WORDS = {
+    **cost_words(SYNC, "call", "a call", ("echo", "the echo's server")),
     "p50_ms": "p50 from intended call to answer, ms",
     "p99_ms": "p99, ms",
     "overhead_p50_ms": "p50 of what remains without the waits for Redis, Triton, Kafka and coalescing, ms",
@@ -59,7 +63,8 @@ class Measured:
 
     calls: Calls = field(default_factory=Calls)
     echoes_s: list[float] = field(default_factory=list)
-    used: list[dict[str, float]] = field(default_factory=list)  # processor cores by process, during the calls of a round
+    turns_us: list[tuple[dict[str, float], float]] = field(default_factory=list)  # by process for each call of a round, and how many
+    echo_turns_us: list[tuple[dict[str, float], float]] = field(default_factory=list)
 
     def by_trace_ms(self) -> dict[bytes, float]:
         """Latency of each answered call: replies and latencies are noted together."""
@@ -78,15 +83,23 @@ async def _measured(at: Site, bank: Bank, plan: Plan, say: Callable[[str], None]
     measured = Measured()
     request, answer_bytes = await _example(at, bank)
     (port,) = free_ports(1)
+    meter = Meter(at.usage)
     async with at.client() as door, served(at.places.certs, port, answer_bytes) as echo:
+        beside = Meter(lambda: usage({"echo": echo.pid}))
         corebank = CoreBank(door, at.run, plan.sampled_share)
         await _calls(corebank, bank, WARM_UP_S, plan.rate_per_s, Calls())
         await _echoes(echo, request, WARM_UP_S, plan.rate_per_s)
+        await asyncio.gather(meter.rest(plan.seconds / ROUNDS), beside.rest(plan.seconds / ROUNDS))
         for _ in range(ROUNDS):
-            before, began_s = at.usage(), time.monotonic()
+            before, known = meter.now(), len(measured.calls.replies)
             await _calls(corebank, bank, plan.seconds / ROUNDS, plan.rate_per_s, measured.calls)
-            measured.used.append(cores(before, at.usage(), time.monotonic() - began_s))
-            measured.echoes_s += await _echoes(echo, request, plan.seconds / ROUNDS, plan.rate_per_s)
+            await asyncio.sleep(SETTLE_S)
+            answered = len(measured.calls.replies) - known
+            measured.turns_us.append((meter.us_each(before, meter.now(), answered), answered))
+            before = beside.now()
+            echoes_s = await _echoes(echo, request, plan.seconds / ROUNDS, plan.rate_per_s)
+            measured.echo_turns_us.append((beside.us_each(before, beside.now(), len(echoes_s)), len(echoes_s)))
+            measured.echoes_s += echoes_s
         say(f"{len(measured.calls.replies):,} calls answered")
     figures = await _figures(at, measured, plan)
     figures.notes["bytes of a request, an answer"] = f"{len(request)}, {answer_bytes}"
@@ -161,6 +174,7 @@ async def _figures(at: Site, measured: Measured, plan: Plan) -> Figures:
     latencies = list(took_ms.values())
     calls = measured.calls
     values = {
+        **cost_figures(mean_us(measured.turns_us), SYNC, "call", ("echo", mean_us(measured.echo_turns_us)["echo"])),
         "p50_ms": float(np.quantile(latencies, 0.5)),
         "p99_ms": float(np.quantile(latencies, 0.99)),
         "overhead_p50_ms": float(np.median(overhead)),
@@ -173,7 +187,5 @@ async def _figures(at: Site, measured: Measured, plan: Plan) -> Figures:
     names = sorted({name for parts in waits.values() for name in parts})
     figures.notes["waits, p50 ms"] = ", ".join(f"{name} {np.median([parts[name] for parts in waits.values()]):.2f}" for name in names)
     figures.notes["calls, with a whole trace"] = f"{len(took_ms):,}, {len(waits):,}"
-    used = {name: float(np.mean([each[name] for each in measured.used])) for name in measured.used[0]}
-    figures.notes["processor cores used meanwhile"] = ", ".join(f"{name} {value:.2f}" for name, value in used.items() if value >= 0.005)
     figures.notes["p99 of the echo, ms"] = f"{np.quantile(measured.echoes_s, 0.99) * 1e3:.2f}"
     return figures

@@ -23,9 +23,20 @@ def silent(words: str) -> None:
     """Progress goes nowhere."""
 
 
+def check_cost(values: dict[str, float], unit: str, bare: str, names: tuple[str, ...]) -> None:
+    """Processor time leads, and its arithmetic holds."""
+    assert list(values)[:3] == [f"cpu_us_per_{unit}", f"{bare}_cpu_us_per_{unit}", "cpu_ratio"]
+    parts = [values[f"{name}_cpu_us_per_{unit}"] for name in names]
+    assert values[f"cpu_us_per_{unit}"] == pytest.approx(sum(parts))
+    assert values["cpu_ratio"] == pytest.approx(values[f"cpu_us_per_{unit}"] / values[f"{bare}_cpu_us_per_{unit}"])
+    assert values[f"cpu_us_per_{unit}"] > 0
+    assert values[f"{bare}_cpu_us_per_{unit}"] > 0
+
+
 async def test_stream(tmp_path: Path) -> None:
     figures = await stream.measure(tmp_path, stream.Plan(seconds=1, customers=1_000, rate_per_s=50), silent)
     assert set(stream.WORDS) == set(figures.values)
+    check_cost(figures.values, "tx", "bare", ("risk_stream", "redis", "triton", "kafka", "audit"))
     assert figures.values["transactions"] > 1_000
     assert figures.values["degraded"] == figures.values["undecided"] == figures.values["contradictory"] == 0
     assert figures.values["ratio"] == pytest.approx(figures.values["tx_per_s"] / figures.values["bare_tx_per_s"])
@@ -35,6 +46,7 @@ async def test_stream(tmp_path: Path) -> None:
 async def test_sync(tmp_path: Path) -> None:
     figures = await sync.measure(tmp_path, sync.Plan(seconds=2, customers=500, rate_per_s=20, sampled_share=0.5), silent)
     assert set(sync.WORDS) == set(figures.values)
+    check_cost(figures.values, "call", "echo", ("gateway", "risk_rpc", "redis", "triton", "kafka", "audit"))
     assert figures.values["degraded"] == figures.values["errors"] == 0
     assert 0 < figures.values["overhead_p50_ms"] < figures.values["p99_ms"]
 
@@ -59,6 +71,7 @@ async def test_llm(tmp_path: Path) -> None:
 async def test_audit(tmp_path: Path) -> None:
     figures = await audit.measure(tmp_path, 3_000, silent)
     assert set(audit.WORDS) == set(figures.values)
+    check_cost(figures.values, "record", "bare", ("audit", "kafka"))
     assert figures.values["records"] == 3_000
     assert figures.values["findings"] == 0
     assert figures.values["ratio"] > 0

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from bench import compare
-from bench.processes import Usage
 
 
 def side(stream: list[float], sync: list[float]) -> Any:
@@ -24,22 +23,11 @@ def test_ratios_are_those_of_neighbouring_turns_and_leave_out_who_does_not_belon
     assert figures.values["base_stream_cpu_us_per_tx"] == 50
     assert figures.values["stream_ratio"] == 2.0
     assert figures.values["sync_ratio"] == 1.0
+    assert figures.values["stream_redis_cpu_us_per_tx"] == figures.values["base_stream_redis_cpu_us_per_tx"] == 10
+    assert figures.values["sync_gateway_cpu_us_per_call"] == figures.values["base_sync_gateway_cpu_us_per_call"] == 20
+    assert figures.values["stream_zipkin_cpu_us_per_tx"] == 1e6
     assert set(figures.values) == set(compare.WORDS)
     assert figures.notes["sync: ratio of each pair"] == "1.000 1.000 0.500"
-
-
-async def test_a_turn_costs_what_was_used_beyond_idling(monkeypatch) -> None:
-    monkeypatch.setattr(compare, "_PAUSE_S", 0)
-    clock = iter([0.0, 2.0])
-    monkeypatch.setattr(compare, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    looks = iter([{"redis": Usage(0, 1.0), "gone": Usage(0, 1.0)}, {"redis": Usage(0, 2.5), "new": Usage(0, 9.0)}])
-    monkeypatch.setattr(compare.Side, "usage", lambda self: next(looks))
-    measured = compare.Side(SimpleNamespace(), idle={"redis": 0.25})  # type: ignore[arg-type]
-
-    async def work() -> int:
-        return 1_000
-
-    assert await measured.cost_us(work) == {"redis": pytest.approx(1_000.0)}  # 1.5 s less 2 s of a quarter core
 
 
 def test_a_commit_that_is_none(tmp_path: Path) -> None:
