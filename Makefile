@@ -108,6 +108,11 @@ faults-pool: setup ## engines die, hang, go slow or answer wrong under load; goe
 faults-budget: setup ## kill gateways, routers and Redis while tokens are counted, compare books and audit records: REQUESTS=10000 KILLS=5 SEED=1
 	@$(BIN)/python -m drills.faults_budget --requests $(or $(REQUESTS),10000) --kills $(or $(KILLS),5) --seed $(or $(SEED),1)
 
+.PHONY: faults-rag
+faults-rag: setup ## kill and empty what knowledge is made of while documents come and are asked for; goes on where it stopped: COUNT=3 of each kind, DOCUMENTS=120 a round, SEED=1 SECONDS=3600 ANEW=1
+	@$(BIN)/python -m drills.faults_rag --seed $(or $(SEED),1) $(if $(COUNT),--count $(COUNT)) $(if $(DOCUMENTS),--documents $(DOCUMENTS)) \
+	  $(if $(ANEW),--anew) $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
+
 .PHONY: fresh
 fresh: ## make run in an empty Debian, by a user without rights; needs root and debootstrap: FOLDER=where it is to lie SUITE=bookworm RUN_S=20 CA=file
 	@FOLDER='$(FOLDER)' deploy/local/fresh-debian
