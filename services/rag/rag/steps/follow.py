@@ -115,12 +115,18 @@ class Follow:
         return bool(changes)
 
     async def _acknowledge(self) -> None:
-        """Tell the ledger, and look whether the index still holds what it was given: a store may begin anew with an empty folder."""
+        """Tell the ledger, and look whether the index still holds what it was given."""
         await self._library.acknowledge(self._follower, self._applied, self._lease_s, int(self._clock.now_s() * 1_000_000))
         self._acknowledged_s = self._clock.monotonic_s()
-        if (position := await self._leg.position()) < self._settled:
-            log.warning("index %s lost what it held, and is made anew from %d", self._follower, position)
-            self._applied = self._settled = position
+        await self._lost()
+
+    async def _lost(self) -> bool:
+        """Whether a store began anew with an empty folder: then everything is applied once more."""
+        if (position := await self._leg.position()) >= self._settled:
+            return False
+        log.warning("index %s lost what it held, and is made anew from %d", self._follower, position)
+        self._applied = self._settled = position
+        return True
 
     async def _idle(self) -> None:
         try:
@@ -189,9 +195,9 @@ class Follow:
             self._alarm(len(self._aside))
 
     async def _settle(self) -> None:
-        """Everything up to here is in, but for what waits or is set aside."""
+        """Everything up to here is in, but for what waits or is set aside. Not said of a store that lost what came before."""
         owed = [change.seq for each in (self._waiting, self._aside) for change in each.values()]
         seq = min([self._applied + 1, *owed]) - 1
-        if seq > self._settled:
+        if seq > self._settled and not await self._lost():
             await self._leg.settle(seq)
             self._settled = seq

@@ -62,7 +62,7 @@ class Ingestor:
             await self._lead(epoch)
 
     async def _lead(self, epoch: int) -> None:
-        """Work until the lease is lost."""
+        """Work until the lease is lost. Raises what the work beside raises."""
         await self._refreshed(epoch)
         running: set[asyncio.Task[None]] = set()
         renewing = asyncio.create_task(self._renew(epoch))
@@ -74,8 +74,11 @@ class Ingestor:
                 if jobs is None:
                     return
                 running |= {asyncio.create_task(self._work(job)) for job in jobs}
-                _, pending = await asyncio.wait({renewing, *running}, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
-                running = {task for task in running if task in pending}
+                done, pending = await asyncio.wait({renewing, *beside, *running}, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
+                running &= pending
+                for task in beside & done:
+                    task.result()  # what dies beside the leader ends the process: nobody else would do its work
+                beside &= pending
         finally:
             for task in (renewing, *beside, *running):
                 task.cancel()

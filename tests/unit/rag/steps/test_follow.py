@@ -190,6 +190,19 @@ async def test_an_index_that_lost_everything_is_made_anew() -> None:
     assert (set(index.versions), index.settled, follow.applied) == ({1, 2}, 2, 2)
 
 
+async def test_an_index_that_lost_everything_is_not_said_to_hold_it_with_the_next_change() -> None:
+    library, index = Library((P, 1), (P, 2)), Index()
+    follow = following(library, index)
+    await follow.turn()
+    index.versions.clear()
+    index.settled = 0
+    library.add(P, 3)  # before anybody looked
+    await follow.turn()
+    assert index.settled == 0
+    await follow.turn()
+    assert (set(index.versions), index.settled, follow.applied) == ({1, 2, 3}, 3, 3)
+
+
 async def test_who_needs_a_sequence_waits_for_it_and_not_for_ever() -> None:
     library, index = Library((P, 1)), Index()
     follow = following(library, index)

@@ -189,6 +189,33 @@ async def test_a_parser_that_is_away_costs_no_document() -> None:
     assert bench.ended == {1: (State.VISIBLE, "")}
 
 
+async def test_what_dies_beside_the_leader_ends_the_process() -> None:
+    died = asyncio.Event()
+
+    async def beside() -> None:
+        await died.wait()
+        raise KeyError("ours")
+
+    bench, standing = Bench(submission("文件。")), list[bool]()
+    ingestor = Ingestor(
+        bench,  # type: ignore[arg-type]
+        Prepare(Blobs(), Parser(), GRADES, 240),  # type: ignore[arg-type]
+        SystemClock(),
+        owner="one",
+        lease_s=0.3,
+        parallel=2,
+        attempts=3,
+        standing=standing.append,
+        beside=beside,
+    )
+    task = asyncio.create_task(ingestor.run())
+    await until(lambda: bool(bench.ended))
+    died.set()
+    async with asyncio.timeout(30):
+        with pytest.raises(KeyError):
+            await task
+
+
 async def test_one_who_lost_the_lease_stands_by_and_leads_again() -> None:
     bench = Bench()
     async with running(bench) as standing:
