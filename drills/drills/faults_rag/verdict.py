@@ -129,6 +129,6 @@ def counted(states: Sequence[Stands]) -> dict[str, int]:
     """How many came to which end."""
     found: dict[str, int] = {}
     for each in states:
-        name = each.state if each.state in FINDABLE or not each.reason else f"{each.state} {each.reason}"
+        name = f"{each.state} {each.reason}" if each.state in ("FAILED", "QUARANTINED") else each.state
         found[name] = found.get(name, 0) + 1
     return found

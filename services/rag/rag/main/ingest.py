@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import aclosing
 
@@ -45,10 +46,9 @@ async def serve(config: IngestConfig, service: Service) -> None:
     parts = await assemble(config, service, "ingest")
     evidence = await service.add(aclosing(parts.evidence()))
     await read_topics(config, service, parts, evidence)
-    await lead(config, service, parts)
     announcer = KafkaAnnouncer(await service.add(aclosing(Publisher(config.kafka))), config.kafka.topic_prefix, parts.clock)
     announcements = Announcements(parts.ledger.library, parts.ledger.positions, announcer, evidence, parts.clock)
-    service.task(announcements.run(), name="announcements", endless=True)
+    await lead(config, service, parts, announcements)
     purging = Purging(parts.ledger.custody, parts.blobs, parts.clock)
     service.task(purging.run(), name="purging", endless=True)
     await service.run(MeshServer.of(config, config.callers, refused=parts.denials.refused))
@@ -68,8 +68,8 @@ async def read_topics(config: IngestConfig, service: Service, parts: Parts, evid
         service.task(consumer.run(service.stopping), name=topic)
 
 
-async def lead(config: IngestConfig, service: Service, parts: Parts) -> None:
-    """Read documents while this process leads."""
+async def lead(config: IngestConfig, service: Service, parts: Parts, announcements: Announcements) -> None:
+    """Read documents while this process leads, follow with vectors, tell what became of them."""
     settings = config.ingest
     sandbox = await service.add(Sandbox(at_once=settings.parsers, ocr=settings.ocr))
     parser = SandboxParser(sandbox, ocr=settings.ocr)
@@ -77,10 +77,13 @@ async def lead(config: IngestConfig, service: Service, parts: Parts) -> None:
 
     dense = await dense_leg(config, service)
 
-    async def vectors() -> None:
-        if dense is not None:
-            leg, alarm = VectorLeg(dense.vectors, dense.encoder), set_aside_alarm(service, "dense index")
-            await Follow(parts.ledger.library, leg, parts.clock, follower="vectors", alarm=alarm).run()
+    async def beside() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(announcements.run(), name="announcements")
+            if dense is not None:
+                leg, alarm = VectorLeg(dense.vectors, dense.encoder), set_aside_alarm(service, "dense index")
+                follow = Follow(parts.ledger.library, leg, parts.clock, follower="vectors", alarm=alarm)
+                group.create_task(follow.run(), name="vectors")
 
     ingestor = Ingestor(
         parts.ledger.workbench,
@@ -91,7 +94,7 @@ async def lead(config: IngestConfig, service: Service, parts: Parts) -> None:
         parallel=settings.parsers,
         attempts=settings.attempts,
         standing=lambda leads: log.info("this process leads" if leads else "another process leads"),
-        beside=vectors,
+        beside=beside,
     )
     service.task(ingestor.run(), name="ingest", endless=True)
 

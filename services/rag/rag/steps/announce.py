@@ -26,7 +26,7 @@ _AWAY_S = 2.0
 
 
 class Announcements:
-    """Runs beside the leader; several at once only repeat one another."""
+    """Runs beside the leader; a former one that has not noticed yet only repeats."""
 
     def __init__(
         self, library: ports.Library, positions: ports.Positions, announcer: ports.Announcer, evidence: Evidence, clock: Clock
