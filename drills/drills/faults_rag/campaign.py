@@ -61,7 +61,7 @@ async def run(options: Options, folder: Path, console: Console) -> Tally:
         ports = Ports.free().with_copies(COPIED)
         kafka = KafkaSettings(bootstrap_servers=f"{LOOPBACK}:{ports.kafka}")
         async with Mesh(table_of(places, ports), places.var) as mesh, opened(places, ports) as door:
-            campaign = Campaign(options, mesh, places, door, kafka, console)
+            campaign = Campaign(options, mesh, places, door, kafka=kafka, console=console)
             try:
                 async with asyncio.timeout(options.seconds):
                     await door.grant()
@@ -97,7 +97,7 @@ def save(folder: Path, tally: Tally) -> None:
 class Campaign:
     """Rounds in one mesh: the ledger grows from round to round."""
 
-    def __init__(self, options: Options, mesh: Mesh, places: Places, door: Door, kafka: KafkaSettings, console: Console) -> None:
+    def __init__(self, options: Options, mesh: Mesh, places: Places, door: Door, *, kafka: KafkaSettings, console: Console) -> None:
         self._options, self._mesh, self._places, self._door, self._kafka = options, mesh, places, door, kafka
         self._console = console
         self._judge = Judge(door, kafka, options.drain_s)
