@@ -54,8 +54,12 @@ class Readers:
 
     async def _reader(self) -> None:
         while True:
-            await self.once(*_drawn(self._rng, self._rng.choice(self._handed)))
+            await self.next()
             await asyncio.sleep(PAUSE_S)
+
+    async def next(self) -> None:
+        """The next request."""
+        await self.once(*_drawn(self._rng, self._rng.choice(self._handed)))
 
     async def once(self, name: str, request: Any) -> None:
         """One request, and a look at everything that it shows."""

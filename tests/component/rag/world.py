@@ -80,6 +80,7 @@ class World:
     follow: Follow
     vectors: LawlessVectors
     stub: Any = None
+    target: str = ""
     records: list[AuditRecord] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
 
@@ -179,6 +180,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
         grpc.aio.insecure_channel(f"127.0.0.1:{service.port}") as channel,
     ):
         made.stub = rag_service_pb2_grpc.RagServiceStub(channel)
+        made.target = f"127.0.0.1:{service.port}"
         yield made
 
 
