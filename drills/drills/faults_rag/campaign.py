@@ -172,6 +172,6 @@ class Campaign:
         differing = [key for key in before if before[key] != after[key]]
         tally.unequal = len(differing)
         tally.findings += [f"another ranking after the indexes were made anew: {key}" for key in differing[:5]]
-        await self._judge.logs_say(stood, readers.shown.records, tally)
+        await self._judge.logs_say(plan, stood, readers.shown.records, tally)
         ends = ", ".join(f"{count} {end}" for end, count in sorted(tally.ends.items()))
         self._console.print(f"{tally.versions} versions: {ends}; {readers.shown.asked} requests", highlight=False, soft_wrap=True)

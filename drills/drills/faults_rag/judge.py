@@ -19,7 +19,7 @@ from meshkit.errors import MeshError
 from drills.faults_rag import logs
 from drills.faults_rag.doors import AWAY, CLERK, CURATORS, SEERS, Door, Person, until_done
 from drills.faults_rag.plan import TENANT, Handed, Plan, words_in
-from drills.faults_rag.verdict import Place, Stands, Tally, contradictions, counted, fits, is_to_be_found
+from drills.faults_rag.verdict import Place, Stands, Tally, contradictions, counted, fits, is_to_be_found, unrecorded
 
 LOOK_S = 0.3
 TOLD_S = 60.0
@@ -112,19 +112,21 @@ class Judge:
         shown: rag.SearchResponse = await until_done(lambda: self._door.call("Search", seer, request))
         return shown
 
-    async def logs_say(self, stood: dict[Place, Stands], records: Sequence[str], tally: Tally) -> None:
+    async def logs_say(self, plan: Plan, stood: dict[Place, Stands], records: Sequence[str], tally: Tally) -> None:
         """Compare with what banks were told and with the audit log; both may come a moment later."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + TOLD_S
         while True:
             told = [each for each in await logs.changes(self._kafka) if (each.tenant, each.document_id, each.source_version) in stood]
             otherwise = contradictions(told, stood)
-            missing = sorted(set(records) - await logs.record_ids(self._kafka))
+            recorded = await logs.recorded(self._kafka)
+            missing = [f"no audit record {each} of an answer that was shown" for each in sorted(set(records) - recorded.ids)]
+            missing += unrecorded(plan.handed, stood, recorded.published)
             if not (otherwise or missing) or loop.time() > until_s:
                 break
             await asyncio.sleep(1.0)
         tally.contradicted, tally.unaudited = len(otherwise), len(missing)
-        tally.findings += otherwise + [f"no audit record {each} of an answer that was shown" for each in missing]
+        tally.findings += otherwise + missing
 
     async def rankings(self, plan: Plan) -> Rankings:
         """What a fixed set of questions finds, for the clerk and for one who may read everything."""

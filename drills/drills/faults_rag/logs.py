@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
-from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
+from finmesh.audit.v1.audit_record_pb2 import KNOWLEDGE_ACTION_PUBLISH, AuditBatch, AuditRecord
 from finmesh.rag.v1 import events_pb2 as events
 from meshkit.audit.messages import AUDIT_TOPIC
 from meshkit.config import KafkaSettings
@@ -18,14 +19,27 @@ async def changes(kafka: KafkaSettings) -> list[events.DocumentStateChanged]:
     return [events.DocumentStateChanged.FromString(value) async for _, value in _whole(kafka, CHANGED)]
 
 
-async def record_ids(kafka: KafkaSettings) -> set[str]:
-    """Ids of all records that rag wrote."""
-    return {
-        AuditRecord.FromString(raw).audit_record_id
-        async for key, value in _whole(kafka, AUDIT_TOPIC)
-        if key.startswith(b"rag/")
-        for raw in AuditBatch.FromString(value).records
-    }
+@dataclass
+class Recorded:
+    """What rag wrote into the audit log. ``published``: tenant, SHA-256 of the original and version of what could be found."""
+
+    ids: set[str] = field(default_factory=set)
+    published: set[tuple[str, bytes, int]] = field(default_factory=set)
+
+
+async def recorded(kafka: KafkaSettings) -> Recorded:
+    """All records that rag wrote."""
+    found = Recorded()
+    async for key, value in _whole(kafka, AUDIT_TOPIC):
+        if not key.startswith(b"rag/"):
+            continue
+        for raw in AuditBatch.FromString(value).records:
+            record = AuditRecord.FromString(raw)
+            found.ids.add(record.audit_record_id)
+            change = record.change.knowledge
+            if change.action == KNOWLEDGE_ACTION_PUBLISH:
+                found.published.add((record.tenant, change.content_sha256, change.source_version))
+    return found
 
 
 async def _whole(kafka: KafkaSettings, topic: str) -> AsyncIterator[tuple[bytes, bytes]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from itertools import pairwise
 
 from finmesh.rag.v1 import document_pb2 as documents
@@ -69,6 +70,13 @@ def contradictions(told: Iterable[events.DocumentStateChanged], stood: Mapping[P
         if said != stands.state:
             found.append(f"the last event of {place} says {said}, it is {stands.state}")
     return found
+
+
+def unrecorded(handed: Mapping[Place, Handed], stood: Mapping[Place, Stands], published: Set[tuple[str, bytes, int]]) -> list[str]:
+    """What can be found and no record says so. ``published``: tenant, SHA-256 of the original, version."""
+    visible = [handed[place] for place, stands in stood.items() if stands.state in FINDABLE and not stands.never]
+    missing = [each for each in visible if (each.tenant, sha256(each.content).digest(), each.place[2]) not in published]
+    return [f"no audit record says that {each.place} can be found" for each in missing]
 
 
 @dataclass(slots=True)

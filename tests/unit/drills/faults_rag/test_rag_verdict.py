@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from typing import Any, cast
 
 import pytest
@@ -11,7 +12,7 @@ from drills.faults_rag.doors import Door
 from drills.faults_rag.intake import Intake
 from drills.faults_rag.plan import Demand, Handed, Plan, Withdrawal, planned, words_in
 from drills.faults_rag.readers import Readers
-from drills.faults_rag.verdict import Stands, Tally, contradictions, counted, fits, is_to_be_found
+from drills.faults_rag.verdict import Stands, Tally, contradictions, counted, fits, is_to_be_found, unrecorded
 from finmesh.rag.v1 import document_pb2 as documents
 from finmesh.rag.v1 import events_pb2 as events
 from finmesh.rag.v1 import rag_service_pb2 as rag
@@ -73,6 +74,15 @@ def test_the_door_says_whether_a_version_was_never_seen() -> None:
     message.to_sequence = 0
     assert Stands.of(message) == VISIBLE
     assert counted([VISIBLE, Stands("FAILED", "EMPTY"), VISIBLE]) == {"VISIBLE": 2, "FAILED EMPTY": 1}
+
+
+def test_what_can_be_found_has_a_record() -> None:
+    handed, gone = of(Demand.OPEN), of(Demand.STAFF, withdrawn=True)
+    published = {(handed.tenant, sha256(handed.content).digest(), 1)}
+    stood = {handed.place: VISIBLE, gone.place: WITHDRAWN}
+    assert unrecorded(PLAN.handed, stood, published) == []
+    assert len(unrecorded(PLAN.handed, stood, set())) == 1
+    assert unrecorded(PLAN.handed, {handed.place: Stands("VISIBLE", "", never=True)}, set()) == []
 
 
 class Leaky:
