@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from finmesh.common.v1 import grade_pb2
@@ -69,7 +70,7 @@ class Door:
         """One call, one answer. Raises typed errors."""
         return await getattr(self._stub, name)(request, metadata=person.facts())
 
-    async def ask(self, person: Person, request: rag.AskRequest) -> AsyncIterator[rag.AskResponse]:
+    async def ask(self, person: Person, request: rag.AskRequest) -> AsyncGenerator[rag.AskResponse, None]:
         """A question's answer, piece by piece."""
         call = self._stub.Ask(request, metadata=person.facts())
         async for part in call:
@@ -97,11 +98,19 @@ class Door:
 
     async def grant(self) -> None:
         """Give everybody their rights."""
-        rights = [(USUAL_TENANT, CLERK.principal, grade_pb2.DATA_GRADE_L2, [GROUP], [])]
-        rights += [(tenant, seer.principal, grade_pb2.DATA_GRADE_L3, [GROUP, OTHER_GROUP], [BARRIER]) for tenant, seer in SEERS.items()]
-        for tenant, principal, clearance, groups, barriers in rights:
-            request = rag.SetGrantRequest(tenant=tenant, principal=principal, clearance=clearance, groups=groups, barriers=barriers)
-            await until_done(lambda request=request, tenant=tenant: self.call("SetGrant", CURATORS[tenant], request))  # type: ignore[misc]
+        clerk = rag.SetGrantRequest(tenant=CLERK.tenant, principal=CLERK.principal, clearance=grade_pb2.DATA_GRADE_L2, groups=[GROUP])
+        seers = [
+            rag.SetGrantRequest(
+                tenant=tenant,
+                principal=seer.principal,
+                clearance=grade_pb2.DATA_GRADE_L3,
+                groups=[GROUP, OTHER_GROUP],
+                barriers=[BARRIER],
+            )
+            for tenant, seer in SEERS.items()
+        ]
+        for request in (clerk, *seers):
+            await until_done(partial(self.call, "SetGrant", CURATORS[request.tenant], request))
 
     async def status(self, tenant: str) -> rag.GetStatusResponse:
         """How far everything is."""
@@ -129,7 +138,7 @@ async def opened(places: Places, ports: Ports) -> AsyncIterator[Door]:
         yield Door(channel)
 
 
-async def whole(parts: AsyncIterator[rag.AskResponse]) -> list[rag.AskResponse]:
+async def whole(parts: AsyncGenerator[rag.AskResponse, None]) -> list[rag.AskResponse]:
     """All parts of an answer."""
-    async with aclosing(parts) as stream:  # type: ignore[type-var]
+    async with aclosing(parts) as stream:
         return [part async for part in stream]

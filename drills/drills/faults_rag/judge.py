@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Sequence
+from functools import partial
 
 from finmesh.common.v1 import grade_pb2
 from finmesh.rag.v1 import document_pb2 as documents
 from finmesh.rag.v1 import rag_service_pb2 as rag
 from meshkit.config import KafkaSettings
-from meshkit.errors import MeshError
+from meshkit.errors import MeshError, Unavailable
 
 from drills.faults_rag import logs
-from drills.faults_rag.doors import AWAY, CLERK, CURATORS, SEERS, Door, Person, until_done
+from drills.faults_rag.doors import CLERK, CURATORS, SEERS, Door, Person, until_done
 from drills.faults_rag.plan import TENANT, Handed, Plan, words_in
 from drills.faults_rag.verdict import Place, Stands, Tally, contradictions, counted, fits, is_to_be_found, unrecorded
 
@@ -132,22 +133,22 @@ class Judge:
         """What a fixed set of questions finds, for the clerk and for one who may read everything."""
         own = [each.question for each in plan.handed.values() if each.tenant == TENANT and each.question][:_OWN_WORDS]
         return {
-            (person.principal, pipeline, question): await until_done(lambda: self._ranking(person, pipeline, question))  # noqa: B023
+            (person.principal, pipeline, question): await until_done(partial(self._ranking, person, pipeline, question))
             for person in (CLERK, SEERS[TENANT])
             for pipeline in _PIPELINES
             for question in (*_GENERAL, *own)
         }
 
-    async def _ranking(self, person: Person, pipeline: int, question: str) -> tuple[str, ...]:
+    async def _ranking(self, person: Person, pipeline: rag.Pipeline.ValueType, question: str) -> tuple[str, ...]:
         """Of all that was asked of: a leg that was too slow on a busy machine is asked again."""
         request = rag.SearchRequest(
             tenant=person.tenant,
             question=question,
             pipeline=pipeline,
             limit=DEEP,
-            grade=grade_pb2.DATA_GRADE_L2,  # type: ignore[arg-type]
+            grade=grade_pb2.DATA_GRADE_L2,
         )
         found = await self._door.call("Search", person, request)
         if found.degradations:
-            raise AWAY[0](", ".join(found.degradations))
+            raise Unavailable(", ".join(found.degradations))
         return tuple(each.passage_id for each in found.passages)

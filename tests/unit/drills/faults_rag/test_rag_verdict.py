@@ -47,9 +47,8 @@ def test_what_nobody_may_read_is_found_by_nobody() -> None:
 
 
 def told(sequence: int, version: int, state: str, document: str = "d") -> events.DocumentStateChanged:
-    return events.DocumentStateChanged(
-        tenant="bank-a", document_id=document, source_version=version, sequence=sequence, state=f"VERSION_STATE_{state}"
-    )
+    value = documents.VersionState.Value(f"VERSION_STATE_{state}")
+    return events.DocumentStateChanged(tenant="bank-a", document_id=document, source_version=version, sequence=sequence, state=value)
 
 
 @pytest.mark.parametrize(
