@@ -139,7 +139,7 @@ class Judge:
             for question in (*_GENERAL, *own)
         }
 
-    async def _ranking(self, person: Person, pipeline: rag.Pipeline.ValueType, question: str) -> tuple[str, ...]:
+    async def _ranking(self, person: Person, pipeline: rag.Pipeline, question: str) -> tuple[str, ...]:
         """Of all that was asked of: a leg that was too slow on a busy machine is asked again."""
         request = rag.SearchRequest(
             tenant=person.tenant,
