@@ -1,15 +1,16 @@
 """The leader's loop: claim versions, prepare them, publish them. One process leads; the others stand by.
 
 A version is claimed with its attempt counted, so that one which takes its process down is not tried for ever. Whatever goes wrong with a
-version ends that version alone. A leader that could not renew its lease stops its work: the epoch in the ledger refuses what it would
-still write. One that is told to stop resigns: the next leads at once, and what was cut short costs no attempt.
+version ends that version alone, and what became of it is written until the ledger has it. A leader that could not renew its lease stops
+its work: the epoch in the ledger refuses what it would still write. One that is told to stop resigns: the next leads at once, and what
+was cut short costs no attempt.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _AWAY_S = 1.0
 _OUR_FAULT = "INTERNAL"
+_End = Callable[[], Awaitable[object]]
 
 
 class Ingestor:
@@ -76,8 +78,8 @@ class Ingestor:
                 running |= {asyncio.create_task(self._work(job)) for job in jobs}
                 done, pending = await asyncio.wait({renewing, *beside, *running}, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
                 running &= pending
-                for task in beside & done:
-                    task.result()  # what dies beside the leader ends the process: nobody else would do its work
+                for task in done - {renewing}:
+                    task.result()  # what dies here ends the process: nobody else would do its work, or let go what it had claimed
                 beside &= pending
         finally:
             for task in (renewing, *beside, *running):
@@ -122,38 +124,58 @@ class Ingestor:
 
     async def _work(self, job: ports.Job) -> None:
         """Bring one version to an end. A cancelled one stays claimed by a dead epoch, and waits again."""
+        end = await self._end(job)
         try:
-            await self._end(job)
-        except (Conflict, Unavailable) as error:  # fenced, or the ledger is away: whoever leads next has it
-            log.warning("a version waits: %s", error.reason)
-            await asyncio.sleep(_AWAY_S)
-
-    async def _end(self, job: ports.Job) -> None:
-        version = job.version
-        if version.submission.declared_grade > HIGHEST_INDEXED:
-            return await self._fail(job, State.QUARANTINED, "DECLARED_L4")
-        if version.attempt > self._attempts:
-            return await self._fail(job, State.FAILED, "ATTEMPTS_EXHAUSTED")
-        try:
-            prepared = await self._prepare(version)
-        except Unavailable as error:
-            log.warning("a version waits: %s", error.reason)
-            await asyncio.sleep(_AWAY_S)
-            return await self._bench.release(job, error.reason, self._now_us())
-        except (InvalidArgument, InvalidDocument, NotFound, DataCorrupted) as error:
-            return await self._fail(job, State.FAILED, error.reason)
+            await self._written(end)
         except BaseException as error:
             if not is_failure(error) or isinstance(error, MeshError):
                 raise
-            log.exception("a version could not be read")
-            return await self._fail(job, State.FAILED if version.attempt >= self._attempts else State.ENROLLED, _OUR_FAULT)
-        if not prepared.chunks:
-            return await self._fail(job, State.FAILED, "ALL_WITHHELD")
-        await self._bench.publish(job, prepared, self._now_us())
-        return None
+            log.exception("a version could not be kept")
+            await self._written(self._our_fault(job))
 
-    async def _fail(self, job: ports.Job, state: State, reason: str) -> None:
-        await self._bench.fail(job, state, reason, self._now_us())
+    async def _written(self, end: _End) -> None:
+        """Write until the ledger has taken it: while this process leads, nobody else would claim the version again."""
+        while True:
+            try:
+                await end()
+            except Conflict as error:  # fenced: whoever leads now has it
+                log.warning("a version waits: %s", error.reason)
+            except Unavailable as error:
+                log.warning("a version waits: %s", error.reason)
+                await asyncio.sleep(_AWAY_S)
+                continue
+            return
+
+    async def _end(self, job: ports.Job) -> _End:
+        """Return what is to be written of a version."""
+        version = job.version
+        if version.submission.declared_grade > HIGHEST_INDEXED:
+            return self._failed(job, State.QUARANTINED, "DECLARED_L4")
+        if version.attempt > self._attempts:
+            return self._failed(job, State.FAILED, "ATTEMPTS_EXHAUSTED")
+        try:
+            prepared = await self._prepare(version)
+        except Unavailable as error:
+            reason = error.reason
+            log.warning("a version waits: %s", reason)
+            await asyncio.sleep(_AWAY_S)
+            return lambda: self._bench.release(job, reason, self._now_us())
+        except (InvalidArgument, InvalidDocument, NotFound, DataCorrupted) as error:
+            return self._failed(job, State.FAILED, error.reason)
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            log.exception("a version could not be read")
+            return self._our_fault(job)
+        if not prepared.chunks:
+            return self._failed(job, State.FAILED, "ALL_WITHHELD")
+        return lambda: self._bench.publish(job, prepared, self._now_us())
+
+    def _our_fault(self, job: ports.Job) -> _End:
+        return self._failed(job, State.FAILED if job.version.attempt >= self._attempts else State.ENROLLED, _OUR_FAULT)
+
+    def _failed(self, job: ports.Job, state: State, reason: str) -> _End:
+        return lambda: self._bench.fail(job, state, reason, self._now_us())
 
     def _now_us(self) -> int:
         return int(self._clock.now_s() * 1_000_000)

@@ -275,3 +275,31 @@ async def test_a_ledger_that_is_away_does_not_end_the_loop(error: MeshError) -> 
     async with running(bench):
         await until(lambda: bool(bench.ended))
     assert bench.ended == {1: (State.VISIBLE, "")}
+
+
+class Failing(Bench):
+    """A ledger that fails on the first publications, in the order of `failures`."""
+
+    def __init__(self, waiting: Submission, *failures: Exception) -> None:
+        super().__init__(waiting)
+        self.failures = list(failures)
+
+    async def publish(self, job: ports.Job, prepared: Prepared, now_us: int) -> int:
+        if self.failures:
+            raise self.failures.pop(0)
+        return await super().publish(job, prepared, now_us)
+
+
+@pytest.mark.parametrize("failure", [Unavailable("away", reason="LEDGER_UNAVAILABLE"), ValueError("ours")], ids=["away", "our fault"])
+async def test_what_the_ledger_did_not_take_is_written_again_by_the_leader_that_claimed_it(failure: Exception) -> None:
+    bench = Failing(submission("第一条 等待期为90日。"), failure)
+    async with running(bench):
+        await until(lambda: bool(bench.published))
+    assert bench.ended == {1: (State.VISIBLE, "")} and not bench.failures
+
+
+async def test_what_can_never_be_kept_is_given_up() -> None:
+    bench = Failing(submission("第一条 等待期为90日。"), *[ValueError("ours")] * 9)
+    async with running(bench, attempts=2):
+        await until(lambda: bool(bench.ended))
+    assert bench.ended == {1: (State.FAILED, "INTERNAL")}
