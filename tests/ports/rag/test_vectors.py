@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from pymilvus import MilvusClient
 from rag.adapters.milvus_vectors import MilvusVectors
 from rag.adapters.milvus_vectors.filters import expression
 from rag.domain.document import AsOf
-from rag.domain.ranking import IndexedChunk
+from rag.domain.ranking import Hit, IndexedChunk
 
 from tests.ports.rag.passages import TENANT, passage, where
 from tests.stack import Stack
@@ -284,6 +284,50 @@ async def test_without_milvus_every_call_says_so_and_it_is_found_again(stack: St
         assert [hit.chunk_id for hit in found] == [1]
         await vectors.delete(TENANT, [0])
         assert await vectors.missing(TENANT, [passage(1, 1, "")]) == [1]
+
+
+FIRST_CALLS: dict[str, tuple[Callable[[MilvusVectors, str, NDArray[np.float32]], Awaitable[object]], object]] = {
+    "position": (lambda vectors, _, row: vectors.position(), 41),
+    "settle": (lambda vectors, _, row: vectors.settle(42), None),
+    "search": (lambda vectors, tenant, row: vectors.search(row[0], where(1, tenant=tenant), 9), [Hit(1, pytest.approx(1.0))]),
+    "missing": (lambda vectors, tenant, _: vectors.missing(tenant, [passage(1, 1, ""), passage(2, 1, "")]), [2]),
+    "upsert": (lambda vectors, tenant, row: vectors.upsert(tenant, [passage(2, 1, "")], row), None),
+    "retire": (lambda vectors, tenant, _: vectors.retire(tenant, 0, 5), None),
+    "delete": (lambda vectors, tenant, _: vectors.delete(tenant, [0]), None),
+    "delete what is not there": (lambda vectors, tenant, _: vectors.delete(tenant, [9]), None),
+}
+
+
+@pytest.fixture
+async def own(stack: Stack) -> AsyncIterator[tuple[Mesh, str]]:
+    """A Milvus Lite that a test may kill, and its URI."""
+    places = replace(Places.default(), var=stack.places.var / f"milvus {uuid.uuid4().hex[:6]}")
+    places.var.mkdir(parents=True)
+    ports = Ports.free()
+    async with Mesh([milvus_row(places, ports)], places.var) as mesh:
+        yield mesh, f"http://{LOOPBACK}:{ports.milvus}"
+
+
+async def test_whatever_is_called_first_after_milvus_began_anew_answers(own: tuple[Mesh, str]) -> None:
+    """It keeps its collections and has none of them loaded: each call here is the first that its collection sees."""
+    (mesh, uri), row = own, of(1, 17)
+
+    def client(call: str) -> MilvusVectors:
+        return MilvusVectors(uri, "", call.replace(" ", "_"), identity="e", dimension=DIMENSION, timeout_s=20.0, search_timeout_s=20.0)
+
+    for call in FIRST_CALLS:
+        async with client(call) as vectors:
+            await vectors.upsert(call, [passage(1, 1, "")], row)
+            await vectors.settle(41)
+    await mesh.wait("milvus", mesh.kill("milvus"))
+    for call, (ask, answer) in FIRST_CALLS.items():
+        async with client(call) as vectors:
+            assert (call, await ask(vectors, call, row)) == (call, answer)
+    for call in FIRST_CALLS:
+        async with client(call) as vectors:
+            found = [hit.chunk_id for hit in await vectors.search(row[0], where(1, tenant=call), 9)]
+            assert (call, found) == (call, {"delete": [], "upsert": [1, 2], "retire": []}.get(call, [1]))
+            assert (call, await vectors.position()) == (call, 42 if call == "settle" else 41)
 
 
 async def test_forbidden_passages_change_neither_hits_nor_how_often_milvus_is_asked(

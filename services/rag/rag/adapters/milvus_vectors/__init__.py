@@ -20,7 +20,7 @@ from pymilvus.exceptions import MilvusException
 
 from rag.adapters.milvus_vectors.collections import EXACT, EXACT_BELOW, GRAPH, VECTOR, Collections, batches
 from rag.adapters.milvus_vectors.filters import SCALARS, among, expression, holds
-from rag.adapters.milvus_vectors.link import NOT_FOUND, NOT_LOADED, Link
+from rag.adapters.milvus_vectors.link import NOT_FOUND, Link
 from rag.domain.ranking import Filter, Hit, IndexedChunk
 
 _MOST_HITS = 16_384  # Milvus's own limit
@@ -71,19 +71,18 @@ class MilvusVectors:
             for chunk, vector in zip(chunks, vectors.astype(np.float32, copy=False), strict=True)
         ]
 
-        def work(client: MilvusClient) -> None:
-            alias = self._collections.ensure(client, tenant)
+        def work(client: MilvusClient, alias: str) -> None:
+            self._collections.ensure(client, tenant)
             self._collections.write(client, alias, rows)
             self._settled(client, alias)
 
         if rows:
-            await self._change(work)
+            await self._change(tenant, work)
 
     async def retire(self, tenant: str, version_id: int, to_seq: int) -> None:
         """Set the end of a version's passages."""
 
-        def work(client: MilvusClient) -> None:
-            alias = self._collections.alias(tenant)
+        def work(client: MilvusClient, alias: str) -> None:
             if not self._collections.found(client, alias):
                 return
             pages = list(self._collections.rows(client, alias, among("version_id", [version_id]), ["chunk_id"]))
@@ -92,13 +91,12 @@ class MilvusVectors:
             if pages:
                 self._settled(client, alias)
 
-        await self._change(work)
+        await self._change(tenant, work)
 
     async def delete(self, tenant: str, version_ids: Collection[int]) -> None:
         """Take passages out, physically when this returns: what stays is copied, what was is dropped."""
 
-        def work(client: MilvusClient) -> None:
-            alias = self._collections.alias(tenant)
+        def work(client: MilvusClient, alias: str) -> None:
             if not version_ids or not self._collections.found(client, alias):
                 return
             gone = among("version_id", version_ids)
@@ -108,7 +106,7 @@ class MilvusVectors:
             else:
                 self._collections.drop_unused(client, alias)
 
-        await self._change(work)
+        await self._change(tenant, work)
 
     async def search(self, vector: NDArray[np.float32], where: Filter, limit: int) -> list[Hit]:
         """Return the nearest passages (cosine), best first; ties by chunk_id."""
@@ -145,7 +143,8 @@ class MilvusVectors:
 
     async def settle(self, seq: int) -> None:
         """Say that everything up to this sequence is in."""
-        await self._change(lambda client: self._collections.settle(client, seq))
+        async with self._changing:
+            await self._link.call(lambda client: self._collections.settle(client, seq))
 
     def _nearest(self, client: MilvusClient, alias: str, vector: NDArray[np.float32], where: Filter, limit: int) -> list[dict[str, Any]]:
         found = client.search(
@@ -170,30 +169,29 @@ class MilvusVectors:
             self._collections.rewrite(client, alias, "chunk_id >= 0", GRAPH, flush=self._link.lite)
 
     async def _read(self, tenant: str, work: Callable[[MilvusClient, str], _Result], nothing: _Result, timeout_s: float) -> _Result:
-        """Once more after a collection was not loaded (a server that began anew) or was dropped under the call, the alias turned."""
+        """Once more after a collection was dropped under the call, the alias turned."""
         alias = self._collections.alias(tenant)
 
         def attempt(client: MilvusClient) -> _Result:
             if alias not in self._collections.known and not self._collections.found(client, alias):
                 return nothing
-            return work(client, alias)
+            return self._collections.loaded(client, alias, lambda: work(client, alias))
 
         def attempts(client: MilvusClient) -> _Result:
             try:
                 return attempt(client)
             except MilvusException as error:
-                if error.code not in NOT_FOUND | NOT_LOADED:
+                if error.code not in NOT_FOUND:
                     raise
                 self._collections.known.discard(alias)
-                if error.code in NOT_LOADED:
-                    client.load_collection(alias, timeout=self._timeout_s)
                 return attempt(client)
 
         return await self._link.call(attempts, timeout_s)
 
-    async def _change(self, work: Callable[[MilvusClient], None]) -> None:
+    async def _change(self, tenant: str, work: Callable[[MilvusClient, str], None]) -> None:
+        alias = self._collections.alias(tenant)
         async with self._changing:
-            await self._link.call(work)
+            await self._link.call(lambda client: self._collections.loaded(client, alias, lambda: work(client, alias)))
 
 
 def _scalars(chunk: IndexedChunk) -> dict[str, int]:

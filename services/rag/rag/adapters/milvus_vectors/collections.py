@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from meshkit.errors import FailedPrecondition
@@ -16,7 +16,7 @@ from pymilvus import DataType, MilvusClient
 from pymilvus.exceptions import MilvusException
 
 from rag.adapters.milvus_vectors.filters import SCALARS
-from rag.adapters.milvus_vectors.link import NOT_FOUND
+from rag.adapters.milvus_vectors.link import NOT_FOUND, NOT_LOADED
 
 EXACT_BELOW = 50_000
 """Rows from which a server's collection gets a graph. Milvus Lite is searched exactly at any size: a graph saves it little."""
@@ -28,6 +28,7 @@ _BATCH = 500  # rows of a request: about 1 MiB
 _PAGE = 1_000
 
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class Collections:
@@ -56,6 +57,16 @@ class Collections:
             raise FailedPrecondition(message, reason="VECTORS_OF_ANOTHER_ENCODER")
         self.known.add(alias)
         return name
+
+    def loaded(self, client: MilvusClient, name: str, work: Callable[[], _Result]) -> _Result:
+        """Do what can be done twice, and do it again with the collection loaded: a Milvus that began anew keeps all and has none loaded."""
+        try:
+            return work()
+        except MilvusException as error:
+            if error.code not in NOT_LOADED:
+                raise
+            client.load_collection(name, timeout=self._timeout_s)
+            return work()
 
     def ensure(self, client: MilvusClient, tenant: str) -> str:
         """Return a tenant's alias; make its collection when there is none."""
@@ -106,7 +117,11 @@ class Collections:
         name = self._position_name()
         if not client.has_collection(name, timeout=self._timeout_s):
             return 0
-        found = client.query(name, filter="chunk_id == 0", output_fields=["seq"], timeout=self._timeout_s)
+
+        def work() -> list[dict[str, Any]]:
+            return list(client.query(name, filter="chunk_id == 0", output_fields=["seq"], timeout=self._timeout_s))
+
+        found = self.loaded(client, name, work)
         return int(found[0]["seq"]) if found else 0
 
     def settle(self, client: MilvusClient, seq: int) -> None:
@@ -114,7 +129,8 @@ class Collections:
         name = self._position_name()
         if not client.has_collection(name, timeout=self._timeout_s):
             self._make(client, name, ("seq",), 2, EXACT)
-        client.upsert(name, [{"chunk_id": 0, "seq": seq, VECTOR: [1.0, 0.0]}], timeout=self._timeout_s)
+        row = {"chunk_id": 0, "seq": seq, VECTOR: [1.0, 0.0]}
+        self.loaded(client, name, lambda: client.upsert(name, [row], timeout=self._timeout_s))
 
     def _position_name(self) -> str:
         return f"{self._prefix}_position_{_digest(self._identity)}"
