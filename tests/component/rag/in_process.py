@@ -107,7 +107,7 @@ class InProcess:
         )
         epoch = await self.ledger.workbench.lead("a", 10.0, 0)
         await self.ledger.intake.enrol(submission, 0)
-        (job,) = await self.ledger.workbench.claim(epoch, 1, 0)
+        (job,) = await self.ledger.workbench.claim(epoch, (), 1, 0)
         drafts = list(records.drafts(document.content, PIECES))
         chunks = [
             NewChunk(

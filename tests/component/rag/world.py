@@ -104,7 +104,7 @@ class World:
         bench = self.ledger.workbench
         epoch = await bench.lead("test", 60.0, NOW_US)
         await self.ledger.intake.enrol(submission, NOW_US)
-        (job,) = await bench.claim(epoch, 1, NOW_US)
+        (job,) = await bench.claim(epoch, (), 1, NOW_US)
         whole = [NewChunk(place, text, access, tuple(headings), clause=f"第{place + 1}条") for place, text in enumerate(texts)]
         chunks = list(cut) or whole
         names = [(submission.title, access), *((heading, access) for heading in headings)]

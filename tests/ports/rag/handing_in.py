@@ -40,7 +40,7 @@ async def lead(ledger: Ledger, owner: str = "a", now_us: int = 0) -> int:
 
 
 async def claimed(ledger: Ledger, epoch: int, now_us: int = 0) -> ports.Job:
-    (job,) = await ledger.workbench.claim(epoch, 1, now_us)
+    (job,) = await ledger.workbench.claim(epoch, (), 1, now_us)
     return job
 
 

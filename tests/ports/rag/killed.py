@@ -22,7 +22,7 @@ async def work(ledger: Ledger, now_us: int) -> None:
     epoch = await ledger.workbench.lead(f"leader {now_us}", 1.0, now_us)
 
     async def read() -> None:
-        for job in await ledger.workbench.claim(epoch, 9, now_us):
+        for job in await ledger.workbench.claim(epoch, (), 9, now_us):
             version = job.version.submission.source_version
             await ledger.workbench.publish(job, prepared([f"{version} 之一", f"{version} 之二"]), now_us)
 

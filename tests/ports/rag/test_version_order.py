@@ -53,7 +53,7 @@ async def happened(ledger: Ledger, events: list) -> Model:
             continue
         handed_in.add(version)
         await ledger.intake.enrol(submission(version=version, valid_from_us=start, valid_to_us=end, access=access), 0)
-        for job in await ledger.workbench.claim(epoch, 9, 0):
+        for job in await ledger.workbench.claim(epoch, (), 9, 0):
             seq = await ledger.workbench.publish(job, prepared([f"{version}"], access), 0)
             model.versions[version] = seq, (start, end), access
     return model

@@ -64,14 +64,18 @@ class Workbench(Protocol):
         """Become or stay the leader; return the epoch. Raises Conflict (ANOTHER_LEADS)."""
         ...
 
-    async def refresh(self, epoch: int, configuration: bytes, now_us: int) -> int:
-        """Let every current version that was read under another configuration wait again; return how many. What is visible stays so."""
+    async def refresh(self, epoch: int, configuration: bytes, limit: int) -> int:
+        """Let current versions that were read under another configuration wait again; return how many, 0 when there are none left.
+
+        What is visible stays so. At most ``limit`` at a time: a leader has to renew its lease, and others write as well.
+        """
         ...
 
-    async def claim(self, epoch: int, limit: int, now_us: int) -> list[Job]:
-        """Take versions that wait, oldest first; what an earlier epoch had claimed waits again.
+    async def claim(self, epoch: int, under_way: Collection[int], limit: int, now_us: int) -> list[Job]:
+        """Take versions that wait, oldest first, all but those under way: what an earlier epoch had claimed waits again.
 
-        A claim counts as an attempt, before anything is read: a version that ends its process is known by that.
+        So does what this one had claimed when the answer was lost. A claim counts as an attempt, before anything is read: a version that
+        ends its process is known by that.
         """
         ...
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _AWAY_S = 1.0
 _OUR_FAULT = "INTERNAL"
+_REFRESHED_AT_ONCE = 100
 _End = Callable[[], Awaitable[object]]
 
 
@@ -65,22 +66,23 @@ class Ingestor:
 
     async def _lead(self, epoch: int) -> None:
         """Work until the lease is lost. Raises what the work beside raises."""
-        await self._refreshed(epoch)
-        running: set[asyncio.Task[None]] = set()
+        running: dict[asyncio.Task[None], int] = {}
         renewing = asyncio.create_task(self._renew(epoch))
-        beside = {asyncio.create_task(self._beside())} if self._beside else set()
+        beside = {asyncio.create_task(self._refreshed(epoch))}
+        if self._beside is not None:
+            beside.add(asyncio.create_task(self._beside()))
         try:
             while not renewing.done():
                 room = self._parallel - len(running)
-                jobs = await self._claimed(epoch, room) if room else []
+                jobs = await self._claimed(epoch, running.values(), room) if room else []
                 if jobs is None:
                     return
-                running |= {asyncio.create_task(self._work(job)) for job in jobs}
-                done, pending = await asyncio.wait({renewing, *beside, *running}, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
-                running &= pending
+                running |= {asyncio.create_task(self._work(job)): job.version.version_id for job in jobs}
+                done, _ = await asyncio.wait({renewing, *beside, *running}, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
                 for task in done - {renewing}:
+                    running.pop(task, None)
                     task.result()  # what dies here ends the process: nobody else would do its work, or let go what it had claimed
-                beside &= pending
+                beside -= done
         finally:
             for task in (renewing, *beside, *running):
                 task.cancel()
@@ -90,17 +92,25 @@ class Ingestor:
 
     async def _refreshed(self, epoch: int) -> None:
         """What was read in another way is read again: once a term, for settings don't change while a process runs."""
-        try:
-            count = await self._bench.refresh(epoch, self._prepare.configuration, self._now_us())
-        except (Conflict, Unavailable) as error:
-            log.warning("what was read in another way is not looked for: %s", error.reason)
-            return
+        count = 0
+        while True:
+            try:
+                more = await self._bench.refresh(epoch, self._prepare.configuration, _REFRESHED_AT_ONCE)
+            except Conflict:  # fenced: whoever leads now looks for it
+                return
+            except Unavailable as error:
+                log.warning("what was read in another way is looked for later: %s", error.reason)
+                await asyncio.sleep(_AWAY_S)
+                continue
+            count += more
+            if not more:
+                break
         if count:
             log.info("%d versions were read in another way and wait again", count)
 
-    async def _claimed(self, epoch: int, limit: int) -> list[ports.Job] | None:
+    async def _claimed(self, epoch: int, under_way: Collection[int], limit: int) -> list[ports.Job] | None:
         try:
-            return await self._bench.claim(epoch, limit, self._now_us())
+            return await self._bench.claim(epoch, under_way, limit, self._now_us())
         except Conflict:
             return None
         except Unavailable:

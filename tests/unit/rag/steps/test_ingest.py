@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -72,6 +72,7 @@ class Bench:
     def __init__(self, *waiting: Submission) -> None:
         self.versions = [Version(number, each, State.ENROLLED) for number, each in enumerate(waiting, 1)]
         self.waiting = list(self.versions)
+        self.taken: dict[int, Version] = {}
         self.ended: dict[int, tuple[State, str]] = {}
         self.published: dict[int, Prepared] = {}
         self.fenced = False
@@ -83,17 +84,20 @@ class Bench:
             raise Conflict("another leads", reason="ANOTHER_LEADS")
         return 1
 
-    async def refresh(self, epoch: int, configuration: bytes, now_us: int) -> int:
+    async def refresh(self, epoch: int, configuration: bytes, limit: int) -> int:
         self.refreshed.append(configuration)
         return 0
 
-    async def claim(self, epoch: int, limit: int, now_us: int) -> list[ports.Job]:
-        taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
-        return [ports.Job(replace(version, attempt=version.attempt + 1), epoch) for version in taken]
+    async def claim(self, epoch: int, under_way: Collection[int], limit: int, now_us: int) -> list[ports.Job]:
+        unanswered = [version for version in self.taken.values() if version.version_id not in under_way]
+        new, self.waiting = self.waiting[:limit], self.waiting[limit:]
+        self.taken |= {version.version_id: replace(version, attempt=version.attempt + 1) for version in new}
+        return [ports.Job(version, epoch) for version in unanswered + [self.taken[version.version_id] for version in new]]
 
     async def publish(self, job: ports.Job, prepared: Prepared, now_us: int) -> int:
         if self.fenced:
             raise Conflict("fenced", reason="FENCED")
+        self.taken.pop(job.version.version_id)
         self.published[job.version.version_id] = prepared
         self.ended[job.version.version_id] = prepared.state, ""
         return len(self.ended)
@@ -102,9 +106,11 @@ class Bench:
         self.resigned.append(epoch)
 
     async def release(self, job: ports.Job, reason: str, now_us: int) -> None:
+        self.taken.pop(job.version.version_id)
         self.waiting.append(replace(job.version, attempt=job.version.attempt - 1))
 
     async def fail(self, job: ports.Job, state: State, reason: str, now_us: int) -> None:
+        self.taken.pop(job.version.version_id)
         if state is State.ENROLLED:
             self.waiting.append(job.version)
             return
@@ -266,15 +272,53 @@ async def test_a_ledger_that_is_away_does_not_end_the_loop(error: MeshError) -> 
     bench = Bench(submission("文件。"))
     real, failures = bench.claim, iter([error, None])
 
-    async def claim(epoch: int, limit: int, now_us: int) -> list[ports.Job]:
+    async def claim(epoch: int, under_way: Collection[int], limit: int, now_us: int) -> list[ports.Job]:
         if (failure := next(failures, None)) is not None:
             raise failure
-        return await real(epoch, limit, now_us)
+        return await real(epoch, under_way, limit, now_us)
 
     bench.claim = claim  # type: ignore[method-assign]
     async with running(bench):
         await until(lambda: bool(bench.ended))
     assert bench.ended == {1: (State.VISIBLE, "")}
+
+
+async def test_what_was_claimed_without_an_answer_is_claimed_again_by_the_same_leader() -> None:
+    """A commit whose answer was lost: the ledger has the claim, and this leader does not know of it."""
+    bench = Bench(*(submission(f"第{number}条 等待期为90日。") for number in range(5)))
+    real, lost, claimed = bench.claim, [1], list[ports.Job]()
+
+    async def claim(epoch: int, under_way: Collection[int], limit: int, now_us: int) -> list[ports.Job]:
+        jobs = await real(epoch, under_way, limit, now_us)
+        if jobs and lost:
+            lost.pop()
+            raise Unavailable("the answer was lost", reason="LEDGER_UNAVAILABLE")
+        claimed.extend(jobs)
+        return jobs
+
+    bench.claim = claim  # type: ignore[method-assign]
+    async with running(bench):
+        await until(lambda: len(bench.ended) == 5)
+    assert [(job.version.version_id, job.version.attempt) for job in claimed] == [(number, 1) for number in range(1, 6)]
+
+
+async def test_what_was_read_in_another_way_is_looked_for_until_the_ledger_answers_and_holds_up_nobody() -> None:
+    bench, answers = Bench(submission("第一条 等待期为90日。")), iter([Unavailable("away", reason="LEDGER_UNAVAILABLE"), 100, 7, 0])
+    asked: list[int] = []
+
+    async def refresh(epoch: int, configuration: bytes, limit: int) -> int:
+        await until(lambda: bool(bench.ended))
+        asked.append(limit)
+        answer = next(answers)
+        if isinstance(answer, Unavailable):
+            raise answer
+        return answer
+
+    bench.refresh = refresh  # type: ignore[method-assign]
+    async with running(bench) as standing:
+        await until(lambda: len(asked) == 4)
+        assert standing == [True], "the lease was lost meanwhile"
+    assert len(set(asked)) == 1 and next(answers, None) is None
 
 
 class Failing(Bench):

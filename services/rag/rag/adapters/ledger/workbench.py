@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from meshkit.errors import Conflict
 
 from rag import ports
@@ -9,13 +11,14 @@ from rag.adapters.ledger.changes import Changes
 from rag.adapters.ledger.database import Connection, listed
 from rag.adapters.ledger.documents import resealed, set_state
 from rag.adapters.ledger.publication import published
-from rag.adapters.ledger.rows import SHOWN, VersionRow, head, version_of, versions_where
+from rag.adapters.ledger.rows import SHOWN, VersionRow, head, one_row, versions_where
 from rag.adapters.ledger.sealing import Keys
 from rag.adapters.ledger.store import Store
 from rag.domain.document import FOREVER, ChangeKind, Prepared, State
 
 _WAIT_US = 1_000_000
 _DOUBLINGS = 8
+_NO_VERSION = 0
 _REFRESHED = "document_row, source_version, declared_grade, demands, digest, content_sha256, blob, title_hash, submitted_by, enrolled_us"
 
 
@@ -51,23 +54,27 @@ class LedgerWorkbench:
 
         await self._store.write(work)
 
-    async def refresh(self, epoch: int, configuration: bytes, now_us: int) -> int:
-        """Enrol every version that stands under another configuration once more, as a revision of its own."""
-        return await self._store.write(lambda connection: _refreshed(connection, self._keys, epoch, configuration))
+    async def refresh(self, epoch: int, configuration: bytes, limit: int) -> int:
+        """Enrol versions that stand under another configuration once more, each as a revision of its own."""
+        return await self._store.write(lambda connection: _refreshed(connection, self._keys, epoch, configuration, limit))
 
-    async def claim(self, epoch: int, limit: int, now_us: int) -> list[ports.Job]:
-        """Take versions that wait, oldest first."""
+    async def claim(self, epoch: int, under_way: Collection[int], limit: int, now_us: int) -> list[ports.Job]:
+        """Take versions that wait, oldest first; what this epoch claimed and does not work on was claimed without an answer."""
 
         def work(connection: Connection) -> list[ports.Job]:
             _fence(connection, epoch)
-            where = "v.state = 'ENROLLED' AND v.claimed_by <> ? AND v.wait_until_us <= ? ORDER BY v.version_id LIMIT ?"
-            found = versions_where(connection, where, (epoch, now_us, limit))
+            where = (
+                f"v.state = 'ENROLLED' AND v.version_id NOT IN {listed(under_way or (_NO_VERSION,))} AND v.wait_until_us <= ? "
+                "ORDER BY v.version_id LIMIT ?"
+            )
+            found = versions_where(connection, where, (now_us, limit))
             ids = [version.version_id for version in found]
             if not ids:
                 return []
             connection.execute(
-                f"UPDATE version SET claimed_by = ?, attempt = attempt + 1 WHERE version_id IN {listed(ids)}",  # noqa: S608
-                (epoch,),
+                "UPDATE version SET attempt = attempt + CASE WHEN claimed_by = ? THEN 0 ELSE 1 END, claimed_by = ? "  # noqa: S608
+                f"WHERE version_id IN {listed(ids)}",
+                (epoch, epoch),
             )
             again = versions_where(connection, f"v.version_id IN {listed(ids)} ORDER BY v.version_id")
             return [ports.Job(version.version(self._keys), epoch) for version in again]
@@ -116,10 +123,10 @@ class LedgerWorkbench:
         await self._store.write(work)
 
     def _claimed(self, connection: Connection, job: ports.Job) -> VersionRow | None:
-        """Return the version that a job is about; None when it waits for nobody any more. Raises Conflict (FENCED)."""
+        """Return the version that a job is about; None when it has its end, or was put back already. Raises Conflict (FENCED)."""
         _fence(connection, job.epoch)
-        version = version_of(connection, job.version.version_id)
-        return version if version is not None and version.state is State.ENROLLED else None
+        where = "v.version_id = ? AND v.state = 'ENROLLED' AND v.claimed_by = ?"
+        return one_row(versions_where(connection, where, (job.version.version_id, job.epoch)))
 
 
 def _fence(connection: Connection, epoch: int) -> None:
@@ -135,7 +142,7 @@ def _put_back(connection: Connection, version: VersionRow, uncounted: int, wait_
     )
 
 
-def _refreshed(connection: Connection, keys: Keys, epoch: int, configuration: bytes) -> int:
+def _refreshed(connection: Connection, keys: Keys, epoch: int, configuration: bytes, limit: int) -> int:
     """Within a transaction; a look that is under way or ended under this configuration is not begun again."""
     _fence(connection, epoch)
     connection.execute(
@@ -146,8 +153,8 @@ def _refreshed(connection: Connection, keys: Keys, epoch: int, configuration: by
         connection,
         f"v.state IN {SHOWN} AND v.to_seq = ? AND NOT EXISTS (SELECT 1 FROM version n WHERE n.document_row = v.document_row "  # noqa: S608
         "AND n.source_version = v.source_version AND n.revision >= v.revision AND n.configuration = ?) "
-        "ORDER BY v.document_row, v.source_version",
-        (FOREVER, configuration),
+        "ORDER BY v.document_row, v.source_version LIMIT ?",
+        (FOREVER, configuration, limit),
     )
     seen: set[tuple[int, int]] = set()
     for version in stale:
