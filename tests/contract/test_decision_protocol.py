@@ -18,7 +18,7 @@ RULES = [
     for letter, page in PAGES.items()
     for rule in re.findall(rf"^- \*\*({letter}[1-9][0-9]?) ", (ROOT / page).read_text(), re.MULTILINE)
 ]
-KEPT = {"D25"}
+KEPT: set[str] = set()
 """Numbers that are spoken for and not in force."""
 
 

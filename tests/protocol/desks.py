@@ -24,11 +24,13 @@ from risk_scoring.consumers.transactions import StreamTopics, TransactionStream
 from risk_scoring.domain.combine import Combiner
 from risk_scoring.domain.decision import Request, Verdict
 from risk_scoring.domain.lists import ListSnapshot
+from risk_scoring.domain.observation import RecordPlace
 from risk_scoring.steps.correct import Corrector
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.decide_on_log import LogDecider
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.outage import Outage
+from risk_scoring.steps.recall import Recall
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.steps.score import Scorer
 from risk_scoring.translate.messages import account_partition
@@ -44,6 +46,7 @@ from tests.stack import PrivateRedis
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "services/risk-scoring/rules"
 PARTITIONS = 4
+TOPIC_ID = bytes(range(16))
 TOPICS = StreamTopics("in", "decisions", "audit")
 
 
@@ -135,6 +138,25 @@ class EventLog:
         return next((d for d in self.all() if translate.decision_id(d) == decision_id), None)
 
 
+class Records:
+    """DecisionRecords on an EventLog. ``at_once``: how many places one reading gets to."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self.at_once = 1_000
+        self.asked: list[list[RecordPlace]] = []
+
+    async def read(self, places: Collection[RecordPlace], within_s: float) -> Mapping[RecordPlace, bytes | None]:
+        """Look the places up."""
+        self._log._check()
+        self.asked.append(sorted(places))
+        return {place: self._at(place) for place in sorted(places)[: self.at_once]}
+
+    def _at(self, place: RecordPlace) -> bytes | None:
+        held = self._log.decisions[place.partition]
+        return held[place.offset] if place.topic_id == TOPIC_ID and place.offset < len(held) else None
+
+
 class Publisher:
     """DecisionPublisher on an EventLog."""
 
@@ -211,6 +233,7 @@ class Desk:
     health: Health
     codec: translate.RecordCodec
     sealer: Sealer
+    records: Records
 
     async def decide(self, *requests: Request, published: Mapping[int, int] | None = None) -> list[Verdict]:
         """Decide one batch."""
@@ -286,12 +309,30 @@ async def desk(
         outage = Outage(outage_log, restorer, log_decider, held.clock, health, after_s)  # type: ignore[arg-type]
         sealer = payload_sealer()
         identifier = Identifier(KEYS, policies.rates.to_reference_minor)
-        usecase = OnTransactionAuthorizationRequested(decider, restorer, held.store)
+        records = Records(log)
+        recall = Recall(records, translate.decision_identity)
+        usecase = OnTransactionAuthorizationRequested(decider, restorer, held.store, recall)
         stream = TransactionStream(usecase, identifier, TOPICS, batch_signer(), sealer, held.clock, horizon_s)
         for partition in range(PARTITIONS if adopt else 0):
             await stream.assigned(partition, 1)
-        score = ScoreTransaction(decider, held.store, restorer, Publisher(log), outage, 64, 0.06)
+        score = ScoreTransaction(decider, held.store, restorer, Publisher(log), outage, recall, 64, 0.06)
         try:
-            yield Desk(held, served, in_process, policies, decider, restorer, log, outage, outage_log, score, stream, health, codec, sealer)
+            yield Desk(
+                held,
+                served,
+                in_process,
+                policies,
+                decider,
+                restorer,
+                log,
+                outage,
+                outage_log,
+                score,
+                stream,
+                health,
+                codec,
+                sealer,
+                records,
+            )
         finally:
             await outage.aclose()

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import msgpack
 from meshkit.clock import FakeClock
 from meshkit.config import RedisSettings
 from risk_scoring.adapters.redis_feature_store import RedisFeatureStore
 from risk_scoring.adapters.redis_link import RedisLink
-from risk_scoring.domain.observation import RestoredRecord
+from risk_scoring.domain.observation import RecordPlace, RestoredRecord
 
 from tests.protocol.makers import DAY, NOW
 from tests.stack import PrivateRedis
@@ -32,6 +33,12 @@ class Shelf:
     async def contents(self) -> dict[bytes, bytes]:
         """All keys with their serialised values."""
         return {key: await self.link.command("DUMP", key) for key in await self.keys()}
+
+    async def keep_by_place(self, decision_id: bytes, place: RecordPlace) -> None:
+        """Write state 3 over a stored decision."""
+        name = self.link.prefix.encode() + b"d:" + decision_id
+        entry = msgpack.unpackb(await self.link.command("GET", name), raw=True)
+        await self.link.command("SET", name, msgpack.packb([3, entry[1], *place], use_bin_type=False), "KEEPTTL")
 
     async def restore(self, records: Sequence[RestoredRecord], partition: int = 0, next_offset: int = 1) -> tuple[int, int]:
         """Restore under a lock of its own."""

@@ -30,7 +30,7 @@ async def mesh(redis, kafka):
     """A stream on real Kafka and Redis, and the outage of another process. Yields the outage."""
     async with desk(redis, adopt=False, log=KafkaDecisionLog(kafka)) as at:
         prefix, signer = kafka.topic_prefix, batch_signer()
-        usecase = OnTransactionAuthorizationRequested(at.decider, at.restorer, at.shelf.store)
+        usecase = OnTransactionAuthorizationRequested(at.decider, at.restorer, at.shelf.store, at.stream._usecase._recall)
         topics = StreamTopics(prefix + INPUT, prefix + OUTPUT, prefix + AUDIT)
         stream = TransactionStream(usecase, identifier(), topics, signer, at.sealer, at.shelf.clock, DAY)
         log = KafkaOutageLog(kafka, GROUP, signer, translate.decision_id, at.shelf.clock, 900)

@@ -56,6 +56,9 @@ class RiskScoringConfig(StoreConfig):
     shadow_rules: Path | None = Field(default=None, description="rule set on trial (JDM): evaluated and counted, decides nothing")
     channels: Path = Field(default=_RULES / "channels.yaml", description="channel modes, thresholds, decline cap")
     callers: tuple[str, ...] = Field(default=("gateway",), description="workloads that may call the RPCs")
+    decision_reads_per_s: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=100, description="fetches from the decision topic for decisions that are kept by their place, at most (rule D25)"
+    )
 
 
 class StreamConfig(RiskScoringConfig):

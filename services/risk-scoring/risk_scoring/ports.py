@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from risk_scoring.domain.decision import Asker, Draft, Verdict
 from risk_scoring.domain.history import PastDecision, PastLabel
 from risk_scoring.domain.lists import ListChange
-from risk_scoring.domain.observation import Candidate, CapPolicy, Change, Effect, Finalised, Observation, Observed, RestoredRecord
+from risk_scoring.domain.observation import (
+    Candidate,
+    CapPolicy,
+    Change,
+    Effect,
+    Finalised,
+    Observation,
+    Observed,
+    Recorded,
+    RecordPlace,
+    RestoredRecord,
+)
 
 
 class StoreForgotten(Unavailable):
@@ -60,8 +71,8 @@ class FeatureStore(Protocol):
         """Return the next position of every input of corrections."""
         ...
 
-    async def stored_decision(self, decision_id: bytes) -> bytes | None:
-        """Return a stored decision's bytes."""
+    async def stored_decision(self, decision_id: bytes) -> bytes | Recorded | None:
+        """Return a stored decision's bytes, or where they stand."""
         ...
 
 
@@ -134,6 +145,17 @@ class DecisionLog(Protocol):
 
     def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[bytes], int]]:
         """Yield (decisions in order, next offset) up to what is written at the time of the call; open transactions are waited for."""
+        ...
+
+
+class DecisionRecords(Protocol):
+    """Single records of the decision topic, for decisions that are kept by their place (rule D25)."""
+
+    async def read(self, places: Collection[RecordPlace], within_s: float) -> Mapping[RecordPlace, bytes | None]:
+        """Return what could be read in time, one place at least; None for a place whose record is gone for good.
+
+        Raises Unavailable (EVENT_LOG_DOWN) and Overloaded (DECISION_READS_LIMITED) when nothing could be.
+        """
         ...
 
 

@@ -89,9 +89,9 @@ class RiskScoringServicer(risk_scoring_service_pb2_grpc.RiskScoringServiceServic
     async def GetDecision(self, request: pb.GetDecisionRequest, context: object) -> pb.GetDecisionResponse:  # noqa: N802
         """Return a stored decision."""
         _check_tenant(caller_facts(current_call()), request.tenant)
-        decision = await self._get_decision(self._decision_id(request))
+        decision = await self._get_decision(self._decision_id(request), self._remaining_s())
         if translate.decision_record(decision).tenant != request.tenant:
-            decision = await self._get_decision(b"\x00" * 16)  # absent and forbidden look the same
+            decision = await self._get_decision(b"\x00" * 16, self._remaining_s())  # absent and forbidden look the same
         return pb.GetDecisionResponse(decision_record=decision)
 
     async def ChangeListEntry(self, request: pb.ChangeListEntryRequest, context: object) -> pb.ChangeListEntryResponse:  # noqa: N802

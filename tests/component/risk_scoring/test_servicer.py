@@ -59,7 +59,7 @@ def open_door(private_redis) -> Callable[..., Any]:
             servicer = RiskScoringServicer(
                 score=at.score,
                 score_pacs008=ScorePacs008(at.score),
-                get_decision=GetDecision(at.shelf.store),
+                get_decision=GetDecision(at.shelf.store, at.stream._usecase._recall),
                 change_list_entry=ChangeListEntry(
                     KafkaPublisher(events, emitter, KEYS, ""), ListChangeCodec(records, KEYS, commitment_ring())
                 ),

@@ -1,4 +1,4 @@
-"""Read a topic as a log: from an offset to its last stable end, once, outside of any consumer group.
+"""Read a topic as a log, outside of any consumer group: from an offset to its last stable end, once, or single records by their offsets.
 
 The end is told by ``position()``: the last offset of a partition may be a transaction marker, which is never delivered (rule D13). An
 offset behind the end is of a topic that was truncated or made anew: such a topic is read from its beginning.
@@ -6,8 +6,9 @@ offset behind the end is of a topic that was truncated or made anew: such a topi
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -19,13 +20,16 @@ from meshkit.events.message import Record
 from meshkit.events.topic_ids import TopicIds
 
 log = logging.getLogger(__name__)
+_FETCH_S = 5.0  # a broker that answers requests and gives no record for so long is down
 
 
 class TopicReader:
     """Reads one topic. Methods raise Unavailable when the broker does not answer. ``aclose`` it."""
 
-    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str, fetch_bytes: int = 1_048_576) -> None:
+        """``fetch_bytes``: of one partition, at most, that the broker sends at once."""
         self.topic = kafka.topic_prefix + topic
+        self._fetch_bytes = fetch_bytes
         self._kafka = kafka
         self._consumer: AIOKafkaConsumer | None = None
         self._ids: TopicIds | None = None
@@ -42,7 +46,12 @@ class TopicReader:
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             await self.partitions()  # of a topic that does not exist yet aiokafka would ask again and again, without a pause
-            consumer = clients.consumer(self._kafka, request_timeout_ms=self._kafka.request_timeout_ms, fetch_max_wait_ms=20)
+            consumer = clients.consumer(
+                self._kafka,
+                request_timeout_ms=self._kafka.request_timeout_ms,
+                fetch_max_wait_ms=20,
+                max_partition_fetch_bytes=self._fetch_bytes,
+            )
             try:
                 self._consumer = await clients.started(consumer)
             except KafkaError as error:
@@ -106,6 +115,47 @@ class TopicReader:
             return int((await reader.end_offsets([tp]))[tp])
         finally:
             await stopped(reader)
+
+    async def at(
+        self, partition: int, offsets: Collection[int], admit: Callable[[], Awaitable[None]]
+    ) -> AsyncIterator[tuple[int, Record | None]]:
+        """Yield each offset with its record, None where no committed record is, in ascending order.
+
+        ``admit`` is awaited before each fetch, which brings what lies next to each other at once; what it raises ends the reading.
+        """
+        consumer = await self._connected()
+        tp = TopicPartition(self.topic, partition)
+        wanted = sorted(set(offsets))
+        try:
+            consumer.assign([tp])
+            start, end = (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
+            while wanted:
+                if not start <= wanted[0] < end:
+                    yield wanted.pop(0), None
+                    continue
+                await admit()
+                consumer.seek(tp, wanted[0])
+                found, position = await self._fetched(tp, None if len(wanted) > 1 else 1)
+                while wanted and wanted[0] < position:
+                    yield wanted[0], found.get(wanted.pop(0))
+        except KafkaError as error:
+            raise event_log_down() from error
+        finally:
+            consumer.pause(tp)
+
+    async def _fetched(self, tp: TopicPartition, max_records: int | None) -> tuple[dict[int, Record], int]:
+        """Return records from the position on by their offsets, and the next position. Raises Unavailable when it stands still."""
+        assert self._consumer is not None
+        before = await self._consumer.position(tp)
+        try:
+            async with asyncio.timeout(_FETCH_S):
+                while True:
+                    records = (await self._consumer.getmany(tp, timeout_ms=200, max_records=max_records)).get(tp, [])
+                    position = int(await self._consumer.position(tp))
+                    if records or position != before:
+                        return {record.offset: record for record in records}, max(position, before + 1)
+        except TimeoutError:
+            raise event_log_down() from None
 
     async def offset_at(self, partition: int, time_s: float) -> int:
         """Return the first offset written at or after a time; the end when there is none."""

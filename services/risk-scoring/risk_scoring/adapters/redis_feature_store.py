@@ -23,6 +23,8 @@ from risk_scoring.domain.observation import (
     New,
     Observation,
     Observed,
+    Recorded,
+    RecordPlace,
     RestoredRecord,
     StoredVector,
     Won,
@@ -30,6 +32,7 @@ from risk_scoring.domain.observation import (
 
 _pack = msgpack.Packer(use_bin_type=False).pack
 _ID_MEMORY_S = 120 * 86_400  # labels repeat for months
+_DECIDED, _RECORDED = 2, 3  # see state.lua
 _EFFECTS = {"a": Effect.APPLIED, "p": Effect.WAITS, "r": Effect.REPEATED, "c": Effect.REFUSED}
 
 
@@ -112,16 +115,22 @@ class RedisFeatureStore:
         decisions, deltas = await self.link.evaluate("restore", self.link.prefix, token, header, _pack(records))
         return int(decisions), int(deltas)
 
-    async def stored_decision(self, decision_id: bytes) -> bytes | None:
-        """Return the exact bytes of a decision inside the dedupe horizon, None when there is none."""
+    async def stored_decision(self, decision_id: bytes) -> bytes | Recorded | None:
+        """Return a decision inside the dedupe horizon, its exact bytes or where they stand; None when there is none."""
         packed = await self.link.command("GET", self.link.prefix.encode() + b"d:" + decision_id)
         if packed is None:
             return None
         entry = msgpack.unpackb(packed, raw=True)
-        return cast(bytes, entry[2]) if entry[0] == 2 else None
+        if entry[0] == _RECORDED:
+            return Recorded(RecordPlace(*entry[2:5]), entry[1])
+        return cast(bytes, entry[2]) if entry[0] == _DECIDED else None
 
 
-def _seen(letter: str, extras: Iterator[bytes]) -> New | StoredVector | Decided | Conflict:
+def _recorded(extras: Iterator[bytes]) -> Recorded:
+    return Recorded(RecordPlace(next(extras), int(next(extras)), int(next(extras))))
+
+
+def _seen(letter: str, extras: Iterator[bytes]) -> New | StoredVector | Decided | Recorded | Conflict:
     """Read one row of observe.lua's answer."""
     match letter:
         case "n":
@@ -130,6 +139,8 @@ def _seen(letter: str, extras: Iterator[bytes]) -> New | StoredVector | Decided 
             return StoredVector(int(next(extras)))
         case "d":
             return Decided(next(extras), next(extras))
+        case "r":
+            return _recorded(extras)
         case "c":
             return Conflict()
     raise ValueError(f"observe.lua answers {letter!r}")
@@ -144,6 +155,8 @@ def _finalised(letter: str, extras: Iterator[bytes]) -> Finalised:
             return Capped()
         case "l":
             return Decided(next(extras), next(extras))
+        case "r":
+            return _recorded(extras)
         case "c":
             return Conflict()
     raise ValueError(f"finalise.lua answers {letter!r}")

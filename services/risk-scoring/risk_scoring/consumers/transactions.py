@@ -11,7 +11,7 @@ from meshkit.audit.batch import BatchSigner, BatchWriter
 from meshkit.audit.messages import AuditMessages
 from meshkit.clock import Clock
 from meshkit.crypto.seal import Sealer
-from meshkit.errors import Conflict, MeshError
+from meshkit.errors import MeshError
 from meshkit.events.dead_letter import rejected
 from meshkit.events.message import Message, Record
 from meshkit.telemetry import spans
@@ -89,8 +89,8 @@ class TransactionStream:
         verdicts = await self._usecase.decide(requests, published, timeline)
         decided: list[tuple[Verdict, TraceContext]] = []
         for verdict, (record, context) in zip(verdicts, contexts, strict=True):
-            if verdict.conflict:
-                messages.append(rejected(self._sealer, record, Conflict("the same transaction came with other content")))
+            if not verdict.decision:
+                messages.append(rejected(self._sealer, record, verdict.refusal))
                 continue
             own = context.child()._replace(sampled=context.sampled or verdict.friction)
             decided.append((verdict, own))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from risk_scoring.domain.observation import Observation
+from meshkit.errors import Conflict, DataCorrupted, MeshError
+
+from risk_scoring.domain.observation import Observation, RecordPlace
 from risk_scoring.domain.transaction import Transaction
 
 # Values of finmesh.risk.v1.Degradation; tests/contract holds them together.
@@ -92,13 +94,28 @@ class Draft:
     trusted: bool = False  # the customer trusts the counterparty
 
 
+class DecisionUnreadable(DataCorrupted):
+    """It was decided, and the record of the decision is gone: it is never decided again (rule D25)."""
+
+    default_reason = "DECISION_UNREADABLE"
+
+    def __init__(self) -> None:
+        super().__init__("it was decided before, and the record can't be read any more")
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a request: the bytes that hold, wherever they came from. ``conflict``: same id, other fingerprint, no bytes."""
+    """What became of a request: the bytes that hold, wherever they came from. No bytes: see ``refusal`` and ``place``."""
 
     request: Request
     decision: bytes
     audit: bytes
     replayed: bool = False
-    conflict: bool = False
+    conflict: bool = False  # same id, other fingerprint
     friction: bool = False  # this very decision asks for more than approve
+    place: RecordPlace | None = None  # decided, and the bytes have to be read there (rule D25)
+
+    @property
+    def refusal(self) -> MeshError:
+        """Why there are no bytes, and will be none."""
+        return Conflict("the same transaction came with other content") if self.conflict else DecisionUnreadable()

@@ -58,6 +58,22 @@ class Decided:
     audit: bytes
 
 
+class RecordPlace(NamedTuple):
+    """Where a decision's record stands for good (rule D25)."""
+
+    topic_id: bytes  # 16 bytes: a topic that is made anew has another one
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Decided before; the bytes are those of the record at ``place``. ``fingerprint``: as it is stored, where the store was asked by id."""
+
+    place: RecordPlace
+    fingerprint: bytes = b""
+
+
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """The same id came with another fingerprint before."""
@@ -67,7 +83,7 @@ class Conflict:
 class Observed:
     """Answer of Observe. ``rows``: one for each transaction."""
 
-    rows: list[New | StoredVector | Decided | Conflict]
+    rows: list[New | StoredVector | Decided | Recorded | Conflict]
     vectors: NDArray[np.float32]  # (rows that are New or StoredVector, features) float32, in input order
 
 
@@ -96,7 +112,7 @@ class Capped:
     """The candidate's capped form is the decision."""
 
 
-Finalised = Won | Capped | Decided | Conflict
+Finalised = Won | Capped | Decided | Recorded | Conflict
 """What became of a candidate."""
 
 

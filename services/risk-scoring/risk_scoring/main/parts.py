@@ -22,6 +22,7 @@ from meshkit.triton.client import TritonClient
 from risk_scoring import translate
 from risk_scoring.adapters.file_policies import FilePolicies
 from risk_scoring.adapters.kafka_decision_log import KafkaDecisionLog
+from risk_scoring.adapters.kafka_decision_records import KafkaDecisionRecords
 from risk_scoring.adapters.model_files import load_model_files
 from risk_scoring.adapters.onnx_model import OnnxModel
 from risk_scoring.adapters.otel_shadow_observer import OtelShadowObserver
@@ -34,6 +35,7 @@ from risk_scoring.domain.combine import Combiner
 from risk_scoring.domain.features import COUNT
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.identify import Identifier
+from risk_scoring.steps.recall import Recall
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.steps.score import Scorer
 from risk_scoring.usecases.on_list_entry_changed import OnListEntryChanged
@@ -60,6 +62,7 @@ class Parts:
     codec: translate.RecordCodec
     combiner: Combiner
     decider: Decider
+    recall: Recall
 
 
 async def assemble(config: RiskScoringConfig, service: Service, process: str) -> Parts:
@@ -89,6 +92,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
     store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
     restorer = Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record)
+    records = await service.add(aclosing(KafkaDecisionRecords(config.kafka, config.decision_reads_per_s)))
     combiner = Combiner(files.paths, OtelShadowObserver(), policies.rules_failed)
     codec = translate.RecordCodec(keys, commitments, config.build)
     scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000)
@@ -113,6 +117,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
         codec=codec,
         combiner=combiner,
         decider=decider,
+        recall=Recall(records, translate.decision_identity),
     )
 
 

@@ -64,13 +64,14 @@ async def serve(config: RpcConfig, service: Service) -> None:
         restorer=parts.restorer,
         publisher=publisher,
         outage=outage,
+        recall=parts.recall,
         max_batch=config.coalesce_max,
         store_timeout_s=store_timeout_s,
     )
     servicer = RiskScoringServicer(
         score=score,
         score_pacs008=ScorePacs008(score),
-        get_decision=GetDecision(parts.store),
+        get_decision=GetDecision(parts.store, parts.recall),
         change_list_entry=ChangeListEntry(publisher, ListChangeCodec(parts.trail.records, parts.keys, parts.commitments)),
         backtest_rules=BacktestRules(KafkaDecisionHistory(config.kafka, parts.identifier), policies, clock, config.dedupe_horizon_s),
         parse_pacs008=parse_document,

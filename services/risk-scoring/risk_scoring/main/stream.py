@@ -47,7 +47,7 @@ async def serve(config: StreamConfig, service: Service) -> None:
     parts.trail.versions.follow(KEYS, lambda: seals.hash, seals.purpose)
     sealer = Sealer(seals)
     topics = StreamTopics(*(kafka.topic_prefix + topic for topic in (TRANSACTION_TOPIC, DECISION_TOPIC, AUDIT_TOPIC)))
-    usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer, parts.store)
+    usecase = OnTransactionAuthorizationRequested(parts.decider, parts.restorer, parts.store, parts.recall)
     transactions = TransactionStream(
         usecase=usecase,
         identifier=parts.identifier,

@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 from risk_scoring.domain.combine import Combiner, Scores
 from risk_scoring.domain.decision import OLD_SCHEMA, Draft, Request, Verdict
 from risk_scoring.domain.features import COUNT, SCHEMA_VERSION
-from risk_scoring.domain.observation import Candidate, Capped, Conflict, Decided, Finalised, New, Observed, StoredVector, Won
+from risk_scoring.domain.observation import (
+    Candidate,
+    Capped,
+    Conflict,
+    Decided,
+    Finalised,
+    New,
+    Observed,
+    Recorded,
+    StoredVector,
+    Won,
+)
 from risk_scoring.domain.outcome import ChannelMode, Outcome
 from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.ports import Codec, FeatureStore
@@ -47,7 +58,9 @@ class Decider:
         remaining_s: float | None = None,
         timeline: Timeline | None = None,
     ) -> list[Verdict]:
-        """Return a verdict for each request. Raises Unavailable when the store can't be used or lists are not read: nothing is decided.
+        """Return a verdict for each request, for one that is kept by its place without bytes (`steps.recall` reads them).
+
+        Raises Unavailable when the store can't be used or lists are not read: nothing is decided.
 
         ``published``: up to which offset each decision partition is written. ``remaining_s``: what is left of the nearest deadline.
         """
@@ -111,9 +124,11 @@ class Decider:
         )
 
 
-def _known(request: Request, row: Decided | Conflict) -> Verdict:
+def _known(request: Request, row: Decided | Recorded | Conflict) -> Verdict:
     if isinstance(row, Conflict):
         return Verdict(request, b"", b"", conflict=True)
+    if isinstance(row, Recorded):
+        return Verdict(request, b"", b"", replayed=True, place=row.place)
     return Verdict(request, row.decision, row.audit, replayed=True)
 
 

@@ -242,6 +242,12 @@ def decision_id(decision: bytes) -> bytes:
     return uuid_bytes(decision_record(decision).decision_id)
 
 
+def decision_identity(decision: bytes) -> tuple[bytes, bytes]:
+    """Return the 16 bytes of the id, and the fingerprint, in a decision record."""
+    record = decision_record(decision)
+    return uuid_bytes(record.decision_id), record.fingerprint
+
+
 def restored_record(decision: bytes) -> RestoredRecord:
     """Return what the feature store needs to know a published decision again."""
     record = decision_record(decision)

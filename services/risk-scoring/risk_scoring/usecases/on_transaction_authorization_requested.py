@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from risk_scoring.domain.decision import Request, Verdict
 from risk_scoring.ports import FeatureStore, StoreForgotten
 from risk_scoring.steps.decide import Decider
+from risk_scoring.steps.recall import Recall
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.steps.timeline import Timeline
 
@@ -17,8 +18,9 @@ from risk_scoring.steps.timeline import Timeline
 class OnTransactionAuthorizationRequested:
     """Decides streamed transactions."""
 
-    def __init__(self, decider: Decider, restorer: Restorer, store: FeatureStore) -> None:
+    def __init__(self, decider: Decider, restorer: Restorer, store: FeatureStore, recall: Recall) -> None:
         self._decider = decider
+        self._recall = recall
         self._restorer = restorer
         self._store = store
         self._decided_on: dict[int, str] = {}  # generation of the store by partition
@@ -26,6 +28,7 @@ class OnTransactionAuthorizationRequested:
     async def assigned(self, partition: int) -> None:
         """Take a partition over: whatever was decided for it without this process is known before its first record."""
         self._decided_on.pop(partition, None)
+        self._recall.forget(partition)
         await self._restorer.take_over(partition)
 
     async def decide(self, requests: Sequence[Request], published: Mapping[int, int], timeline: Timeline) -> list[Verdict]:
@@ -33,11 +36,12 @@ class OnTransactionAuthorizationRequested:
         partition = requests[0].partition
         self._decided_on[partition] = self._store.generation
         try:
-            return await self._decider.decide(requests, published=published, timeline=timeline)
+            verdicts = await self._decider.decide(requests, published=published, timeline=timeline)
         except StoreForgotten:
             await self._restorer.ensure()
             self._decided_on[partition] = self._store.generation
-            return await self._decider.decide(requests, published=published, timeline=timeline)
+            verdicts = await self._decider.decide(requests, published=published, timeline=timeline)
+        return await self._recall.batch(partition, verdicts)
 
     async def confirm(self, partition: int) -> None:
         """Raise StoreForgotten when the store forgot since the last batch was decided.

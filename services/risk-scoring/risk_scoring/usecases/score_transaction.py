@@ -1,6 +1,6 @@
 """RPC ScoreTransaction: one decision inside the caller's deadline, recorded before it is told.
 
-Raises Conflict (IDEMPOTENCY_CONFLICT), Unavailable when nothing could be recorded, Overloaded.
+Raises Conflict (IDEMPOTENCY_CONFLICT), DecisionUnreadable, Unavailable when nothing could be recorded or read, Overloaded.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from meshkit.errors import Conflict, Unavailable
+from meshkit.errors import Unavailable
 from meshkit.telemetry.context import TraceContext
 
 from risk_scoring.domain.decision import Request, Verdict
@@ -18,6 +18,7 @@ from risk_scoring.ports import DecisionPublisher, FeatureStore, StoreForgotten
 from risk_scoring.steps.coalesce import Coalescer
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.outage import Outage
+from risk_scoring.steps.recall import Recall
 from risk_scoring.steps.restore import Restorer
 from risk_scoring.steps.timeline import Timeline
 
@@ -35,6 +36,7 @@ class ScoreTransaction:
         restorer: Restorer,
         publisher: DecisionPublisher,
         outage: Outage,
+        recall: Recall,
         max_batch: int,
         store_timeout_s: float,
     ) -> None:
@@ -43,14 +45,18 @@ class ScoreTransaction:
         self._restorer = restorer
         self._publisher = publisher
         self._outage = outage
+        self._recall = recall
         self._store_timeout_s = store_timeout_s
         self._coalescer = Coalescer(self._batch, max_batch)
 
     async def __call__(self, request: Request, remaining_s: float) -> Verdict:
         """Return the verdict that holds for this transaction."""
+        until_s = asyncio.get_running_loop().time() + remaining_s
         verdict = await self._coalescer.submit(request, remaining_s)
-        if verdict.conflict:
-            raise Conflict("the same transaction came with other content")
+        if verdict.place is not None:  # read here, alone: who was decided beside it does not wait
+            verdict = await self._recall.one(verdict, until_s - asyncio.get_running_loop().time())
+        if not verdict.decision:
+            raise verdict.refusal
         return verdict
 
     async def _batch(self, requests: Sequence[Request], remaining_s: float) -> list[Verdict]:
@@ -68,8 +74,9 @@ class ScoreTransaction:
             timeline = Timeline()
             generation = self._store.generation
             verdicts = await self._decided(requests, remaining_s, timeline)
-            with timeline.part("publish"):
-                await self._outage.publish(self._publisher.publish([verdict for verdict in verdicts if not verdict.conflict]))
+            if told := [verdict for verdict in verdicts if verdict.decision]:
+                with timeline.part("publish"):
+                    await self._outage.publish(self._publisher.publish(told))
             try:
                 with timeline.part("confirm"):
                     await self._store.confirm(generation)

@@ -18,7 +18,7 @@ class Store:
 
 
 class Neighbour:
-    """Decider and restorer that have nothing to do."""
+    """Decider, restorer and recall that have nothing to do."""
 
     async def decide(self, requests: Any, **_: Any) -> list[Any]:
         return []
@@ -26,10 +26,16 @@ class Neighbour:
     async def take_over(self, partition: int) -> None:
         pass
 
+    async def batch(self, partition: int, verdicts: list[Any]) -> list[Any]:
+        return verdicts
+
+    def forget(self, partition: int) -> None:
+        pass
+
 
 async def test_a_first_batch_of_dead_letters_alone_is_committed_and_a_decided_one_is_compared() -> None:
     store = Store()
-    usecase = OnTransactionAuthorizationRequested(cast(Any, Neighbour()), cast(Any, Neighbour()), cast(Any, store))
+    usecase = OnTransactionAuthorizationRequested(cast(Any, Neighbour()), cast(Any, Neighbour()), cast(Any, store), cast(Any, Neighbour()))
     await usecase.assigned(3)
     await usecase.confirm(3)
     await usecase.decide([cast(Any, SimpleNamespace(partition=3))], {}, Timeline())

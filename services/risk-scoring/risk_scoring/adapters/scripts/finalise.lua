@@ -5,7 +5,7 @@
 -- audit, capped decision or '', capped audit or ''}. A candidate with a capped form is a decline that the cap may turn into something milder; an empty
 -- scope is counted nowhere.
 -- Returns {status letters, extras}: w this candidate won, k its capped form won, l another decision was stored before (extras: decision, audit),
--- c same id with another fingerprint.
+-- r it was, and its record stands elsewhere (extras: topic id, partition, offset; D25), c same id with another fingerprint.
 prefix = ARGV[1]
 local header, batch = unpack_(ARGV[3]), unpack_(ARGV[4])
 local horizon_s, policies, marks = string.format('%d', header[1]), header[2], header[3]
@@ -37,10 +37,13 @@ for i, candidate in ipairs(batch) do
   local entry = stored and unpack_(stored)
   if entry and entry[2] ~= candidate[2] then
     status[i] = 'c'
-  elseif entry and entry[1] == 2 then
+  elseif entry and entry[1] == DECIDED then
     status[i] = 'l'
     extras[#extras + 1] = entry[3]
     extras[#extras + 1] = entry[4]
+  elseif entry and entry[1] == RECORDED then
+    status[i] = 'r'
+    place_of(entry, extras)
   else
     local decision, audit, letter = candidate[4], candidate[5], 'w'
     local cap = candidate[3] ~= '' and cap_of(candidate[3])

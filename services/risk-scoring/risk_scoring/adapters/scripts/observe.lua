@@ -3,7 +3,7 @@
 -- ARGV[1] prefix, ARGV[2] expected generation, ARGV[3] MessagePack {dedupe horizon s, source partition or -1, last source offset, schema version,
 -- now s}, ARGV[4] MessagePack array of transactions (see state.lua).
 -- Returns {status letters, vectors one after the other, extras}: n new, v stored vector (extra: its schema), d decided (extras: decision, audit),
--- c same id with another fingerprint.
+-- r decided, its record stands elsewhere (extras: topic id, partition, offset; D25), c same id with another fingerprint.
 prefix = ARGV[1]
 local header, batch = unpack_(ARGV[3]), unpack_(ARGV[4])
 local horizon_s, partition, offset, schema, now = string.format('%d', header[1]), header[2], header[3], header[4], header[5]
@@ -163,10 +163,13 @@ for i, tx in ipairs(batch) do
     local entry = unpack_(stored)
     if entry[2] ~= tx[PRINT] then
       status[i] = 'c'
-    elseif entry[1] == 2 then
+    elseif entry[1] == DECIDED then
       status[i] = 'd'
       extras[#extras + 1] = entry[3]
       extras[#extras + 1] = entry[4]
+    elseif entry[1] == RECORDED then
+      status[i] = 'r'
+      place_of(entry, extras)
     else
       status[i] = 'v'
       vectors[#vectors + 1] = fitted(entry[4])

@@ -34,7 +34,8 @@ for _, record in ipairs(batch) do
     end
   end
   local left_s = tx[TIME] + horizon_s - now
-  if left_s > 0 and not (entry and entry[1] == 2 and entry[3] == decision) then
+  local stands = entry and (entry[1] == RECORDED or entry[1] == DECIDED and entry[3] == decision)
+  if left_s > 0 and not stands then
     redis.call('SET', key, pack({ 2, tx[PRINT], decision, '' }), 'EX', math.ceil(left_s))
     decisions = decisions + 1
   end

@@ -19,6 +19,16 @@ local pack, unpack_ = cmsgpack.pack, cmsgpack.unpack
 
 local EMPTY = pack({})
 
+-- What is known of a transaction, under d:<id> for the dedupe horizon: {1, fingerprint, schema, vector, partition, offset} observed,
+-- {2, fingerprint, decision, audit} decided, {3, fingerprint, topic id, partition, offset} decided, and that is where its record stands (D25).
+local DECIDED, RECORDED = 2, 3
+
+-- Appends where a decision stands: topic id, partition, offset.
+local function place_of(entry, extras)
+  local n = #extras
+  extras[n + 1], extras[n + 2], extras[n + 3] = entry[3], string.format('%d', entry[4]), string.format('%d', entry[5])
+end
+
 local function now_is(now)
   latest = floor(now / 3600) + 24
 end
