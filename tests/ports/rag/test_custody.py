@@ -1,12 +1,15 @@
 """One suite for what curators decide, and for what is kept of questions, on SQLite and on PostgreSQL."""
 
+import asyncio
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from meshkit.clock import FakeClock
 from meshkit.errors import Conflict, FailedPrecondition, NotFound
 from meshkit.testing.keys import commitment_ring, payload_sealer
+from rag.adapters import turns
 from rag.adapters.file_blobs import FileBlobs
 from rag.adapters.ledger.open import Ledger, ledger_at
 from rag.domain.access import Access, Grant
@@ -30,6 +33,11 @@ def turn(document: str, question: str = "免赔额是多少?", at_us: int = 5) -
 
 def blobs_at(folder: Path) -> FileBlobs:
     return FileBlobs(folder, payload_sealer(), commitment_ring(), FakeClock(time.time()))
+
+
+async def kept(blobs: FileBlobs, content: bytes) -> str:
+    async with blobs.keep(T, content) as blob:
+        return blob
 
 
 async def test_grants(ledger: Ledger) -> None:
@@ -85,11 +93,11 @@ async def test_what_is_held_is_not_destroyed_but_may_be_hidden(ledger: Ledger) -
 
 async def test_a_purged_document_is_nowhere(ledger: Ledger, tmp_path: Path) -> None:
     blobs = blobs_at(tmp_path / "originals")
-    blob, shared = await blobs.keep(T, b"original"), await blobs.keep(T, b"shared")
+    blob, shared = [await kept(blobs, content) for content in (b"original", b"shared")]
     await shown(ledger, submission(version=1, blob=blob))
     await shown(ledger, submission(version=2, blob=shared, valid_from_us=50))
     await shown(ledger, submission("另一", blob=shared))
-    kept = await visible(ledger, "另一")
+    other = await visible(ledger, "另一")
     gone = await ledger.library.versions(T, "条款", range(1, 9))
     (_, chunks) = await ledger.library.indexed(gone[0].version_id)
     await ledger.custody.purge(T, "条款", BY)
@@ -110,7 +118,7 @@ async def test_a_purged_document_is_nowhere(ledger: Ledger, tmp_path: Path) -> N
             await ledger.library.indexed(version.version_id)
     left = await ledger.library.version_of(gone[0].version_id)
     assert (left.state, left.submission.title, left.submission.content_sha256, left.submission.blob) == (State.PURGED, "", b"", "")
-    assert await visible(ledger, "另一") == kept
+    assert await visible(ledger, "另一") == other
     assert {change.kind for change in await ledger.library.changes(purge.sequence - 1, 9)} == {ChangeKind.PURGED}
 
 
@@ -217,12 +225,38 @@ async def test_audit_knows_what_exists(ledger: Ledger) -> None:
     assert await ledger.references.referred("other", ["条款", "标题"]) == {}
 
 
+@pytest.mark.parametrize("why", ["purged", "aged"])
+async def test_an_original_that_is_handed_in_again_is_there_for_its_new_version(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """Between the original and the version that refers to it nobody refers to it: whoever destroys waits for that version."""
+    blobs = FileBlobs(tmp_path, payload_sealer(), commitment_ring(), FakeClock(time.time() + 2 * 86_400))
+    blob, waited, tried = await kept(blobs, b"original"), asyncio.Event(), turns._tried
+
+    def trying(file: BinaryIO, how: int) -> bool:
+        turn = tried(file, how)
+        waited.set() if not turn else None
+        return turn
+
+    monkeypatch.setattr(turns, "_tried", trying)
+    if why == "purged":
+        await shown(ledger, submission(blob=blob))
+        await ledger.custody.purge(T, "条款", BY)
+    async with blobs.keep(T, b"original") as again:
+        destroying = asyncio.create_task(Purging(ledger.custody, blobs, FakeClock()).once())
+        await asyncio.wait({destroying, asyncio.create_task(waited.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        await ledger.intake.enrol(submission("另一", blob=again), 0)
+    await destroying
+    assert (again, await blobs.read(T, blob)) == (blob, b"original")
+    assert await ledger.custody.unfinished(0) == []
+
+
 async def test_originals_that_became_no_version_are_taken_away(ledger: Ledger, tmp_path: Path) -> None:
     blobs = FileBlobs(tmp_path, payload_sealer(), commitment_ring(), FakeClock(time.time() + 2 * 86_400))
-    kept, orphan = await blobs.keep(T, b"kept"), await blobs.keep(T, b"orphan")
-    await ledger.intake.enrol(submission(blob=kept), 0)
+    used, orphan = [await kept(blobs, content) for content in (b"kept", b"orphan")]
+    await ledger.intake.enrol(submission(blob=used), 0)
     await Purging(ledger.custody, blobs, FakeClock()).once()
-    assert await blobs.read(T, kept) == b"kept"
+    assert await blobs.read(T, used) == b"kept"
     with pytest.raises(NotFound):
         await blobs.read(T, orphan)
 

@@ -2,17 +2,17 @@
 
 `<tenant>/originals/<name>` and `<tenant>/uploads/<upload id>/<offset>`. An upload's id is a keyed hash of tenant, principal and content, so
 that whoever begins again goes on, and nobody guesses another's. What is committed leaves a note, so that a repeated commit answers alike.
+Whoever hands in and whoever destroys take turns over an original (`<tenant>/keeping/<its first digits>`).
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
+import logging
 import os
-import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,18 @@ from meshkit.errors import Conflict, DataCorrupted, FailedPrecondition, InvalidA
 from meshkit.tenants import checked_tenant
 from meshkit.threads import Look, on_thread
 
+from rag.adapters.open_uploads import DONE, NAME, OpenUpload, noted
 from rag.adapters.sealed_files import PART_BYTES, destroy_sealed, disk, read_sealed, write_sealed, write_whole
+from rag.adapters.turns import alone, beside, turn
 from rag.ports import Upload
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES = 200 * 1024 * 1024
 _OPEN_BYTES = 5 * MAX_BYTES
 _OPEN_UPLOADS = 256
 _RETRY_S = 60.0
-_NAME = re.compile(r"[0-9a-f]{64}")
-_ABOUT, _DONE, _LOCK = "about", "done", "lock"
+_ABOUT, _LOCK = "about", "lock"
 
 
 class FileBlobs:
@@ -64,19 +67,25 @@ class FileBlobs:
         """Keep a part. Raises InvalidArgument (PART_MISPLACED) for one that is not 1 MiB at a multiple of it, or the rest at the end."""
         return await on_thread(lambda _: self._put(self._open(tenant, principal, upload_id), offset, part))
 
-    async def commit(self, tenant: str, principal: str, upload_id: str) -> tuple[str, Upload]:
+    @asynccontextmanager
+    async def commit(self, tenant: str, principal: str, upload_id: str) -> AsyncIterator[tuple[str, Upload]]:
         """Join an upload."""
 
         def work(look: Look) -> tuple[str, Upload]:
             upload = self._open(tenant, principal, upload_id)
-            with _turn(upload.folder / _LOCK):
+            with turn(upload.folder / _LOCK):
                 return self._commit(tenant, upload, look)
 
-        return await on_thread(work)
+        begun = await on_thread(lambda _: self._open(tenant, principal, upload_id))
+        async with beside(self._keeping(tenant, self._blob(tenant, begun.sha256))):
+            yield await on_thread(work)
 
-    async def keep(self, tenant: str, content: bytes) -> str:
+    @asynccontextmanager
+    async def keep(self, tenant: str, content: bytes) -> AsyncIterator[str]:
         """Keep a whole original."""
-        return await on_thread(lambda look: self._keep(checked_tenant(tenant), _cut(content, look), len(content), sha256(content).digest()))
+        digest = await on_thread(lambda _: sha256(content).digest())
+        async with beside(self._keeping(tenant, self._blob(checked_tenant(tenant), digest))):
+            yield await on_thread(lambda look: self._keep(tenant, _cut(content, look), len(content), digest))
 
     async def read(self, tenant: str, blob: str) -> bytes:
         """Return an original. Raises NotFound (BLOB_NOT_FOUND), DataCorrupted."""
@@ -85,9 +94,12 @@ class FileBlobs:
             raise _not_found("BLOB_NOT_FOUND")
         return content
 
-    async def destroy(self, tenant: str, blob: str) -> None:
+    async def destroy(self, tenant: str, blob: str, unless: Callable[[], Awaitable[bool]]) -> None:
         """Destroy an original and its key, and every note of an upload that became it."""
-        await on_thread(lambda _: self._destroy(self._original(tenant, blob), blob))
+        original = self._original(tenant, blob)
+        async with alone(self._keeping(tenant, blob)):
+            if not await unless():
+                await on_thread(lambda _: self._destroy(original, blob))
 
     async def aged(self, idle_s: float) -> list[tuple[str, str]]:
         """Return tenant and name of originals that were handed in longer ago than that, last."""
@@ -100,7 +112,7 @@ class FileBlobs:
     def _begin(self, tenant: str, principal: str, size_bytes: int, digest: bytes) -> Upload:
         upload_id = self._named("rag-upload", tenant, principal, str(size_bytes), digest.hex())
         folder = self._folder / tenant / "uploads" / upload_id
-        with _turn(self._folder / tenant / _LOCK):
+        with turn(self._folder / tenant / _LOCK):
             found = self._about(folder)
             if found is None:
                 self._require_room(folder.parent, size_bytes)
@@ -108,9 +120,9 @@ class FileBlobs:
                 write_whole(folder / _ABOUT, [self._sealer.seal(json.dumps(about).encode(), f"rag-upload|{upload_id}")])
             with disk():
                 os.utime(folder)
-        return self._upload(_Open(folder, principal, size_bytes, digest))
+        return self._upload(OpenUpload(folder, principal, size_bytes, digest))
 
-    def _put(self, upload: _Open, offset: int, part: bytes) -> Upload:
+    def _put(self, upload: OpenUpload, offset: int, part: bytes) -> Upload:
         if offset % PART_BYTES or offset >= upload.size_bytes or len(part) != min(PART_BYTES, upload.size_bytes - offset):
             why = f"a part is {PART_BYTES} bytes at a multiple of it, or what remains at the end"
             raise InvalidArgument(why, reason="PART_MISPLACED", metadata={"field": "offset"})
@@ -124,7 +136,7 @@ class FileBlobs:
             write_whole(path, [self._sealer.seal(part, place)])
         return self._upload(upload)
 
-    def _commit(self, tenant: str, upload: _Open, look: Look) -> tuple[str, Upload]:
+    def _commit(self, tenant: str, upload: OpenUpload, look: Look) -> tuple[str, Upload]:
         done = upload.done()
         if done is not None:
             if not self._original(tenant, done).is_file():
@@ -139,13 +151,13 @@ class FileBlobs:
             shutil.rmtree(upload.folder, ignore_errors=True)
             raise InvalidArgument("the content is not what was announced", reason="DIGEST_MISMATCH", metadata={"field": "content_sha256"})
         blob = self._keep(tenant, self._parts(upload, look), upload.size_bytes, upload.sha256)
-        write_whole(upload.folder / _DONE, [blob.encode()])
+        write_whole(upload.folder / DONE, [blob.encode()])
         for offset in range(0, upload.size_bytes, PART_BYTES):
             (upload.folder / str(offset)).unlink(missing_ok=True)
         return blob, self._upload(upload)
 
     def _keep(self, tenant: str, parts: Iterator[bytes], size_bytes: int, digest: bytes) -> str:
-        blob = self._named("rag-blob", tenant, digest.hex())
+        blob = self._blob(tenant, digest)
         path = self._original(tenant, blob)
         with disk(), suppress(FileNotFoundError):
             os.utime(path)
@@ -156,8 +168,8 @@ class FileBlobs:
     def _destroy(self, path: Path, blob: str) -> None:
         destroy_sealed(path)
         with disk():
-            for done in path.parent.parent.glob(f"uploads/*/{_DONE}"):
-                if done.read_text() == blob:
+            for done in path.parent.parent.glob(f"uploads/*/{DONE}"):
+                if noted(done.parent) == blob:
                     shutil.rmtree(done.parent)
 
     def _aged(self, before_s: float, look: Look) -> list[tuple[str, str]]:
@@ -166,7 +178,7 @@ class FileBlobs:
             for path in self._folder.glob("*/originals/*"):
                 look()
                 with suppress(FileNotFoundError):
-                    if _NAME.fullmatch(path.name) and path.stat().st_mtime < before_s:
+                    if NAME.fullmatch(path.name) and path.stat().st_mtime < before_s:
                         found.append((path.parent.parent.name, path.name))
         return found
 
@@ -188,32 +200,37 @@ class FileBlobs:
     def _require_room(self, uploads: Path, size_bytes: int) -> None:
         """Raises QuotaExceeded (UPLOADS_FULL)."""
         with disk():
-            under_way = [about for folder in uploads.glob("*") if not (folder / _DONE).exists() and (about := self._about(folder))]
+            under_way = [about for folder in uploads.glob("*") if not noted(folder) and (about := self._about(folder))]
         if len(under_way) >= self._open_uploads or sum(about["size_bytes"] for about in under_way) + size_bytes > self._open_bytes:
             raise QuotaExceeded(
                 "too much is under way: commit it, or wait until it is swept", reason="UPLOADS_FULL", retry_after_s=_RETRY_S
             )
 
-    def _open(self, tenant: str, principal: str, upload_id: str) -> _Open:
+    def _open(self, tenant: str, principal: str, upload_id: str) -> OpenUpload:
         """Return an upload of this principal. Raises NotFound (UPLOAD_NOT_FOUND)."""
-        if not _NAME.fullmatch(upload_id):
+        if not NAME.fullmatch(upload_id):
             raise _not_found("UPLOAD_NOT_FOUND")
         folder = self._folder / checked_tenant(tenant) / "uploads" / upload_id
         about = self._about(folder)
         if about is None or about["tenant"] != tenant or principal not in ("", about["principal"]):
             raise _not_found("UPLOAD_NOT_FOUND")
-        return _Open(folder, about["principal"], about["size_bytes"], bytes.fromhex(about["sha256"]))
+        return OpenUpload(folder, about["principal"], about["size_bytes"], bytes.fromhex(about["sha256"]))
 
     def _about(self, folder: Path) -> Mapping[str, Any] | None:
+        """Return what an upload is of; None for no note, or a damaged one: nobody can go on with it, and whoever begins anew can."""
         with disk():
             try:
                 sealed = (folder / _ABOUT).read_bytes()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        about: Mapping[str, Any] = json.loads(self._sealer.open(sealed, f"rag-upload|{folder.name}"))
+        try:
+            about: Mapping[str, Any] = json.loads(self._sealer.open(sealed, f"rag-upload|{folder.name}"))
+        except DataCorrupted as error:
+            log.warning("what an upload is of can't be read: %s", error.reason)
+            return None
         return about
 
-    def _upload(self, upload: _Open) -> Upload:
+    def _upload(self, upload: OpenUpload) -> Upload:
         received = upload.size_bytes
         if upload.done() is None:
             received = 0
@@ -221,7 +238,7 @@ class FileBlobs:
                 received = min(received + PART_BYTES, upload.size_bytes)
         return Upload(upload.folder.name, upload.size_bytes, upload.sha256, received)
 
-    def _parts(self, upload: _Open, look: Look) -> Iterator[bytes]:
+    def _parts(self, upload: OpenUpload, look: Look) -> Iterator[bytes]:
         for offset in range(0, upload.size_bytes, PART_BYTES):
             look()
             part = self._part(upload.folder / str(offset), f"rag-part|{upload.folder.name}|{offset}")
@@ -242,40 +259,19 @@ class FileBlobs:
 
     def _original(self, tenant: str, blob: str) -> Path:
         """Return where an original lies. Raises NotFound (BLOB_NOT_FOUND) for what is no name of one."""
-        if not _NAME.fullmatch(blob):
+        if not NAME.fullmatch(blob):
             raise _not_found("BLOB_NOT_FOUND")
         return self._folder / checked_tenant(tenant) / "originals" / blob
 
+    def _keeping(self, tenant: str, blob: str) -> Path:
+        """Return where turns are taken over an original, and over others that begin alike."""
+        return self._folder / tenant / "keeping" / blob[:2]
+
+    def _blob(self, tenant: str, digest: bytes) -> str:
+        return self._named("rag-blob", tenant, digest.hex())
+
     def _named(self, *parts: str) -> str:
         return self._names.primary.commit("\x00".join(parts).encode()).hex()
-
-
-class _Open:
-    """An upload of the folder."""
-
-    def __init__(self, folder: Path, principal: str, size_bytes: int, sha256: bytes) -> None:
-        self.folder, self.principal, self.size_bytes, self.sha256 = folder, principal, size_bytes, sha256
-
-    def done(self) -> str | None:
-        """Return the original that it became."""
-        with disk():
-            try:
-                return (self.folder / _DONE).read_text()
-            except FileNotFoundError:
-                return None
-
-
-@contextmanager
-def _turn(path: Path) -> Iterator[None]:
-    """Let callers, of other processes too, pass here one after the other."""
-    with disk():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _cut(content: bytes, look: Look) -> Iterator[bytes]:

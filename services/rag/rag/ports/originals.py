@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,23 +39,24 @@ class Blobs(Protocol):
         """Keep a part, sealed; the same part again is the same. Raises NotFound (UPLOAD_NOT_FOUND), Conflict (PART_CONFLICT)."""
         ...
 
-    async def commit(self, tenant: str, principal: str, upload_id: str) -> tuple[str, Upload]:
-        """Join an upload; return its blob's name. Repeated, it answers alike. ``principal`` empty: whoever began it.
+    def commit(self, tenant: str, principal: str, upload_id: str) -> AbstractAsyncContextManager[tuple[str, Upload]]:
+        """Join an upload; its blob's name. Repeated, it answers alike. ``principal`` empty: whoever began it.
 
+        Within the block nobody destroys the original: let a version refer to it there.
         Raises NotFound (UPLOAD_NOT_FOUND), FailedPrecondition (UPLOAD_INCOMPLETE), InvalidArgument (DIGEST_MISMATCH).
         """
         ...
 
-    async def keep(self, tenant: str, content: bytes) -> str:
-        """Keep a whole original; return its blob's name."""
+    def keep(self, tenant: str, content: bytes) -> AbstractAsyncContextManager[str]:
+        """Keep a whole original; its blob's name. Within the block nobody destroys it: let a version refer to it there."""
         ...
 
     async def read(self, tenant: str, blob: str) -> bytes:
         """Raises NotFound (BLOB_NOT_FOUND), DataCorrupted."""
         ...
 
-    async def destroy(self, tenant: str, blob: str) -> None:
-        """Destroy it and its key; one that is not there is destroyed already."""
+    async def destroy(self, tenant: str, blob: str, unless: Callable[[], Awaitable[bool]]) -> None:
+        """Destroy it and its key; one that is not there is destroyed already. ``unless`` is asked while nobody hands it in."""
         ...
 
     async def aged(self, idle_s: float) -> list[tuple[str, str]]:

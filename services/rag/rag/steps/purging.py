@@ -29,7 +29,7 @@ class Purging:
     async def further(self, purge: Purge) -> Purge:
         """Do what is left of a purge here; return how far it is. Raises Unavailable."""
         for blob in purge.blobs:
-            await self._blobs.destroy(purge.tenant, blob)
+            await self._destroyed(purge.tenant, blob)
             await self._custody.destroyed(purge.purge_id, blob)
         if not purge.scrubbed:
             await self._custody.scrub()
@@ -53,7 +53,15 @@ class Purging:
         kept = await self._custody.referred_to([blob for _, blob in aged])
         for tenant, blob in aged:
             if blob not in kept:
-                await self._blobs.destroy(tenant, blob)
+                await self._destroyed(tenant, blob)
+
+    async def _destroyed(self, tenant: str, blob: str) -> None:
+        """Destroy an original, but for one that was handed in again meanwhile and has a version."""
+
+        async def referred() -> bool:
+            return bool(await self._custody.referred_to([blob]))
+
+        await self._blobs.destroy(tenant, blob, unless=referred)
 
     def _now_us(self) -> int:
         return int(self._clock.now_s() * 1_000_000)

@@ -22,5 +22,5 @@ class CommitUpload:
         Repeated, it answers alike. Raises NotFound, FailedPrecondition, InvalidArgument, Conflict (SOURCE_VERSION_CONFLICT).
         """
         described("", bytes(32))  # a description that is wrong is said before anything is joined
-        blob, upload = await self._blobs.commit(tenant, principal, upload_id)
-        return await self._intake.enrol(described(blob, upload.sha256), int(self._clock.now_s() * 1_000_000))
+        async with self._blobs.commit(tenant, principal, upload_id) as (blob, upload):
+            return await self._intake.enrol(described(blob, upload.sha256), int(self._clock.now_s() * 1_000_000))

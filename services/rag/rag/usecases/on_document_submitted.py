@@ -19,14 +19,14 @@ class OnDocumentSubmitted:
     async def of_upload(self, tenant: str, upload_id: str, described: Callable[[str, bytes], Submission]) -> Version:
         """Enrol an upload of the same tenant, whoever made it. Raises typed errors: NotFound for one that is not there."""
         described("", bytes(32))
-        blob, upload = await self._blobs.commit(tenant, "", upload_id)
-        return await self._intake.enrol(described(blob, upload.sha256), self._now_us())
+        async with self._blobs.commit(tenant, "", upload_id) as (blob, upload):
+            return await self._intake.enrol(described(blob, upload.sha256), self._now_us())
 
     async def of_bytes(self, tenant: str, content: bytes, sha256: bytes, described: Callable[[str, bytes], Submission]) -> Version:
         """Enrol a document that came along."""
         described("", bytes(32))
-        blob = await self._blobs.keep(tenant, content)
-        return await self._intake.enrol(described(blob, sha256), self._now_us())
+        async with self._blobs.keep(tenant, content) as blob:
+            return await self._intake.enrol(described(blob, sha256), self._now_us())
 
     def _now_us(self) -> int:
         return int(self._clock.now_s() * 1_000_000)

@@ -100,8 +100,8 @@ async def test_holds_and_purges(ledger: Ledger, log: Log, tmp_path: Path) -> Non
     blobs = FileBlobs(tmp_path / "originals", payload_sealer(), commitment_ring(), clock)
     set_hold = SetHold(ledger.custody, told, clock)
     purge = Purge(ledger.custody, Purging(ledger.custody, blobs, clock), told, clock)
-    blob = await blobs.keep(T, b"original")
-    await shown(ledger, submission(blob=blob))
+    async with blobs.keep(T, b"original") as blob:
+        await shown(ledger, submission(blob=blob))
     await set_hold(CURATOR, "条款", True, "诉讼")
     assert await refused(purge(CURATOR, "条款", "why")) == "LEGAL_HOLD"
     await set_hold(CURATOR, "条款", False, "诉讼结束")
