@@ -96,7 +96,7 @@ class Shelf:
         )
         ledger = self._ledger
         await ledger.intake.enrol(submission, NOW_US)
-        (job,) = await ledger.workbench.claim(self._epoch, 1, NOW_US)
+        (job,) = await ledger.workbench.claim(self._epoch, (), 1, NOW_US)
         chunks = [NewChunk(ordinal, each.text, access, heading_path=each.context) for ordinal, each in enumerate(made)]
         prepared = Prepared(title, chunks, State.VISIBLE, b"bench", names=[(title, access)])
         await ledger.workbench.publish(job, prepared, NOW_US)

@@ -1,19 +1,20 @@
 """Topics DocumentSubmitted and DocumentWithdrawn: each record is handled by itself, then its position is kept.
 
 Handling a record again changes nothing, so a process that dies between the two loses nothing. What can't be handled becomes a sealed dead
-letter; what waits for a store waits with everything behind it.
+letter; what waits for a store waits with everything behind it, and so does what a damaged store can't take: that is no record's fault.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from finmesh.rag.v1 import events_pb2 as pb
 from google.protobuf.message import DecodeError, Message
-from meshkit.errors import InvalidArgument, MeshError
+from meshkit.errors import DataCorrupted, InvalidArgument, MeshError, Unavailable
 from meshkit.events.dead_letter import DeadLetterWriter
 from meshkit.events.message import Record
 from meshkit.events.offsets_in_db import Loss, Position
@@ -26,6 +27,8 @@ from rag.translate import documents
 from rag.usecases.on_document_submitted import OnDocumentSubmitted
 from rag.usecases.on_document_withdrawn import OnDocumentWithdrawn
 
+log = logging.getLogger(__name__)
+
 SUBMITTED = "finmesh.rag.v1.DocumentSubmitted"
 WITHDRAWN = "finmesh.rag.v1.DocumentWithdrawn"
 MAX_INLINE_BYTES = 512 * 1024
@@ -36,8 +39,9 @@ _Event = TypeVar("_Event", bound=Message)
 class DocumentTopic(ABC):
     """A sink of `meshkit.events.offsets_in_db`."""
 
-    def __init__(self, positions: ports.Positions, dead_letters: DeadLetterWriter) -> None:
-        self._positions, self._dead_letters = positions, dead_letters
+    def __init__(self, positions: ports.Positions, dead_letters: DeadLetterWriter, lost: Callable[[Loss], None]) -> None:
+        """``lost`` is told of records that were gone before they were read."""
+        self._positions, self._dead_letters, self._lost = positions, dead_letters, lost
         self._topic = ""
 
     async def positions(self, topic: str) -> Mapping[int, Position]:
@@ -48,13 +52,18 @@ class DocumentTopic(ABC):
     async def store(
         self, records: Sequence[Record], losses: Sequence[Loss], positions: Sequence[Position], poison: Poison = NO_POISON
     ) -> None:
-        """Handle records in order, then keep how far they go."""
+        """Handle records in order, then keep how far they go. Raises Unavailable."""
+        for loss in losses:
+            self._lost(loss)
         for record in records:
             if (fault := poison.get(place_of(record))) is not None:
                 await self._dead_letters.write(record, internal_error(fault))
                 continue
             try:
                 await self._handle(record.value or b"")
+            except DataCorrupted as error:
+                log.error("what is kept can't be read: %s stands: %s", self._topic, error.reason)
+                raise Unavailable("what is kept can't be read", reason=error.reason) from error
             except MeshError as error:
                 if waits(error):
                     raise
@@ -79,8 +88,10 @@ class DocumentTopic(ABC):
 class SubmittedDocuments(DocumentTopic):
     """DocumentSubmitted."""
 
-    def __init__(self, positions: ports.Positions, dead_letters: DeadLetterWriter, on_submitted: OnDocumentSubmitted) -> None:
-        super().__init__(positions, dead_letters)
+    def __init__(
+        self, positions: ports.Positions, dead_letters: DeadLetterWriter, lost: Callable[[Loss], None], on_submitted: OnDocumentSubmitted
+    ) -> None:
+        super().__init__(positions, dead_letters, lost)
         self._on_submitted = on_submitted
 
     async def _handle(self, value: bytes) -> None:
@@ -101,8 +112,10 @@ class SubmittedDocuments(DocumentTopic):
 class WithdrawnDocuments(DocumentTopic):
     """DocumentWithdrawn."""
 
-    def __init__(self, positions: ports.Positions, dead_letters: DeadLetterWriter, on_withdrawn: OnDocumentWithdrawn) -> None:
-        super().__init__(positions, dead_letters)
+    def __init__(
+        self, positions: ports.Positions, dead_letters: DeadLetterWriter, lost: Callable[[Loss], None], on_withdrawn: OnDocumentWithdrawn
+    ) -> None:
+        super().__init__(positions, dead_letters, lost)
         self._on_withdrawn = on_withdrawn
 
     async def _handle(self, value: bytes) -> None:

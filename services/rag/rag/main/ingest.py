@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import aclosing
 
 from documents.sandbox import Sandbox
 from meshkit.events.dead_letter import DeadLetterWriter
-from meshkit.events.offsets_in_db import OffsetsInDb
+from meshkit.events.health import Health
+from meshkit.events.offsets_in_db import Loss, OffsetsInDb
 from meshkit.events.publisher import Publisher
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config, run
@@ -61,11 +63,25 @@ async def read_topics(config: IngestConfig, service: Service, parts: Parts, evid
     on_submitted = OnDocumentSubmitted(parts.blobs, parts.ledger.intake, parts.clock)
     on_withdrawn = OnDocumentWithdrawn(WithdrawDocument(parts.ledger.intake, evidence, parts.clock))
     for topic, sink in (
-        (SUBMITTED, SubmittedDocuments(parts.ledger.positions, dead_letters, on_submitted)),
-        (WITHDRAWN, WithdrawnDocuments(parts.ledger.positions, dead_letters, on_withdrawn)),
+        (SUBMITTED, SubmittedDocuments(parts.ledger.positions, dead_letters, lost_alarm(service, SUBMITTED), on_submitted)),
+        (WITHDRAWN, WithdrawnDocuments(parts.ledger.positions, dead_letters, lost_alarm(service, WITHDRAWN), on_withdrawn)),
     ):
         consumer = OffsetsInDb(config.kafka, topic, sink, service)
         service.task(consumer.run(service.stopping), name=topic)
+
+
+def lost_alarm(health: Health, topic: str) -> Callable[[Loss], None]:
+    """Return what is told of lost records: the log says which, health says so until the process ends."""
+
+    def alarm(loss: Loss) -> None:
+        due, resumed = loss.due, loss.resumed
+        where = (
+            f"partition {due.partition}, offsets {due.next_offset} of {due.incarnation} to {resumed.next_offset} of {resumed.incarnation}"
+        )
+        log.error("records of %s were gone before they were read: %s, %s", topic, loss.reason, where)
+        health.degraded(f"records lost of {topic}", loss.reason)
+
+    return alarm
 
 
 async def lead(config: IngestConfig, service: Service, parts: Parts, announcements: Announcements) -> None:
