@@ -56,7 +56,8 @@ def last_commit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive = subprocess.run(["git", "archive", known[0], *PROTO], cwd=ROOT, check=True, capture_output=True).stdout
     folder = tmp_path_factory.mktemp("last-commit")
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian 12's 3.11.2 has none
+        tar.extractall(folder)
     return folder
 
 

@@ -95,9 +95,7 @@ class Ports:
                 for engine in process.fronted:
                     names += [_name(instance(engine.name, number), f"_{use}") for use in engine.ports.by_use()]
         missing = [name for name in names if name not in self.own]
-        taken = set(self.by_name().values())
-        free = [port for port in free_ports(len(missing) + len(taken)) if port not in taken]
-        return Ports.of(self.by_name() | dict(zip(missing, free, strict=False)))
+        return Ports.of(self.by_name() | _drawn(missing, set(self.by_name().values())))
 
     @classmethod
     def of(cls, values: Mapping[str, int]) -> "Ports":
@@ -116,9 +114,15 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Ports nobody listens on now, drawn together so that they differ."""
-        names = list(cls().by_name())
-        return cls.of(dict(zip(names, free_ports(len(names)), strict=True)))
+        """Ports nobody listens on now, drawn together so that they differ, and none of the usual mesh, which may start later."""
+        usual = cls().by_name()
+        return cls.of(_drawn(list(usual), set(usual.values())))
+
+
+def _drawn(names: list[str], taken: set[int]) -> dict[str, int]:
+    """A free port for each name, and none that is taken: the usual ones lie where the system draws from."""
+    free = [port for port in free_ports(len(names) + len(taken)) if port not in taken]
+    return dict(zip(names, free, strict=False))
 
 
 def free_ports(count: int) -> list[int]:

@@ -36,7 +36,8 @@ def _build(folder: Path, part: str) -> None:
     with zipfile.ZipFile(jar) as archive:
         (packed,) = [name for name in archive.namelist() if name.endswith(".txz")]
         with archive.open(packed) as content, tarfile.open(fileobj=content, mode="r:xz") as tar:
-            tar.extractall(folder, filter="tar")
+            tar.extraction_filter = getattr(tarfile, "tar_filter", None)  # Debian 12's 3.11.2 has none
+            tar.extractall(folder)
     jar.unlink()
 
 

@@ -21,8 +21,15 @@ def test_free_ports_differ_and_can_be_bound() -> None:
         s.bind((LOOPBACK, ports[0]))
 
 
-def test_a_free_mesh_shares_no_port_with_the_default_one() -> None:
-    assert not set(Ports.free().by_name().values()) & set(Ports().by_name().values())
+def test_a_free_mesh_shares_no_port_with_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the system draws first: the usual ports are free as long as the usual mesh is down."""
+    usual = set(Ports().by_name().values())
+    monkeypatch.setattr("localmesh.ports.free_ports", lambda count: [*usual, *range(1_024, 1_024 + count)][:count])
+    free = Ports.free()
+    assert len(set(free.by_name().values())) == len(usual)
+    assert not set(free.by_name().values()) & usual
+    copies = Ports().with_copies({"gateway": 3}).by_name()
+    assert len(set(copies.values())) == len(copies) > len(usual)
 
 
 def test_a_second_instance_has_ports_of_its_own() -> None:
