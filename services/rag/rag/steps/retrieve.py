@@ -7,7 +7,7 @@ bounded in time: without it the lexical leg stands alone, and `degradations` say
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,18 +98,26 @@ class Retrieve:
         """Ask both legs at once; a second time within the versions that are named exactly, whose passages the first may not reach."""
         limit = max(self._legs.candidates, 2 * query.limit)
         inside = replace(where, versions=named.exact) if 0 < len(named.exact) <= _NAMED_AT_MOST else None
-        vector, reason = (None, "") if query.pipeline is Pipeline.LEXICAL else await self._encoded(query.question)
-        wanted = {} if query.pipeline is Pipeline.DENSE else query_terms(query.question)
         filters = [where] if inside is None else [where, inside]
-        found = await asyncio.gather(
-            *(self._legs.lexical.search(wanted, each, limit) for each in filters if wanted),
-            *(self._nearest(vector, each, limit) for each in filters if vector is not None),
+        (near, reason), worded = await asyncio.gather(
+            self._dense("" if query.pipeline is Pipeline.LEXICAL else query.question, filters, limit),
+            self._lexical({} if query.pipeline is Pipeline.DENSE else query_terms(query.question), filters, limit),
         )
-        lexical = fusion.union(*(hits for hits in found[: len(filters)] if wanted and hits is not None))
-        near = found[len(filters) if wanted else 0 :]
-        if any(hits is None for hits in near):
-            near, reason = [], "VECTORS_UNAVAILABLE"
-        return lexical, fusion.union(*(hits for hits in near if hits is not None)), (reason,) if reason else ()
+        return worded, near, (reason,) if reason else ()
+
+    async def _lexical(self, terms: Mapping[str, float], filters: Sequence[Filter], limit: int) -> list[Hit]:
+        if not terms:
+            return []
+        return fusion.union(*await asyncio.gather(*(self._legs.lexical.search(terms, each, limit) for each in filters)))
+
+    async def _dense(self, question: str, filters: Sequence[Filter], limit: int) -> tuple[list[Hit], str]:
+        """Return what the dense leg finds, and why it finds nothing where it is away."""
+        vector, reason = await self._encoded(question) if question else (None, "")
+        if vector is None:
+            return [], reason
+        found = await asyncio.gather(*(self._nearest(vector, each, limit) for each in filters))
+        near = [hits for hits in found if hits is not None]
+        return (fusion.union(*near), "") if len(near) == len(found) else ([], "VECTORS_UNAVAILABLE")
 
     async def _encoded(self, question: str) -> tuple[NDArray[np.float32] | None, str]:
         if self._legs.encoder is None or self._legs.vectors is None:
