@@ -8,7 +8,7 @@ begins with, and may be deleted at any time, even while this runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -90,11 +90,11 @@ class NumpyLexical:
 
     async def delete(self, tenant: str, version_ids: Collection[int]) -> None:
         """Take passages out of memory and of the folder: when this returns, nothing of them is left. Costs little when none is there."""
-        gone = np.fromiter(version_ids, np.int64, len(version_ids))
+        gone = np.unique(np.fromiter(version_ids, np.int64, len(version_ids)))
 
         def work() -> Shards:
-            shards = self._each(tenant, lambda segment: segment.without(np.isin(segment.rows.version_id, gone)))
-            if shards != self._saved:
+            shards = self._each(tenant, lambda segment: segment.without(segment.rows.of_versions(gone)))
+            if any(segment.rows.of_versions(gone) is not None for segment in _of(self._saved, tenant)):
                 self._keys.cache_clear()
                 self._save(shards, self._position)
             return shards
@@ -133,8 +133,8 @@ class NumpyLexical:
 
     def _upserted(self, tenant: str, chunks: Sequence[IndexedChunk]) -> Shards:
         latest = list({chunk.chunk_id: chunk for chunk in chunks}.values())
-        ids = np.array([chunk.chunk_id for chunk in latest], np.int64)
-        shards = self._each(tenant, lambda segment: segment.without(np.isin(segment.rows.chunk_id, ids)))
+        ids = np.unique(np.array([chunk.chunk_id for chunk in latest], np.int64))
+        shards = self._each(tenant, lambda segment: segment.without(segment.rows.of_chunks(ids)))
         by_access: dict[int, list[IndexedChunk]] = {}
         for chunk in latest:
             by_access.setdefault(chunk.access_id, []).append(chunk)
@@ -173,6 +173,10 @@ class NumpyLexical:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
         except OSError as error:
             raise Unavailable("the folder of lexical indexes can't be written", reason="INDEX_FOLDER_UNAVAILABLE") from error
+
+
+def _of(shards: Shards, tenant: str) -> Iterator[Segment]:
+    return (segment for (owner, _), segments in shards.items() if owner == tenant for segment in segments)
 
 
 def _stacked(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:

@@ -48,14 +48,26 @@ class Rows:
     valid_to_us: NDArray[np.int64]
     name: str = field(default_factory=_name, kw_only=True)
     _widest: tuple[int, int, int, int] = field(init=False)
+    _versions: tuple[int, int] = field(init=False)
+    _chunks: tuple[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Keep the times at which all are there."""
+        """Keep the times at which all are there, and between which ids they are: most changes are of none of these."""
         times = (self.from_seq.max(), self.to_seq.min(), self.valid_from_us.max(), self.valid_to_us.min()) if len(self) else (0, 0, 0, 0)
         object.__setattr__(self, "_widest", tuple(map(int, times)))
+        object.__setattr__(self, "_versions", _range(self.version_id))
+        object.__setattr__(self, "_chunks", _range(self.chunk_id))
 
     def __len__(self) -> int:
         return len(self.chunk_id)
+
+    def of_versions(self, ids: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Return which passages are of these versions, which are sorted; None when none is."""
+        return _among(self.version_id, self._versions, ids)
+
+    def of_chunks(self, ids: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Return which passages are these, whose ids are sorted; None when none is."""
+        return _among(self.chunk_id, self._chunks, ids)
 
     def columns(self) -> list[NDArray[np.int64]]:
         """Return all columns, in order."""
@@ -116,11 +128,12 @@ class Segment:
 
     def retired(self, version_id: int, to_seq: int) -> Segment:
         """Return this with another end of a version; itself when it has none of it."""
-        return Segment(self.rows.retired(version_id, to_seq), self.postings) if (self.rows.version_id == version_id).any() else self
+        there = self.rows.of_versions(np.array([version_id])) is not None
+        return Segment(self.rows.retired(version_id, to_seq), self.postings) if there else self
 
-    def without(self, gone: NDArray[np.bool_]) -> Segment | None:
+    def without(self, gone: NDArray[np.bool_] | None) -> Segment | None:
         """Return this without some passages: nothing of them is left. None when nothing at all is left, itself when all is."""
-        if not gone.any():
+        if gone is None:
             return self
         if gone.all():
             return None
@@ -133,6 +146,21 @@ class Segment:
         rows = Rows(*(column[kept] for column in self.rows.columns()))
         lengths, beside = self.postings.lengths[:, kept], _still_beside(self.postings.beside, kept)[:, kept]
         return Segment(rows, _grouped(terms, renumbered[left >> 8] << 8 | left & 255, lengths, beside))
+
+
+def _range(ids: NDArray[np.int64]) -> tuple[int, int]:
+    """Return the least and the greatest."""
+    return (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
+
+
+def _among(column: NDArray[np.int64], between: tuple[int, int], ids: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    """Return which of a column are among sorted ids; None when none is."""
+    least, greatest = between
+    some = ids[np.searchsorted(ids, least) : np.searchsorted(ids, greatest, "right")]
+    if not len(some):
+        return None
+    found = np.isin(column, some)
+    return found if found.any() else None
 
 
 def build(chunks: Sequence[IndexedChunk], bodies: Sequence[Keys], headings: Sequence[Keys]) -> Segment:
