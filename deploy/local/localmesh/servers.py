@@ -104,14 +104,16 @@ def triton_row(places: Places, ports: Ports) -> Row:
 def milvus_row(places: Places, ports: Ports) -> Row:
     """Milvus Lite as a server, in an environment of its own (pyarrow and faiss are 200 MB). Its own default listens everywhere.
 
-    What was written and not yet put into a file is searched sixty times slower, so little of it may gather.
+    What was written and not yet put into a file is searched sixty times slower, so little of it may gather. A product of a matrix and one
+    vector waits for memory: with a second thread that spins for it a search took four times the processor time.
     """
     data = places.var / "milvus"
     return Row(
         name="milvus",
         command=(str(places.milvus_python / "bin" / "python"), str(_MILVUS_SERVER), "--data-dir", str(data / "data"),
                  "--host", LOOPBACK, "--port", str(ports.milvus)),
-        env=UTF_8 | {"MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES": str(2 << 20), "PYTHONUNBUFFERED": "1"},
+        env=UTF_8 | {"MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES": str(2 << 20), "PYTHONUNBUFFERED": "1",
+                     "OPENBLAS_NUM_THREADS": "1"},
         ports={"grpc": ports.milvus},
         health=MilvusHealth(LOOPBACK, ports.milvus),
         prepare=lambda: data.mkdir(parents=True, exist_ok=True, mode=0o700),
