@@ -14,7 +14,9 @@ from typing import Any
 import grpc
 import pytest
 from finmesh.rag.v1 import rag_service_pb2 as pb
+from rag.adapters.ledger.library import LedgerLibrary
 from rag.domain.access import Access
+from rag.steps.evidence import Evidence
 
 from tests.component.rag.world import NOW_US, TENANT, World, caller, world
 
@@ -25,6 +27,7 @@ TITLE = "《重大疾病保险条款（内部版）》"
 WORDS = ("重大疾病的等待期是180天，内部口径。", "等待期的内部口径见重大疾病保险条款。", "重大疾病等待期等待期等待期。")
 OPEN_TEXTS = ("第五条 重大疾病的等待期为90日。", "第六条 犹豫期为15日。", "第七条 宽限期为60日。")
 
+_OPEN_ALIKE = ("neighbours",)  # it shows nothing of the hidden documents to anybody
 HOUR_US = 3_600_000_000
 DEMANDS = {
     "grade": Access(3),
@@ -189,6 +192,38 @@ async def test_a_grant_that_went_holds_for_the_next_request(tmp_path: Path) -> N
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
         conversation = await _conversation(made)
         assert "内部口径" not in str(conversation)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_right_that_goes_while_it_is_answered_leaves_nothing(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes when everything was found and recorded: the whole response is that of a caller who never had it."""
+    async with world(tmp_path) as made:
+        await _common(made)
+        await _hidden(made, "group")
+        recorded, listed, versions = Evidence.looked, LedgerLibrary.documents, LedgerLibrary.versions
+
+        async def then_revoked(real: Any, *arguments: Any) -> Any:
+            found = await real(*arguments)
+            await made.grant("reader", clearance=3, groups=["理赔组"], barriers=["wall-2"])
+            return found
+
+        await _common_rights(made, "并购组")
+        allowed = await _answer(made, path)
+        await _common_rights(made, "并购组")
+        await made.stub.ResetConversation(pb.ResetConversationRequest(tenant=TENANT, conversation_id="c", forget=True), metadata=READER)
+        with monkeypatch.context() as patched:
+            patched.setattr(Evidence, "looked", lambda *arguments: then_revoked(recorded, *arguments))
+            if path.startswith("document"):
+                patched.setattr(LedgerLibrary, "documents", lambda *arguments: then_revoked(listed, *arguments))
+                patched.setattr(LedgerLibrary, "versions", lambda *arguments: then_revoked(versions, *arguments))
+            answered = await _answer(made, path)
+        await made.stub.ResetConversation(pb.ResetConversationRequest(tenant=TENANT, conversation_id="c", forget=True), metadata=READER)
+        assert answered == await _answer(made, path)
+        assert path in _OPEN_ALIKE or allowed != answered, "else it shows nothing of what went"
+
+
+async def _common_rights(made: World, group: str) -> None:
+    await made.grant("reader", clearance=3, groups=["理赔组", group], barriers=["wall-2"])
 
 
 async def test_the_log_knows_what_callers_do_not(tmp_path: Path) -> None:

@@ -20,10 +20,13 @@ class Listed:
 
 
 async def extents(library: ports.Library, standing: Standing, versions: Sequence[Version]) -> list[Listed]:
-    """Return versions, in their order, with what may be read of them."""
+    """Return versions, in their order, with what may be read of them; one of which nothing may be read is left out.
+
+    ``standing``: of a moment after the versions were found, so that what went meanwhile is not told of.
+    """
     ids = [each.version_id for each in versions]
     found = await library.extents(standing.reader.tenant, ids, standing.access_ids)
-    return [_listed(standing, each, found.get(each.version_id, {})) for each in versions]
+    return [_listed(standing, each, found[each.version_id]) for each in versions if found.get(each.version_id)]
 
 
 def _listed(standing: Standing, version: Version, counts: dict[int, int]) -> Listed:

@@ -24,6 +24,9 @@ class Compare:
 
     async def __call__(self, caller: Caller, left: Side, right: Side) -> Comparison:
         """Return all differences. Raises NotFound (DOCUMENT_NOT_FOUND), InvalidArgument (DOCUMENT_AMBIGUOUS)."""
+        return await self._rights.held(caller, lambda: self._compared(caller, left, right))
+
+    async def _compared(self, caller: Caller, left: Side, right: Side) -> tuple[Comparison, Sequence[Passage]]:
         standing = await self._rights.now(caller)
         times = AsOf(standing.now_us, await self._library.sequence())
         try:
@@ -32,7 +35,7 @@ class Compare:
             await self._looked(caller, standing, times, (left, right), ())
             raise
         await self._looked(caller, standing, times, (left, right), [*ours, *theirs])
-        return compare(clauses.every(ours), clauses.every(theirs))
+        return compare(clauses.every(ours), clauses.every(theirs)), [*ours, *theirs]
 
     async def _looked(self, caller: Caller, standing: Standing, times: AsOf, sides: Sequence[Side], read: Sequence[Passage]) -> None:
         documents = tuple(dict.fromkeys(side.document for side in sides))

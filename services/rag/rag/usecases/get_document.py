@@ -23,7 +23,8 @@ class GetDocument:
         standing = await self._rights.now(caller)
         found = await self._library.versions(caller.tenant, document_id, standing.access_ids)
         newest = {version.submission.source_version: version for version in reversed(found)}
-        if not newest:
-            raise NotFound("there is no such document", reason="DOCUMENT_NOT_FOUND")
         ordered = sorted(newest.values(), key=lambda version: -version.submission.source_version)
-        return await extents(self._library, standing, ordered)
+        listed = await extents(self._library, await self._rights.now(caller), ordered)
+        if not listed:
+            raise NotFound("there is no such document", reason="DOCUMENT_NOT_FOUND")
+        return listed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meshkit.errors import NotFound
@@ -36,6 +37,9 @@ class GetPassage:
     async def __call__(self, caller: Caller, name: str, neighbours: int) -> Preview:
         """Return the passage. Raises NotFound (PASSAGE_NOT_FOUND)."""
         wanted = passage_id(name)
+        return await self._rights.held(caller, lambda: self._looked(caller, wanted, neighbours))
+
+    async def _looked(self, caller: Caller, wanted: PassageId, neighbours: int) -> tuple[Preview, Sequence[Passage]]:
         standing = await self._rights.now(caller)
         shown, hidden = await self._rights.named(standing, [wanted])
         around: tuple[Passage, ...] = ()
@@ -44,7 +48,7 @@ class GetPassage:
         await self._evidence.looked(await self._look(caller, standing, wanted, passage, around, hidden))
         if passage is None:
             raise NotFound("there is no such passage", reason="PASSAGE_NOT_FOUND")
-        return Preview(passage, around, standing)
+        return Preview(passage, around, standing), (passage, *around)
 
     async def _around(self, caller: Caller, standing: Standing, passage: Passage, many: int) -> tuple[Passage, ...]:
         chunks = await self._library.around(caller.tenant, passage.chunk, many, many)

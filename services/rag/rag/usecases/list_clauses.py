@@ -26,21 +26,27 @@ class ListClauses:
 
     async def __call__(self, caller: Caller, document: str, kind: clauses.Kind, heading: str, as_of: AsOf | None) -> clauses.Listed:
         """Return them in the document's order. Raises NotFound (DOCUMENT_NOT_FOUND), InvalidArgument (DOCUMENT_AMBIGUOUS)."""
-        standing = await self._rights.now(caller)
-        times = as_of or AsOf(standing.now_us, await self._library.sequence())
+        return await self._rights.held(caller, lambda: self._looked(caller, document, (kind, heading), as_of))
+
+    async def _looked(
+        self, caller: Caller, document: str, asked: tuple[clauses.Kind, str], as_of: AsOf | None
+    ) -> tuple[clauses.Listed, Sequence[Passage]]:
+        """List and record; return as well every passage that was read, for each says whether another is listed or changed."""
+        standing, sequence = await self._rights.now(caller), await self._library.sequence()
+        times = AsOf(as_of.valid_at_us, min(as_of.known_at_seq, sequence)) if as_of else AsOf(standing.now_us, sequence)
         try:
             passages = await self._whole(standing, document, times)
             endorsements = await self._whole.endorsements(standing, passages[0].version.submission.document_id, times)
         except Exception:
             await self._evidence.looked(self._look(caller, standing, document, times, ()), [document])
             raise
-        own = [replace(each, endorsement=name) for name, texts in endorsements for each in clauses.listed(texts, kind, heading)]
-        found = clauses.endorsed(clauses.listed(passages, kind, heading), endorsements, own)
+        own = [replace(each, endorsement=name) for name, texts in endorsements for each in clauses.listed(texts, *asked)]
+        found = clauses.endorsed(clauses.listed(passages, *asked), endorsements, own)
         everything = [*passages, *(each for _, texts in endorsements for each in texts)]
         shown = {each.citation.passage for each in found}
         read = [each for each in everything if each.id in shown]
         await self._evidence.looked(self._look(caller, standing, document, times, read), [document])
-        return clauses.Listed(found, self._warnings(document, passages, read, endorsements))
+        return clauses.Listed(found, self._warnings(document, passages, read, endorsements)), everything
 
     def _warnings(
         self, document: str, passages: Sequence[Passage], read: Sequence[Passage], endorsements: Sequence[tuple[str, Sequence[Passage]]]

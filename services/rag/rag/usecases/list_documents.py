@@ -26,8 +26,14 @@ class ListDocuments:
         self._library, self._rights = library, rights
 
     async def __call__(self, caller: Caller, after: str, limit: int) -> Page:
-        """Return a page."""
+        """Return a page. Raises Unavailable (RIGHTS_CHANGED)."""
+        return await self._rights.repeated(lambda: self._page(caller, after, limit))
+
+    async def _page(self, caller: Caller, after: str, limit: int) -> Page | None:
+        """Return a page; none when something on it, or the first after it, may not be told of any more."""
         standing = await self._rights.now(caller)
         found = await self._library.documents(caller.tenant, standing.access_ids, after, limit + 1)
-        more = len(found) > limit
-        return Page(await extents(self._library, standing, found[:limit]), found[limit - 1].submission.document_id if more else "")
+        listed = await extents(self._library, await self._rights.now(caller), found)
+        if len(listed) < len(found):
+            return None
+        return Page(listed[:limit], found[limit - 1].submission.document_id if len(found) > limit else "")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from rag.domain.evidence import Act, Looked, Told
-from rag.domain.retrieval import Found, Query
+from rag.domain.retrieval import Found, Passage, Query
 from rag.domain.searching import Searched
 from rag.steps.evidence import Evidence
 from rag.steps.rights import Rights, Standing
@@ -28,6 +28,9 @@ class Search:
     async def __call__(self, asked: Searched) -> tuple[Found, Standing]:
         """Return what may be shown, and under which rights. Raises Unavailable."""
         await self._reached(asked.min_sequence)
+        return await self._rights.held(asked.caller, lambda: self._looked(asked))
+
+    async def _looked(self, asked: Searched) -> tuple[tuple[Found, Standing], Sequence[Passage]]:
         standing = await self._rights.now(asked.caller)
         query = Query(
             reader=standing.reader,
@@ -43,7 +46,7 @@ class Search:
         )
         found = await self._retrieve(query)
         await self._evidence.looked(_look(asked, query, standing, found), (*asked.scope.documents, *asked.scope.products))
-        return found, standing
+        return (found, standing), found.passages
 
 
 def _look(asked: Searched, query: Query, standing: Standing, found: Found) -> Looked:

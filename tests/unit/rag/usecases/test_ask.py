@@ -17,7 +17,7 @@ from rag.domain.answer import Answered, AnswerEvent, Ended, Retrieved, Sentence,
 from rag.domain.asking import Asked
 from rag.domain.caller import Caller
 from rag.domain.document import AsOf
-from rag.domain.retrieval import Passage, Scope
+from rag.domain.retrieval import Found, Passage, Query, Scope
 from rag.domain.scenarios import Scenario, Scenarios
 from rag.ports.models import Written
 from rag.steps.rights import Standing
@@ -167,7 +167,7 @@ async def test_rights_that_went_while_it_was_answered_count() -> None:
     desk.ask._quote = and_revoke
     events = await desk("等待期是多久？")
     assert [type(each) for each in events] == [Retrieved, Ended] and not end_of(events).answered
-    assert isinstance(events[0], Retrieved) and events[0].passages == [] and not desk.told.passages
+    assert isinstance(events[0], Retrieved) and not events[0].passages and not desk.told.passages
 
 
 async def test_warnings_of_what_is_cited() -> None:
@@ -325,3 +325,72 @@ async def test_rights_that_go_while_a_model_writes_end_its_sentences() -> None:
             shown.append(event.text)
             desk.shelf.accesses[desk.waiting.chunk.access_id] = Access(3)
     assert shown == [WAITING]
+
+
+async def revoked_after_a_sentence(desk: Desk, question: str = "等待期是多久？", **changes: Any) -> list[AnswerEvent]:
+    """Ask, and lose the right to the passage that is cited when the first event is shown."""
+    events = []
+    async for event in desk.ask(Asked(**({"caller": ME, "question": question, "grade": 2} | changes))):
+        events.append(event)
+        desk.shelf.accesses[desk.waiting.chunk.access_id] = Access(3)
+    return events
+
+
+async def test_a_right_that_goes_before_a_sentence_is_shown_ends_the_answer_and_the_log_is_told() -> None:
+    desk = Desk()
+    events = await revoked_after_a_sentence(desk, conversation_id="c")
+    assert [type(each) for each in events] == [Retrieved, Ended]
+    end, (first, last) = end_of(events), (each.retrieval for each in desk.shelf.records)
+    assert (end.answered, end.refusal, list(end.warnings)) == (False, "NOT_SUPPORTED", [])
+    assert (first.stage, last.stage, last.refusal) == (1, 3, "NOT_SUPPORTED") and not last.passages
+    assert end.audit_record_id == desk.shelf.records[-1].audit_record_id
+    assert desk.shelf.conversations["bank-a", "理赔员", "c"].turns[0].sentences == ()
+
+
+async def test_a_warning_tells_nothing_of_a_passage_whose_right_went() -> None:
+    desk = Desk()
+    other = desk.shelf.put(version("other"), "等待期为60日。", access=Access(2))[0]
+
+    async def two_sources(*_: object) -> Answered:
+        return Answered((quoted(desk.waiting),), (Warned("CONFLICTING_SOURCES", "other：等待期为60日。", (desk.waiting.id, other.id)),))
+
+    desk.ask._quote = two_sources
+    assert [each.reason for each in end_of(await desk("等待期？")).warnings] == ["CONFLICTING_SOURCES"]
+    events = []
+    async for event in desk.ask(Asked(ME, "等待期？", grade=2)):
+        events.append(event)
+        if isinstance(event, Sentence):
+            desk.shelf.accesses[other.chunk.access_id] = Access(3)
+    assert [type(each) for each in events] == [Retrieved, Sentence, Ended] and not end_of(events).warnings
+
+
+async def test_rights_that_go_faster_than_an_answer_are_named() -> None:
+    desk = Desk()
+    find = desk.find
+
+    async def fewer_each_time(query: Query) -> Found:
+        found = await find(query)
+        desk.shelf.rows.remove((found.passages[0].chunk, found.passages[0].version))
+        return found
+
+    for place in range(4):
+        desk.shelf.put(version(f"more {place}"), WAITING)
+    desk.ask._retrieve = fewer_each_time
+    with pytest.raises(Unavailable) as caught:
+        await desk("等待期？")
+    assert caught.value.reason == "RIGHTS_CHANGED"
+
+
+async def test_earlier_sentences_above_the_scenarios_grade_stand_in_no_prompt() -> None:
+    model = ScriptedModel([f"{SECRET} [3]"])
+    desk = Desk(model=model, highest=3)
+    desk.shelf.grants["理赔员"] = Grant(3, frozenset({"board"}))
+    me = replace(ME, clearance=3)
+    await desk("上限？", caller=me, conversation_id="c")
+    assert desk.shelf.conversations["bank-a", "理赔员", "c"].turns[0].sentences
+    await desk("等待期？", caller=me, conversation_id="c", scope=Scope(("terms",)))
+    assert model.prompts[-1].grade == 3 and SECRET in str(model.prompts[-1].turns), "it raises the grade of the prompt"
+    lower = Desk(model=model, highest=2)
+    lower.shelf.grants, lower.shelf.conversations = desk.shelf.grants, desk.shelf.conversations
+    await lower("等待期？", caller=me, conversation_id="c", scope=Scope(("terms",)))
+    assert model.prompts[-1].grade == 2 and SECRET not in str(model.prompts[-1].turns)

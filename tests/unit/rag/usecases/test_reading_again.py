@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from meshkit.clock import FakeClock
 from meshkit.errors import NotFound
@@ -78,3 +80,12 @@ async def test_feedback_is_kept_without_identifiers() -> None:
     await send_feedback(made, ME, FakeClock(NOW_S), "record", "WRONG", "客户 13800138000 说不对")  # type: ignore[arg-type]
     ((record, verdict, comment),) = made.verdicts
     assert (record, verdict) == ("record", "WRONG") and "13800138000" not in comment and "不对" in comment
+
+
+async def test_what_was_cited_and_gave_way_since_is_marked() -> None:
+    made = shelf()
+    (old,) = made.put(version("rule", to_seq=12), "旧文")
+    said = quoted(replace(old, superseded=False))
+    made.conversations["bank-a", "理赔员", "c"] = Conversation(Scope(), (Turn("问", (said,), NOW_US),))
+    found = await GetConversation(made, made, made.rights(), made.evidence())(ME, "c")  # type: ignore[arg-type]
+    assert [each.superseded for each in found.turns[0].sentences[0].citations] == [True]
