@@ -12,7 +12,7 @@ from pathlib import Path
 
 _INSURERS = ["海川", "云岭", "金穗"]
 _PRODUCTS = ["安心终身寿险", "康泰重大疾病保险", "家园财产保险", "行旅意外伤害保险"]
-_CLAUSES = [
+CLAUSES = [
     ("等待期", "自本合同生效之日起{n}日内为等待期，等待期内发生保险事故的，我们不承担给付保险金的责任。", "{p}的等待期有多久"),
     ("犹豫期", "您签收本合同之日起有{n}日的犹豫期，期间内您可以无条件解除合同并获得全部保险费。", "买了{p}后悔了几天内能全额退保"),
     ("宽限期", "到期未支付保险费的，自约定支付日的次日零时起{n}日为宽限期，宽限期内我们仍承担保险责任。", "{p}保费晚交多少天还有保障"),
@@ -50,7 +50,7 @@ def write(folder: Path, *, shuffled: bool = False, prefix: str = "r", metadata: 
     for insurer in _INSURERS:
         for product in _PRODUCTS:
             title = f"{insurer}{product}（2021版）条款"
-            for heading, text, asked in _CLAUSES:
+            for heading, text, asked in CLAUSES:
                 place = len(records)
                 records.append({"title": title, "text": f"第{place % 6 + 1}条 {heading}\n" + text.format(n=numbers.randrange(10, 400))})
                 questions.append((asked.format(p=insurer + product), place, ""))

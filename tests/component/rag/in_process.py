@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from finmesh_cli.knowledge.dataset import MEDIA_TYPE, Document
 from meshkit.clock import FakeClock
+from meshkit.errors import Unavailable
 from meshkit.testing.keys import payload_sealer
 from numpy.typing import NDArray
 from rag import ports
@@ -63,12 +64,16 @@ class Nearest:
     def __init__(self) -> None:
         self._rows: dict[int, tuple[IndexedChunk, NDArray[np.float32]]] = {}
         self._matrix: NDArray[np.float32] | None = None
+        self.away = 0  # searches that are refused before one is answered
 
     async def upsert(self, tenant: str, chunks: Sequence[IndexedChunk], vectors: NDArray[np.float32]) -> None:
         self._rows |= {chunk.chunk_id: (chunk, vector) for chunk, vector in zip(chunks, vectors, strict=True)}
         self._matrix = None
 
     async def search(self, vector: NDArray[np.float32], where: Filter, limit: int) -> list[Hit]:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("away", reason="MILVUS_UNAVAILABLE")
         if self._matrix is None:
             self._matrix = np.array([row for _, row in self._rows.values()], np.float32)
         scores = self._matrix @ vector
@@ -85,11 +90,17 @@ class InProcess:
 
     def __init__(self, ledger: Ledger, lexical: NumpyLexical, encoder: ports.Encoder) -> None:
         self.ledger, self._lexical, self._encoder = ledger, lexical, encoder
-        self._vectors, self._asked = Nearest(), 0
-        vectors: ports.Vectors = self._vectors  # type: ignore[assignment]
+        self.nearest, self._asked = Nearest(), 0
+        vectors: ports.Vectors = self.nearest  # type: ignore[assignment]
         self.retrieve = Retrieve(ledger.library, Legs(lexical, vectors, encoder), Resolve(ledger.library), ledger.tunings)
         self._tune = Tune(
-            library=ledger.library, lexical=lexical, vectors=vectors, encoder=encoder, tunings=ledger.tunings, clock=FakeClock(NOW_S)
+            library=ledger.library,
+            lexical=lexical,
+            vectors=vectors,
+            encoder=encoder,
+            tunings=ledger.tunings,
+            clock=FakeClock(NOW_S),
+            away_s=0.0,
         )
 
     async def submit(self, document: Document, access: Access | None = None) -> None:
@@ -126,7 +137,7 @@ class InProcess:
         version, held = await self.ledger.library.indexed(job.version.version_id)
         passages = indexed_passages(version, held)
         await self._lexical.upsert(TENANT, passages)
-        await self._vectors.upsert(TENANT, passages, await self._encoder.encode([each.text for each in passages], ports.Kind.PASSAGE))
+        await self.nearest.upsert(TENANT, passages, await self._encoder.encode([each.text for each in passages], ports.Kind.PASSAGE))
         await self._lexical.settle(sequence)
 
     async def settled(self, say: Callable[[int], None]) -> int:

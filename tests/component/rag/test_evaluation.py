@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 from finmesh_cli.knowledge import dataset
 from finmesh_cli.knowledge.evaluation import evaluate, figures
 from finmesh_cli.knowledge.report import page
+from meshkit.errors import Unavailable
 from rag.domain.access import Access
 from rag.domain.retrieval import Pipeline
+from rag.domain.tuning import Language
 
 from tests.component.rag import generated
-from tests.component.rag.in_process import ids_of, opened
+from tests.component.rag.in_process import TENANT, ids_of, opened
 
 
 def quiet(what: str, done: int, of: int) -> None:
@@ -71,6 +74,27 @@ def test_the_report_shows_every_ranking(said: dict[str, Any]) -> None:
     assert f"{said['fused']['ndcg10']:.4f}" in shown and "fused given scope" in shown
 
 
+def long_passages() -> dataset.Document:
+    """Of which sentences can be taken out, as weighing does."""
+    clauses = [text for _, text, _ in generated.CLAUSES]
+    texts = ["".join(text.format(n=10 * number + place) for place, text in enumerate(clauses)) for number in range(40)]
+    lines = [json.dumps({"_id": f"长{number}", "text": text}, ensure_ascii=False) for number, text in enumerate(texts)]
+    return dataset.Document("long", "长条款", "\n".join(lines).encode(), len(lines))
+
+
+async def test_weighing_waits_for_a_leg_that_is_away_for_a_moment_and_ends_where_it_stays_away(tmp_path: Path) -> None:
+    async with opened(tmp_path) as knowledge:
+        await knowledge.submit(long_passages())
+        first = await knowledge.tuned()
+        assert first.weighed[Language.HAN].probes > 30
+        knowledge.nearest.away = 3
+        assert (await knowledge.tuned()).weighed == first.weighed and not knowledge.nearest.away
+        knowledge.nearest.away = 1_000
+        with pytest.raises(Unavailable):
+            await knowledge.tune()
+        assert (await knowledge.ledger.tunings.current(TENANT)).version == 2, "what ended before its time has recorded nothing"
+
+
 def test_forbidden_documents_move_no_ranking(tmp_path: Path) -> None:
     """Three hundred passages that nobody may read, full of the question's words: ranks, scope and explanation stay as they were."""
     generated.write(tmp_path)
@@ -99,7 +123,7 @@ def test_weights_are_moved_by_the_operators_command_alone(tmp_path: Path) -> Non
 
     async def run() -> None:
         async with opened(tmp_path) as knowledge:
-            for document in documents[:-2]:
+            for document in (*documents[:-2], long_passages()):
                 await knowledge.submit(document)
             first, second = await knowledge.tuned(), await knowledge.tuned()
             assert first.weighed == second.weighed and (first.tuning.version, second.tuning.version) == (1, 2)

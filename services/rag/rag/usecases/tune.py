@@ -5,12 +5,13 @@ It takes as long as encoding some hundreds of texts does, so it tells how far it
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from hashlib import blake2b
 
 from meshkit.clock import Clock
-from meshkit.errors import FailedPrecondition, NotFound
+from meshkit.errors import FailedPrecondition, NotFound, Unavailable
 
 from rag import ports
 from rag.domain.document import AsOf, ChangeKind, Chunk
@@ -24,6 +25,7 @@ _PROBES = 300
 _BATCH = 16
 _LIMIT = 100
 _PAGE = 10_000
+_TRIES = 5
 
 
 class Tune:
@@ -38,14 +40,17 @@ class Tune:
         encoder: ports.Encoder | None,
         tunings: ports.Tunings,
         clock: Clock,
+        away_s: float = 0.5,
     ) -> None:
+        """``away_s``: how long to wait before what was away is asked again."""
+        self._away_s = away_s
         self._library, self._lexical, self._vectors, self._encoder = library, lexical, vectors, encoder
         self._tunings, self._clock = tunings, clock
 
     async def __call__(self, tenant: str, principal: str) -> AsyncGenerator[Probing | Tuned, None]:
         """Probe, weigh and record; yield how far it is, then what was recorded.
 
-        Raises FailedPrecondition (NO_DENSE_LEG), Unavailable when a leg is away: then nothing changes.
+        Raises FailedPrecondition (NO_DENSE_LEG), Unavailable when a leg stays away: then nothing changes.
         """
         if self._encoder is None or self._vectors is None:
             raise FailedPrecondition("there is nothing to weigh: the lexical leg stands alone", reason="NO_DENSE_LEG")
@@ -56,7 +61,7 @@ class Tune:
         average = sum(len(terms(chunk.passage.text)) for _, chunk in sample) / max(len(sample), 1)
         probes: list[Probe] = []
         for start in range(0, len(sample), _BATCH):
-            probes += await self._probes(sample[start : start + _BATCH], where, average)
+            probes += await self._patiently(sample[start : start + _BATCH], where, average)
             yield Probing(len(probes), len(sample))
         weighed = {each: weigh(probes, each) for each in Language}
         tuning = Tuning(0, {each: found.weight for each, found in weighed.items()}, self._encoder.identity)
@@ -65,6 +70,15 @@ class Tune:
             sort_keys=True,
         )
         yield Tuned(await self._tunings.record(tenant, tuning, report, principal, now_us), weighed)
+
+    async def _patiently(self, some: list[tuple[Cloze, Chunk]], where: Filter, average: float) -> list[Probe]:
+        """One answer that is late must not cost minutes of weighing."""
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._probes(some, where, average)
+            except Unavailable:
+                await asyncio.sleep(self._away_s)
+        return await self._probes(some, where, average)
 
     async def _standing(self, tenant: str, now_us: int) -> tuple[list[int], Filter]:
         """Return the versions that stand, by the change log, and a filter that passes all of them: this is an operator's command."""
