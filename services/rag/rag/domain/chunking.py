@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, islice
+from typing import cast
 
+from documents.parsed import Block, Heading, Paragraph, Parsed, Table
 from documents.parsed import Box as ParsedBox
-from documents.parsed import Heading, Paragraph, Parsed, Table
 
 from rag.domain import clauses
 from rag.domain.document import Box
@@ -43,33 +45,37 @@ def pieces(text: str) -> int:
     return sum(1 for _ in _PIECE.finditer(text))
 
 
-def drafts(parsed: Parsed, most: int) -> list[Draft]:
-    """Return the passages of a document, each of at most about ``most`` word pieces, in reading order."""
-    path: list[tuple[int, str]] = []
-    found: list[Draft] = []
-    gathered: list[Paragraph] = []
-
-    def close() -> None:
-        found.extend(_paragraphs(gathered, tuple(text for _, text in path), most))
-        gathered.clear()
-
-    for block in parsed.blocks:
-        if isinstance(block, Heading):
-            close()
-            path = [(level, text) for level, text in path if level < block.level]
-            path.append((block.level, block.text))
-            if clauses.number(block.text):  # a heading that is a clause by itself can be asked for
-                gathered.append(Paragraph(block.text, block.page))
-        elif isinstance(block, Table):
-            close()
-            found.extend(_table(block, tuple(text for _, text in path), most))
-        else:
-            gathered.append(block)
-    close()
-    return found
+def fits(text: str, most: int) -> bool:
+    """Whether a text has at most so many word pieces: looks at no more of it than that takes."""
+    return sum(1 for _ in islice(_PIECE.finditer(text), most + 1)) <= most
 
 
-def _paragraphs(paragraphs: Sequence[Paragraph], path: tuple[str, ...], most: int) -> Iterator[Draft]:
+def drafts(parsed: Parsed, most: int) -> Iterator[Draft]:
+    """Return the passages of a document, each of at most about ``most`` word pieces, in reading order, each as it is asked for."""
+    for (_, path), run in groupby(_placed(parsed.blocks), key=lambda placed: placed[0]):
+        for is_table, blocks in groupby(run, key=lambda placed: isinstance(placed[1], Table)):
+            if is_table:
+                for _, table in blocks:
+                    yield from _table(cast(Table, table), path, most)
+            else:
+                yield from _paragraphs((cast(Paragraph, block) for _, block in blocks), path, most)
+
+
+def _placed(blocks: Iterable[Block]) -> Iterator[tuple[tuple[int, tuple[str, ...]], Paragraph | Table]]:
+    """Return what stands under headings, with how many there were so far and the texts of those above it."""
+    levels: list[tuple[int, str]] = []
+    place: tuple[int, tuple[str, ...]] = 0, ()
+    for block in blocks:
+        if not isinstance(block, Heading):
+            yield place, block
+            continue
+        levels = [*((level, text) for level, text in levels if level < block.level), (block.level, block.text)]
+        place = place[0] + 1, tuple(text for _, text in levels)
+        if clauses.number(block.text):  # a heading that is a clause by itself can be asked for
+            yield place, Paragraph(block.text, block.page)
+
+
+def _paragraphs(paragraphs: Iterable[Paragraph], path: tuple[str, ...], most: int) -> Iterator[Draft]:
     """Gather what belongs to one clause, up to the size."""
     kept: list[Paragraph] = []
     size, clause = 0, ""
@@ -105,33 +111,31 @@ def _draft(kept: Sequence[Paragraph], path: tuple[str, ...], clause: str) -> Dra
 
 
 def _parts(paragraph: Paragraph, most: int) -> Iterator[Paragraph]:
-    if pieces(paragraph.text) <= most:
+    if fits(paragraph.text, most):
         yield paragraph
         return
     for text in split(paragraph.text, most):
         yield replace(paragraph, text=text)
 
 
-def split(text: str, most: int) -> list[str]:
+def split(text: str, most: int) -> Iterator[str]:
     """Cut a text between sentences, and a sentence that is too long between words, so that no part has more than ``most`` pieces."""
-    parts: list[str] = []
     kept, size = "", 0
     for sentence in _sentences(text):
         for piece in _cut(sentence, most):
             length = pieces(piece)
             if kept and size + length > most:
-                parts.append(kept.strip())
+                yield kept.strip()
                 kept, size = "", 0
             kept += piece
             size += length
     if kept.strip():
-        parts.append(kept.strip())
-    return parts
+        yield kept.strip()
 
 
 def _sentences(text: str) -> Iterator[str]:
-    for stretch in _SENTENCE.findall(text):
-        start = 0
+    for match in _SENTENCE.finditer(text):
+        stretch, start = match[0], 0
         for end in _ENGLISH_END.finditer(stretch):
             yield stretch[start : end.end()]
             start = end.end()
@@ -171,7 +175,7 @@ def _table(table: Table, path: tuple[str, ...], most: int) -> Iterator[Draft]:
 
 
 def _row_parts(line: str, room: int) -> Iterable[str]:
-    return (line,) if pieces(line) <= room else split(line, room)
+    return (line,) if fits(line, room) else split(line, room)
 
 
 def _row(cells: Sequence[str]) -> str:

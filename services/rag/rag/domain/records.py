@@ -12,7 +12,7 @@ from meshkit.errors import InvalidDocument
 from meshkit.strict_json import parse_json
 
 from rag.domain import clauses
-from rag.domain.chunking import Draft, pieces, split
+from rag.domain.chunking import Draft, fits, split
 
 MEDIA_TYPE = "application/vnd.finmesh.records+jsonl"
 _MAX_ID = 512
@@ -29,7 +29,7 @@ def drafts(content: bytes, most: int) -> Iterator[Draft]:
             raise InvalidDocument(f"line {number}: its _id stands there twice")
         seen.add(record_id)
         path = (title,) if title else ()
-        if pieces(text) <= most:
+        if fits(text, most):
             yield Draft(text, path, clause=clauses.number(text), record_id=record_id)
             continue
         header = _table_header(text)

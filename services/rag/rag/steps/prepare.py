@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from meshkit.errors import InvalidArgument
@@ -41,11 +41,11 @@ class Prepare:
         handed_in = version.submission
         content = await self._blobs.read(handed_in.tenant, handed_in.blob)
         if handed_in.media_type == records.MEDIA_TYPE:
-            drafts = await on_thread(lambda look: _records(content, self._most, look))
+            drafts = await on_thread(lambda look: _drawn(records.drafts(content, self._most), look))
             title = handed_in.title
         else:
             parsed = await self._parser.parse(content, handed_in.file_name, handed_in.media_type)
-            drafts = await on_thread(lambda _: chunking.drafts(parsed, self._most))
+            drafts = await on_thread(lambda look: _drawn(chunking.drafts(parsed, self._most), look))
             title = handed_in.title or parsed.title or handed_in.file_name
         drafts = [draft for draft in drafts if draft.text.strip()]
         if not drafts:
@@ -92,9 +92,10 @@ def _names(title: str, handed_in: Submission, chunks: Sequence[NewChunk]) -> lis
     return found + [(term, chunk.access) for chunk in chunks[:_BEGINNING] for term in names.defined(chunk.text)]
 
 
-def _records(content: bytes, most: int, look: Look) -> list[chunking.Draft]:
+def _drawn(drafts: Iterator[chunking.Draft], look: Look) -> list[chunking.Draft]:
+    """Return passages, and not many more of them than a document may have."""
     found = []
-    for number, draft in enumerate(records.drafts(content, most)):
+    for number, draft in enumerate(drafts):
         if number % _LOOK_EVERY == 0:
             look()
         if number > MAX_CHUNKS:

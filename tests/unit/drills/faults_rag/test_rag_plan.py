@@ -76,7 +76,7 @@ def test_what_is_read_is_graded_as_expected(ends: set[tuple[str, str]]) -> None:
     tried = [each for each in PLAN.handed.values() if each.ends == ends]
     for each in tried:
         parsed = read(memoryview(bytearray(each.content)), each.description.file_name, each.description.media_type, Limits(), None)
-        drafts = chunking.drafts(parsed, 400)
+        drafts = list(chunking.drafts(parsed, 400))
         declared = each.description.access.grade
         found = [grades.of("\n".join((*draft.heading_path, draft.table_header, draft.text)), declared) for draft in drafts]
         kept = [draft for draft, grade in zip(drafts, found, strict=True) if grade <= HIGHEST_INDEXED]

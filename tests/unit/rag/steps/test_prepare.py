@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 
+from documents.parsed import Paragraph, Parsed
 from rag.domain import records
 from rag.domain.access import Access
 from rag.domain.document import State, Submission, Version
 from rag.domain.grading import Grades
-from rag.steps.prepare import Prepare
+from rag.steps.prepare import MAX_CHUNKS, Prepare
 
 GRADES = Grades({"mobile": 3}, floor=1, sha256=bytes(32))
 TEXTS = [
@@ -65,3 +69,34 @@ async def test_names_demand_what_their_passages_demand() -> None:
         ("e生保（2021版）条款", 3),
         ("海川集团", 3),
     }
+
+
+class Endless:
+    """Blocks of a document that is longer than anybody waits; says how many were looked at."""
+
+    def __init__(self) -> None:
+        self.begun, self.let_go, self.read = threading.Event(), threading.Event(), 0
+
+    def __iter__(self) -> Iterator[Paragraph]:
+        try:
+            for self.read in range(20 * MAX_CHUNKS):
+                self.begun.set()
+                yield Paragraph(f"第{self.read}条 等待期为90日。")
+        finally:
+            self.let_go.set()
+
+
+async def test_a_document_that_nobody_waits_for_is_not_cut_any_further() -> None:
+    """The end of the process, for instance, waits for its threads."""
+    blocks = Endless()
+
+    class Reading(Parser):
+        async def parse(self, content: bytes, name: str, media_type: str) -> Parsed:
+            return Parsed("", media_type, 0, blocks)  # type: ignore[arg-type]
+
+    prepare = Prepare(Blobs([]), Reading(), GRADES, 4)  # type: ignore[arg-type]
+    reading = asyncio.create_task(prepare(Version(1, replace(HANDED_IN, media_type="text/plain"), State.ENROLLED)))
+    await asyncio.to_thread(blocks.begun.wait)
+    reading.cancel()
+    await asyncio.to_thread(blocks.let_go.wait)
+    assert blocks.read < MAX_CHUNKS
