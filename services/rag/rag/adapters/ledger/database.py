@@ -59,6 +59,10 @@ class Connection(Protocol):
         """Rewrite the store without what was deleted; False when somebody still looks at it: ask again."""
         ...
 
+    def interrupt(self) -> None:
+        """Let what runs on it end with Unavailable; from any thread."""
+        ...
+
     def close(self) -> None:
         """Let it go."""
         ...

@@ -5,17 +5,29 @@ The lock is taken before the transaction looks at anything (READ COMMITTED: each
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from meshkit.errors import Unavailable
+from psycopg.conninfo import conninfo_to_dict
 
 from rag.adapters.ledger.database import Row, Types
 
 _LOCK = 0x66696E6D65736801
-_CONNECT_S = 5
+_BUSY_MS = 10_000
+_BOUNDS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 11_000,
+}
+"""A server that is gone without a word is known after some seconds. What the URL says counts more."""
+
 _SCRUBBED = ("chunk", "name", "version", "document", "turn", "unanswered", "feedback")
 
 
@@ -26,7 +38,8 @@ class PostgresConnection:
 
     def __init__(self, url: str) -> None:
         with _failing():
-            self._connection: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_S)
+            self._connection: psycopg.Connection[Any] = psycopg.connect(**_BOUNDS | conninfo_to_dict(url), autocommit=True)
+            self._connection.execute("SELECT set_config('lock_timeout', %s, false)", (str(_BUSY_MS),))
 
     @contextmanager
     def write(self) -> Iterator[None]:
@@ -67,6 +80,11 @@ class PostgresConnection:
         for table in _SCRUBBED:
             self.execute(f"VACUUM (FULL) {table}")
         return True
+
+    def interrupt(self) -> None:
+        """Cut the line: a server that does not answer would not hear a request to cancel either. It rolls back."""
+        with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """End the session."""

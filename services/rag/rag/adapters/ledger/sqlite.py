@@ -20,6 +20,7 @@ _WAITS = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_INTERRUPT,
 }
 
 
@@ -88,6 +89,11 @@ class SqliteConnection:
             self._connection.execute("VACUUM")
             busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
+
+    def interrupt(self) -> None:
+        """End the statement that runs."""
+        with suppress(sqlite3.Error):
+            self._connection.interrupt()
 
     def close(self) -> None:
         """Close; safe to call twice."""

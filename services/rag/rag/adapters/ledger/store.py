@@ -1,7 +1,7 @@
 """Connections and their threads: one thread writes, a few read beside it; nothing of it runs on the event loop.
 
 A connection that failed is closed and made anew by the next call, so that a database may be away at the start and come back. The schema
-is made by whoever comes first.
+is made by whoever comes first. At the end what runs has some seconds; then it is broken off, for a database may never answer.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from rag.adapters.ledger.sqlite import SqliteConnection
 
 _Result = TypeVar("_Result")
 _READERS = 4
+_GRACE_S = 5.0
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
 
@@ -81,11 +82,25 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._kept, lambda: self._connection().scrub())
 
     def close(self) -> None:
-        """Wait for what runs, then close every connection."""
-        self._writer.shutdown()
-        self._readers.shutdown()
+        """Wait for what runs, break off what runs on, then close every connection."""
+        ended = threading.Event()
+        breaking = threading.Thread(target=self._break_off, args=(ended,), name="ledger-end")
+        breaking.start()
+        for threads in (self._writer, self._readers):
+            threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._writer, self._readers):
+            threads.shutdown()
+        ended.set()
+        breaking.join()
         for connection in self._open:
             connection.close()
+
+    def _break_off(self, ended: threading.Event) -> None:
+        while not ended.wait(_GRACE_S):  # again and again: work may just have been between two statements
+            with self._guard:
+                running = list(self._open)
+            for connection in running:
+                connection.interrupt()
 
     def _kept(self, work: Callable[[], _Result]) -> _Result:
         try:
