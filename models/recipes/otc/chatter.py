@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from otc.frames import expanded
 from otc.words import WORDS, pick
 
 _SCRIPTS = ((0x3041, 0x3093), (0xAC00, 0xD7A3), (0x0430, 0x044F), (0x0E01, 0x0E2E), (0x0627, 0x064A), (0x03B1, 0x03C9), (0x0905, 0x0939))
@@ -13,7 +14,9 @@ _SCRIPTS = ((0x3041, 0x3093), (0xAC00, 0xD7A3), (0x0430, 0x044F), (0x0E01, 0x0E2
 def other(random: Random, name: str) -> str:
     """Return a text that is no inquiry. ``name``: of an instrument that may be talked about."""
     draw = random.random()
-    if draw < 0.45:
+    if draw < 0.2:
+        text = expanded(random, "small_talk")
+    elif draw < 0.45:
         text = pick(random, "others")
     elif draw < 0.65:
         text = pick(random, "about_topics")

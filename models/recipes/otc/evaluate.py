@@ -106,10 +106,10 @@ def _share(found: Sequence[bool]) -> float:
     return round(sum(found) / max(len(found), 1), 4)
 
 
-def evaluate(folder: Path, count: int, *, is_held_out: bool = True, seed: int = _SEED) -> list[Judged]:
+def evaluate(folder: Path, count: int, *, is_held_out: bool = True, is_known: bool = True, seed: int = _SEED) -> list[Judged]:
     """Return judgements of so many texts."""
     master = Instruments.read()
-    samples = list(itertools.islice(Generator(master, seed, is_held_out=is_held_out), count))
+    samples = list(itertools.islice(Generator(master, seed, is_held_out=is_held_out, is_known=is_known), count))
     found = answers(folder, [each.text for each in samples])
     return [judged(sample, answer, master) for sample, answer in zip(samples, found, strict=True)]
 
@@ -145,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--count", type=int, default=4000)
     parser.add_argument("--seen", action="store_true", help="families and names of the training instead")
+    parser.add_argument("--any-names", action="store_true", help="names as in training, half of them random, instead of the master's alone")
     parser.add_argument("--calibrate", action="store_true", help="write calibration.json beside the model")
     parser.add_argument("--errors", type=int, default=0, help="print so many texts that were read wrong")
     parser.add_argument("--data", type=Path, help="texts that people wrote")
@@ -155,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(json.dumps(each, ensure_ascii=False))
         print(json.dumps(report))
         return
-    every = evaluate(asked.model, asked.count, is_held_out=not asked.seen)
+    every = evaluate(asked.model, asked.count, is_held_out=not asked.seen, is_known=not asked.any_names)
     for each in [each for each in every if not each.is_right][: asked.errors]:
         print(repr(each.sample.text), each.sample.family, f"{each.confidence:.3f}")
         print("   expected", own_text.write(each.sample.values))

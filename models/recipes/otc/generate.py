@@ -41,11 +41,11 @@ class Sample:
 
 
 class Generator:
-    """``is_held_out``: families and names that training does not see, else only the others."""
+    """``is_held_out``: families and names that training does not see, else only the others. ``is_known``: only names of the master."""
 
-    def __init__(self, instruments: Instruments, seed: int, *, is_held_out: bool = False) -> None:
+    def __init__(self, instruments: Instruments, seed: int, *, is_held_out: bool = False, is_known: bool = False) -> None:
         self._random = Random(seed)
-        self._names = Names(instruments, is_held_out=is_held_out)
+        self._names = Names(instruments, is_held_out=is_held_out, is_known=is_known)
         chosen = held_out.HELD_OUT if is_held_out else trained.TRAINED
         self._families: list[Family] = [family for family, _ in chosen]
         self._weights = [weight for _, weight in chosen]
@@ -83,7 +83,7 @@ class Generator:
         if random.random() < 0.2:
             place = random.randrange(len(parts))
             parts[place] = phrases.spoken(random, parts[place])
-        if random.random() < 0.05:
+        if random.random() < 0.07:
             place = random.randrange(len(parts))
             parts[place] = corrections.corrected(random, parts[place])
         name = "" if product == "bond" or random.random() < 0.03 else self._names.draw(random)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from otc import bonds, corrections, families, numbers, phrases, structures, times
+from otc.frames import expanded
 from otc.names import Names
 from otc.phrases import Maker, Phrase
 from otc.words import pick
@@ -57,10 +58,10 @@ def follow_up(random: Random, names: Names) -> Reply:
     """Ask about the last quote, or change some of its terms."""
     draw = random.random()
     if draw < 0.14:
-        return decorated(random, pick(random, "asks_last")), {}
+        return (decorated(random, pick(random, "asks_last")) if random.random() < 0.5 else expanded(random, "ask_last")), {}
     if draw < 0.16:
         return decorated(random, pick(random, "asks_last_quoted", n=random.randint(3, 30))), {}
-    if draw < 0.24:
+    if draw < 0.28:
         return _moved(random)
     parts = [make(random) for make in random.sample(_MAKERS, 1 if random.random() < 0.72 else 2)]
     kinds = [phrase.kind for phrase in parts]
@@ -103,7 +104,7 @@ def order(random: Random, names: Names) -> Reply:
     """Accept the last quote, or place an order with a few words."""
     draw = random.random()
     if draw < 0.36:
-        return decorated(random, pick(random, "orders")), {}
+        return (decorated(random, pick(random, "orders")) if random.random() < 0.5 else expanded(random, "order")), {}
     if draw < 0.48:
         return _bond_order(random)
     parts = [
@@ -150,7 +151,7 @@ def cancel(random: Random, names: Names) -> Reply:
     """Cancel, with or without saying what."""
     draw = random.random()
     if draw < 0.62:
-        return decorated(random, pick(random, "cancels")), {}
+        return (decorated(random, pick(random, "cancels")) if random.random() < 0.5 else expanded(random, "cancel")), {}
     if draw < 0.82:
         name = names.draw(random)
         said, found = name, {"underlying": name}

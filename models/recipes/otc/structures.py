@@ -27,9 +27,9 @@ def barriers(random: Random) -> Phrase:
         both = random.random()
         shown = f"{first}%{mark}{second}%" if both < 0.15 else f"{first}{mark}{second}%" if both < 0.2 else f"{first}{mark}{second}"
         return Phrase("barriers", shown + pick(random, "barriers_after"), values)
-    if draw < 0.4:
+    if draw < 0.44:
         return Phrase("barriers", _in_and_out(random, lower, upper), values)
-    said = draw < 0.48
+    said = draw < 0.52
     out, into = (
         (_said_barrier if said else pick_barrier)(random, "knock_out", upper),
         (_said_barrier if said else pick_barrier)(random, "knock_in", lower),

@@ -1,4 +1,6 @@
-"""Trains the model on samples without end, resumable: `python -m otc.train --folder FOLDER --steps 9000`.
+"""Trains the model on samples without end, resumable: `python -m otc.train --folder FOLDER`.
+
+In two rounds: from nothing, and once more from a warm rate down to none, which is what settles the many frames of `otc.frames`.
 
 Samples of a stretch come from a generator seeded by its number, so that a run that was ended goes on with the same samples. Loss is on the
 model's own text alone. A checkpoint holds weights, moments and the number of the next stretch; it is replaced whole.
@@ -29,6 +31,9 @@ from otc.shape import CHECKPOINT, Shape
 STRETCH = 4096
 BATCH_TOKENS = 6144
 _SEED = 20261128
+FIRST_ROUND, STEPS = 7_015, 9_600
+"""Steps of the first round and of both."""
+_PEAKS, _WARM, _DOWN = (4e-3, 1.5e-3), (300, 40), 400
 
 
 def batches(stretch: int, instruments: Instruments) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -74,13 +79,23 @@ def loss(weights: Weights, tokens: jax.Array, places: jax.Array, targets: jax.Ar
     return jnp.sum(each * (targets >= 0)) / jnp.sum(targets >= 0)
 
 
-def train(folder: Path, shape: Shape, steps: int, peak: float) -> Weights:
+def rate(steps: int) -> optax.Schedule:
+    """Return the learning rate by step: down in the first round; in the second level, and at last down to nothing at ``steps``."""
+    first = optax.warmup_cosine_decay_schedule(0.0, _PEAKS[0], _WARM[0], FIRST_ROUND, _PEAKS[0] / 50)
+    warm, level = optax.linear_schedule(_PEAKS[0] / 50, _PEAKS[1], _WARM[1]), optax.constant_schedule(_PEAKS[1])
+    down = optax.linear_schedule(_PEAKS[1], 0.0, _DOWN)
+    return optax.join_schedules(
+        [first, warm, level, down], [FIRST_ROUND, FIRST_ROUND + _WARM[1], max(steps - _DOWN, FIRST_ROUND + _WARM[1])]
+    )
+
+
+def train(folder: Path, shape: Shape, steps: int) -> Weights:
     """Train to a number of steps, from the folder's checkpoint if it has one; return the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     instruments = Instruments.read()
     optimiser = optax.chain(
         optax.clip_by_global_norm(1.0),
-        optax.adamw(optax.warmup_cosine_decay_schedule(0.0, peak, 300, steps, peak / 50), b2=0.98, weight_decay=0.01),
+        optax.adamw(rate(steps), b2=0.98, weight_decay=0.01),
     )
     weights = first_weights(shape, len(vocabulary.tokens()), _SEED)
     state, step, stretch = optimiser.init(weights), 0, 0
@@ -133,10 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train."""
     parser = argparse.ArgumentParser(prog="python -m otc.train")
     parser.add_argument("--folder", type=Path, default=Path("var/otc"))
-    parser.add_argument("--steps", type=int, default=9000)
-    parser.add_argument("--peak", type=float, default=2e-3)
+    parser.add_argument("--steps", type=int, default=STEPS)
     asked = parser.parse_args(arguments)
-    train(asked.folder, Shape(), asked.steps, asked.peak)
+    train(asked.folder, Shape(), asked.steps)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from otc.families import (
     two_clauses,
     unspaced,
 )
+from otc.frames import framed
 from otc.words import pick
 
 _COLUMNS = {
@@ -93,4 +94,5 @@ TRAINED: tuple[tuple[Family, int], ...] = (
     (terse, 5), (unspaced, 2), (asked_first, 3), (asked_last, 3), (labelled, 2), (sentence, 4), (english, 2), (two_clauses, 3),
     (dialogue, 2), (chatty, 3), (listed, 1),
     (table, 1), (letter, 1), (rambling, 2), (prose, 4),
+    (framed, 18),
 )  # fmt: skip
