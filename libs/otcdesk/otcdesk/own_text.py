@@ -55,6 +55,7 @@ WORDS = (*dict.fromkeys(word for words in WORDS_OF.values() for word in words), 
 """Values of closed sets: single tokens of the model."""
 _PER_MONTH = {"d": Decimal(30), "w": Decimal(4), "m": Decimal(1)}
 _HUNDRED = Decimal(100)
+_OF_AN_UNDERLYING = (Product.VANILLA, Product.SNOWBALL)
 
 
 class OwnTextError(ValueError):
@@ -87,11 +88,11 @@ def inquiry(values: Mapping[str, str], text: Folded, instruments: Instruments) -
     """Return the inquiry that the values mean.
 
     Underlying words that the text does not have are left out: the parser invents nothing. The only instrument that the text names is meant
-    then.
+    then, and also where a product that needs one has none.
     """
     if values["intent"] in (SEVERAL, Intent.OTHER):
         return Inquiry(Intent.OTHER, is_several=values["intent"] == SEVERAL)
-    words = text.part(underlying.meant(values["underlying"], text, instruments)) if "underlying" in values else None
+    words = text.part(_underlying(values, text, instruments))
     option = OptionType(values["option"]) if "option" in values else None
     barriers = [percent(values[name]) for name in ("ki", "ko") if name in values]
     lower, upper = (min(barriers), max(barriers)) if len(barriers) == 2 else (None, None)
@@ -114,6 +115,12 @@ def inquiry(values: Mapping[str, str], text: Folded, instruments: Instruments) -
         yield_pct=_if(values, "yield", percent),
         face_cny=_if(values, "face", amount),
     )
+
+
+def _underlying(values: Mapping[str, str], text: Folded, instruments: Instruments) -> underlying.Span | None:
+    if "underlying" in values:
+        return underlying.meant(values["underlying"], text, instruments)
+    return underlying.named_alone(text, instruments) if values.get("product") in _OF_AN_UNDERLYING else None
 
 
 def percent(value: str) -> Decimal:

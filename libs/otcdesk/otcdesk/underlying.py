@@ -24,6 +24,8 @@ _CODE = r"(?:s[hz])?[0-9]{6}(?: ?\.?s[hz]\b)?|[0-9]{1,5} ?\.?hk\b"
 _CODE_BEHIND = re.compile(
     rf" ?\((?:{_CODE})\)|[ ,]?(?:s[hz][0-9]{{6}}|[0-9]{{6}} ?\.?s[hz]|[0-9]{{1,5}} ?\.?hk)\b|(?<=[^\x00-\x7f])[ ,]?[0-9]{{6}}(?!\w)"
 )
+_BETWEEN = ("", " ", ",")
+"""What stands between a name and its code."""
 
 Span = tuple[int, int]
 
@@ -32,7 +34,14 @@ def meant(copied: str, text: Folded, instruments: Instruments) -> Span | None:
     """Return where the words stand in the folded text."""
     names = instruments.named_in(text.text)
     found = _copied(copied, text.text, names, instruments) or _only(names, text.text, instruments)
-    return _with_code(found, text.text, instruments) if found else None
+    return _with_code(_joined(found, text.text, names, instruments), text.text, instruments) if found else None
+
+
+def named_alone(text: Folded, instruments: Instruments) -> Span | None:
+    """Return where the only instrument stands that the text names."""
+    names = instruments.named_in(text.text)
+    found = _only(names, text.text, instruments)
+    return _with_code(_joined(found, text.text, names, instruments), text.text, instruments) if found else None
 
 
 def _copied(copied: str, text: str, names: list[Span], instruments: Instruments) -> Span | None:
@@ -73,6 +82,16 @@ def _only(names: list[Span], text: str, instruments: Instruments) -> Span | None
     known = [span for span in names if not _SHORT_NUMBER.fullmatch(text[slice(*span)])]
     codes = {code for span in known for code in instruments.codes(text[slice(*span)])}
     return known[-1] if len(codes) == 1 else None
+
+
+def _joined(span: Span, text: str, names: list[Span], instruments: Instruments) -> Span:
+    """Take in what stands beside the words, or begins inside them, and names the same instrument: 三一 600031.sh, 002460 赣锋."""
+    for start, end in names:
+        whole = min(span[0], start), max(span[1], end)
+        between = text[min(span[1], end) : max(span[0], start)]
+        if whole not in (span, (start, end)) and between in _BETWEEN and len(instruments.codes(text[slice(*whole)])) == 1:
+            span = whole
+    return span
 
 
 def _with_code(span: Span, text: str, instruments: Instruments) -> Span:

@@ -6,6 +6,7 @@ into an underlying or a number.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
@@ -23,6 +24,7 @@ from otc.words import pick
 LONGEST_TEXT = 320
 _MOST_USUAL = 160
 """Longer texts are kept one in three, so that a batch has many."""
+_COMMA = re.compile(r"(?<![0-9]),|,(?![0-9])")
 Told = tuple[str, dict[str, str], str]
 """Text, values by key, family."""
 
@@ -202,7 +204,7 @@ def worn(random: Random, text: str, name: str) -> str:
         right, _, wrong = pick(random, "typos").partition("=")
         text = text.replace(right, wrong, 1)
     if random.random() < 0.06:
-        text = text.replace(",", random.choice((" ", ",,", "、", "。", "...")), 1)
+        text = _COMMA.sub(random.choice((" ", ",,", "、", "。", "...")), text, count=1)
     if random.random() < 0.08 and (not name or name in text):
         before, kept, after = text.rpartition(name) if name else (text, "", "")
         text = _spaced(random, before) + kept + _spaced(random, after)

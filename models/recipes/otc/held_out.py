@@ -11,7 +11,7 @@ def narrative(draft: Draft) -> str:
     random = draft.random
     what = glued(random, draft.of("barriers", "strike", "option", "product", "bond", "yield"), ("的", "", ","))
     name = draft.underlying
-    opening = pick(random, random.choice(("openings", "narrated")), of=f"{name}{of_(name)}{what}", plain=name, what=what)
+    opening = pick(random, random.choice(("openings", "narrated")), of=f"{name}{of_(name)}{what}", plain=name or "它", what=what)
     tail = draft.of("tenor", "notional", "face", "lockup", "step", "coupon", "side")
     random.shuffle(tail)
     text = opening

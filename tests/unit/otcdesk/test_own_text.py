@@ -81,11 +81,21 @@ def test_the_only_instrument_that_a_text_names_is_meant_where_the_model_miscopie
         ("兴业银行 3m call", "兴业", "兴业银行"), ("假设牧原敲入68%", "假设牧原", "牧原"), ("卖牧原atm 的买权", "牧原a", "牧原"),
         ("我要招商银行股票的put", "招商银行", "招商银行"), ("保利(512279.sh) 110put", "保利", "保利(512279.sh)"),
         ("天岳先进 3m 平值call 300w", "300", None), ("雪球 1000 103/80 锁3", "1000", "1000"),
-        ("茅台镇酒业 1y call", "茅台镇酒业", "茅台镇酒业"),
+        ("茅台镇酒业 1y call", "茅台镇酒业", "茅台镇酒业"), ("三一 600031.sh 80call", "600031.sh", "三一 600031.sh"),
+        ("002460 赣锋 call", "002460", "002460 赣锋"), ("中铁601390.sh的put", "铁601390.sh", "中铁601390.sh"),
+        ("茅台 五粮液 call", "茅台", "茅台"), ("中证500 300 call", "中证500", "中证500"),
     ],
 )  # fmt: skip
 def test_words_that_were_cut_or_taken_too_long_are_mended(text: str, copied: str, words: str | None) -> None:
     assert meant(text, underlying=copied).underlying_text == words  # type: ignore[attr-defined]
+
+
+def test_the_only_instrument_is_meant_where_a_product_that_needs_one_has_none() -> None:
+    for product, words in (("vanilla", "保利"), ("snowball", "保利"), ("bond", None)):
+        assert meant("打算做500万,保利,两周", product=product).underlying_text == words  # type: ignore[attr-defined]
+    for text in ("茅台和五粮液 3m call", "500 3m call", "3m call"):
+        assert meant(text, product="vanilla").underlying_text is None  # type: ignore[attr-defined]
+    assert meant("改成保利", intent="follow_up").underlying_text is None  # type: ignore[attr-defined]
 
 
 def test_unknown_words_are_kept() -> None:
