@@ -3,7 +3,7 @@
 In two rounds: from nothing, and once more from a warm rate down to none, which is what settles the many frames of `otc.frames`.
 
 Samples of a stretch come from a generator seeded by its number, so that a run that was ended goes on with the same samples. Loss is on the
-model's own text alone. A checkpoint holds weights, moments and the number of the next stretch; it is replaced whole.
+model's own text alone. A checkpoint holds weights, moments and where the samples go on; it is replaced whole.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ BATCH_TOKENS = 6144
 _SEED = 20261128
 FIRST_ROUND, STEPS = 7_015, 9_600
 """Steps of the first round and of both."""
+_SAVED_EACH_S = 120
 _PEAKS, _WARM, _DOWN = (4e-3, 1.5e-3), (300, 40), 400
 
 
@@ -98,9 +99,9 @@ def train(folder: Path, shape: Shape, steps: int) -> Weights:
         optax.adamw(rate(steps), b2=0.98, weight_decay=0.01),
     )
     weights = first_weights(shape, len(vocabulary.tokens()), _SEED)
-    state, step, stretch = optimiser.init(weights), 0, 0
+    state, step, stretch, done = optimiser.init(weights), 0, 0, 0
     if (folder / CHECKPOINT).exists():
-        weights, state, step, stretch = _read(folder / CHECKPOINT, weights, state)
+        weights, state, step, stretch, done = _read(folder / CHECKPOINT, weights, state)
 
     @partial(jax.jit, donate_argnums=(0, 1))
     def update(weights: Weights, state: Any, tokens: jax.Array, places: jax.Array, targets: jax.Array) -> tuple[Weights, Any, jax.Array]:
@@ -110,38 +111,41 @@ def train(folder: Path, shape: Shape, steps: int) -> Weights:
 
     bar, saved_s, mean = tqdm(total=steps, initial=step, unit="step", dynamic_ncols=True, mininterval=5), time.monotonic(), None
     while step < steps:
-        for batch in batches(stretch, instruments):
+        for batch in itertools.islice(batches(stretch, instruments), done, None):
             weights, state, value = update(weights, state, *batch)
-            step += 1
+            step, done = step + 1, done + 1
             mean = float(value) if mean is None else 0.98 * mean + 0.02 * float(value)
             bar.update(1)
             bar.set_postfix(loss=f"{mean:.4f}", refresh=False)
-        stretch += 1
-        if time.monotonic() - saved_s > 120 or step >= steps:
-            _write(folder / CHECKPOINT, weights, state, step, stretch)
-            saved_s = time.monotonic()
+            if time.monotonic() - saved_s > _SAVED_EACH_S or step >= steps:
+                _write(folder / CHECKPOINT, weights, state, (step, stretch, done))
+                saved_s = time.monotonic()
+            if step >= steps:
+                break
+        else:
+            stretch, done = stretch + 1, 0
     bar.close()
     return weights
 
 
-def _write(path: Path, weights: Weights, state: Any, step: int, stretch: int) -> None:
+def _write(path: Path, weights: Weights, state: Any, position: Sequence[int]) -> None:
     leaves = {f"state.{number}": np.asarray(leaf) for number, leaf in enumerate(jax.tree.leaves(state))}
     beside = path.with_suffix(".new.npz")
     arrays: dict[str, Any] = {
         **{name: np.asarray(value) for name, value in weights.items()},
         **leaves,
-        "position": np.array([step, stretch]),
+        "position": np.array(position),
     }
     np.savez(beside, **arrays)
     beside.replace(path)
 
 
-def _read(path: Path, weights: Weights, state: Any) -> tuple[Weights, Any, int, int]:
+def _read(path: Path, weights: Weights, state: Any) -> tuple[Weights, Any, int, int, int]:
     with np.load(path) as file:
         found = {name: jnp.asarray(file[name]) for name in weights}
         leaves = [jnp.asarray(file[f"state.{number}"]) for number in range(len(jax.tree.leaves(state)))]
-        step, stretch = (int(each) for each in file["position"])
-    return found, jax.tree.unflatten(jax.tree.structure(state), leaves), step, stretch
+        step, stretch, *done = (int(each) for each in file["position"])
+    return found, jax.tree.unflatten(jax.tree.structure(state), leaves), step, stretch, sum(done)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
