@@ -197,8 +197,8 @@ eval-otc: setup ## inquiries of the OTC desk through the RPC, the last line JSON
 	@PYTHONPATH=models/recipes $(BIN)/python -m bench otc $(if $(DATA),--data '$(DATA)') $(if $(COUNT),--count $(COUNT)) $(if $(GENERAL),--general $(GENERAL))
 
 .PHONY: train-otc
-train-otc: $(VENV)/.uv .venv-otc/.installed ## train the specialist that reads inquiries; goes on where it stopped: STEPS=7000 FOLDER=var/otc
-	@PYTHONPATH=models/recipes:libs/otcdesk:libs/engine .venv-otc/bin/python -m otc.train --folder $(or $(FOLDER),var/otc) --steps $(or $(STEPS),7000)
+train-otc: $(VENV)/.uv .venv-otc/.installed ## train the specialist that reads inquiries; goes on where it stopped: STEPS=… FOLDER=var/otc
+	@PYTHONPATH=models/recipes:libs/otcdesk:libs/engine .venv-otc/bin/python -m otc.train --folder $(or $(FOLDER),var/otc)$(if $(STEPS), --steps $(STEPS))
 
 .PHONY: ship-otc
 ship-otc: dev ## export the trained specialist, evaluate the exported file, write models/specialists/otc-inquiry: FOLDER=var/otc COUNT=6000

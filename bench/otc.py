@@ -83,7 +83,7 @@ def held_out(count: int) -> list[Case]:
     """Return samples of families and names that training never saw; needs models/recipes on the path."""
     from otc.generate import Generator
 
-    samples = itertools.islice(Generator(_MASTER, 7_000_001, is_held_out=True), count)
+    samples = itertools.islice(Generator(_MASTER, 7_000_001, is_held_out=True, is_known=True), count)
     return [Case(each.text, by_field(reading.read(each.own_text, fold(each.text), _MASTER).inquiry)) for each in samples]
 
 

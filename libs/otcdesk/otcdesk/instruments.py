@@ -18,7 +18,10 @@ from otcdesk.fold import fold
 FILE = "instruments.csv"
 _KINDS = {"index": ("指数", "index"), "etf": ("基金",), "stock": ("股票", "正股", "a股", "h股", "个股")}
 _HONG_KONG = re.compile(r"(?:hk)?0*([0-9]{1,5})(?:\.?hk)?")
-_APART = re.compile(r"[^\w.]+|(?<=[^\W0-9])(?=[0-9]{6}(?![0-9]))|(?:(?<=[0-9]{6})|(?<=\.s[hz]))(?=[^\W0-9a-z])")
+_APART = re.compile(
+    r"[^\w.]+|(?<=[^\W0-9])(?=[0-9]{6}(?![0-9]))|(?<=[^\x00-\x7f])(?=[0-9]{1,5}\.?hk|[a-z]+\.hi)"
+    r"|(?:(?<=[0-9]{6})|(?<=\.s[hz])|(?<=[0-9]hk)|(?<=\.h[ki]))(?=[^\W0-9a-z])"
+)
 
 
 class InstrumentsError(ValueError):

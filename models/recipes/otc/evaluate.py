@@ -1,5 +1,7 @@
 """How well an exported model reads texts that it never saw: held-out families and names; and what its confidence is worth.
 
+Names are those of the master that no training has; with `--any-names` they are as in training, half of them random Hanzi and codes.
+
 `python -m otc.evaluate --model FOLDER --count 4000` prints JSON; `--calibrate` writes `calibration.json` beside the model, which the router
 reads. The threshold is found on one half of the texts and proved on the other. `--data FILE` has texts that people wrote instead, lines
 `{"text", "expect": {field: value}}`; what `expect` does not name must not be read.
@@ -32,12 +34,13 @@ _SEED = 7_000_001
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One text: what was expected, what was read, whether that is all of it."""
+    """One text: what was expected, what was read. ``is_resolved``: else a person looks at it, however sure the model is."""
 
     sample: Sample
     expected: Inquiry
     found: Inquiry
     confidence: float
+    is_resolved: bool = True
 
     @property
     def is_right(self) -> bool:
@@ -47,8 +50,8 @@ class Judged:
 def judged(sample: Sample, answer: Answer, master: Instruments) -> Judged:
     """Return what an answer to a sample is worth, by the rules of service."""
     text = fold(sample.text)
-    expected = reading.read(sample.own_text, text, master).inquiry
-    return Judged(sample, expected, reading.read(answer.written, text, master, answer.confidence).inquiry, answer.confidence)
+    expected, found = reading.read(sample.own_text, text, master).inquiry, reading.read(answer.written, text, master, answer.confidence)
+    return Judged(sample, expected, found.inquiry, answer.confidence, not found.unresolved)
 
 
 def scores(every: Sequence[Judged]) -> dict[str, Any]:
@@ -73,9 +76,10 @@ def scores(every: Sequence[Judged]) -> dict[str, Any]:
 
 
 def threshold(every: Sequence[Judged], precision: float = PRECISION) -> float:
-    """Return the least confidence above which answers are right in so many of all cases; 1 when there is none."""
+    """Return the least confidence above which resolved answers are right in so many of all cases; 1 when there is none."""
     best, right = 1.0, 0
-    for count, each in enumerate(sorted(every, key=lambda each: -each.confidence), 1):
+    resolved = [each for each in every if each.is_resolved]
+    for count, each in enumerate(sorted(resolved, key=lambda each: -each.confidence), 1):
         right += each.is_right
         if right / count >= precision:
             best = each.confidence
@@ -86,7 +90,7 @@ def calibration(every: Sequence[Judged]) -> dict[str, Any]:
     """Return the threshold of one half, and what it is worth on the other."""
     learned, proved = every[::2], every[1::2]
     found = threshold(learned)
-    sure = [each.is_right for each in proved if each.confidence >= found]
+    sure = [each.is_right for each in proved if each.is_resolved and each.confidence >= found]
     return {
         "threshold": found,
         "precision_wanted": PRECISION,

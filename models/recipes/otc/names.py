@@ -91,16 +91,15 @@ class Names:
             return f"{letters} {name[len(letters) :]}"
         if draw < 0.09 and name[-1:].isdigit() and not name[0].isdigit():
             return name + random.choice(("指数", "指数", " index"))
-        if draw < 0.12 and name[0] > "z":
-            code = self._code_of(name, random)
+        if draw < 0.12 and name[0] > "z" and (not self._is_known or self._number_of(name)):
+            code = (self._number_of(name) if self._is_known else None) or self._code(random)
             glued = f"{name}{code}" if name[-1] > "z" else f"{name},{code}"
             return random.choice((f"{name}({code})", f"{name} {code}", f"{code} {name}", glued))
         return name
 
-    def _code_of(self, name: str, random: Random) -> str:
-        """Its own code where names are those of the master, else any: what stands there is copied."""
-        codes = self._codes[name] if self._is_known else []
-        return fold(random.choice((codes[0], codes[0].partition(".")[0]))).text if codes else self._code(random)
+    def _number_of(self, name: str) -> str | None:
+        """Its own code, where that is a number."""
+        return next((fold(each).text for each in self._codes[name] if each[0].isdigit()), None)
 
     def _hanzi(self, random: Random) -> str:
         word = "".join(random.choices(HANZI, k=random.choice((2, 2, 2, 3, 3, 4, 4))))

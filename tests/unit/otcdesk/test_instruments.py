@@ -23,6 +23,8 @@ def master() -> Instruments:
         ("贵州茅台600519", "600519.SH"), ("600519.SH贵州茅台", "600519.SH"), ("平安银行（000001）", "000001.SZ"), ("茅台(000858)", None),
         ("华泰柏瑞", None), ("茅台 五粮液", None), ("hk", None),
         ("000001.SZ", "000001.SZ"), ("恒指", "HSI.HI"), ("  中证 500 ", "000905.SH"),
+        ("阿里09988.hk", "09988.HK"), ("腾讯700hk", "00700.HK"), ("00700.HK腾讯", "00700.HK"),
+        ("恒指hsi.hi", "HSI.HI"), ("腾讯09988.hk", None),
     ],
 )  # fmt: skip
 def test_words_are_resolved(master: Instruments, words: str, code: str | None) -> None:

@@ -50,6 +50,17 @@ def test_above_the_threshold_so_many_are_right() -> None:
     assert report["precision_held_out"] >= 0.99 and 0 < report["share_that_needs_confirmation"] < 0.35
 
 
+def test_what_is_unresolved_is_for_a_person_however_sure_the_model_is() -> None:
+    unknown = Sample(
+        "霜降重工 1y 平值call", {"intent": "quote", "underlying": "霜降重工", "option": "call", "strike": "100", "tenor": "1y"}, "terse"
+    )
+    known, asked = (judged(each, Answer(each.own_text, 0.99), MASTER) for each in (SAMPLE, unknown))
+    assert known.is_resolved and known.is_right and asked.is_right and not asked.is_resolved
+    report = calibration([known, known, asked, asked])
+    assert report["precision_held_out"] == 1.0 and report["share_that_needs_confirmation"] == 0.5
+    assert threshold([asked]) == 1.0
+
+
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of the shipped shape that learned nothing."""

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from otc import bonds, held_out, phrases, times, trained, vocabulary
+from otc.frames import expanded
 from otc.generate import LONGEST_TEXT, Generator, Sample
 from otc.names import Names
+from otc.words import WORDS
 from otcdesk import own_text
 from otcdesk.fold import fold
 from otcdesk.instruments import Instruments
@@ -45,6 +47,29 @@ def test_families_and_names_are_held_out() -> None:
     known = set(Names(MASTER)._known)
     assert known and not known & set(Names(MASTER, is_held_out=True)._known)
     assert Names(MASTER).draw(Random(1)) == Names(MASTER).draw(Random(1))
+
+
+def test_names_of_the_master_alone_are_asked_for() -> None:
+    for sample in itertools.islice(Generator(MASTER, 9, is_held_out=True, is_known=True), 400):
+        words = sample.values.get("underlying", "")
+        assert not words or MASTER.codes(words), words
+
+
+def test_frames_are_many_and_none_has_the_words_of_a_family_that_is_held_out() -> None:
+    random = Random(4)
+    frames = [expanded(random, "frame") for _ in range(4000)]
+    assert len(set(frames)) > 3500
+    leads = [each.strip(" \n:[]-") for name in ("openings", "narrated", "forward_leads") for each in WORDS[name]]
+    words = {part for each in leads for part in re.split(r"\{\w+\}|,", each) if len(part) >= 4}
+    assert len(words) > 35 and not {part for part in words for frame in frames if part in frame}
+
+
+def test_frames_say_all_terms() -> None:
+    framed = [sample for sample in drawn(3000) if sample.family == "framed"]
+    assert len(framed) > 400 and not [sample for sample in framed if "{" in sample.text or "[" in sample.text[:1]]
+    for sample in framed:
+        bond = sample.values.get("bond", "")
+        assert bond in sample.text
 
 
 def test_tokens_are_those_of_the_tokenizer() -> None:
