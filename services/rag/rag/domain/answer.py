@@ -16,6 +16,7 @@ CONFLICTING_SOURCES = "CONFLICTING_SOURCES"
 REVIEW_DUE = "REVIEW_DUE"
 SUPERSEDED = "SUPERSEDED"
 ENDORSED = "ENDORSED"
+LIST_INCOMPLETE = "LIST_INCOMPLETE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something a reader should know: CONFLICTING_SOURCES, REVIEW_DUE, SUPERSEDED, ENDORSED."""
+    """Something a reader should know: CONFLICTING_SOURCES, REVIEW_DUE, SUPERSEDED, ENDORSED, LIST_INCOMPLETE."""
 
     reason: str
     message: str

@@ -119,7 +119,7 @@ def event(told: AnswerEvent, grade: Grade, now_us: int) -> pb.AskResponse:
     """Return a piece of an answer."""
     match told:
         case Retrieved():
-            passages = [passage(each, grade(each), now_us, rank) for rank, each in enumerate(told.passages, 1)]
+            passages = [passage(each, grade(each), now_us, 0 if each.added else rank) for rank, each in enumerate(told.passages, 1)]
             retrieved = pb.Retrieved(passages=passages, scope=scope_message(told.scope), sequence=told.sequence)
             retrieved.conversation_id = told.conversation_id
             return pb.AskResponse(retrieved=retrieved)

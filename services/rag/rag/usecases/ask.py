@@ -15,6 +15,7 @@ from meshkit.errors import NotFound
 from pii import mask
 
 from rag import ports
+from rag.domain import answering
 from rag.domain.answer import NOT_SUPPORTED, Answered, AnswerEvent, Retrieved, Sentence, Warned
 from rag.domain.asking import Asked, scope_named
 from rag.domain.conversation import Conversation
@@ -130,11 +131,12 @@ class Ask:
         """Return what was found, and the scope that holds: the caller's, else what the question names, else the conversation's."""
         query = Query(
             reader=standing.reader,
-            question=asked.question,
+            question=answering.searched(asked.question),
             as_of=asked.as_of(standing.now_us),
             now_us=standing.now_us,
             scope=asked.scope,
             limit=scenario.passages,
+            expand=scenario.passages if scenario.is_extractive and answering.lists_something(asked.question) else 0,
         )
         found = await self._retrieve(query)
         if asked.scope:

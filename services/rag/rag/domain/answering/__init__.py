@@ -2,6 +2,7 @@
 
 from rag.domain.answering.answer import answer
 from rag.domain.answering.generated import verified
+from rag.domain.answering.lists import lists_something, searched
 from rag.domain.answering.statistics import idf, needed
 
-__all__ = ["answer", "idf", "needed", "verified"]
+__all__ = ["answer", "idf", "lists_something", "needed", "searched", "verified"]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag.domain.answer import Answered
-from rag.domain.answering import candidate, conflicts, derived, quoting, scoring, support
+from claims.evidence import Piece
+
+from rag.domain.answer import Answered, Sentence
+from rag.domain.answering import candidate, conflicts, derived, lists, quoting, scoring, support
 from rag.domain.answering.candidate import Candidate
 from rag.domain.answering.question import Expects, Question, analyse
 from rag.domain.answering.scoring import Idf, Scored
@@ -17,25 +19,33 @@ from rag.domain.answering.thresholds import DEFAULT, Thresholds
 from rag.domain.retrieval import Passage
 
 NO_PASSAGE = "no passage"
+_MOST = 3
 NAME, PERIOD, CLAUSE, KIND, COVERED, LABEL = "name", "period", "clause", "kind", "covered", "label"
 
 
 def answer(question: str, passages: Sequence[Passage], idf: Idf | None = None, thresholds: Thresholds = DEFAULT) -> Answered:
     """Answer from passages, best first. ``idf``: of a term of the lexical leg, over what the asker may read; without it all words weigh
     alike."""
-    return decide(analyse(question), candidate.all_of(passages), idf or _alike, thresholds)
+    beside = candidate.all_of(passages)
+    return decide(analyse(question), [one for one in beside if not one.passage.added], idf or _alike, thresholds, beside)
 
 
 def _alike(_: str) -> float:
     return 1.0
 
 
-def decide(question: Question, candidates: Sequence[Candidate], idf: Idf, thresholds: Thresholds) -> Answered:
-    """Answer a question that was taken apart."""
+def decide(
+    question: Question, candidates: Sequence[Candidate], idf: Idf, thresholds: Thresholds, beside: Sequence[Candidate] = ()
+) -> Answered:
+    """Answer a question that was taken apart. ``beside``: where a list may go on, the candidates and what stands beside them."""
     if not candidates:
         return Answered(lacking=NO_PASSAGE)
     titles = support.named_titles(question, candidates, idf)
+    if lists.is_of_exclusions(question, [support.core_of(title) for title in titles]):
+        named = [one for one in candidates if not _of_another(question, one, titles, idf, thresholds)]
+        return lists.exclusions(question, named, beside) or Answered(lacking=KIND if named else NAME)
     fitting: list[Scored] = []
+    short: dict[int, float] = {}
     lacking: list[tuple[float, str]] = []
     for place, one in enumerate(candidates):
         known = support.accounted_for(question, one, titles)
@@ -45,16 +55,48 @@ def decide(question: Question, candidates: Sequence[Candidate], idf: Idf, thresh
         if failed:
             lacking.append((scored.covered - place / 1000, failed))
         else:
+            short[len(fitting)] = scoring.abbreviated(scored, weighed)
             fitting.append(scored)
     if not fitting:
         return Answered(lacking=max(lacking)[1])
-    best = max(fitting, key=lambda scored: scored.covered)
+    best = fitting[max(range(len(fitting)), key=lambda place: fitting[place].covered + short[place])]
     weighed = scoring.weights(question, idf, support.accounted_for(question, best.candidate, titles))
     computed = derived.derive(question, best)
     if question.operation is not None:
         return Answered((computed,)) if computed is not None else Answered(lacking=KIND)
     warned = conflicts.found(question, best.candidate, best.best, [scored.candidate for scored in fitting])
-    return Answered(quoting.sentences(question, best, weighed, thresholds.sentence), warned)
+    if question.is_list and question.expects in (Expects.LIST, Expects.TEXT) and best.best >= 0 and not _best(best).is_row:
+        found, cut = lists.listed(question, best, beside)
+        return Answered(found, (*warned, *cut))
+    return Answered(_sentences(question, best, weighed, thresholds.sentence), warned)
+
+
+def _best(scored: Scored) -> Piece:
+    return scored.candidate.units[scored.best].piece
+
+
+def _sentences(question: Question, scored: Scored, weighed: Mapping[str, float], keep: float) -> tuple[Sentence, ...]:
+    """Return the sentences that answer, in the order of the text; the title of a clause stands for what it says."""
+    one, units = scored.candidate, scored.candidate.units
+    if scored.best < 0:
+        return ()
+    if _best(scored).is_row:
+        return (quoting.row(question, one, scored.best, weighed),)
+    best = scored.best + 1 if lists.is_title(one, scored.best) else scored.best
+    floor = max(scored.units[scored.best] * keep, 1e-9)
+    chosen = {best}
+    for place in sorted(range(len(units)), key=lambda place: -scored.units[place]):
+        if len(chosen) < _MOST and scored.units[place] >= floor and not units[place].piece.is_row and abs(place - best) <= 2:
+            chosen |= set() if lists.is_title(one, place) else {place}
+    chosen |= {lead for place in chosen if (lead := lists.lead(scored, place)) is not None}
+    return tuple(quoting.quote(one, units[place].piece) for place in sorted(chosen))
+
+
+def _of_another(question: Question, one: Candidate, titles: Mapping[str, frozenset[str]], idf: Idf, thresholds: Thresholds) -> bool:
+    """Whether a passage is of something else than the question names."""
+    if titles:
+        return one.evidence.title not in titles
+    return not support.names_fit(question, one, idf, thresholds.named)
 
 
 def _failed(
@@ -62,7 +104,7 @@ def _failed(
 ) -> str:
     """Return the first condition that a passage fails, "" for none."""
     one = scored.candidate
-    if (titles and one.evidence.title not in titles) or (not titles and not support.names_fit(question, one, idf, thresholds.named)):
+    if _of_another(question, one, titles, idf, thresholds):
         return NAME
     if not support.periods_fit(question, one):
         return PERIOD

@@ -24,6 +24,7 @@ class Expects(Enum):
     """Kinds of answer."""
 
     AMOUNT = "amount"
+    LIMIT = "limit"
     RATE = "rate"
     DURATION = "duration"
     AGE = "age"
@@ -39,6 +40,7 @@ class Expects(Enum):
 
 KINDS: Mapping[Expects, frozenset[Kind]] = {
     Expects.AMOUNT: frozenset((Kind.MONEY, Kind.NUMBER)),
+    Expects.LIMIT: frozenset((Kind.MONEY, Kind.NUMBER, Kind.RATIO, Kind.MULTIPLE)),
     Expects.RATE: frozenset((Kind.RATIO, Kind.MULTIPLE)),
     Expects.DURATION: frozenset((Kind.DURATION,)),
     Expects.AGE: frozenset((Kind.AGE, Kind.DURATION)),
@@ -47,9 +49,10 @@ KINDS: Mapping[Expects, frozenset[Kind]] = {
 }
 
 _NUMBER_WORD = r"(?:多少|几)"
+_COUNTED = r"\s?(?:元|万|亿|人|家|户|笔|件|次|项|个|名|张|份|股|位|条|种|期|钱|周?岁|天|年|月|日|百分)"
 _SUM = (
-    "金额|限额|保额|免赔额|保费|保险费|保险金|收入|利润|资产|负债|余额|费用|支出|成本|存款|贷款额|工资|现金|投资额|起购|起存|身价|"
-    "赔款|罚款|手续费|年费|市值|总额|额度"
+    "金额|保额|免赔额|保费|保险费|保险金|收入|利润|资产|负债|余额|费用|支出|成本|存款|贷款额|工资|现金|投资额|起购|起存|身价|"
+    "赔款|罚款|手续费|年费|市值|总额"
 )
 _SHARE = "比例|利率|费率|占比|增速|涨幅|增幅|降幅|跌幅|增长率|收益率|不良率|覆盖率|充足率|毛利率|折扣|百分比|比率|系数|罚息"
 _FORMS: tuple[tuple[Expects, str], ...] = (
@@ -67,6 +70,10 @@ _FORMS: tuple[tuple[Expects, str], ...] = (
         Expects.AGE,
         rf"{_NUMBER_WORD}\s?周?岁|年龄(?:要求|限制|范围|上限|下限)?\s?(?:是|为|有)?(?:多少|什么|几)|how old|what ages?|age limit|"
         rf"minimum age|maximum age",
+    ),
+    (
+        Expects.LIMIT,
+        rf"(?:限额|上限|下限|额度|限制)\s?(?:是|为|有|等于|达到?)?\s?(?:多少(?!{_COUNTED})|几(?!{_COUNTED})|多高|多大)",
     ),
     (
         Expects.RATE,

@@ -22,6 +22,7 @@ NEAR = 0.5  # weight in a label from which a word stands beside its number
 _FOCUS = 0.5
 _DEFINES = re.compile(r"指|[:：]|定义|含义|称为|即为|\bmeans?\b|refers? to|\bdefin|\bis an?\b|\bare\b")
 _LISTS = re.compile(r"[、;；①-⑳]|[(（][0-9一二三四五六七八九十a-z]{1,3}[)）]|, | and |和|或|及")
+_SHORT = re.compile(r"[\u4e00-\u9fff]{2}")
 UNKNOWN = 0.5  # of the weight of a word that nothing readable has: often two halves of words side by side
 Idf = Callable[[str], float]
 
@@ -79,6 +80,19 @@ def likeness(fact: Fact, unit: Unit, candidate: Candidate, weighed: Mapping[str,
         elif term in unit.terms:
             there += weight / 2
     return there / total if total else 0.0
+
+
+def abbreviated(scored: Scored, weighed: Mapping[str, float]) -> float:
+    """Return how much of a question stands in the best sentence as what it is short for: 单户 for 单一客户, its characters in order.
+
+    It decides between passages that answer; whether one does it never decides.
+    """
+    if scored.best < 0:
+        return 0.0
+    text, known = scored.candidate.units[scored.best].piece.text, scored.candidate.units[scored.best].terms
+    short = {term: weight for term, weight in weighed.items() if _SHORT.fullmatch(term) and term not in known}
+    found = sum(weight for term, weight in short.items() if re.search(f"{term[0]}[\u4e00-\u9fff]{{1,3}}{term[1]}", text))
+    return found / (3 * sum(weighed.values())) if found else 0.0
 
 
 def defines(question: Question, scored: Scored, weighed: Mapping[str, float]) -> bool:
