@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -17,9 +17,10 @@ from meshkit.tenants import checked_tenant
 
 from rag import ports
 from rag.domain.caller import Caller
-from rag.domain.document import State
+from rag.domain.document import State, Version
 from rag.domain.retrieval import Passage
 from rag.steps.extents import Listed
+from rag.steps.holds import Holds
 from rag.translate import answers, clauses, custody, documents, searches, tuning
 from rag.translate.times import micros
 from rag.usecases.ask import Ask
@@ -61,6 +62,7 @@ class UseCases:
     decide_quarantine: DecideQuarantine
     set_hold: SetHold
     purge: Purge
+    holds: Holds
     commit_upload: CommitUpload
     withdraw_document: WithdrawDocument
     get_status: GetStatus
@@ -118,7 +120,7 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
                 sha256=sha256,
             ),
         )
-        return pb.CommitUploadResponse(version=documents.version_message(version))
+        return pb.CommitUploadResponse(version=await self._curated(who(request.tenant), version))
 
     async def WithdrawDocument(self, request: pb.WithdrawDocumentRequest, context: object) -> pb.WithdrawDocumentResponse:  # noqa: N802
         """Hide a document."""
@@ -161,13 +163,15 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
     async def ListDocuments(self, request: pb.ListDocumentsRequest, context: object) -> pb.ListDocumentsResponse:  # noqa: N802
         """List documents."""
         size = searches.limit(request.page_size, "page_size", searches.USUAL_PAGE)
-        page = await self._use.list_documents(who(request.tenant), request.page_token, size)
-        return pb.ListDocumentsResponse(documents=map(_listed, page.versions), next_page_token=page.next_after)
+        by = who(request.tenant)
+        page = await self._use.list_documents(by, request.page_token, size)
+        return pb.ListDocumentsResponse(documents=await self._listed(by, page.versions), next_page_token=page.next_after)
 
     async def GetDocument(self, request: pb.GetDocumentRequest, context: object) -> pb.GetDocumentResponse:  # noqa: N802
         """Show a document's versions."""
-        versions = await self._use.get_document(who(request.tenant), documents.document_id(request.document_id))
-        return pb.GetDocumentResponse(versions=map(_listed, versions))
+        by = who(request.tenant)
+        versions = await self._use.get_document(by, documents.document_id(request.document_id))
+        return pb.GetDocumentResponse(versions=await self._listed(by, versions))
 
     async def ListClauses(self, request: pb.ListClausesRequest, context: object) -> pb.ListClausesResponse:  # noqa: N802
         """List every clause of a kind."""
@@ -217,7 +221,7 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
         """Release a version from quarantine, or refuse it."""
         by, document_id = who(request.tenant), documents.document_id(request.document_id)
         version = await self._use.decide_quarantine(by, document_id, request.source_version, request.release_at, custody.why(request.why))
-        return pb.DecideQuarantineResponse(version=documents.version_message(version))
+        return pb.DecideQuarantineResponse(version=await self._curated(by, version))
 
     async def SetHold(self, request: pb.SetHoldRequest, context: object) -> pb.SetHoldResponse:  # noqa: N802
         """Set or lift a legal hold."""
@@ -252,16 +256,25 @@ class RagServicer(rag_service_pb2_grpc.RagServiceServicer):
         )
         return pb.ListReadsResponse(reads=map(answers.read_message, found))
 
+    async def _listed(self, by: Caller, versions: Sequence[Listed]) -> list[document_pb2.DocumentVersion]:
+        held = await self._use.holds.told(by, {each.version.submission.document_id for each in versions})
+        return [
+            documents.version_message(
+                each.version, passages=each.passages, grade=each.grade, held=each.version.submission.document_id in held
+            )
+            for each in versions
+        ]
+
+    async def _curated(self, by: Caller, version: Version) -> document_pb2.DocumentVersion:
+        document_id = version.submission.document_id
+        return documents.version_message(version, held=document_id in await self._use.holds.told(by, [document_id]))
+
     def _now_us(self) -> int:
         return int(self._use.clock.now_s() * 1_000_000)
 
 
 def _since(is_said: bool, since: Timestamp) -> int:
     return micros(since, "since") if is_said else 0
-
-
-def _listed(told: Listed) -> document_pb2.DocumentVersion:
-    return documents.version_message(told.version, passages=told.passages, grade=told.grade)
 
 
 def _grade(passage: Passage) -> int:

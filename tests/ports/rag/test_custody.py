@@ -79,7 +79,9 @@ async def test_what_is_held_is_not_destroyed_but_may_be_hidden(ledger: Ledger) -
     with pytest.raises(NotFound):
         await ledger.custody.hold(T, "unknown", True, BY)
     await ledger.custody.hold(T, "条款", True, BY)
-    assert await ledger.custody.held(T, "条款")
+    await shown(ledger, submission("另一"))
+    assert await ledger.custody.held(T, ["条款", "另一", "unknown"]) == {"条款"}
+    assert await ledger.custody.held("other", ["条款"]) == frozenset()
     with pytest.raises(FailedPrecondition) as held:
         await ledger.custody.purge(T, "条款", BY)
     assert held.value.reason == "LEGAL_HOLD"
@@ -87,7 +89,7 @@ async def test_what_is_held_is_not_destroyed_but_may_be_hidden(ledger: Ledger) -
     await ledger.intake.withdraw(T, "条款", 0, 0)
     assert await visible(ledger) == []
     await ledger.custody.hold(T, "条款", False, BY)
-    assert not await ledger.custody.held(T, "条款")
+    assert await ledger.custody.held(T, ["条款"]) == frozenset()
     assert (await ledger.custody.purge(T, "条款", BY)).document_id == "条款"
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CURATING = "knowledge-management"
+"""The purpose under which knowledge is curated: a token that does not carry it can't name it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

@@ -22,6 +22,7 @@ from rag.main.legs import DenseLeg, dense_leg, set_aside_alarm
 from rag.main.parts import Parts, assemble
 from rag.servicer import RagServicer, UseCases
 from rag.steps.follow import Follow
+from rag.steps.holds import Holds
 from rag.steps.legs import LexicalLeg
 from rag.steps.purging import Purging
 from rag.steps.quote import Quote
@@ -144,6 +145,7 @@ async def use_cases(
         decide_quarantine=DecideQuarantine(ledger.custody, evidence, clock),
         set_hold=SetHold(ledger.custody, evidence, clock),
         purge=Purge(ledger.custody, purging, evidence, clock),
+        holds=Holds(ledger.custody),
         commit_upload=CommitUpload(blobs, ledger.intake, clock),
         withdraw_document=WithdrawDocument(ledger.intake, evidence, clock),
         get_status=GetStatus(ledger.library, ledger.intake, lexical, vectors),

@@ -28,8 +28,8 @@ class Custody(Protocol):
         """Set or lift a legal hold. Raises NotFound (DOCUMENT_NOT_FOUND)."""
         ...
 
-    async def held(self, tenant: str, document_id: str) -> bool:
-        """Whether a document is under legal hold."""
+    async def held(self, tenant: str, document_ids: Collection[str]) -> frozenset[str]:
+        """Return which of these documents are under legal hold."""
         ...
 
     async def purge(self, tenant: str, document_id: str, decision: Decision) -> Purge:

@@ -89,12 +89,12 @@ class LedgerCustody:
 
         await self._store.write(work)
 
-    async def held(self, tenant: str, document_id: str) -> bool:
-        """Whether a document is under hold; False for one that is not known."""
+    async def held(self, tenant: str, document_ids: Collection[str]) -> frozenset[str]:
+        """Return which of these documents are under hold; none that is not known."""
 
-        def work(connection: Connection) -> bool:
-            found = document_row(connection, tenant, document_id)
-            return found is not None and is_held(connection, found[0])
+        def work(connection: Connection) -> frozenset[str]:
+            known = {document_id: document_row(connection, tenant, document_id) for document_id in document_ids}
+            return frozenset(document_id for document_id, row in known.items() if row is not None and is_held(connection, row[0]))
 
         return await self._store.read(work)
 
