@@ -32,6 +32,8 @@ from meshkit.rpc.chain import Call
 from meshkit.service import Service
 from meshkit.telemetry.rpc import ServerTelemetry
 from prometheus_client.parser import text_string_to_metric_families
+from risk_scoring.consumers.compaction import Compaction
+from risk_scoring.steps.recall import Recall
 from router.adapters.otel_observer import OtelObserver as RouterObserver
 from router.domain.evidence import EvidenceTiming
 from router.steps.sweep import Sweeper
@@ -112,6 +114,8 @@ async def _happen() -> None:
         patch.setattr("backends.triton_engine.end_process", lambda _: 4711)
         TritonEngine("127.0.0.1:1", "m", Path("triton.pid"))._kill("ENGINE_HUNG")
     Attendant(MagicMock(), {}, 1.0, list).probes.add(1, {"verdict": "wrong"})
+    Recall(MagicMock(), MagicMock())
+    Compaction(MagicMock(), MagicMock(), MagicMock(), FakeClock(), 600.0)
     call = Call("/finmesh.router.v1.RouterService/Generate", MagicMock(invocation_metadata=lambda: ()))
     async with ServerTelemetry()(call):
         pass

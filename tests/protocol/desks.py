@@ -24,7 +24,7 @@ from risk_scoring.consumers.transactions import StreamTopics, TransactionStream
 from risk_scoring.domain.combine import Combiner
 from risk_scoring.domain.decision import Request, Verdict
 from risk_scoring.domain.lists import ListSnapshot
-from risk_scoring.domain.observation import RecordPlace
+from risk_scoring.domain.observation import LoggedDecision, RecordPlace
 from risk_scoring.steps.correct import Corrector
 from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.decide_on_log import LogDecider
@@ -96,6 +96,7 @@ class EventLog:
         self.audits: list[bytes] = []
         self.order: list[str] = []
         self.down = False
+        self.retention_s = float(32 * DAY)
         self.taken: set[int] = set()
         self.lookback_from_s = lookback_from_s
         self.before_publish: Callable[[], Any] | None = None
@@ -109,12 +110,17 @@ class EventLog:
         self._check()
         return range(PARTITIONS)
 
-    async def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[bytes], int]]:
+    async def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[LoggedDecision], int]]:
         """Everything from an offset on, in pieces of two."""
         self._check()
-        held = self.decisions[partition]
+        held = [LoggedDecision(RecordPlace(TOPIC_ID, partition, offset), each) for offset, each in enumerate(self.decisions[partition])]
         for start in range(first_offset, max(len(held), first_offset + 1), 2):
             yield held[start : start + 2], max(min(start + 2, len(held)), first_offset)
+
+    async def kept_s(self) -> float:
+        """As told."""
+        self._check()
+        return self.retention_s
 
     def append(self, account_id: str, decision: bytes) -> int:
         """Write one decision; returns its partition."""
@@ -290,6 +296,7 @@ async def desk(
     after_s: float = 0.2,
     adopt: bool = True,
     served: Any = None,
+    by_place: bool = False,
     **shelf: Any,
 ) -> AsyncIterator[Desk]:
     """Open a desk. Desks of one ``prefix`` and ``log`` are replicas. ``served``: the model in Triton's place, a scripted one if none."""
@@ -302,7 +309,7 @@ async def desk(
         policies.lists_changed(ListSnapshot())
         combiner, codec = Combiner(files.paths, failed=policies.rules_failed), translate.RecordCodec(KEYS, commitment_ring(), "development")
         scorer = Scorer(served, in_process, health, 0.5)  # type: ignore[arg-type]
-        restorer = Restorer(held.link, held.store, log, translate.restored_record)
+        restorer = Restorer(held.link, held.store, log, translate.restored_record, horizon_s if by_place else None)
         decider = Decider(held.store, scorer, combiner, codec, lambda: policies.current(), held.clock)
         outage_log = OutageLog(log)
         log_decider = LogDecider(outage_log, combiner, codec, policies.current, held.clock)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from meshkit.config import KafkaSettings, KeySettings, Milliseconds, ProducerKeys, RedisSettings, ServiceConfig, TritonSettings
-from pydantic import Field
+from pydantic import Field, model_validator
 
 _RULES = Path(__file__).resolve().parent.parent / "rules"
 
@@ -40,6 +40,24 @@ class StoreConfig(ServiceConfig):
     dedupe_horizon_s: Annotated[int, Field(ge=60, le=30 * 86_400)] = Field(
         default=86_400, description="how long a decision is remembered in Redis; older events are refused as TOO_OLD"
     )
+    compact_decisions: bool = Field(
+        default=False,
+        description="keep old decisions by where their records stand (rule D25); only when no process of the release before runs any more",
+    )
+    compact_after_s: Annotated[int, Field(ge=1, le=86_400)] = Field(
+        default=600, description="how old a decision is when its record's place replaces its bytes; less than the dedupe horizon"
+    )
+
+    @model_validator(mode="after")
+    def _compacted_in_time(self) -> Self:
+        if self.compact_decisions and self.compact_after_s >= self.dedupe_horizon_s:
+            raise ValueError("compact_after_s must be less than dedupe_horizon_s")
+        return self
+
+    @property
+    def by_place_s(self) -> float | None:
+        """How long decisions are kept by their place, None where they aren't."""
+        return self.dedupe_horizon_s if self.compact_decisions else None
 
 
 class RiskScoringConfig(StoreConfig):

@@ -16,8 +16,10 @@ from risk_scoring.domain.observation import (
     Candidate,
     CapPolicy,
     Change,
+    Compacted,
     Effect,
     Finalised,
+    LoggedDecision,
     Observation,
     Observed,
     Recorded,
@@ -143,8 +145,28 @@ class DecisionLog(Protocol):
         """Return the partitions' numbers."""
         ...
 
-    def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[bytes], int]]:
+    def read(self, partition: int, first_offset: int) -> AsyncIterator[tuple[Sequence[LoggedDecision], int]]:
         """Yield (decisions in order, next offset) up to what is written at the time of the call; open transactions are waited for."""
+        ...
+
+    async def kept_s(self) -> float:
+        """Return how long every record is kept at least, in seconds; infinity for ever, 0 when something else than age takes records."""
+        ...
+
+
+class CompactedStore(Protocol):
+    """The side of the feature store whose old decisions are kept by their place (rule D25). Methods raise Unavailable."""
+
+    async def leads_compaction(self, owner: str, life_s: float) -> bool:
+        """Say whether ``owner`` is the one who compacts for so long: nothing breaks when two are, it is work done twice."""
+        ...
+
+    async def compacted(self) -> dict[int, str]:
+        """Return the position behind what was compared, by decision partition."""
+        ...
+
+    async def compact(self, batch: Sequence[LoggedDecision], ids: Sequence[bytes], partition: int, before: str, after: str) -> Compacted:
+        """Replace stored bytes that are equal to their records; ``ids`` are those of ``batch``. Position and replacements are one step."""
         ...
 
 

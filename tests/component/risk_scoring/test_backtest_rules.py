@@ -86,7 +86,7 @@ class Memory:
     async def decisions(self, partition: int, since_s: float) -> AsyncGenerator[Sequence[PastDecision], None]:
         """All of a partition."""
         async for records, _ in self._at.log.read(partition, 0):
-            yield [past_decision(record) for record in records]
+            yield [past_decision(record.decision) for record in records]
 
     async def labels(self, partition: int, since_s: float) -> AsyncGenerator[Sequence[PastLabel], None]:
         """All in the first partition; they are chargebacks."""

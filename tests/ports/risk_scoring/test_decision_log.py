@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from meshkit.clock import SystemClock
 from meshkit.errors import Unavailable
 from meshkit.events.transactional import start_transactional, transactional_id
@@ -17,7 +19,7 @@ from risk_scoring.translate.messages import account_partition
 
 from tests.protocol import makers
 from tests.protocol.desks import EventLog, OutageLog, desk
-from tests.protocol.loops import AUDIT, OUTPUT, send, visible
+from tests.protocol.loops import AUDIT, OUTPUT, send, until, visible
 
 ACCOUNT = "ACCT-6217-0001"
 KINDS = [pytest.param("memory"), pytest.param("kafka", marks=pytest.mark.stack)]
@@ -66,7 +68,10 @@ async def test_what_was_written_is_read_in_order(kind, decided, request) -> None
         async for values, next_offset in log.read(account_partition(ACCOUNT, 4), 1):
             found += values
             last = next_offset
-        assert (found, last) == ([verdict.decision for verdict in decided[1:]], 4)
+        assert ([each.decision for each in found], last) == ([verdict.decision for verdict in decided[1:]], 4)
+        assert [each.place[1:] for each in found] == [(account_partition(ACCOUNT, 4), offset) for offset in (1, 2, 3)]
+        assert {len(each.place.topic_id) for each in found} == {16}
+        assert await log.kept_s() == 32 * 86_400
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -94,6 +99,34 @@ async def test_a_decision_of_ours_can_be_read_when_it_is_published(kind, decided
         await outage.leave()
         with pytest.raises(Unavailable):
             await outage.partition_of(ACCOUNT)
+
+
+@pytest.mark.stack
+async def test_how_long_records_are_kept(fresh) -> None:
+    kafka = await fresh()
+    topic = kafka.topic_prefix + OUTPUT
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+    for settings, kept_s in (
+        ({"retention.ms": "3600000"}, 3600.0),
+        ({"retention.ms": "-1"}, float("inf")),
+        ({"retention.ms": "-1", "retention.bytes": "1000000"}, 0.0),
+        ({"retention.ms": "-1", "cleanup.policy": "compact"}, 0.0),
+        ({"retention.ms": "-1", "cleanup.policy": "compact,delete"}, 0.0),
+    ):
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, settings)])
+        await until(lambda wanted=kept_s: _kept(kafka, wanted), f"{settings} in force")
+    await admin.delete_topics([topic])
+    await until(lambda: _kept(kafka, None), "the end of the topic")
+    await admin.close()
+
+
+async def _kept(kafka, wanted: float | None) -> bool:
+    """Brokers hear of a change a moment later."""
+    try:
+        return await KafkaDecisionLog(kafka).kept_s() == wanted
+    except Unavailable:
+        return wanted is None
 
 
 @pytest.mark.stack

@@ -8,8 +8,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from meshkit.errors import Overloaded, Unavailable
 from meshkit.events.replay import TopicReader
+from meshkit.events.topic_ids import raw_topic_id
 from meshkit.events.transactional import start_transactional, transactional_id
-from risk_scoring.adapters.kafka_decision_records import KafkaDecisionRecords, raw_topic_id
+from risk_scoring.adapters.kafka_decision_records import KafkaDecisionRecords
 from risk_scoring.domain.observation import RecordPlace
 
 from tests.protocol.loops import OUTPUT, send, settings

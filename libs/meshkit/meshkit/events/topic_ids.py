@@ -33,7 +33,7 @@ class _Uuid:
 
     @classmethod
     def encode(cls, value: str) -> bytes:
-        return base64.urlsafe_b64decode(value + "==")
+        return raw_topic_id(value)
 
     @classmethod
     def decode(cls, data: BytesIO) -> str:
@@ -42,6 +42,11 @@ class _Uuid:
     @classmethod
     def repr(cls, value: str) -> str:
         return value
+
+
+def raw_topic_id(text: str) -> bytes:
+    """Return the 16 bytes of a topic id."""
+    return base64.urlsafe_b64decode(text + "==")
 
 
 _NO_ID = "A" * 22

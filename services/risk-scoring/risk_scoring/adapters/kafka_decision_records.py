@@ -8,7 +8,6 @@ since a client of Kafka that is broken off in the middle has to be made anew; on
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
@@ -16,6 +15,7 @@ from meshkit.config import KafkaSettings
 from meshkit.errors import MeshError, Overloaded
 from meshkit.events.clients import event_log_down
 from meshkit.events.replay import TopicReader
+from meshkit.events.topic_ids import raw_topic_id
 
 from risk_scoring.domain.observation import RecordPlace
 from risk_scoring.translate.messages import DECISION_TOPIC
@@ -106,11 +106,6 @@ class KafkaDecisionRecords:
         reader, self._reader = self._reader, None
         if reader is not None:
             await reader.aclose()
-
-
-def raw_topic_id(text: str) -> bytes:
-    """Return the 16 bytes of a topic id as Kafka's tools show it."""
-    return base64.urlsafe_b64decode(text + "==")
 
 
 def _limited() -> Overloaded:

@@ -16,10 +16,12 @@ from risk_scoring.domain.observation import (
     Capped,
     CapPolicy,
     Change,
+    Compacted,
     Conflict,
     Decided,
     Effect,
     Finalised,
+    LoggedDecision,
     New,
     Observation,
     Observed,
@@ -114,6 +116,22 @@ class RedisFeatureStore:
         header = _pack([int(self._clock.now_s()), self._horizon_s, partition, next_offset, first_offset])
         decisions, deltas = await self.link.evaluate("restore", self.link.prefix, token, header, _pack(records))
         return int(decisions), int(deltas)
+
+    async def leads_compaction(self, owner: str, life_s: float) -> bool:
+        """Say whether ``owner`` is the one who compacts for so long."""
+        return await self.link.lease("compactor", owner, int(life_s * 1000))
+
+    async def compacted(self) -> dict[int, str]:
+        """Return the position behind what was compared, by decision partition."""
+        values = await self.link.command("HGETALL", self.link.prefix + "compacted")
+        return {int(partition): position.decode() for partition, position in values.items()}
+
+    async def compact(self, batch: Sequence[LoggedDecision], ids: Sequence[bytes], partition: int, before: str, after: str) -> Compacted:
+        """Rule D25, one call for records of one partition: equal bytes give way to their place."""
+        topic_id = batch[0].place.topic_id if batch else b""
+        records = [(decision_id, each.decision, each.place.offset) for decision_id, each in zip(ids, batch, strict=True)]
+        answer = await self.link.call("compact", _pack([partition, topic_id, before, after]), _pack(records))
+        return Compacted(answer[0].decode(), int(answer[1]), answer[2])
 
     async def stored_decision(self, decision_id: bytes) -> bytes | Recorded | None:
         """Return a decision inside the dedupe horizon, its exact bytes or where they stand; None when there is none."""

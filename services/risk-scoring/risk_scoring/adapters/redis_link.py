@@ -54,7 +54,7 @@ class RedisLink:
         )
         self.redis: Redis = Redis(connection_pool=self._pool)
         self._execute: Callable[..., Awaitable[Any]] = self.redis.execute_command
-        self._sources = {name: _script(name) for name in ("observe", "finalise", "confirm", "restore", "amend", "history")}
+        self._sources = {name: _script(name) for name in ("observe", "finalise", "confirm", "restore", "amend", "history", "compact")}
         self._digests = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in self._sources.items()}
         self._run_id: str | None = None  # of the process that was looked at last, by adopt
         self.generation: str | None = None
@@ -148,6 +148,16 @@ class RedisLink:
         token = uuid4().hex
         taken = await self.command("SET", self.prefix + "restoring", token, "NX", "PX", _LOCK_MS)
         return token if taken else None
+
+    async def lease(self, name: str, owner: str, life_ms: int) -> bool:
+        """Take or renew a lease that spares others work, and is no lock: two may hold it for a moment."""
+        key = self.prefix + name
+        if await self.command("SET", key, owner, "NX", "PX", life_ms):
+            return True
+        if await self.command("GET", key) != owner.encode():
+            return False
+        await self.command("PEXPIRE", key, life_ms)
+        return True
 
     async def hold(self, token: str) -> None:
         """Extend the lock while it is ours. Raises Unavailable when it is not."""

@@ -5,6 +5,7 @@ The order of ``Observation``'s fields is the order that `adapters/scripts/state.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple, Self
@@ -64,6 +65,21 @@ class RecordPlace(NamedTuple):
     topic_id: bytes  # 16 bytes: a topic that is made anew has another one
     partition: int
     offset: int
+
+
+class LoggedDecision(NamedTuple):
+    """A decision's exact bytes, and where they stand."""
+
+    place: RecordPlace
+    decision: bytes
+
+
+class Compacted(NamedTuple):
+    """What became of a batch of records that were compared with stored decisions (rule D25)."""
+
+    position: str  # that stands; another one than was given: nothing was done
+    replaced: int
+    unequal: Sequence[bytes]  # decision ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +169,7 @@ class RestoredRecord(NamedTuple):
     partition: int  # input partition, -1 for a synchronous decision
     offset: int
     decided_s: int
+    place: RecordPlace | None = None  # where it is to be kept, None for its bytes (rule D25)
 
     def checked(self) -> Self:
         """Return itself; raise InvalidArgument (MALFORMED) for what no decision of ours holds: the script, and all restores, would fail."""

@@ -50,7 +50,7 @@ async def main(transactions: Path, labels: Path | None) -> None:
     async with aclosing(RedisLink(config.redis, config.redis_prefix)) as link:
         clock = SystemClock()
         store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
-        await Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record).ensure()
+        await Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record, config.by_place_s).ensure()
         with Progress(console=Console(stderr=True)) as bar:
             task = bar.add_task("history", total=None)
             total = await ImportHistory(store)(import_id, changes(identifier, clock, *files), lambda done: bar.update(task, completed=done))

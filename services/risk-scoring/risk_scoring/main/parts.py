@@ -91,7 +91,7 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     triton = await service.add(TritonClient(config.triton.url, of_triton(config.triton)))
     link = await service.add(aclosing(RedisLink(config.redis, config.redis_prefix)))
     store = RedisFeatureStore(link, clock, config.dedupe_horizon_s)
-    restorer = Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record)
+    restorer = Restorer(link, store, KafkaDecisionLog(config.kafka), translate.restored_record, config.by_place_s)
     records = await service.add(aclosing(KafkaDecisionRecords(config.kafka, config.decision_reads_per_s)))
     combiner = Combiner(files.paths, OtelShadowObserver(), policies.rules_failed)
     codec = translate.RecordCodec(keys, commitments, config.build)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Iterator
 from contextlib import aclosing
 
 from meshkit.audit.messages import AUDIT_TOPIC
@@ -11,17 +12,19 @@ from meshkit.crypto.derive import SEAL
 from meshkit.crypto.seal import Sealer, SealKey
 from meshkit.events.dead_letter import DeadLetterWriter
 from meshkit.events.exactly_once import ExactlyOnce
-from meshkit.events.offsets_in_db import OffsetsInDb
+from meshkit.events.offsets_in_db import Flush, OffsetsInDb
 from meshkit.events.publisher import Publisher
 from meshkit.rpc.server import MeshServer
 from meshkit.service import Service, load_config, run
 
+from risk_scoring import translate
 from risk_scoring.adapters.lxml_pacs008 import parse_document
 from risk_scoring.config import StreamConfig
+from risk_scoring.consumers.compaction import Compaction
 from risk_scoring.consumers.corrections import LIFECYCLE_TOPIC, Corrections
 from risk_scoring.consumers.credit_transfers import PACS008_TOPIC, CreditTransferStream
 from risk_scoring.consumers.transactions import TRANSACTION_TOPIC, StreamTopics, TransactionStream
-from risk_scoring.main.parts import STREAM_GROUP, assemble
+from risk_scoring.main.parts import STREAM_GROUP, Parts, assemble
 from risk_scoring.steps.correct import Corrector
 from risk_scoring.steps.startup import until_restored
 from risk_scoring.translate.messages import DECISION_TOPIC, LABEL_TOPIC
@@ -29,6 +32,8 @@ from risk_scoring.usecases.on_iso20022_pacs_008 import OnIso20022Pacs008
 from risk_scoring.usecases.on_label_reported import OnLabelReported
 from risk_scoring.usecases.on_transaction_authorization_requested import OnTransactionAuthorizationRequested
 from risk_scoring.usecases.on_transaction_lifecycle_reported import OnTransactionLifecycleReported
+
+_COMPACTED = Flush(records=500, bytes=64 * 1024, delay_ms=1_000)
 
 
 async def main() -> None:
@@ -85,10 +90,20 @@ async def serve(config: StreamConfig, service: Service) -> None:
             ).run(),
             OffsetsInDb(kafka, LABEL_TOPIC, corrections, service).run(service.stopping),
             OffsetsInDb(kafka, LIFECYCLE_TOPIC, corrections, service).run(service.stopping),
+            *compaction(config, parts, service),
         )
 
     service.task(work(), name="stream", endless=True)
     await service.run(server)
+
+
+def compaction(config: StreamConfig, parts: Parts, service: Service) -> Iterator[Coroutine[None, None, None]]:
+    """Yield what keeps old decisions by their place, where that is wanted (rule D25)."""
+    if config.compact_decisions:
+        sink = Compaction(parts.store, parts.restorer, translate.decision_id, parts.clock, config.compact_after_s)
+        yield OffsetsInDb(
+            config.kafka, DECISION_TOPIC, sink, service, _COMPACTED, lambda: parts.clock.now_s() - config.dedupe_horizon_s
+        ).run(service.stopping)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ class Recall:
         self._unreadable = meter.create_counter(
             "finmesh.risk.decisions.unreadable", description="of these, records that are gone or others"
         )
+        self._unreadable.add(0)  # an alarm looks for its increase
 
     async def one(self, verdict: Verdict, within_s: float) -> Verdict:
         """Return a call's verdict with its bytes. Raises DecisionUnreadable, Unavailable, Overloaded."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from meshkit.errors import MeshError
+from meshkit.errors import FailedPrecondition, MeshError
 
-from risk_scoring.domain.observation import RestoredRecord
+from risk_scoring.domain.horizon import FUTURE_S
+from risk_scoring.domain.observation import LoggedDecision, RestoredRecord
 from risk_scoring.ports import DecisionLog, RestorableStore, RestoreTarget
 
 log = logging.getLogger(__name__)
@@ -23,11 +25,21 @@ _RENEW_S = 1.5
 
 
 class Restorer:
-    """Restores the store from the decision log. ``translate`` turns a record's bytes into what the store needs."""
+    """Restores the store from the decision log. ``translate`` turns a record's bytes into what the store needs.
+
+    ``by_place_s``: decisions are kept by their place for so long (rule D25); their records have to stay for longer. None: by their bytes.
+    """
 
     def __init__(
-        self, link: RestorableStore, store: RestoreTarget, decisions: DecisionLog, translate: Callable[[bytes], RestoredRecord]
+        self,
+        link: RestorableStore,
+        store: RestoreTarget,
+        decisions: DecisionLog,
+        translate: Callable[[bytes], RestoredRecord],
+        by_place_s: float | None = None,
     ) -> None:
+        self._by_place_s = by_place_s
+        self._kept_s = 0.0
         self._link = link
         self._store = store
         self._decisions = decisions
@@ -36,11 +48,27 @@ class Restorer:
         self._restored: str | None = None  # the generation that knows all that this process published before
 
     async def ensure(self) -> None:
-        """Return when the store can be trusted. Raises Unavailable when store or log can't be reached."""
+        """Return when the store can be trusted. Raises Unavailable when store or log can't be reached.
+
+        Raises FailedPrecondition (RETENTION_TOO_SHORT) when decisions are kept by their place and their records are not kept for as long.
+        """
         async with self._running:
+            await self._check_retention()
             while not (await self._link.adopt() and self._link.generation == self._restored):
                 async with self._locked() as token:
                     await self._restore(token)
+
+    async def _check_retention(self) -> None:
+        """Look, once, at how long the topic keeps its records. An event may be younger than its decision by what clocks may be ahead."""
+        if self._by_place_s is None or self._kept_s > self._by_place_s + FUTURE_S:
+            return
+        self._kept_s = await self._decisions.kept_s()
+        if self._kept_s <= self._by_place_s + FUTURE_S:
+            kept = "by size or key" if self._kept_s == 0 else f"after {math.floor(self._kept_s)} s"
+            raise FailedPrecondition(
+                f"the decision topic drops records {kept}: it has to keep them for more than {math.ceil(self._by_place_s + FUTURE_S)} s",
+                reason="RETENTION_TOO_SHORT",
+            )
 
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[str]:
@@ -115,10 +143,11 @@ class Restorer:
         if decisions or deltas:
             log.info("restored partition %s up to offset %s: %s decisions, %s deltas", partition, first, decisions, deltas)
 
-    def _readable(self, records: Sequence[bytes], partition: int, next_offset: int) -> Iterator[RestoredRecord]:
+    def _readable(self, records: Sequence[LoggedDecision], partition: int, next_offset: int) -> Iterator[RestoredRecord]:
         """Translate; bytes that are no decision record are left out: they must not keep the store down."""
         for record in records:
             try:
-                yield self._translate(record)
+                restored = self._translate(record.decision)
+                yield restored if self._by_place_s is None else restored._replace(place=record.place)
             except (MeshError, ValueError):
                 log.error("partition %s holds bytes before offset %s that are no decision record", partition, next_offset)

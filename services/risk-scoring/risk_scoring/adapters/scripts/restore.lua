@@ -2,7 +2,8 @@
 --
 -- ARGV[1] prefix, ARGV[2] token of the restore lock, ARGV[3] MessagePack {now s, dedupe horizon s, decision partition, next offset,
 -- first offset: everything before it must be known, or the store forgot since the restore began},
--- ARGV[4] MessagePack array of {transaction (see state.lua), decision, input partition or -1, input offset, time of the decision s}.
+-- ARGV[4] MessagePack array of {transaction (see state.lua), decision, input partition or -1, input offset, time of the decision s, nil or where the
+-- decision is to be kept (D25): {topic id, partition, offset}}.
 -- Idempotent: an input offset at or below the last applied one, or a transaction whose vector is stored, is counted already. A synchronous decision
 -- older than the dedupe horizon has no vector any more: it is counted if the store was alive after it.
 -- Returns {restored decisions, replayed deltas}.
@@ -36,7 +37,9 @@ for _, record in ipairs(batch) do
   local left_s = tx[TIME] + horizon_s - now
   local stands = entry and (entry[1] == RECORDED or entry[1] == DECIDED and entry[3] == decision)
   if left_s > 0 and not stands then
-    redis.call('SET', key, pack({ 2, tx[PRINT], decision, '' }), 'EX', math.ceil(left_s))
+    local place = record[6]
+    local kept = place and { RECORDED, tx[PRINT], place[1], place[2], place[3] } or { DECIDED, tx[PRINT], decision, '' }
+    redis.call('SET', key, pack(kept), 'EX', math.ceil(left_s))
     decisions = decisions + 1
   end
   if record[3] >= 0 then
