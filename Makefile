@@ -95,12 +95,12 @@ faults: setup ## break a mesh of its own under load: COUNT=5 of each kind, RATE=
 	  $(if $(ONLY),--only $(ONLY)) $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
 .PHONY: faults-llm
-faults-llm: setup ## kill engines and services of LLM serving, spoil hand-offs, compare every token; goes on where it stopped: SCALE=1 SEED=1 SECONDS=2400 ANEW=1
+faults-llm: dev ## kill engines and services of LLM serving, spoil hand-offs, compare every token; goes on where it stopped: SCALE=1 SEED=1 SECONDS=2400 ANEW=1
 	@$(BIN)/python -m drills.faults_llm --seed $(or $(SEED),1) $(if $(SCALE),--scale $(SCALE)) $(if $(ANEW),--anew) \
 	  $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
 .PHONY: faults-pool
-faults-pool: setup ## engines die, hang, go slow or answer wrong under load; goes on where it stopped: REQUESTS=1000 EACH=8 SEED=1 SECONDS=1800 ANEW=1
+faults-pool: dev ## engines die, hang, go slow or answer wrong under load; goes on where it stopped: REQUESTS=1000 EACH=8 SEED=1 SECONDS=1800 ANEW=1
 	@$(BIN)/python -m drills.faults_pool --seed $(or $(SEED),1) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(EACH),--each $(EACH)) \
 	  $(if $(ANEW),--anew) $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 

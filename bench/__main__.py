@@ -15,8 +15,6 @@ from provisioning import preflight
 from rich.console import Console
 
 from bench import answers, audit, claims, compare, door, encoder, lists, otc, pii, rag, records, routing, stream, sync
-from bench.llm.measure import Plan as LlmPlan
-from bench.llm.measure import measure as measure_llm
 from bench.report import Figures, as_json, bars, show, show_table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -162,10 +160,11 @@ def llm_command(
     only: Annotated[str, typer.Option(help="shipped or large")] = "",
 ) -> None:
     """LLM serving: the engine beside onnxruntime-genai, the mesh beside the engine, hand-off beside a copy, long prompts."""
+    from bench.llm import measure as llm  # asks for packages that `make dev` alone installs
+
     preflight.check()
-    plan = LlmPlan(rounds, waves, only)
     try:
-        found = uvloop.run(measure_llm(None, plan, _say))
+        found = uvloop.run(llm.measure(None, llm.Plan(rounds, waves, only), _say))
     except (MissingToolError, StartError, LookupError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None

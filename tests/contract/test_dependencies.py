@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 
 import pytest
 from provisioning import services
 
-from .repository import ROOT
+from .repository import IMPORT_ROOTS, ROOT
 from .test_versions import lock
 
 sys.path.insert(0, str(ROOT / "deploy/docker"))
@@ -35,8 +37,10 @@ class Refusing:
 
 
 sys.meta_path.insert(0, Refusing())
-package = importlib.import_module(asked["package"])
-modules = [found.name for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".") if not found.name.endswith("__main__")]
+modules = list(asked["modules"])
+for package in map(importlib.import_module, asked["packages"]):
+    walked = pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+    modules += [found.name for found in walked if not found.name.endswith("__main__")]
 for name in modules:
     importlib.import_module(name)
 print(len(modules))
@@ -47,8 +51,15 @@ def imported(service: services.Service, distributions: set[str]) -> subprocess.C
     """Import every module of a service where only some distributions and what is ours are to be had."""
     packages = {"libs/contracts": "finmesh"}
     names = [packages.get(folder, folder.rpartition("/")[2].replace("-", "_")) for folder in needed(ROOT, f"services/{service.name}")]
-    asked = {"own": names, "distributions": sorted(distributions), "package": service.package}
-    return subprocess.run([sys.executable, "-c", PROGRAM], input=json.dumps(asked), capture_output=True, text=True, check=False)
+    return asked(names, distributions, packages=[service.package])
+
+
+def asked(
+    own: Iterable[str], distributions: set[str], packages: Sequence[str] = (), modules: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Import packages, with every module of theirs, and modules."""
+    words = json.dumps({"own": list(own), "distributions": sorted(distributions), "packages": packages, "modules": modules})
+    return subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, input=words, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("service", services.load().services, ids=lambda service: service.name)
@@ -56,6 +67,17 @@ def test_a_service_is_imported_with_the_distributions_of_its_lock_alone(service:
     done = imported(service, set(lock(service.name)))
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 5
+
+
+def test_tools_start_with_what_set_up_installs() -> None:
+    """A target that asks for `make setup` alone does without the packages of tests, which come with `make dev`."""
+    targets = re.findall(r"^[a-z-]+: setup ##.*\n\t.*\$\(BIN\)/python -m ([a-z_.]+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {"bench", "drills.bankday", "localmesh"} <= set(targets)
+    locks = [path.stem for path in (ROOT / "requirements").glob("*.txt") if (ROOT / "services" / path.stem).is_dir()]
+    installed = set().union(*(lock(name) for name in [*locks, "provisioning", "local", "drills", "cli"]))
+    own = {path.name for root in IMPORT_ROOTS for path in (ROOT / root).iterdir() if path.is_dir()}
+    done = asked(own | {"bench"}, installed, modules=[f"{name}.__main__" for name in sorted({*targets, "finmesh_cli"})])
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_not_in_the_lock_cannot_be_imported() -> None:

@@ -1,7 +1,9 @@
 """The servers of the process table, really started: each answers what the services will ask of it."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +112,7 @@ async def test_provisioned_topics_carry_messages_and_are_provisioned_again(stack
     await provision(stack.kafka, [DECIDED.model_copy(update={"retention_ms": 90_000})], topic_prefix)
     with pytest.raises(ProvisionError, match="has 3 partitions, not 4"):
         await provision(stack.kafka, [DECIDED.model_copy(update={"partitions": 4})], topic_prefix)
-    assert await setting(stack.kafka, topic, "retention.ms") == "90000"
+    await until(partial(setting, stack.kafka, topic, "retention.ms"), "90000")
     async with AIOKafkaProducer(bootstrap_servers=stack.kafka, transactional_id=topic_prefix + "t") as producer, producer.transaction():
         await producer.send_and_wait(topic, "汇款".encode(), key=b"account")
     async with AIOKafkaConsumer(
@@ -139,6 +141,13 @@ async def test_topics_are_never_made_by_accident(stack: Stack, topic_prefix: str
         assert described["error_code"] == 3  # UNKNOWN_TOPIC_OR_PARTITION
     finally:
         await admin.close()
+
+
+async def until(read: Callable[[], Awaitable[str]], expected: str) -> None:
+    """Return when that is read: a broker answers for a change before it shows it."""
+    async with asyncio.timeout(30):
+        while await read() != expected:
+            await asyncio.sleep(0)
 
 
 async def setting(bootstrap: str, topic: str, name: str) -> str:
