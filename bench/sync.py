@@ -158,7 +158,7 @@ async def _waits(zipkin: Zipkin, traces: Sequence[bytes]) -> dict[bytes, dict[st
             return waits_ms(await zipkin.trace(trace.hex()))
 
     found = dict(zip(traces, await asyncio.gather(*(ask(trace) for trace in traces)), strict=True))
-    return {trace: waits for trace, waits in found.items() if {"Redis", "Triton", "Kafka", "coalescing"} <= set(waits)}
+    return {trace: waits for trace, waits in found.items() if {"Redis", "Kafka", "coalescing"} <= set(waits)}
 
 
 async def _figures(at: Site, measured: Measured, plan: Plan) -> Figures:
@@ -184,7 +184,7 @@ async def _figures(at: Site, measured: Measured, plan: Plan) -> Figures:
     }
     values["overhead_echoes"] = values["overhead_p50_ms"] / values["echo_p50_ms"]
     figures = Figures(f"sync: {plan.rate_per_s:g} calls a second, open loop", values, TARGETS, WORDS)
-    names = sorted({name for parts in waits.values() for name in parts})
+    names = sorted(set.intersection(*(set(parts) for parts in waits.values())))
     figures.notes["waits, p50 ms"] = ", ".join(f"{name} {np.median([parts[name] for parts in waits.values()]):.2f}" for name in names)
     figures.notes["calls, with a whole trace"] = f"{len(took_ms):,}, {len(waits):,}"
     figures.notes["p99 of the echo, ms"] = f"{np.quantile(measured.echoes_s, 0.99) * 1e3:.2f}"

@@ -10,11 +10,11 @@ pytestmark = pytest.mark.stack
 REQUESTED = "finmesh.risk.v1.TransactionAuthorizationRequested"
 AUDITED = "finmesh.audit.v1.AuditBatch"
 
+TO_TRITON = Edge("risk-scoring", "triton")  # batches of more than 8 rows alone go there, whatever they came by
 CALL = {
     Edge("simbank", "gateway"),
     Edge("gateway", "risk-scoring"),
     Edge("risk-scoring", "redis"),
-    Edge("risk-scoring", "triton"),
     Edge("risk-scoring", "kafka"),
     Edge("risk-scoring", AUDITED),
     Edge(AUDITED, "audit"),
@@ -23,7 +23,6 @@ STREAM = {
     Edge("simbank", REQUESTED),
     Edge(REQUESTED, "risk-scoring"),
     Edge("risk-scoring", "redis"),
-    Edge("risk-scoring", "triton"),
     Edge("risk-scoring", AUDITED),
     Edge(AUDITED, "audit"),
 }
@@ -31,12 +30,12 @@ STREAM = {
 
 def test_the_edges_are_those_of_the_table(day: Day) -> None:
     found = set().union(*(edges(trace) for trace in day.traces))
-    assert found == CALL | STREAM
+    assert found - {TO_TRITON} == CALL | STREAM
 
 
 @pytest.mark.parametrize(("name", "table"), [("call", CALL), ("stream", STREAM)])
 def test_one_trace_goes_from_the_first_byte_to_the_last_event(day: Day, name: str, table: set[Edge]) -> None:
-    whole = [trace for trace in day.traces if edges(trace) == table]
+    whole = [trace for trace in day.traces if edges(trace) - {TO_TRITON} == table]
     assert whole, f"no trace of a {name} has every edge"
 
 

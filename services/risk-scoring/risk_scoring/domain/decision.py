@@ -10,7 +10,7 @@ from risk_scoring.domain.observation import Observation, RecordPlace
 from risk_scoring.domain.transaction import Transaction
 
 # Values of finmesh.risk.v1.Degradation; tests/contract holds them together.
-MODEL_IN_PROCESS, RULES_ONLY, NO_FEATURES, DEADLINE, OLD_SCHEMA = 1, 2, 3, 4, 5
+MODEL_IN_PROCESS, RULES_ONLY, NO_FEATURES, DEADLINE, OLD_SCHEMA, MODEL_SERVED = 1, 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 from meshkit.audit.batch import BatchSigner, SigningKey
 from meshkit.audit.denials import Denials
@@ -37,10 +38,11 @@ from risk_scoring.steps.decide import Decider
 from risk_scoring.steps.identify import Identifier
 from risk_scoring.steps.recall import Recall
 from risk_scoring.steps.restore import Restorer
-from risk_scoring.steps.score import Scorer
+from risk_scoring.steps.score import SMALL_ROWS, Scorer
 from risk_scoring.usecases.on_list_entry_changed import OnListEntryChanged
 
 STREAM_GROUP = "risk-scoring-stream"
+_PROBE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,9 @@ async def assemble(config: RiskScoringConfig, service: Service, process: str) ->
     records = await service.add(aclosing(KafkaDecisionRecords(config.kafka, config.decision_reads_per_s)))
     combiner = Combiner(files.paths, OtelShadowObserver(), policies.rules_failed)
     codec = translate.RecordCodec(keys, commitments, config.build)
-    scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000)
+    scorer = Scorer(TritonModel(triton, files), OnnxModel(files), service, config.triton.timeout_ms / 1000, SMALL_ROWS)
     await scorer.warm(COUNT)
+    service.watch("triton", partial(scorer.probe, COUNT), interval_s=_PROBE_S)
     decider = Decider(store=store, scorer=scorer, combiner=combiner, codec=codec, snapshot=policies.current, clock=clock)
     lists = await service.add(aclosing(ListEntries(config.kafka, OnListEntryChanged(policies.lists_changed), service)))
     service.task(lists.follow(), name="lists", endless=True)

@@ -89,7 +89,7 @@ class Decider:
     ) -> tuple[list[Draft], list[Draft | None]]:
         vectors = observed.vectors
         current = self._current_schema(observed)
-        with timeline.part("score"):
+        with timeline.part("score in process" if self._scorer.in_process(len(vectors)) else "score"):
             scores = await self._scored(vectors, current, remaining_s)
         extra = [() if fits else (OLD_SCHEMA,) for fits in current]
         return self._combiner.combine(requests, vectors, scores, snapshot, self._clock.now_s(), extra)

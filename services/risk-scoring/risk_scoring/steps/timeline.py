@@ -16,6 +16,7 @@ _KAFKA = {names.MESSAGING_SYSTEM: "kafka", names.MESSAGING_OPERATION_TYPE: "send
 _SPANS: dict[str, tuple[str, SpanKind, dict[str, str]]] = {
     "observe": ("observe", SpanKind.CLIENT, _REDIS),
     "score": ("infer fraud", SpanKind.CLIENT, {names.MODEL_NAME: "fraud", names.PEER_SERVICE: "triton"}),
+    "score in process": ("infer fraud in process", SpanKind.INTERNAL, {names.MODEL_NAME: "fraud"}),
     "finalise": ("finalise", SpanKind.CLIENT, _REDIS),
     "publish": ("publish", SpanKind.PRODUCER, _KAFKA),
     "confirm": ("confirm", SpanKind.CLIENT, _REDIS),

@@ -1,9 +1,10 @@
 """Who is asked for a score, for how long, and what is said about it."""
 
 import numpy as np
-from meshkit.errors import DeadlineExceeded, Unavailable
-from risk_scoring.domain.decision import DEADLINE, MODEL_IN_PROCESS, RULES_ONLY
-from risk_scoring.steps.score import Scorer
+import pytest
+from meshkit.errors import DeadlineExceeded, MeshError, Unavailable
+from risk_scoring.domain.decision import DEADLINE, MODEL_IN_PROCESS, MODEL_SERVED, RULES_ONLY
+from risk_scoring.steps.score import SMALL_ROWS, Scorer
 
 from tests.protocol.desks import Health, Model
 
@@ -43,6 +44,43 @@ async def test_fallbacks_and_health() -> None:
     served.failure = None
     await one.score(ROWS)
     assert "triton" not in health.missing
+
+
+@pytest.mark.parametrize(("rows", "asked"), [(1, (0, 1)), (SMALL_ROWS, (0, 1)), (SMALL_ROWS + 1, (1, 0))])
+async def test_who_is_asked_depends_on_the_rows_and_neither_is_a_degradation(rows: int, asked: tuple[int, int]) -> None:
+    served, inside, health = Model([0.25]), Model([0.75]), Health()
+    scores = await Scorer(served, inside, health, 0.5, SMALL_ROWS).score(np.zeros((rows, 3), dtype=np.float32))
+    assert (served.asked, inside.asked) == asked
+    assert scores.values.tolist() == [0.75 if inside.asked else 0.25] * rows
+    assert scores.degradations == () and scores.model_version == "7" and not health.missing
+
+
+@pytest.mark.parametrize("failure", [Unavailable("broken", reason="MODEL_FAILED"), DeadlineExceeded("slow"), MeshError("refused")])
+async def test_the_other_runtime_stands_in_and_is_flagged(failure: MeshError) -> None:
+    health, served, inside = Health(), Model([0.25]), Model([0.75], failure)
+    one = Scorer(served, inside, health, 0.5, SMALL_ROWS)
+    scores = await one.score(ROWS)
+    assert (scores.values.tolist(), scores.degradations) == ([0.25, 0.25], (MODEL_SERVED,))
+    assert list(health.missing) == ["model"]
+    served.failure = failure
+    assert (await one.score(ROWS)).degradations == (RULES_ONLY,)
+    inside.failure = served.failure = None
+    assert (await one.score(ROWS)).degradations == () and "model" not in health.missing
+
+
+async def test_nonsense_in_process_is_not_used() -> None:
+    scores = await Scorer(Model([0.25]), Model([float("nan")]), Health(), 0.5, SMALL_ROWS).score(ROWS)
+    assert (scores.values.tolist(), scores.degradations) == ([0.25, 0.25], (MODEL_SERVED,))
+
+
+async def test_the_probe_asks_the_served_model() -> None:
+    served, inside = Model(), Model()
+    one = Scorer(served, inside, Health(), 0.5, SMALL_ROWS)
+    await one.probe(3)
+    assert (served.asked, inside.asked) == (1, 0)
+    served.failure = Unavailable("another model answered", reason="MODEL_NOT_OURS")
+    with pytest.raises(Unavailable):
+        await one.probe(3)
 
 
 async def test_no_time_for_a_model() -> None:

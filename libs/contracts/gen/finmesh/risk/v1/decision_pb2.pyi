@@ -35,6 +35,7 @@ class Degradation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEGRADATION_NO_FEATURES: _ClassVar[Degradation]
     DEGRADATION_DEADLINE: _ClassVar[Degradation]
     DEGRADATION_OLD_SCHEMA: _ClassVar[Degradation]
+    DEGRADATION_MODEL_SERVED: _ClassVar[Degradation]
 OUTCOME_UNSPECIFIED: Outcome
 OUTCOME_APPROVE: Outcome
 OUTCOME_CHALLENGE: Outcome
@@ -50,6 +51,7 @@ DEGRADATION_RULES_ONLY: Degradation
 DEGRADATION_NO_FEATURES: Degradation
 DEGRADATION_DEADLINE: Degradation
 DEGRADATION_OLD_SCHEMA: Degradation
+DEGRADATION_MODEL_SERVED: Degradation
 
 class Reason(_message.Message):
     __slots__ = ("code", "contribution")
