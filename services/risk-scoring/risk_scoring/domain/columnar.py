@@ -39,6 +39,7 @@ def _divide(left: Any, right: Any) -> Array:
 
 
 def _as_float64(column: Array) -> Array:
+    """Flags and small integers, fit for arithmetic."""
     return column.astype(np.float64)
 
 
@@ -51,15 +52,16 @@ _EXACT: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
 class Program:
     """Steps over numbered slots: first columns and constants, then results. Built once, run for every batch; immutable after building.
 
-    ``known``: columns whose kind is known; any other is of the kind that it is used as.
+    ``known``: columns whose kind is known; any other is of the kind that it is used as. ``columns``: slot by name. ``initial``: what each
+    slot holds before a run: constants. ``steps``: operation, slots of one or two operands (-1: none), slot of the result.
     """
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
         self.kinds: dict[str, str] = {}  # column name to number, text or flag
         self._kinds_known = known or {}
-        self._columns: dict[str, int] = {}
-        self._initial: list[Any] = []
-        self._steps: list[tuple[_Operation, int, int, int]] = []
+        self.columns: dict[str, int] = {}
+        self.initial: list[Any] = []
+        self.steps: list[tuple[_Operation, int, int, int]] = []
         self._known: dict[tuple[Any, ...], int] = {}
         self._exact: dict[int, Fraction] = {}  # values of slots that are constants
 
@@ -76,9 +78,9 @@ class Program:
 
     def run(self, columns: Mapping[str, Array], n: int) -> list[Any]:
         """All slots after one pass over ``n`` rows. An absent number column is all missing; an absent text or flag raises ValueError."""
-        slots = self._initial.copy()
+        slots = self.initial.copy()
         missing: Array | None = None
-        for name, slot in self._columns.items():
+        for name, slot in self.columns.items():
             column = columns.get(name)
             if column is None:
                 if self.kinds[name] != NUMBER:
@@ -93,15 +95,15 @@ class Program:
                 column = _as_float64(column)
             slots[slot] = column
         with np.errstate(all="ignore"):
-            for operation, left, right, out in self._steps:
+            for operation, left, right, out in self.steps:
                 slots[out] = operation(slots[left], slots[right]) if right >= 0 else operation(slots[left])
         return slots
 
     def _slot(self, key: tuple[Any, ...], value: Any = None) -> int:
         slot = self._known.get(key)
         if slot is None:
-            slot = self._known[key] = len(self._initial)
-            self._initial.append(value)
+            slot = self._known[key] = len(self.initial)
+            self.initial.append(value)
         return slot
 
     def _step(self, name: str, operation: _Operation, left: int, right: int = -1) -> int:
@@ -109,9 +111,9 @@ class Program:
         fresh = key not in self._known
         slot = self._slot(key)
         if fresh:
-            if len(self._steps) >= MAX_STEPS:
+            if len(self.steps) >= MAX_STEPS:
                 raise ExpressionError(f"the rules need more than {MAX_STEPS} operations")
-            self._steps.append((operation, left, right, slot))
+            self.steps.append((operation, left, right, slot))
         return slot
 
     def _column(self, name: str, kind: str) -> int:
@@ -120,7 +122,7 @@ class Program:
             raise ExpressionError(f"column {name} is a {known}, not a {kind}")
         if self.kinds.setdefault(name, kind) != kind:
             raise ExpressionError(f"column {name} is used as {self.kinds[name]} and as {kind}")
-        slot = self._columns[name] = self._slot(("column", name))
+        slot = self.columns[name] = self._slot(("column", name))
         return slot
 
     def _truth(self, node: Node, *, negated: bool) -> int:

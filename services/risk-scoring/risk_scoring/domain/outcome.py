@@ -1,4 +1,4 @@
-"""From score, rules and lists to what the bank should do; vectorised over a batch, arrays of shape (n,).
+"""From score, rules and lists to what the bank should do; vectorised over a batch, arrays of shape (n,), and for one row alone.
 
 Kept apart because they happen at different times: `recommend` (what rules and model say), `act` (channel mode, D19) and the decline cap
 (D18): `cappable` says here which declines it may soften, the counter in the finalise script decides over all replicas. Surprising: "live"
@@ -7,6 +7,7 @@ is the only mode in which a decline is counted and can be capped, and a capped d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -46,7 +47,10 @@ class RuleAction(IntEnum):
     HARD_BLOCK = 3
 
 
-_OUTCOME_OF_ACTION: Int8 = np.array([Outcome.APPROVE, Outcome.REVIEW, Outcome.DECLINE, Outcome.DECLINE], dtype=np.int8)
+_APPROVE, _DECLINE, _HARD_BLOCK = int(Outcome.APPROVE), int(Outcome.DECLINE), int(RuleAction.HARD_BLOCK)
+_LIVE, _OFF = int(ChannelMode.LIVE), int(ChannelMode.OFF)
+_ACTION_OUTCOMES = (_APPROVE, int(Outcome.REVIEW), _DECLINE, _DECLINE)
+_OUTCOME_OF_ACTION: Int8 = np.array(_ACTION_OUTCOMES, dtype=np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,17 @@ def recommend(score: Float64, rule_action: Int8, blocked: Bool, trusted: Bool, t
     outcome = np.maximum(level + np.int8(Outcome.APPROVE), _OUTCOME_OF_ACTION[rule_action])
     outcome[blocked] = Outcome.DECLINE
     return Recommended(outcome, blocked | (rule_action == RuleAction.HARD_BLOCK))
+
+
+def decide_one(
+    score: float, rule_action: int, blocked: bool, trusted: bool, thresholds: Sequence[float], mode: int, default: int
+) -> tuple[int, int, bool]:
+    """``recommend``, ``act`` and ``cappable`` for one row: what is recommended, what acts, and whether the cap may soften it."""
+    level = 0 if trusted else sum([score >= limit for limit in thresholds])
+    recommended = _DECLINE if blocked else max(level + _APPROVE, _ACTION_OUTCOMES[rule_action])
+    if mode == _LIVE:
+        return recommended, recommended, recommended == _DECLINE and not blocked and rule_action != _HARD_BLOCK
+    return recommended, default if mode == _OFF else _APPROVE, False
 
 
 def act(recommended: Int8, mode: Int8, default: Int8) -> Int8:

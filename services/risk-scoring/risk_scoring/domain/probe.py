@@ -52,6 +52,8 @@ def _decide(rules: RuleSet, recorded: Recorded, look: Callable[[], None]) -> Non
     for row in range(n):
         look()
         result.names(row), result.reasons(row)
+    if n == 1:
+        rules.evaluate_one({name: column[0].item() for name, column in recorded.columns.items()})
     evidence = Evidence(recorded.columns, recorded.score, recorded.blocked, recorded.trusted, recorded.thresholds)
     if shadow_changes(rules, evidence, np.ones(n, dtype=np.int8)) is None:
         raise ValueError("the rules fail on trial")

@@ -41,6 +41,8 @@ COLUMN_KINDS: dict[str, str] = {
 """What each of them holds. Numbers can be missing; texts and flags are always there."""
 
 CHANNELS = np.array(CHANNEL_NAMES)  # by number
+NARROW = frozenset(NAMES) - frozenset(REQUEST_COLUMNS)
+"""Columns that are float32: the features. Every other number is a float64."""
 
 
 def request_columns(
@@ -56,6 +58,22 @@ def request_columns(
         "tenant": np.array([t.tenant for t in transactions], dtype=np.str_),
         "hour": np.array([local_hour(t.event_time_us, t.utc_offset_minutes) for t in transactions], dtype=np.int8),
         "has_device": np.array([t.device_id != "" for t in transactions], dtype=np.bool_),
+        "block_listed": blocked,
+        "trusted_payee": trusted,
+    }
+
+
+def request_row(t: Transaction, reference_amount: float, blocked: bool, trusted: bool) -> dict[str, float | str | bool]:
+    """The same for one transaction, in Python's own numbers."""
+    return {
+        "amount": reference_amount,
+        "channel": CHANNEL_NAMES[t.channel],
+        "currency": t.currency,
+        "country": t.country_code,
+        "mcc": t.mcc,
+        "tenant": t.tenant,
+        "hour": float(local_hour(t.event_time_us, t.utc_offset_minutes)),
+        "has_device": t.device_id != "",
         "block_listed": blocked,
         "trusted_payee": trusted,
     }
