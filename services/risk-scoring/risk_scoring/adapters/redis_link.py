@@ -25,6 +25,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from risk_scoring.adapters.held_connections import HeldConnections
 from risk_scoring.ports import StoreForgotten
 
 _LOCK_MS = 6_000  # renewed while it is held; a holder that dies, or Redis with it, blocks the others this long
@@ -54,6 +55,7 @@ class RedisLink:
         )
         self.redis: Redis = Redis(connection_pool=self._pool)
         self._execute: Callable[..., Awaitable[Any]] = self.redis.execute_command
+        self._script = HeldConnections(self._pool)
         self._sources = {name: _script(name) for name in ("observe", "finalise", "confirm", "restore", "amend", "history", "compact")}
         self._digests = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in self._sources.items()}
         self._run_id: str | None = None  # of the process that was looked at last, by adopt
@@ -87,12 +89,12 @@ class RedisLink:
         try:
             async with asyncio.timeout(self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)):
                 try:
-                    return await self._execute("EVALSHA", self._digests[name], 0, *args)
+                    return await self._script("EVALSHA", self._digests[name], 0, *args)
                 except NoScriptError:
                     # Redis keeps no scripts over a restart. The generation key it does keep, and this call may have been on its way.
                     if check and not (await self.adopt() and self.generation == args[1]):
                         raise StoreForgotten("the feature store restarted") from None
-                    return await self._execute("EVAL", self._sources[name], 0, *args)
+                    return await self._script("EVAL", self._sources[name], 0, *args)
         except ResponseError as error:
             raise self._refused(error) from error
         except (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError) as error:
