@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_scoring.domain.columnar import Array
 from risk_scoring.domain.decision import Digests, Draft, Request, Versions
 from risk_scoring.domain.features import FEATURES, NAMES, SCHEMA_VERSION
-from risk_scoring.domain.one_row import Value
+from risk_scoring.domain.one_row import PlainRow
 from risk_scoring.domain.outcome import ChannelMode, Outcome, act, cappable, decide_one, recommend
 from risk_scoring.domain.request_columns import request_columns, request_row
 from risk_scoring.domain.rules import RuleResult, RuleSet, RulesFailed
@@ -80,7 +81,7 @@ class Combiner:
         amounts = np.fromiter((snapshot.rates.to_reference_major(r.observation.amount_minor) for r in requests), np.float64, n)
         columns = dict(zip(NAMES, vectors.T, strict=True))
         columns.update(request_columns([r.transaction for r in requests], amounts, blocked, trusted))
-        ruled = self._ruled(snapshot.rules, lambda rules: rules.evaluate(columns, n))
+        ruled = self._ruled(snapshot.rules, columns, n)
         channel = np.fromiter((r.transaction.channel for r in requests), np.int8, n)
         policies = snapshot.channels
         mode = policies.modes[channel]
@@ -124,9 +125,9 @@ class Combiner:
         """As ``combine``, for one request."""
         t, policies, score = request.transaction, snapshot.channels, float(scores.values[0])
         blocked, trusted = snapshot.lists.blocks(t, now_s), snapshot.lists.trusts(t, now_s)
-        row: dict[str, Value] = dict(zip(NAMES, vector.tolist(), strict=True))
+        row = PlainRow(zip(NAMES, vector.tolist(), strict=True))
         row.update(request_row(t, float(snapshot.rates.to_reference_major(request.observation.amount_minor)), blocked, trusted))
-        ruled = self._ruled(snapshot.rules, lambda rules: rules.evaluate_one(row))
+        ruled = self._ruled(snapshot.rules, row, 1)
         mode, default = int(policies.modes[t.channel]), int(policies.defaults[t.channel])
         challenge, review, decline = policies.thresholds[t.channel].tolist()
         recommended, acting, milder = decide_one(score, int(ruled.action[0]), blocked, trusted, (challenge, review, decline), mode, default)
@@ -153,11 +154,11 @@ class Combiner:
         )
         return draft, replace(draft, outcome=int(policies.overflows[t.channel]), capped=True) if milder else None
 
-    def _ruled(self, rules: RuleSet, evaluate: Callable[[RuleSet], RuleResult]) -> RuleResult:
+    def _ruled(self, rules: RuleSet, columns: Mapping[str, Array] | PlainRow, n: int) -> RuleResult:
         """Return what the rules say. Those that fail, which loading them should have shown, give way to the ones before."""
         while True:
             try:
-                return evaluate(rules)
+                return rules.evaluate(columns, n)
             except Exception as error:
                 before = self._failed(rules, error)
                 if before is None:

@@ -20,6 +20,10 @@ from risk_scoring.domain.columnar import FLAG, NUMBER, TEXT, Program
 Value = float | str | bool
 
 
+class PlainRow(dict[str, Value]):
+    """One row in plain values, where else columns are arrays."""
+
+
 def _quotient(left: float, right: float) -> float:
     return left / right if right != 0 else float("nan")
 

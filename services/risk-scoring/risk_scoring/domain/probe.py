@@ -17,6 +17,7 @@ from risk_scoring.domain.columnar import Array
 from risk_scoring.domain.decision_table import invalid
 from risk_scoring.domain.features import COUNT, NAMES, NEVER_S
 from risk_scoring.domain.history import PastDecision, Slice
+from risk_scoring.domain.one_row import PlainRow
 from risk_scoring.domain.rates import RateTable
 from risk_scoring.domain.request_columns import KNOWN_COLUMNS
 from risk_scoring.domain.rules import RuleSet
@@ -53,7 +54,7 @@ def _decide(rules: RuleSet, recorded: Recorded, look: Callable[[], None]) -> Non
         look()
         result.names(row), result.reasons(row)
     if n == 1:
-        rules.evaluate_one({name: column[0].item() for name, column in recorded.columns.items()})
+        rules.evaluate(PlainRow({name: column[0].item() for name, column in recorded.columns.items()}), 1)
     evidence = Evidence(recorded.columns, recorded.score, recorded.blocked, recorded.trusted, recorded.thresholds)
     if shadow_changes(rules, evidence, np.ones(n, dtype=np.int8)) is None:
         raise ValueError("the rules fail on trial")

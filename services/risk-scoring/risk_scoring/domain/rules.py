@@ -21,7 +21,7 @@ from meshkit.errors import Unavailable
 from risk_scoring.domain.columnar import Array, Program
 from risk_scoring.domain.decision_table import Condition, DecisionTable, Row, invalid, parse_model
 from risk_scoring.domain.expressions import ExpressionError, columns_of
-from risk_scoring.domain.one_row import OneRow, Value
+from risk_scoring.domain.one_row import OneRow, PlainRow, Value
 from risk_scoring.domain.outcome import Bool, Int8, RuleAction
 from risk_scoring.domain.reasons import REASONS
 from risk_scoring.domain.request_columns import COLUMN_KINDS, NARROW
@@ -150,11 +150,14 @@ class RuleSet:
         version, typologies = f"{model.version}+{digest.hexdigest()[:12]}", build_typologies(model.tables, seen)
         return cls(version=version, sha256=digest.digest(), tables=tables, typologies=typologies, kinds=kinds, look=look)
 
-    def evaluate(self, columns: Mapping[str, Array], n: int) -> RuleResult:
+    def evaluate(self, columns: Mapping[str, Array] | PlainRow, n: int) -> RuleResult:
         """Evaluate ``n`` rows given as columns of shape (n,): float or integer numbers (NaN is missing), numpy texts, bools.
 
         An absent number column counts as missing; an absent text or flag column, or one of another length, raises ValueError.
+        One row may be a ``PlainRow``: the same bits, sooner.
         """
+        if isinstance(columns, PlainRow):
+            return self._of_row(columns)
         slots = self._program.run(columns, n)
         hits: Bool = np.empty((len(self.rules), n), dtype=np.bool_)
         for position, slot in enumerate(self._slots):
@@ -177,8 +180,7 @@ class RuleSet:
         action[sums[:, 3] > 0] = RuleAction.HARD_BLOCK
         return RuleResult(self, hits, sums[:, 0], action.astype(np.int8), scores)
 
-    def evaluate_one(self, row: Mapping[str, Value]) -> RuleResult:
-        """Evaluate one row given as plain numbers, texts and flags: as ``evaluate`` does, with the same bits."""
+    def _of_row(self, row: PlainRow) -> RuleResult:
         if self._one_row is None:
             return self.evaluate({name: _column(name, value) for name, value in row.items()}, 1)
         slots = self._one_row.run(row)

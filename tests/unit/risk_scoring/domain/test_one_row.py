@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from meshkit.errors import InvalidArgument
 from risk_scoring.domain import one_row
-from risk_scoring.domain.one_row import OneRow
+from risk_scoring.domain.one_row import OneRow, PlainRow
 from risk_scoring.domain.outcome import ChannelMode, Outcome, RuleAction, act, cappable, decide_one, recommend
 from risk_scoring.domain.request_columns import KNOWN_COLUMNS
 from risk_scoring.domain.rules import RuleSet
@@ -80,9 +80,9 @@ def arrays(row: dict[str, Any]) -> dict[str, Any]:
     return {name: np.array([number(name, value) if name in NUMBERS else value]) for name, value in row.items()}
 
 
-def plain(row: dict[str, Any]) -> dict[str, Any]:
+def plain(row: dict[str, Any]) -> PlainRow:
     """A row as the combiner gives it: features were float32 before they became plain numbers."""
-    return {name: float(number(name, value)) if name in NUMBERS else value for name, value in row.items()}
+    return PlainRow({name: float(number(name, value)) if name in NUMBERS else value for name, value in row.items()})
 
 
 def loaded(*cells: str) -> RuleSet:
@@ -92,7 +92,7 @@ def loaded(*cells: str) -> RuleSet:
 
 def check_same(rules: RuleSet, row: dict[str, Any]) -> None:
     """Everything that is said of a row."""
-    one, batch = rules.evaluate_one(plain(row)), rules.evaluate(arrays(row), 1)
+    one, batch = rules.evaluate(plain(row), 1), rules.evaluate(arrays(row), 1)
     assert one.names(0) == batch.names(0), row
     assert one.reasons(0) == batch.reasons(0)
     for name in ("hits", "weight", "action", "typology_scores"):
@@ -141,7 +141,7 @@ def test_the_first_of_a_table_alone() -> None:
     rules = RuleSet.load(document("amount > 1", "amount > 2", "amount > 3").replace(b'"collect"', b'"first"'), KNOWN_COLUMNS)
     for amount in (0.0, 1.5, 5.0):
         check_same(rules, REQUEST | {"amount": amount})
-    assert rules.evaluate_one(plain(REQUEST | {"amount": 5.0})).names(0) == ("x0",)
+    assert rules.evaluate(plain(REQUEST | {"amount": 5.0}), 1).names(0) == ("x0",)
 
 
 @pytest.mark.parametrize("missing", ["channel", "has_device"])
@@ -149,7 +149,7 @@ def test_texts_and_flags_are_required(missing: str) -> None:
     rules = loaded('channel == "atm" and has_device and c_count_1h > 1')
     row = {name: value for name, value in REQUEST.items() if name != missing}
     with pytest.raises(ValueError, match=f"column {missing} is required"):
-        rules.evaluate_one(plain(row))
+        rules.evaluate(plain(row), 1)
 
 
 def test_a_program_without_a_twin_goes_through_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
