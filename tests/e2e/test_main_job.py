@@ -33,6 +33,11 @@ def test_both_ways_lead_to_one_decision(day: Day) -> None:
     assert summary["decision_records"] > summary["decided"]
 
 
+def test_documents_were_handed_in_and_asked(day: Day) -> None:
+    held = day.summary["knowledge"]
+    assert held["documents"] > 0 and held["findings"] == [] and "knowledge" in day.said
+
+
 def test_what_cannot_be_decided_is_a_dead_letter_under_its_reason(day: Day) -> None:
     assert day.summary["dead_letters"] == DEAD_LETTERS
     assert day.summary["labels"] + day.summary["lifecycle"] > 0
@@ -63,13 +68,14 @@ def test_a_person_is_told_why_and_how_to_try(day: Day) -> None:
 
 @pytest.mark.parametrize("name", ["risk-stream", "redis", "audit"])
 def test_a_killed_process_costs_nothing_but_time(tmp_path: Path, name: str) -> None:
-    with MainJob(tmp_path, "--rate", "100", "--seconds", "10") as job:
+    with MainJob(tmp_path, "--rate", "100", "--seconds", "10", "--no-knowledge") as job:
         job.until(job.replaying)
         job.kill(name)
         assert job.end() == 0, job.said
         summary = job.summary()
         assert summary["restarts"] == {name: 1}
         assert summary["ids_in"] == summary["decided"] == summary["audited"] == 1_000
+        assert summary["knowledge"] is None, "left out, not failed"
         assert job.left() == []
 
 

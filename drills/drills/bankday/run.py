@@ -54,6 +54,7 @@ class Options:
     seconds: float
     json_file: Path | None = None
     keep: bool = False
+    knowledge: bool = True
 
 
 async def run(options: Options, console: Console) -> int:
@@ -98,7 +99,8 @@ async def _run(options: Options, console: Console) -> int:
                 done = await replay(site, bank, meter, options.rate_per_s, options.seconds)
                 report = await conclude(site, mesh, done, began_s, kept=options.keep)
             report.conversation = await converse(site, console)
-            report.knowledge = await learn(site, console)
+            if options.knowledge:
+                report.knowledge = await learn(site, console)
             await read_inquiries(site, console)
             summary.show_report(report, console)
             if options.json_file is not None:

@@ -43,12 +43,12 @@ class Report:
     by_hand: list[str] = field(default_factory=list)
     kept: bool = False
     conversation: Conversation = field(default_factory=Conversation)
-    knowledge: Knowledge = field(default_factory=Knowledge)
+    knowledge: Knowledge | None = None
 
     @property
     def ok(self) -> bool:
         """Nothing was lost or contradicted, the model answered, and documents were read and kept from whom they are not for."""
-        return self.balance.even and not self.conversation.finding and not self.knowledge.findings
+        return self.balance.even and not self.conversation.finding and not (self.knowledge and self.knowledge.findings)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "proof": report.proof_file,
         "trace_url": report.trace_url,
         "conversation": _conversation(report.conversation),
-        "knowledge": asdict(report.knowledge),
+        "knowledge": asdict(report.knowledge) if report.knowledge is not None else None,
     }  # fmt: skip
 
 
@@ -122,7 +122,11 @@ def show_report(report: Report, console: Console) -> None:
             for line in lines:
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print()
-    for finding in (*report.balance.findings, *filter(None, [held.finding]), *report.knowledge.findings):
+    for finding in (
+        *report.balance.findings,
+        *filter(None, [held.finding]),
+        *(report.knowledge.findings if report.knowledge is not None else ()),
+    ):
         console.print(finding, style="bold red", highlight=False, markup=False)
     if report.ok:
         console.print("nothing was lost, nothing is contradictory, every decision is audited", style="bold green")
