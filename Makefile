@@ -135,6 +135,10 @@ bench-sync: setup ## synchronous decisions at 200/s beside a gRPC echo
 bench-audit: setup ## audit records to a committed checkpoint beside bare SQLite inserts, then fsck
 	@$(BIN)/python -m bench audit $(if $(RECORDS),--records $(RECORDS))
 
+.PHONY: bench-state
+bench-state: setup ## bytes of a decision, a customer and a counterparty in Redis, young and old: COUNT=1000000 CUSTOMERS=100000
+	@$(BIN)/python -m bench state $(if $(COUNT),--count $(COUNT)) $(if $(CUSTOMERS),--customers $(CUSTOMERS))
+
 .PHONY: bench-compare
 bench-compare: setup ## processor time of this checkout beside another commit's, in turns: BASE=commit ROUNDS=3
 	@$(BIN)/python -m bench compare --base $(or $(BASE),HEAD) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BURST),--burst $(BURST)) \

@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|compare|lists|pii|claims|answers|records|routing|door|llm|encoder|rag|otc`."""
+"""`python -m bench stream|sync|audit|state|compare|lists|pii|claims|answers|records|routing|door|llm|encoder|rag|otc`."""
 
 import gc
 import json
@@ -14,7 +14,7 @@ from localmesh.supervisor import StartError
 from provisioning import preflight
 from rich.console import Console
 
-from bench import answers, audit, claims, compare, door, encoder, lists, otc, pii, rag, records, routing, stream, sync
+from bench import answers, audit, claims, compare, decisions, door, encoder, lists, otc, pii, rag, records, routing, stream, sync
 from bench.report import Figures, as_json, bars, show, show_table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -60,6 +60,15 @@ def otc_command(
 def lists_command(entries: Annotated[int, typer.Option(min=1_000, help="entries of the list")] = 1_000_000) -> None:
     """A block list from its topic's bytes to a snapshot, in processor time."""
     _run(lambda var: lists.measure(entries, _say))
+
+
+@app.command(name="state")
+def state_command(
+    count: Annotated[int, typer.Option(min=1_000, help="decisions to hold")] = 1_000_000,
+    customers: Annotated[int, typer.Option(min=50, help="customers that they are of")] = 100_000,
+) -> None:
+    """Bytes of a decision, a customer and a counterparty in Redis, and a day at 500 transactions a second."""
+    _run(lambda var: decisions.measure(var, decisions.Plan(count, customers), _say))
 
 
 @app.command(name="compare")
