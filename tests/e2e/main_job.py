@@ -68,9 +68,16 @@ class MainJob:
         """Decisions are being made."""
         return "replaying" in self.said and "decided 0 " not in self.said.rsplit("elapsed", 1)[-1]
 
-    def kill(self, name: str) -> None:
-        """SIGKILL one process of its mesh."""
-        os.kill(self.mesh["processes"][name]["pid"], signal.SIGKILL)
+    def kill(self, name: str) -> int:
+        """SIGKILL one process of its mesh; returns its pid."""
+        pid: int = self.mesh["processes"][name]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def is_back(self, name: str, killed: int) -> bool:
+        """A successor of that pid is ready."""
+        found = self.mesh["processes"][name]
+        return found["state"] == "ready" and found["pid"] not in {None, killed}
 
     def interrupt(self) -> None:
         """Ctrl-C."""
