@@ -14,10 +14,10 @@ pytestmark = pytest.mark.stack
 KINDS = (Kind.INGEST, Kind.RPC_EMPTIED, Kind.ENCODER, Kind.MILVUS_EMPTIED, Kind.KAFKA)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)  # bounds a hang; how long it takes is the machine's matter
 async def test_nothing_is_lost_leaked_or_stuck_and_indexes_made_anew_rank_equally(tmp_path: Path) -> None:
     encoder = tiny.make(tmp_path / "models")
-    options = Options(1, rounds=1, documents=30, seconds=150.0, kinds=KINDS, with_samples=False, poison=6, drain_s=60.0, encoder=encoder)
+    options = Options(1, rounds=1, documents=30, seconds=840.0, kinds=KINDS, with_samples=False, poison=6, encoder=encoder)
     found = await run(options, tmp_path, Console(file=sys.stderr))
     assert found.findings == []
     assert (found.lost, found.leaked, found.stuck, found.unequal, found.contradicted, found.unaudited) == (0, 0, 0, 0, 0, 0)
