@@ -51,7 +51,7 @@ async def run(options: Options, places: Places, console: Console) -> Account:
     places.var.mkdir(parents=True, exist_ok=True)
     launcher.ensure_identity(places)
     site = Site(places, Ports.free(), bank_tokens(places), time.time_ns() // 1_000)
-    cut = Cut(places.var / "redis" / "appendonly.aof")
+    cut = Cut(places.var / "redis")
     rows = table_of(site, cut, options.seed)
     building = asyncio.create_task(asyncio.to_thread(workload.build_bank, round(options.rate_per_s * options.seconds), site.run))
     console.print(f"{len(options.faults)} faults at {options.rate_per_s:g}/s in {places.var}", highlight=False, soft_wrap=True)

@@ -28,21 +28,25 @@ class Hit:
 
 
 class Cut:
-    """Shortens Redis' append-only file between two lives of Redis: what a power cut does to what was not yet synced."""
+    """Shortens Redis' append-only file between two lives of Redis: what a power cut does to what was not yet synced.
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._size: int | None = None
+    Redis 6 has one file in its folder, Redis 7 and Valkey a folder of several, of which the last is written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ends: tuple[Path, int] | None = None
 
     def remember(self) -> None:
         """The file will end where it ends now."""
-        self._size = self._file.stat().st_size
+        file = max(self._folder.rglob("*.aof"), key=lambda path: path.stat().st_mtime_ns)
+        self._ends = file, file.stat().st_size
 
     def apply(self) -> None:
         """Called before every start of Redis. A file that was rewritten meanwhile is shorter and stays as it is."""
-        size, self._size = self._size, None
-        if size is not None and size < self._file.stat().st_size:
-            os.truncate(self._file, size)
+        ends, self._ends = self._ends, None
+        if ends is not None and ends[0].exists() and ends[1] < ends[0].stat().st_size:
+            os.truncate(*ends)
 
 
 class Injector:

@@ -26,6 +26,7 @@ from drills.bankday.workload import Bank
 SEGMENT_S = 5.0
 BOTH_SHARE, CALL_SHARE = 0.15, 0.05  # both ways at once; called only
 DUPLICATE_SHARE = 0.02
+AGAIN_SHARE = 0.1  # of a segment, streamed and called once more in the next but one: old decisions by then
 _APART_US = 20_000  # of both ways, at most
 _DRAIN_S = 60.0
 
@@ -90,11 +91,15 @@ class Load:
     async def run(self) -> None:
         """Send until stopped, and return when broker and gateway have answered for everything, or after a minute of waiting."""
         calling: list[asyncio.Task[None]] = []
+        before: list[Replay] = []
         async with asyncio.TaskGroup() as group:
             begin_us = time.time_ns() // 1_000
             while not self._stopping.is_set() and not self.exhausted:
                 stream, calls, whole = self._segment(begin_us)
                 group.create_task(self._send(stream))
+                before.append(stream)
+                if len(before) > 2:
+                    group.create_task(self._send(self._again(before.pop(0))))
                 group.create_task(self._strays.scatter(whole, SEGMENT_S))
                 calling.append(asyncio.create_task(self._corebank.replay(calls, self._bank.translator, self.calls, np.inf, _nothing)))
                 begin_us += int(SEGMENT_S * 1e6)
@@ -108,6 +113,11 @@ class Load:
 
     async def _send(self, stream: Replay) -> None:
         await self._producer.replay(stream, self.sent, duplicate_share=DUPLICATE_SHARE)
+
+    def _again(self, part: Replay) -> Replay:
+        """Some of an earlier segment as it was, to be sent now."""
+        chosen = part.part(np.flatnonzero(self._rng.random(len(part)) < AGAIN_SHARE))
+        return replace(chosen, intended_us=chosen.intended_us + int(2 * SEGMENT_S * 1e6))
 
     def _segment(self, begin_us: int) -> tuple[Replay, Replay, Replay]:
         """(stream, calls, all) of the next segment."""

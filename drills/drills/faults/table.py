@@ -21,6 +21,7 @@ from drills.faults.inject import PROXY, Cut
 
 KEPT_FOLDERS = 3
 _OURS = ("audit", "risk-stream", "risk-rpc", "gateway")
+_OLD_SOON = {"FINMESH_COMPACT_DECISIONS": "true", "FINMESH_COMPACT_AFTER_S": "2"}  # rule D25, in the seconds that a campaign has
 
 
 def table_of(site: Site, cut: Cut, seed: int) -> list[Row]:
@@ -42,7 +43,9 @@ def table_of(site: Site, cut: Cut, seed: int) -> list[Row]:
 
     rows = without_language_models(table(site.places, site.ports, External(redis=f"redis://{LOOPBACK}:{proxy_port}/0")))
     ours = [
-        replace(row, needs=(), env={**row.env, "OTEL_TRACES_EXPORTER": "none"}) if row.name in _OURS else row
+        replace(row, needs=(), env={**row.env, "OTEL_TRACES_EXPORTER": "none", **(_OLD_SOON if row.name.startswith("risk-") else {})})
+        if row.name in _OURS
+        else row
         for row in rows
         if row.name != "zipkin"
     ]
