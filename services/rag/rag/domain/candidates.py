@@ -41,11 +41,14 @@ def in_force(version: Version, where: Filter) -> bool:
     )
 
 
+def moves(question: str, named: Named) -> bool:
+    """Whether `boosted` may change an order."""
+    return bool(named.strength or _clauses_asked(question))
+
+
 def boosted(question: str, found: Sequence[Candidate], named: Named) -> list[Candidate]:
     """Lift passages of named documents and of named clauses; the order of the others stays."""
-    asked = {term for term in terms(question) if term.startswith("§")}
-    if not asked and not named.strength:
-        return list(found)
+    asked = _clauses_asked(question)
     moved = []
     for each in found:
         gain = NAME_BOOST * named.strength.get(each.version.version_id, 0.0)
@@ -66,6 +69,10 @@ def collapsed(found: Sequence[Candidate]) -> list[Candidate]:
         seen.add(record)
         kept.append(each)
     return kept
+
+
+def _clauses_asked(question: str) -> set[str]:
+    return {term for term in terms(question) if term.startswith("§")}
 
 
 def _clause_terms(printed: str) -> set[str]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rag import ports
 from rag.domain import fusion
-from rag.domain.candidates import Candidate, boosted, collapsed, confirmed
+from rag.domain.candidates import Candidate, boosted, collapsed, confirmed, moves
 from rag.domain.document import AsOf
 from rag.domain.fusion import Ranked
 from rag.domain.ranking import Explained, Filter, Hit
@@ -68,11 +68,7 @@ class Retrieve:
         weight = (await self._tunings.current(where.tenant)).weight(
             query.question, self._legs.encoder.identity if self._legs.encoder else ""
         )
-        checked = await self._checked(fusion.fuse(lexical, dense, weight), where)
-        if query.pipeline in (Pipeline.FUSED, Pipeline.UNSCOPED):
-            checked = boosted(query.question, checked, named)
-            checked = await self._second_look(query.question, checked)
-        shown = collapsed(checked) if query.collapse_records else checked
+        shown = await self._shown(fusion.fuse(lexical, dense, weight), query, where, named)
         resolved = Scope(documents=named.names) if named.exact else Scope()
         passages = [_passage(each, query, named) for each in shown[: query.limit]]
         return Found((*passages, *await self._beside(passages, query, where, sequence)), sequence, resolved, degradations)
@@ -93,6 +89,19 @@ class Retrieve:
             )
             for each in added
         ]
+
+    async def _shown(self, ranked: Sequence[Ranked], query: Query, where: Filter, named: Named) -> list[Candidate]:
+        """Return what the ledger confirms, in its last order, as much as is asked for at least: what nothing can lift is not looked at."""
+        if query.pipeline in (Pipeline.FUSED, Pipeline.UNSCOPED) and (self._reranker or moves(query.question, named)):
+            lifted = boosted(query.question, await self._checked(ranked, where), named)
+            return _each_once(await self._second_look(query.question, lifted), query)
+        checked: list[Candidate] = []
+        step = max(2 * query.limit, 1)
+        for begin in range(0, len(ranked), step):
+            checked += await self._checked(ranked[begin : begin + step], where)
+            if len(_each_once(checked, query)) >= query.limit:
+                break
+        return _each_once(checked, query)
 
     async def _search(self, query: Query, where: Filter, named: Named) -> tuple[list[Hit], list[Hit], tuple[str, ...]]:
         """Ask both legs at once; a second time within the versions that are named exactly, whose passages the first may not reach."""
@@ -149,6 +158,10 @@ class Retrieve:
         first, rest = found[:_SECOND_LOOK], found[_SECOND_LOOK:]
         order = await self._reranker.rerank(question, [each.chunk.passage.text for each in first])
         return [first[place] for place in order] + rest
+
+
+def _each_once(found: list[Candidate], query: Query) -> list[Candidate]:
+    return collapsed(found) if query.collapse_records else found
 
 
 def _passage(candidate: Candidate, query: Query, named: Named) -> Passage:

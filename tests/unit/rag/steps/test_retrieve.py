@@ -277,6 +277,16 @@ def test_the_limit_holds() -> None:
     assert len(ask("等待期", limit=2).passages) == 2
 
 
+def test_the_ledger_is_asked_for_as_much_as_is_shown_and_on_where_it_forbids() -> None:
+    """Opening sealed passages costs most of a check; what a name or a second look may lift is all looked at."""
+    library, dense = Library(), {"encoder": Encoder(), "pipeline": Pipeline.DENSE, "limit": 1}
+    assert shown(ask("等待期", library, vectors=Vectors([1, 2, 3, 4, 5]), **dense)) == [1]
+    assert library.calls.count("chunks") == 1
+    library = Library(access={each: 2 if each in (6, 3) else 1 for each in TEXTS})
+    assert shown(ask("等待期", library, vectors=Vectors([6, 3, 1, 2]), **dense)) == [1] and library.calls.count("chunks") == 2
+    assert shown(ask("等待期", Library(), vectors=Vectors([1, 2, 3, 4, 5]), reranker=Reversed(), encoder=Encoder(), limit=1)) == [5]
+
+
 def test_what_stands_beside_the_best_is_added_after_what_was_found_and_said_why() -> None:
     """Neighbours of the same access id alone, whatever a ledger says; readable endorsements that hold at the times asked for."""
     library = Library(clauses={1: "第五条"})
