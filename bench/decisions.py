@@ -104,7 +104,15 @@ async def _decided(store: RedisFeatureStore, plan: Plan) -> AsyncIterator[list[t
         seen = [_observation(os.urandom(16), int(customer), int(party), now_s) for customer, party in who]
         await store.observe(seen)
         candidates = [
-            Candidate(each.decision_id, each.fingerprint, "bank-a", os.urandom(plan.decision_bytes), os.urandom(plan.audit_bytes), b"", b"")
+            Candidate(
+                decision_id=each.decision_id,
+                fingerprint=each.fingerprint,
+                cap_scope="bank-a",
+                decision=os.urandom(plan.decision_bytes),
+                audit=os.urandom(plan.audit_bytes),
+                capped_decision=b"",
+                capped_audit=b"",
+            )
             for each in seen
         ]
         await store.finalise(candidates, _CAP)

@@ -19,6 +19,7 @@ from engine.encoder.loop import BusyError, Loop
 from engine.encoder.rows import WrongRowsError, rows_of
 from engine.encoder.session import EncoderSession
 from engine.encoder.waiting import F32, Work
+from engine.parent import end_with
 
 FOLDER = "model"
 THREADS = "FINMESH_ENCODER_THREADS"
@@ -30,6 +31,7 @@ class Model:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the encoder that lies in the model's folder, check it, and start its thread."""
+        end_with(os.getppid())
         folder = Path(args["model_repository"]) / FOLDER
         self._manifest = manifests.read(folder)
         threads = int(os.environ.get(THREADS) or len(os.sched_getaffinity(0)))

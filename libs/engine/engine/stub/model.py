@@ -15,6 +15,7 @@ import triton_python_backend_utils as pb_utils
 
 from engine.handoff.publisher import Publisher
 from engine.handoff.puller import Puller
+from engine.parent import end_with
 from engine.stub import settings as stub_settings
 from engine.stub.parts import Parts, assemble
 from engine.stub.process import write_pid
@@ -52,6 +53,7 @@ class Model:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load, check, warm up, and say which process this is."""
+        end_with(os.getppid())
         told = stub_settings.read(Path(args["model_repository"]))
         self._parts = assemble(told, self._publisher, self._puller)
         if told.pid_file is not None:

@@ -101,9 +101,12 @@ def compaction(config: StreamConfig, parts: Parts, service: Service) -> Iterator
     """Yield what keeps old decisions by their place, where that is wanted (rule D25)."""
     if config.compact_decisions:
         sink = Compaction(parts.store, parts.restorer, translate.decision_id, parts.clock, config.compact_after_s)
-        yield OffsetsInDb(
-            config.kafka, DECISION_TOPIC, sink, service, _COMPACTED, lambda: parts.clock.now_s() - config.dedupe_horizon_s
-        ).run(service.stopping)
+
+        def since_s() -> float:
+            return parts.clock.now_s() - config.dedupe_horizon_s
+
+        consumer = OffsetsInDb(config.kafka, DECISION_TOPIC, sink, service, flush=_COMPACTED, since_s=since_s)
+        yield consumer.run(service.stopping)
 
 
 if __name__ == "__main__":
