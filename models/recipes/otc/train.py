@@ -31,10 +31,10 @@ from otc.shape import CHECKPOINT, Shape
 STRETCH = 4096
 BATCH_TOKENS = 6144
 _SEED = 20261128
-FIRST_ROUND, STEPS = 7_015, 9_600
+FIRST_ROUND, STEPS = 7_015, 8_300
 """Steps of the first round and of both."""
 _SAVED_EACH_S = 120
-_PEAKS, _WARM, _DOWN = (4e-3, 1.5e-3), (300, 40), 400
+_PEAKS, _WARM, _DOWN = (4e-3, 6e-4), (300, 40), 1_000
 
 
 def batches(stretch: int, instruments: Instruments) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
