@@ -11,6 +11,7 @@ from finmesh.risk.v1.decision_pb2 import (
     TransactionDecided,
 )
 from risk_scoring.domain import combine
+from risk_scoring.domain.outcome import decide_one
 
 from tests.protocol.desks import channels, desk
 from tests.protocol.makers import payment, request
@@ -24,20 +25,27 @@ CASES = {
 
 
 @pytest.mark.parametrize("mode", CASES)
-async def test_mode(private_redis, tmp_path, mode) -> None:
+@pytest.mark.parametrize("count", [1, 3], ids=["alone", "a batch"])
+async def test_mode(private_redis, tmp_path, mode, count) -> None:
     number, acting, advised = CASES[mode]
     table = channels(tmp_path, card_present={"mode": mode, "default_outcome": "review"})
 
     async def check() -> None:
         async with desk(private_redis, channel_file=table) as here:
             here.served.scores = [0.999]
-            (verdict,) = await here.decide(request(payment(1)))
-            record = TransactionDecided.FromString(verdict.decision)
-            assert (record.mode, record.outcome, record.recommended_outcome) == (number, acting, advised)
-            assert here.shelf.store and await here.shelf.store.stored_decision(verdict.request.decision_id) == verdict.decision
+            for verdict in await here.decide(*(request(payment(n)) for n in range(count))):
+                record = TransactionDecided.FromString(verdict.decision)
+                assert (record.mode, record.outcome, record.recommended_outcome) == (number, acting, advised)
+                assert here.shelf.store and await here.shelf.store.stored_decision(verdict.request.decision_id) == verdict.decision
 
-    wrong = (lambda advised, mode, default: default) if mode == "live" else (lambda advised, mode, default: advised)
-    await assert_fails_without("D19", check, swapped(combine, "act", wrong))
+    def wrong(advised, mode_number, default):
+        return default if mode == "live" else advised
+
+    def wrong_alone(*given):
+        advised, _, softened = decide_one(*given)
+        return advised, wrong(advised, *given[-2:]), softened
+
+    await assert_fails_without("D19", check, swapped(combine, "decide_one", wrong_alone) if count == 1 else swapped(combine, "act", wrong))
 
 
 async def test_what_does_not_act_does_not_count_for_the_cap(private_redis, tmp_path) -> None:
