@@ -125,6 +125,7 @@ _CHINESE = {
     "transfer": "转账",
     "atm": "自助取现",
     "model in process": "进程内模型",
+    "model served": "推理服务代答",
     "rules only": "仅规则",
     "no features": "无特征",
     "deadline": "时限将至",
