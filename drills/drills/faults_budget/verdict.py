@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from finmesh.audit.v1.audit_record_pb2 import AuditBatch, AuditRecord
-from meshkit.audit.messages import AUDIT_TOPIC
+from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from meshkit.config import KafkaSettings
-from meshkit.events.clients import consumer, stopped
 from redis.asyncio import Redis
+
+from drills.checks.topics import audit_records
 
 PREFIX = "finmesh:gateway:tokens:"
 Account = tuple[str, str, str]  # tenant, account, day
@@ -55,27 +55,11 @@ class Audited:
 
 async def audited(kafka: KafkaSettings) -> Audited:
     """Read the whole topic of audit records, once."""
-    topic, found = kafka.topic_prefix + AUDIT_TOPIC, Audited()
-    reading = consumer(kafka, topic, max_partition_fetch_bytes=4 * 1024 * 1024)
-    await reading.start()
-    try:
-        partitions = sorted(reading.assignment())
-        await reading.seek_to_beginning(*partitions)
-        ends = await reading.end_offsets(partitions)
-        while any([await reading.position(each) < end for each, end in ends.items()]):
-            for records in (await reading.getmany(timeout_ms=500)).values():
-                _take(found, (record.value for record in records if record.key.startswith(b"router/")))
-    finally:
-        await stopped(reading)
+    found = Audited()
+    async for record in audit_records(kafka, "router"):
+        if record.WhichOneof("detail") == "generation":
+            found.take(record)
     return found
-
-
-def _take(found: Audited, batches: Iterable[bytes]) -> None:
-    for content in batches:
-        for raw in AuditBatch.FromString(content).records:
-            record = AuditRecord.FromString(raw)
-            if record.WhichOneof("detail") == "generation":
-                found.take(record)
 
 
 @dataclass

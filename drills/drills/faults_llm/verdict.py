@@ -51,6 +51,11 @@ class Tally:
         return sum(self.kills.values()) + sum(self.transfers.values()) + sum(self.cancels.values())
 
     @property
+    def broken(self) -> list[str]:
+        """What did not hold, as sentences."""
+        return self.findings
+
+    @property
     def held(self) -> bool:
         """Whether every promise held."""
         wrong = self.corrupted_tokens + self.duplicated_tokens + self.wrong_answers + self.hung_requests

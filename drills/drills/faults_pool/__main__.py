@@ -3,19 +3,13 @@
 A campaign that was interrupted, or ended by `--seconds`, goes on when it is started again with the same seed; `--anew` begins anew.
 """
 
-import asyncio
-import json
-import shutil
+from functools import partial
 from typing import Annotated
 
 import typer
-from localmesh.fetch.once import MissingToolError
-from localmesh.places import Places
-from localmesh.supervisor import StartError
-from meshkit.telemetry import logs
-from provisioning import preflight
 from rich.console import Console
 
+from drills import resumed
 from drills.faults_pool.campaign import Options
 from drills.faults_pool.campaign import run as campaign
 
@@ -28,23 +22,16 @@ def run(
     anew: Annotated[bool, typer.Option("--anew", help="forget what an earlier run of this seed did")] = False,
 ) -> None:
     """Kill, stop, slow down and spoil engines; say how soon each is isolated, and judge every answer by an oracle."""
-    preflight.check(seconds=seconds)
-    console = Console()
-    folder = Places.default().var / "faults-pool" / f"{seed}"
-    if anew:
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with (folder / "campaign.log").open("a") as stream:
-            logs.configure("drills", stream=stream)
-            found = asyncio.run(campaign(Options(seed, requests, each, seconds), folder, console))
-    except (MissingToolError, StartError, LookupError, ValueError, TimeoutError) as error:
-        console.print(str(error) or "the engines did not become ready", style="red", markup=False)
-        raise typer.Exit(1) from None
-    for finding in (found.findings + found.late)[-40:]:
-        console.print(finding, style="red", markup=False, highlight=False, soft_wrap=True)
-    print(json.dumps(found.as_json()))
-    raise typer.Exit(0 if found.held else 1)
+    options = Options(seed, requests, each, seconds)
+    resumed.run(
+        partial(campaign, options),
+        "faults-pool",
+        seed,
+        seconds=seconds,
+        anew=anew,
+        console=Console(),
+        late="the engines did not become ready",
+    )
 
 
 if __name__ == "__main__":

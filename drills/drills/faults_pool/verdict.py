@@ -88,9 +88,14 @@ class Tally:
         self.findings.append(f"request {outcome.number} was answered wrong")
 
     @property
+    def broken(self) -> list[str]:
+        """What did not hold, as sentences."""
+        return self.findings + self.late
+
+    @property
     def held(self) -> bool:
         """Whether every promise held."""
-        return not (self.wrong_after_isolation + self.lost_before_first_byte + self.unmarked) and not self.findings + self.late
+        return not (self.wrong_after_isolation + self.lost_before_first_byte + self.unmarked) and not self.broken
 
     def as_json(self) -> dict[str, object]:
         """The last line of the campaign."""

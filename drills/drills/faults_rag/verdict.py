@@ -110,6 +110,11 @@ class Tally:
                 setattr(self, name, mine + value)
 
     @property
+    def broken(self) -> list[str]:
+        """What did not hold, as sentences."""
+        return self.findings
+
+    @property
     def held(self) -> bool:
         """Whether every promise held."""
         faults = self.lost, self.leaked, self.stuck, self.unequal, self.contradicted, self.unaudited

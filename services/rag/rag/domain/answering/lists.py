@@ -50,13 +50,13 @@ def asks_exclusions(question: Question) -> bool:
 
 def is_of_exclusions(question: Question, titles: Sequence[str]) -> bool:
     """Whether a question asks for all that is excluded of whatever it names, and for nothing in particular."""
-    left = folded(question.text)
-    for name in sorted((*map(folded, (*question.names, *question.products)), *titles), key=len, reverse=True):
-        left = left.replace(name, " ") if name else left
-    spaced = question.folded if not question.is_chinese else left
-    for name in () if question.is_chinese else (*question.names, *question.products):
-        spaced = spaced.replace(name, " ")
-    return asks_exclusions(question) and len(_ANYWAY.sub("", spaced)) < 2
+    named: Sequence[str] = (*question.names, *question.products)
+    left = question.folded
+    if question.is_chinese:
+        named, left = (*map(folded, named), *titles), folded(question.text)
+    for name in sorted(filter(None, named), key=len, reverse=True):
+        left = left.replace(name, " ")
+    return asks_exclusions(question) and len(_ANYWAY.sub("", left)) < 2
 
 
 def lists_something(text: str) -> bool:
