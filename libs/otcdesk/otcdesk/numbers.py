@@ -43,8 +43,13 @@ _TEN_TO_THE_EIGHTH = re.compile(r"(?<=[0-9])e(?=[0-9])")
 """The e of 7e3kw: 亿."""
 _HUNDRED_MILLIONS = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?个")
 """Of a bond's face: 0.5个 is half of a hundred million."""
+_CURRENCY = re.compile(
+    r"(?<![a-z])(?:us|hk)?[$]|[€£]|(?<![a-z])(?:usd|eur|gbp|jpy|hkd|cad|aud|chf|dollars?|euros?)(?![a-z])"
+    r"|美元|美金|美?刀|欧元|英镑|日元|日圆|港币|港元|港纸|加元|澳元|瑞郎"
+)
 _INDICES = ("50", "100", "300", "500", "800", "1000", "2000")
 """Numbers that end names of indices, to which another number may be glued: 中证5003个月."""
+_BEGINS = ("scientific", "number", "digit", "word", "small", "half")
 _LONGEST_STRETCH = 16
 """Pieces that are read together."""
 _LARGEST = Decimal(10) ** 13
@@ -52,7 +57,7 @@ _LARGEST = Decimal(10) ** 13
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """``plain``: as they stand. ``amounts``: with their units. ``tens``: of discounts, 八折 is 80. ``times``: sums and halves of times."""
+    """``plain``: as they stand. ``amounts``: with their units, yuan. ``tens``: of discounts, 八折 is 80. ``times``: sums, halves."""
 
     plain: frozenset[str]
     amounts: frozenset[Decimal]
@@ -66,12 +71,12 @@ def numbers(text: str) -> Numbers:
     for reading in dict.fromkeys(
         (text, text.replace(",", "|"), _ENUMERATED.sub("|", text), _GROUPED.sub("", text), _TEN_TO_THE_EIGHTH.sub("亿", text))
     ):
-        for stretch in _stretches(reading):
+        for stretch, _, is_foreign in _stretches(reading):
             for start in range(len(stretch)):
                 for end in range(start + 1, min(len(stretch), start + _LONGEST_STRETCH) + 1):
                     for value, has_large in _values(stretch[start:end]):
                         if 0 <= value < _LARGEST:
-                            amounts.add(value)
+                            amounts |= set() if is_foreign else {value}
                             if not has_large:
                                 plain[f"{value:f}"] = value
     values = set(plain.values())
@@ -94,14 +99,31 @@ def _times(text: str, plain: set[Decimal]) -> set[Decimal]:
     return {value for value in found if value < 1000}
 
 
-def _stretches(text: str) -> Iterator[list[tuple[str, str]]]:
-    found, end = list[tuple[str, str]](), 0
+def foreign_amounts(text: str) -> list[str]:
+    """Return the amounts in other currencies than yuan, as they stand in a folded text."""
+    return [text[start:end].strip() for _, (start, end), is_foreign in _stretches(text) if is_foreign]
+
+
+def _stretches(text: str) -> Iterator[tuple[list[tuple[str, str]], tuple[int, int], bool]]:
+    """Yield pieces that stand together, from where to where, and whether a foreign currency is before or behind them (inside, then)."""
+    masked, end = _CURRENCY.sub(lambda found: "$" * len(found.group()), text), 0
+    for stretch in _together(masked):
+        pieces = [(piece.lastgroup or "", piece.group()) for piece in stretch]
+        before = re.search(r"\$+ ?\Z", masked[end : stretch[0].start()])
+        behind = None if before else re.match(r" ?\$+", masked[stretch[-1].end() :])
+        start = end + before.start() if before else stretch[0].start()
+        end = stretch[-1].end() + (behind.end() if behind else 0)
+        is_foreign = (before is not None or behind is not None) and any(kind in _BEGINS for kind, _ in pieces)
+        yield pieces, (start, end), is_foreign
+
+
+def _together(text: str) -> Iterator[list[re.Match[str]]]:
+    found = list[re.Match[str]]()
     for match in _PIECE.finditer(text):
-        if match.start() != end and found:
+        if found and match.start() != found[-1].end():
             yield found
             found = []
-        found.append((match.lastgroup or "", match.group()))
-        end = match.end()
+        found.append(match)
     if found:
         yield found
 

@@ -13,6 +13,7 @@ from otcdesk.fold import Folded
 from otcdesk.guards import is_instructing
 from otcdesk.inquiry import Inquiry, Intent, Product
 from otcdesk.instruments import Instruments
+from otcdesk.numbers import foreign_amounts
 from otcdesk.own_text import OwnTextError
 
 MULTIPLE_INQUIRIES, NOT_UNDERSTOOD = "MULTIPLE_INQUIRIES", "NOT_UNDERSTOOD"
@@ -69,6 +70,8 @@ def read(written: str, text: Folded, instruments: Instruments, confidence: float
     if found.underlying_text is not None and found.underlying is None:
         is_known = bool(instruments.codes(found.underlying_text))
         unresolved.append(Unresolved("UNDERLYING_AMBIGUOUS" if is_known else "UNDERLYING_UNKNOWN", "underlying", found.underlying_text))
+    if found.intent is not Intent.OTHER and found.notional_cny is None and found.face_cny is None:
+        unresolved += (Unresolved("FOREIGN_CURRENCY", _amount_of(found), words) for words in foreign_amounts(text.text)[:1])
     for name, largest in _LARGEST.items():
         value = getattr(found, name)
         if value is not None and value > largest:
@@ -76,6 +79,10 @@ def read(written: str, text: Folded, instruments: Instruments, confidence: float
             found = replace(found, **without)
             unresolved.append(Unresolved("NO_PERCENTAGE", name, str(value)))
     return Reading(found, tuple(unresolved))
+
+
+def _amount_of(found: Inquiry) -> str:
+    return "face_cny" if found.product is Product.BOND else "notional_cny"
 
 
 def _of_products(found: Inquiry) -> Inquiry:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from otcdesk.fold import fold
-from otcdesk.numbers import numbers
+from otcdesk.numbers import foreign_amounts, numbers
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,27 @@ def test_what_nobody_wrote(text: str, never: int) -> None:
 def test_a_text_without_numbers_has_none() -> None:
     said = numbers("茅台的看涨，麻烦报个价，谢谢")
     assert (said.plain, said.amounts, said.times) == (frozenset(), frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "never"),
+    [
+        ("名本1000万美金 3个月", "1000万美金", 10_000_000), ("20000w美元,要", "20000w美元", 200_000_000), ("us$10m", "us$10m", 10_000_000),
+        ("规模usd 10mio的", "usd 10mio", 10_000_000), ("hk$5 mio", "hk$5 mio", 5_000_000), ("2,000,000 USD", "2,000,000 usd", 2_000_000),
+        ("1000万 eur", "1000万 eur", 10_000_000), ("十万港幣", "十万港币", 100_000), ("1000w刀", "1000w刀", 10_000_000),
+        ("5 million dollars 1y", "5 million dollars", 5_000_000),
+    ],
+)  # fmt: skip
+def test_amounts_in_other_currencies_are_no_yuan(text: str, said: str, never: int) -> None:
+    folded = fold(text).text
+    assert foreign_amounts(folded) == [said]
+    assert Decimal(never) not in numbers(folded).amounts
+
+
+@pytest.mark.parametrize("text", ["¥1000万", "投一千万人民币", "1000万 european put", "euro put 1000万", "10m audit, 1000万"])
+def test_amounts_in_yuan_stay(text: str) -> None:
+    assert foreign_amounts(text) == [] and Decimal(10_000_000) in numbers(text).amounts
+
+
+def test_a_correction_to_yuan_counts() -> None:
+    assert numbers("10m usd,不对,人民币1000万").amounts >= {Decimal(10_000_000)}

@@ -178,6 +178,10 @@ async def test_what_cannot_be_resolved_is_told() -> None:
     assert reasons(found) == [("NO_PERCENTAGE", "strike_pct", "1800")] and found.inquiry.strike_pct is None
     found = await parsed("茅台 虚值5%", Model('{"intent":"quote","underlying":"茅台","strike":"otm5"}'))
     assert reasons(found) == [("STRIKE_NEEDS_OPTION_TYPE", "strike_pct", "otm5")]
+    found = await parsed("茅台 90call 1000万美金", Model('{"intent":"quote","underlying":"茅台","option":"call","strike":"90"}'))
+    assert reasons(found) == [("FOREIGN_CURRENCY", "notional_cny", "1000万美金")] and found.needs_confirmation
+    found = await parsed("230023 usd 5m,不对,人民币5000万", Model('{"intent":"quote","bond":"230023","face":"5000e4"}'))
+    assert reasons(found) == []
 
 
 async def test_a_bond_has_no_underlying_and_its_amount_is_its_face() -> None:
