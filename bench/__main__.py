@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|state|compare|lists|pii|claims|answers|records|routing|door|llm|encoder|rag|otc`."""
+"""`python -m bench stream|sync|audit|state|compare|growth|lists|pii|claims|answers|records|routing|door|llm|encoder|rag|otc`."""
 
 import gc
 import json
@@ -14,7 +14,7 @@ from localmesh.supervisor import StartError
 from provisioning import preflight
 from rich.console import Console
 
-from bench import answers, audit, claims, compare, decisions, door, encoder, lists, otc, pii, rag, records, routing, stream, sync
+from bench import answers, audit, claims, compare, decisions, door, encoder, growth, lists, otc, pii, rag, records, routing, stream, sync
 from bench.report import Figures, as_json, bars, show, show_table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -82,6 +82,21 @@ def compare_command(
     preflight.check(seconds=seconds)
     plan = compare.Plan(base, rounds=rounds, seconds=seconds, burst=burst)
     _run(lambda var: compare.measure(var, plan, _say))
+
+
+@app.command(name="growth")
+def growth_command(
+    copies: Annotated[list[str], typer.Option(help="name=count, several times")],
+    rounds: Annotated[int, typer.Option(min=1, help="rounds of A B B A")] = 3,
+    seconds: Annotated[float, typer.Option(help="of synchronous calls in each turn")] = 5,
+) -> None:
+    """Processor time with several instances of a process beside one of each, by process, for the stream and for synchronous calls."""
+    preflight.check(seconds=seconds)
+    try:
+        counts = {name: int(count) for name, _, count in (each.partition("=") for each in copies)}
+    except ValueError:
+        raise typer.BadParameter("copies are name=count") from None
+    _run(lambda var: growth.measure(var, counts, compare.Plan("", rounds=rounds, seconds=seconds), _say))
 
 
 @app.command(name="pii")
@@ -174,7 +189,7 @@ def llm_command(
     preflight.check()
     try:
         found = uvloop.run(llm.measure(None, llm.Plan(rounds, waves, only), _say))
-    except (MissingToolError, StartError, LookupError) as error:
+    except (MissingToolError, StartError, LookupError, ValueError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
     for figures in found.values():
@@ -193,7 +208,7 @@ def _run(work: Callable[[Path | None], Awaitable[Figures]]) -> None:
     gc.disable()  # a collection among the bank's objects would hold the load generator up, and be measured as the mesh's latency
     try:
         figures = uvloop.run(main())
-    except (MissingToolError, StartError, LookupError) as error:
+    except (MissingToolError, StartError, LookupError, ValueError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
     show(figures, console)

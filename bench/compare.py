@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -53,7 +53,7 @@ WORDS = {
         for side, whose in (("", "this checkout"), ("base_", "base"))
     },
 }
-_NAMES = ("kafka", "redis", "triton", "zipkin", "provision", "gateway", "risk-stream", "risk-rpc", "audit")  # a commit before has no others
+NAMES = ("kafka", "redis", "triton", "zipkin", "provision", "gateway", "risk-stream", "risk-rpc", "audit")  # a commit before has no others
 _READY_S, _POLL_S = 120.0, 0.2
 Say = Callable[[str], None]
 
@@ -74,32 +74,42 @@ class Plan:
 
 @dataclass
 class Side:
-    """One commit: where its mesh is, and what each turn cost (µs by process)."""
+    """One mesh: where it is, how its usage by process is looked at, and what each turn cost (µs by process)."""
 
     site: Site
+    look: Callable[[], Mapping[str, Usage]]
     stream_us: list[dict[str, float]] = field(default_factory=list)
     sync_us: list[dict[str, float]] = field(default_factory=list)
     meter: Meter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.meter = Meter(self.usage)
-
-    def usage(self) -> dict[str, Usage]:
-        processes = status.read(self.site.places.status)["processes"]
-        return usage({name: each["pid"] for name, each in processes.items() if each["pid"]})
+        self.meter = Meter(self.look)
 
 
 async def measure(var: Path | None, plan: Plan, say: Say) -> Figures:
     """Run it. Raises StartError, LookupError (no such commit, its environment can't be made)."""
     parent = (Places.default().var if var is None else var) / "compare"
     folder = await asyncio.to_thread(checked_out, parent, plan.base, say)
+    banks = [await asyncio.to_thread(bank_of, plan) for _ in "AB"]
+    async with AsyncExitStack() as stack:
+        sites = [await stack.enter_async_context(_up(where, parent)) for where in (ROOT, folder)]
+        sides = [Side(site, partial(_usage, site.places)) for site in sites]
+        say("both meshes are up")
+        await in_turns(sides, banks, plan, say)
+    this, base = sides
+    return figures(this, base, f"this checkout beside {plan.base}: {plan.rounds} rounds of {ORDER}")
+
+
+def _usage(places: Places) -> dict[str, Usage]:
+    processes = status.read(places.status)["processes"]
+    return usage({name: each["pid"] for name, each in processes.items() if each["pid"]})
+
+
+def bank_of(plan: Plan) -> Bank:
+    """All that one side is asked."""
     turns = (plan.rounds + 1) * len(ORDER) // 2
     each = plan.burst + round(plan.seconds * plan.calls_per_s)
-    banks = [await asyncio.to_thread(build_bank, plan.customers, turns * each + 100, time.time_ns() // 1_000) for _ in "AB"]
-    async with AsyncExitStack() as stack:
-        sides = [Side(await stack.enter_async_context(_up(where, parent))) for where in (ROOT, folder)]
-        say("both meshes are up")
-        return await _measured(dict(zip("AB", zip(sides, banks, strict=True), strict=True)), plan, say)
+    return build_bank(plan.customers, turns * each + 100, time.time_ns() // 1_000)
 
 
 def checked_out(parent: Path, commit: str, say: Say) -> Path:
@@ -133,7 +143,7 @@ async def _up(folder: Path, parent: Path) -> AsyncIterator[Site]:
     given = {f"FINMESH_PORT_{name.upper()}": str(port) for name, port in ports.by_name().items()}
     with (places.var / "mesh.log").open("wb") as log:
         launcher = await asyncio.create_subprocess_exec(
-            str(folder / ".venv" / "bin" / "python"), "-m", "localmesh", "up", "--foreground", "--only", ",".join(_NAMES),
+            str(folder / ".venv" / "bin" / "python"), "-m", "localmesh", "up", "--foreground", "--only", ",".join(NAMES),
             cwd=folder, env=os.environ | given | {"FINMESH_VAR": str(places.var)}, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     try:
@@ -154,7 +164,9 @@ async def _ready(launcher: asyncio.subprocess.Process, places: Places) -> None:
         await asyncio.sleep(_POLL_S)
 
 
-async def _measured(sides: Mapping[str, tuple[Side, Bank]], plan: Plan, say: Say) -> Figures:
+async def in_turns(both: Sequence[Side], banks: Sequence[Bank], plan: Plan, say: Say) -> None:
+    """Measure both sides, A B B A. Raises LookupError."""
+    sides = dict(zip("AB", zip(both, banks, strict=True), strict=True))
     for letter in ORDER:  # warm, not counted: the broker's compiler has most to do
         side, bank = sides[letter]
         await _burst(side.site, bank, plan)
@@ -166,7 +178,6 @@ async def _measured(sides: Mapping[str, tuple[Side, Bank]], plan: Plan, say: Say
             side.stream_us.append(await side.meter.cost_us(partial(_burst, side.site, bank, plan)))
             side.sync_us.append(await side.meter.cost_us(partial(_calls, side.site, bank, plan)))
         say(f"round {number + 1} of {plan.rounds}")
-    return _figures(sides["A"][0], sides["B"][0], plan)
 
 
 async def _burst(site: Site, bank: Bank, plan: Plan) -> int:
@@ -202,20 +213,18 @@ async def _calls(site: Site, bank: Bank, plan: Plan) -> int:
     return len(calls.replies)
 
 
-def _figures(this: Side, base: Side, plan: Plan) -> Figures:
+def figures(this: Side, base: Side, title: str, targets: Mapping[str, Target] = TARGETS) -> Figures:
     """Medians over the turns. The ratio is the median over pairs of turns that stood beside each other."""
-    figures = Figures(f"this checkout beside {plan.base}: {plan.rounds} rounds of {ORDER}", {}, TARGETS, WORDS)
+    found = Figures(title, {}, targets, WORDS)
     for kind, unit, names in _PARTS:
         turns = [getattr(side, f"{kind}_us") for side in (this, base)]
         costs = np.array([[[turn.get(name, 0.0) for name in names] for turn in each] for each in turns])  # (side, turn, process), µs
         totals = costs[:, :, :-1].sum(axis=2)  # the last one stands apart
         pairs = totals[0] / totals[1]
-        figures.values[f"{kind}_cpu_us_per_{unit}"], figures.values[f"base_{kind}_cpu_us_per_{unit}"] = map(
-            float, np.median(totals, axis=1)
-        )
-        figures.values[f"{kind}_ratio"] = float(np.median(pairs))
-        figures.notes[f"{kind}: ratio of each pair"] = " ".join(f"{pair:.3f}" for pair in pairs)
+        found.values[f"{kind}_cpu_us_per_{unit}"], found.values[f"base_{kind}_cpu_us_per_{unit}"] = map(float, np.median(totals, axis=1))
+        found.values[f"{kind}_ratio"] = float(np.median(pairs))
+        found.notes[f"{kind}: ratio of each pair"] = " ".join(f"{pair:.3f}" for pair in pairs)
         for name, (mine, other) in zip(names, np.median(costs, axis=1).T, strict=True):
             key = f"{kind}_{name.replace('-', '_')}_cpu_us_per_{unit}"
-            figures.values[key], figures.values["base_" + key] = float(mine), float(other)
-    return figures
+            found.values[key], found.values["base_" + key] = float(mine), float(other)
+    return found

@@ -1,6 +1,6 @@
 """Trains the model on samples without end, resumable: `python -m otc.train --folder FOLDER`.
 
-In two rounds: from nothing, and once more from a warm rate down to none, which is what settles the many frames of `otc.frames`.
+In three rounds: from nothing, and twice more from a warm rate down to none, which is what settles the many frames of `otc.frames`.
 
 Samples of a stretch come from a generator seeded by its number, so that a run that was ended goes on with the same samples. Loss is on the
 model's own text alone. A checkpoint holds weights, moments and where the samples go on; it is replaced whole.
@@ -31,10 +31,10 @@ from otc.shape import CHECKPOINT, Shape
 STRETCH = 4096
 BATCH_TOKENS = 6144
 _SEED = 20261128
-FIRST_ROUND, STEPS = 7_015, 8_300
-"""Steps of the first round and of both."""
+FIRST_ROUND, SECOND_ROUND, STEPS = 7_015, 8_300, 9_700
+"""Steps of the first round, of the first two, and of all."""
 _SAVED_EACH_S = 120
-_PEAKS, _WARM, _DOWN = (4e-3, 6e-4), (300, 40), 1_000
+_PEAKS, _WARM, _DOWN = (4e-3, 6e-4, 1e-3), (300, 40, 40), (1_000, 800)
 
 
 def batches(stretch: int, instruments: Instruments) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -81,13 +81,15 @@ def loss(weights: Weights, tokens: jax.Array, places: jax.Array, targets: jax.Ar
 
 
 def rate(steps: int) -> optax.Schedule:
-    """Return the learning rate by step: down in the first round; in the second level, and at last down to nothing at ``steps``."""
-    first = optax.warmup_cosine_decay_schedule(0.0, _PEAKS[0], _WARM[0], FIRST_ROUND, _PEAKS[0] / 50)
-    warm, level = optax.linear_schedule(_PEAKS[0] / 50, _PEAKS[1], _WARM[1]), optax.constant_schedule(_PEAKS[1])
-    down = optax.linear_schedule(_PEAKS[1], 0.0, _DOWN)
-    return optax.join_schedules(
-        [first, warm, level, down], [FIRST_ROUND, FIRST_ROUND + _WARM[1], max(steps - _DOWN, FIRST_ROUND + _WARM[1])]
-    )
+    """Return the learning rate by step: down in the first round; later warm, level, down to nothing; the last ends at ``steps``."""
+    parts = [optax.warmup_cosine_decay_schedule(0.0, _PEAKS[0], _WARM[0], FIRST_ROUND, _PEAKS[0] / 50)]
+    starts, ends, low = (FIRST_ROUND, SECOND_ROUND), (SECOND_ROUND, max(steps, SECOND_ROUND)), _PEAKS[0] / 50
+    borders: list[int] = []
+    for start, end, peak, warm, down in zip(starts, ends, _PEAKS[1:], _WARM[1:], _DOWN, strict=True):
+        parts += [optax.linear_schedule(low, peak, warm), optax.constant_schedule(peak), optax.linear_schedule(peak, 0.0, down)]
+        borders += [start, start + warm, max(end - down, start + warm)]
+        low = 0.0
+    return optax.join_schedules(parts, borders)
 
 
 def train(folder: Path, shape: Shape, steps: int) -> Weights:

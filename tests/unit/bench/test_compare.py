@@ -18,7 +18,7 @@ def side(stream: list[float], sync: list[float]) -> Any:
 
 
 def test_ratios_are_those_of_neighbouring_turns_and_leave_out_who_does_not_belong() -> None:
-    figures = compare._figures(side([90, 190, 90], [20, 20, 20]), side([40, 90, 40], [20, 20, 50]), compare.Plan("abc"))
+    figures = compare.figures(side([90, 190, 90], [20, 20, 20]), side([40, 90, 40], [20, 20, 50]), "")
     assert figures.values["stream_cpu_us_per_tx"] == 100
     assert figures.values["base_stream_cpu_us_per_tx"] == 50
     assert figures.values["stream_ratio"] == 2.0
