@@ -117,7 +117,7 @@ async def _happen() -> None:
     Recall(MagicMock(), MagicMock())
     Compaction(MagicMock(), MagicMock(), MagicMock(), FakeClock(), 600.0)
     call = Call("/finmesh.router.v1.RouterService/Generate", MagicMock(invocation_metadata=lambda: ()))
-    async with ServerTelemetry()(call):
+    with ServerTelemetry()(call):
         pass
 
 

@@ -1,8 +1,9 @@
 """The one place that adapts a middleware to gRPC's four call shapes.
 
-A middleware is a function from ``Call`` to an async context manager: code before ``yield`` runs before the handler, exceptions pass
-through it, and whatever leaves the outermost one becomes a typed status here. Requests are parsed inside the chain, so that bytes which
-are no message give INVALID_ARGUMENT and not gRPC's own UNKNOWN.
+A middleware is a function from ``Call`` to a context manager, which waits for nothing: it is entered before the handler runs, exceptions
+pass through it, and whatever leaves the outermost one becomes a typed status here. Requests are parsed inside the chain, so that bytes
+which are no message give INVALID_ARGUMENT and not gRPC's own UNKNOWN. Surprising: scopes are entered and left by hand, because a call is
+short, and stacks and generators of contextlib would cost as much as what they hold.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, aclosing
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -32,7 +33,7 @@ _current: ContextVar[Call | None] = ContextVar("finmesh_call", default=None)
 class Call:
     """One incoming call, shared by middlewares and handler. ``facts`` end up in the span and the log line: no personal data."""
 
-    __slots__ = ("context", "facts", "is_ours", "metadata", "method", "peer", "principal", "start_ns")
+    __slots__ = ("_headers", "context", "facts", "is_ours", "metadata", "method", "peer", "principal", "start_ns")
 
     def __init__(self, method: str, context: Any) -> None:
         self.method = method
@@ -43,19 +44,25 @@ class Call:
         self.principal = ""
         self.facts: dict[str, str | int | float | bool] = {}
         self.start_ns = time.time_ns()
+        self._headers: dict[str, str | bytes | None] | None = None  # by name, None for one that is repeated
 
     def header(self, name: str) -> str | None:
         """Return a text header, None when absent. Raises InvalidArgument when it is repeated."""
-        values = [value for key, value in self.metadata if key == name]
-        if len(values) > 1:
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = {}
+            for key, sent in self.metadata:
+                headers[key] = None if key in headers else sent
+        value = headers.get(name, "")
+        if value:
+            return value if isinstance(value, str) else value.decode("utf-8", "replace")
+        if value is None:
             raise InvalidArgument(f"header {name} is repeated", reason="HEADER_REPEATED")
-        if not values:
-            return None
-        value = values[0]
-        return value if isinstance(value, str) else value.decode("utf-8", "replace")
+        return "" if name in headers else None
 
 
-Middleware = Callable[[Call], AbstractAsyncContextManager[None]]
+Scope = AbstractContextManager[None]
+Middleware = Callable[[Call], Scope]
 
 
 def current_call() -> Call:
@@ -90,30 +97,27 @@ class Chain(aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
             self._wrapped[method] = known
         return known[1]
 
-    @asynccontextmanager
-    async def _around(self, method: str, context: Any) -> AsyncIterator[None]:
+    async def _failed(self, method: str, scopes: list[Scope], error: BaseException, context: Any) -> NoReturn:
+        """Leave the scopes, each of which may put another error in this one's place, and tell the caller of what is left."""
+        if isinstance(error, Exception) and not isinstance(error, (MeshError, aio.AbortError)):  # while the trace is still the current one
+            _logger.error("handler failed", exc_info=error, extra={"facts": {"rpc.method": method}})
         try:
-            call = Call(method, context)
-            _current.set(call)
-            async with AsyncExitStack() as stack:
-                for middleware in self._middlewares:
-                    await stack.enter_async_context(middleware(call))
+            while scopes:
                 try:
-                    yield
-                except (MeshError, aio.AbortError):
-                    raise
-                except Exception:  # logged here, where the trace is still the current one
-                    _logger.exception("handler failed", extra={"facts": {"rpc.method": method}})
-                    raise
-        except aio.AbortError:
-            raise
-        except Exception as error:
+                    scopes.pop().__exit__(type(error), error, error.__traceback__)
+                except BaseException as other:
+                    error = other
+            if not isinstance(error, Exception) or isinstance(error, aio.AbortError):
+                raise error
             code, message, details = status.to_status(error)
             try:
                 async with asyncio.timeout(_ABORT_S):
                     await context.abort(code, message, ((status.DETAILS_KEY, details),))
             except TimeoutError:  # it waits behind data that nobody reads, at most until the connection's age: the handler ends now
-                raise aio.AbortError from None
+                pass
+            raise aio.AbortError
+        finally:
+            del error  # its trace holds this frame
 
     async def _written(self, response: Any, context: Any) -> None:
         try:
@@ -129,22 +133,46 @@ class Chain(aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
         shape = ("stream" if handler.request_streaming else "unary") + "_" + ("stream" if handler.response_streaming else "unary")
         behavior: Callable[[Any, Any], Any] = getattr(handler, shape)
 
+        middlewares, failed, written = self._middlewares, self._failed, self._written
+
         def requests(raw: Any) -> Any:
             return (parse(message) async for message in raw) if handler.request_streaming else parse(raw)
+
+        def enter(context: Any, scopes: list[Scope]) -> None:
+            call = Call(method, context)
+            _current.set(call)
+            for middleware in middlewares:
+                scope = middleware(call)
+                scope.__enter__()
+                scopes.append(scope)
 
         if inspect.isasyncgenfunction(behavior):
 
             async def adapted_stream(raw: Any, context: Any) -> None:  # no generator: one that is abandoned ends when somebody collects it
-                async with self._around(method, context), aclosing(behavior(requests(raw), context)) as responses:
-                    async for response in responses:
-                        await self._written(response, context)
+                scopes: list[Scope] = []
+                try:
+                    enter(context, scopes)
+                    async with aclosing(behavior(requests(raw), context)) as responses:
+                        async for response in responses:
+                            await written(response, context)
+                    while scopes:
+                        scopes.pop().__exit__(None, None, None)
+                except BaseException as error:
+                    await failed(method, scopes, error, context)
 
             adapted: Any = adapted_stream
         elif inspect.iscoroutinefunction(behavior):
 
             async def adapted_unary(raw: Any, context: Any) -> Any:
-                async with self._around(method, context):
-                    return await behavior(requests(raw), context)
+                scopes: list[Scope] = []
+                try:
+                    enter(context, scopes)
+                    response = await behavior(requests(raw), context)
+                    while scopes:
+                        scopes.pop().__exit__(None, None, None)
+                    return response
+                except BaseException as error:
+                    await failed(method, scopes, error, context)
 
             adapted = adapted_unary
         else:

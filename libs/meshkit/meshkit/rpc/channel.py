@@ -13,8 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import grpc
@@ -24,7 +23,7 @@ from meshkit.config import TlsSettings
 from meshkit.rpc import deadline, status
 from meshkit.rpc import tls as rpc_tls
 from meshkit.rpc.responses import Responses
-from meshkit.telemetry.rpc import client_span
+from meshkit.telemetry.rpc import ClientCall
 
 MARGIN_S = 0.002
 LOOK_S = 1.0
@@ -68,6 +67,33 @@ class _Connected:
         self.running = 0
 
 
+class _Outgoing:
+    """One call: entered, it completes the call's arguments and gives the channel to make it on; left, it maps gRPC's errors."""
+
+    __slots__ = ("_arguments", "_channel", "_connected", "_span")
+
+    def __init__(self, channel: MeshChannel, method: str, arguments: dict[str, Any]) -> None:
+        self._channel, self._arguments = channel, arguments
+        self._span = ClientCall(method, channel.target)
+
+    def __enter__(self) -> _Connected:
+        arguments, channel = self._arguments, self._channel
+        limit_s = arguments.get("timeout")
+        arguments["timeout"] = deadline.budget_s(channel.timeout_s if limit_s is None else limit_s, margin_s=MARGIN_S, min_s=0.001)
+        connected = self._connected = channel.newest()
+        arguments["metadata"] = (*(arguments.get("metadata") or ()), *self._span.begin())
+        connected.running += 1
+        return connected
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._channel.leave(self._connected)
+        if isinstance(error, aio.AioRpcError):
+            typed = status.from_rpc_error(error)
+            self._span.end(typed)
+            raise typed from None
+        self._span.end(error)
+
+
 class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
     """A channel to one service. ``target``: host:port (by DNS), or a list ``ipv4:a:1,b:2``.
 
@@ -88,8 +114,8 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
         if isinstance(tls, TlsSettings):
             tls = rpc_tls.watched(tls, rpc_tls.checked) if rpc_tls.is_configured(tls) else None
         self._files = tls
-        self._timeout_s = timeout_s
-        self._target = target
+        self.timeout_s = timeout_s
+        self.target = target
         self._options: list[tuple[str, Any]] = [
             ("grpc.service_config", service_config(idempotent)),
             ("grpc.dns_min_time_between_resolutions_ms", _DNS_INTERVAL_MS),
@@ -111,22 +137,33 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
 
     def _opened(self) -> _Connected:
         if self._files is None:
-            return _Connected(aio.insecure_channel(self._target, self._options))
-        return _Connected(aio.secure_channel(self._target, rpc_tls.client_credentials(self._files.value), self._options))
+            return _Connected(aio.insecure_channel(self.target, self._options))
+        return _Connected(aio.secure_channel(self.target, rpc_tls.client_credentials(self._files.value), self._options))
+
+    def newest(self) -> _Connected:
+        """Return the channel that new calls take: made anew when its files changed."""
+        if self._files is not None and time.monotonic() >= self._look_again_s:
+            self._renew()
+        return self._live
+
+    def leave(self, connected: _Connected) -> None:
+        """Note that a call on this channel ended."""
+        connected.running -= 1
+        if connected is not self._live:
+            self._close_unused(connected)
 
     def _renew(self) -> None:
-        """Make the channel anew when its files changed."""
         self._look_again_s = time.monotonic() + LOOK_S
         if self._files is not None and self._files.refresh():
             old, self._live = self._live, self._opened()
             self._retired.add(old)
-            self._leave(old)
+            self._close_unused(old)
 
-    def _leave(self, connected: _Connected) -> None:
+    def _close_unused(self, connected: _Connected) -> None:
         """Close a retired channel when its last call has ended."""
         if connected.running == 0 and connected in self._retired:
             self._retired.remove(connected)
-            closing = asyncio.get_running_loop().create_task(connected.channel.close(), name=f"retired channel to {self._target}")
+            closing = asyncio.get_running_loop().create_task(connected.channel.close(), name=f"retired channel to {self.target}")
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
@@ -144,31 +181,11 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
 
         return on
 
-    @contextmanager
-    def _outgoing(self, method: str, arguments: dict[str, Any]) -> Iterator[_Connected]:
-        """One call, on the channel that is yielded."""
-        limit_s = arguments.get("timeout")
-        arguments["timeout"] = deadline.budget_s(self._timeout_s if limit_s is None else limit_s, margin_s=MARGIN_S, min_s=0.001)
-        if self._files is not None and time.monotonic() >= self._look_again_s:
-            self._renew()
-        connected = self._live
-        with client_span(method, self._target) as headers:
-            arguments["metadata"] = (*(arguments.get("metadata") or ()), *headers)
-            connected.running += 1
-            try:
-                yield connected
-            except aio.AioRpcError as error:
-                raise status.from_rpc_error(error) from None
-            finally:
-                connected.running -= 1
-                if connected is not self._live:
-                    self._leave(connected)
-
     def _single(self, shape: str, method: str, args: Any, kwargs: Any) -> Callable[..., Any]:
         on = self._bound(shape, method, args, kwargs)
 
         async def call(request: Any, **arguments: Any) -> Any:
-            with self._outgoing(method, arguments) as connected:
+            with _Outgoing(self, method, arguments) as connected:
                 return await on(connected)(request, **arguments)
 
         return call
@@ -177,7 +194,7 @@ class MeshChannel(aio.Channel):  # type: ignore[misc, unused-ignore]
         on = self._bound(shape, method, args, kwargs)
 
         def call(request: Any, **arguments: Any) -> Responses:
-            return Responses(self._outgoing(method, arguments), lambda connected: on(connected)(request, **arguments))
+            return Responses(_Outgoing(self, method, arguments), lambda connected: on(connected)(request, **arguments))
 
         return call
 

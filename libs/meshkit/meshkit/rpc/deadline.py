@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 
 from meshkit.errors import DeadlineExceeded
-from meshkit.rpc.chain import Call
+from meshkit.rpc.chain import Call, Scope
 
 _deadline_s: ContextVar[float | None] = ContextVar("finmesh_deadline_s", default=None)  # of time.monotonic()
 
@@ -71,20 +71,38 @@ class Deadlines:
             raise DeadlineExceeded("too little time is left to finish", reason="DEADLINE_TOO_NEAR")
         return left
 
-    @asynccontextmanager
-    async def __call__(self, call: Call) -> AsyncIterator[None]:
+    def __call__(self, call: Call) -> Scope:
         """Middleware: bounds the call and publishes its deadline to outgoing calls. Long streams (health, reflection) pass."""
-        if not call.is_ours:
-            yield
-            return
-        seconds = self.effective_s(call.method, call.context.time_remaining())
-        token = _deadline_s.set(time.monotonic() + seconds)
-        try:
-            async with asyncio.timeout(seconds) as scope:
-                yield
-        except TimeoutError:
-            if not scope.expired():
-                raise
+        return _Bounded(self, call) if call.is_ours else _UNBOUNDED
+
+
+_UNBOUNDED = nullcontext()
+
+
+class _Bounded:
+    """``asyncio.timeout`` without its waiting, which costs a call more than the timer: at the deadline the task is cancelled."""
+
+    __slots__ = ("_call", "_cancelling", "_deadlines", "_expired", "_task", "_timer", "_token")
+
+    def __init__(self, deadlines: Deadlines, call: Call) -> None:
+        self._deadlines, self._call = deadlines, call
+        self._expired = False
+
+    def __enter__(self) -> None:
+        seconds = self._deadlines.effective_s(self._call.method, self._call.context.time_remaining())
+        task = asyncio.current_task()
+        assert task is not None
+        self._task, self._cancelling = task, task.cancelling()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+        self._token: Token[float | None] = _deadline_s.set(time.monotonic() + seconds)
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._task.cancel()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        _deadline_s.reset(self._token)
+        if not self._expired:
+            self._timer.cancel()
+        elif (self._task.uncancel() <= self._cancelling and isinstance(error, asyncio.CancelledError)) or isinstance(error, TimeoutError):
             raise DeadlineExceeded("the deadline is over") from None
-        finally:
-            _deadline_s.reset(token)

@@ -6,14 +6,14 @@ that is a valid SPIFFE id, so a DNS SAN that looks like one does not count.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from cryptography import x509
 
 from meshkit.errors import MeshError, PermissionDenied, Unauthenticated
-from meshkit.rpc.chain import Call
+from meshkit.rpc.chain import Call, Scope
 
 TRUST_DOMAIN = "finmesh.local"
 _HEALTH = "/grpc.health.v1.Health/"
@@ -38,6 +38,7 @@ def uris(certificate: bytes) -> dict[str, list[bytes]]:
     return {"peer_spiffe_id": [uri.encode("utf-8") for uri in found]}
 
 
+_ADMITTED = nullcontext()
 Refused = Callable[[Call, MeshError], None]
 
 
@@ -51,8 +52,7 @@ class Peers:
         self._allowed = frozenset(allowed)
         self._refused = refused
 
-    @asynccontextmanager
-    async def __call__(self, call: Call) -> AsyncIterator[None]:
+    def __call__(self, call: Call) -> Scope:
         """Set ``call.peer`` or raise Unauthenticated / PermissionDenied."""
         try:
             self._admit(call)
@@ -60,7 +60,7 @@ class Peers:
             if self._refused is not None:
                 self._refused(call, error)
             raise
-        yield
+        return _ADMITTED
 
     def _admit(self, call: Call) -> None:
         call.peer = identity(call.context.auth_context())

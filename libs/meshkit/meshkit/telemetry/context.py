@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import NamedTuple
 
 HEADER = "traceparent"
@@ -90,11 +90,21 @@ def current() -> TraceContext | None:
     return _current.get()
 
 
+def attach(context: TraceContext | None) -> Token[TraceContext | None]:
+    """Make ``context`` the current one until ``detach``."""
+    return _current.set(context)
+
+
+def detach(token: Token[TraceContext | None]) -> None:
+    """Make the one from before the current one again."""
+    _current.reset(token)
+
+
 @contextmanager
 def attached(context: TraceContext | None) -> Iterator[None]:
     """Make ``context`` the current one."""
-    token = _current.set(context)
+    token = attach(context)
     try:
         yield
     finally:
-        _current.reset(token)
+        detach(token)

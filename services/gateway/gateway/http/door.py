@@ -110,14 +110,14 @@ class Door:
         call = exchange.call(method)
         call.facts[names.REQUEST_ID] = request_id
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._telemetry(call))
+            stack.enter_context(self._telemetry(call))
             if sum(len(name) + len(value) + 4 for name, value in exchange.headers) > self._settings.header_bytes:
                 raise InvalidArgument("the headers are too large", reason="HEADERS_TOO_LARGE")
             if self._free.locked():
                 raise Overloaded("too many calls", retry_after_s=1.0)
             await stack.enter_async_context(self._free)
             if self._peers is not None:
-                await stack.enter_async_context(self._peers(call))
+                stack.enter_context(self._peers(call))
             try:
                 yield _caller(exchange, call, request_id), call.facts
             except (MeshError, CallerGone):

@@ -37,7 +37,7 @@ def test_what_cannot_finish_is_refused(callers_s: float) -> None:
 
 async def test_the_handler_sees_what_is_left_and_outgoing_work_is_bounded_by_it() -> None:
     assert deadline.remaining_s() is None
-    async with DEADLINES(call(1.0)):
+    with DEADLINES(call(1.0)):
         left = deadline.remaining_s()
         assert left is not None
         assert 0.9 < left <= 0.995
@@ -50,7 +50,7 @@ async def test_the_handler_sees_what_is_left_and_outgoing_work_is_bounded_by_it(
 
 
 async def test_what_must_still_be_done_has_no_deadline() -> None:
-    async with DEADLINES(call(0.5)):
+    with DEADLINES(call(0.5)):
         with deadline.lifted():
             assert deadline.remaining_s() is None
             assert deadline.budget_s(7.0) == 7.0
@@ -60,13 +60,11 @@ async def test_what_must_still_be_done_has_no_deadline() -> None:
 async def test_work_past_the_deadline_ends_as_deadline_exceeded() -> None:
     import asyncio
 
-    with pytest.raises(DeadlineExceeded) as caught:
-        async with DEADLINES(call(0.02)):
-            await asyncio.Event().wait()
+    with pytest.raises(DeadlineExceeded) as caught, DEADLINES(call(0.02)):
+        await asyncio.Event().wait()
     assert caught.value.reason == "DEADLINE_EXCEEDED"
 
 
 async def test_a_timeout_of_the_handlers_own_is_not_taken_for_the_deadline() -> None:
-    with pytest.raises(TimeoutError):
-        async with DEADLINES(call(5.0)):
-            raise TimeoutError
+    with pytest.raises(TimeoutError), DEADLINES(call(5.0)):
+        raise TimeoutError

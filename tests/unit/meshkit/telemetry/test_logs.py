@@ -3,6 +3,7 @@
 import json
 import logging
 
+import pytest
 from meshkit.telemetry.context import attached, new_root
 from meshkit.telemetry.logs import JsonFormatter
 from meshkit.testing.capture import captured_logs
@@ -54,3 +55,18 @@ def test_numbers_and_keys_are_redacted_however_deep() -> None:
 def test_arguments_that_do_not_fit_are_not_printed_as_they_are() -> None:
     record = logging.LogRecord("n", logging.INFO, "", 0, "done %d", ("4111111111111111",), None)
     assert json.loads(JsonFormatter("t").format(record))["message"] == "done %d (its arguments do not fit: TypeError)"
+
+
+@pytest.mark.parametrize(
+    ("created_s", "text"),
+    [
+        (1_764_000_000.0, "2025-11-24T16:00:00.000+00:00"),
+        (1_764_000_000.0019, "2025-11-24T16:00:00.001+00:00"),
+        (1_764_000_000.9999, "2025-11-24T16:00:00.999+00:00"),
+        (1_764_000_001.5, "2025-11-24T16:00:01.500+00:00"),
+    ],
+)
+def test_time_in_milliseconds(created_s: float, text: str) -> None:
+    record = logging.LogRecord("n", logging.INFO, "", 0, "done", (), None)
+    record.created = created_s
+    assert json.loads(JsonFormatter("t").format(record))["time"] == text
