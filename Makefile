@@ -144,9 +144,10 @@ bench-compare: setup ## processor time of this checkout beside another commit's,
 	@$(BIN)/python -m bench compare --base $(or $(BASE),HEAD) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BURST),--burst $(BURST)) \
 	  $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
-.PHONY: bench-growth
-bench-growth: setup ## processor time with more processes beside one of each, in turns: COPIES="risk-rpc=2 risk-stream=2" ROUNDS=3
-	@$(BIN)/python -m bench growth $(foreach each,$(or $(COPIES),risk-rpc=2 risk-stream=2),--copies $(each)) $(if $(ROUNDS),--rounds $(ROUNDS))
+.PHONY: bench-variant
+bench-variant: setup ## processor time with more processes or other settings beside what is shipped: COPIES="risk-rpc=2" SETTINGS="FINMESH_…=…" ROUNDS=3
+	@$(BIN)/python -m bench variant $(foreach each,$(COPIES),--copies '$(each)') $(foreach each,$(SETTINGS),--setting '$(each)') \
+	  $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: bench-claims
 bench-claims: setup ## statements with something planted wrong that are caught, correct rewrites that are not: STATEMENTS=10000 SEED=1

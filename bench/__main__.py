@@ -1,4 +1,4 @@
-"""`python -m bench stream|sync|audit|state|compare|growth|lists|pii|claims|answers|records|routing|door|llm|encoder|rag|otc`."""
+"""`python -m bench stream|sync|audit|state|compare|variant|lists|pii|claims|answers|records|routing|door|llm|encoder|rag|otc`."""
 
 import gc
 import json
@@ -14,7 +14,7 @@ from localmesh.supervisor import StartError
 from provisioning import preflight
 from rich.console import Console
 
-from bench import answers, audit, claims, compare, decisions, door, encoder, growth, lists, otc, pii, rag, records, routing, stream, sync
+from bench import answers, audit, claims, compare, decisions, door, encoder, lists, otc, pii, rag, records, routing, stream, sync, variant
 from bench.report import Figures, as_json, bars, show, show_table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -84,19 +84,21 @@ def compare_command(
     _run(lambda var: compare.measure(var, plan, _say))
 
 
-@app.command(name="growth")
-def growth_command(
-    copies: Annotated[list[str], typer.Option(help="name=count, several times")],
+@app.command(name="variant")
+def variant_command(
+    copies: Annotated[list[str] | None, typer.Option(help="process=count, several times")] = None,
+    setting: Annotated[list[str] | None, typer.Option(help="FINMESH_NAME=value, several times")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="rounds of A B B A")] = 3,
     seconds: Annotated[float, typer.Option(help="of synchronous calls in each turn")] = 5,
 ) -> None:
-    """Processor time with several instances of a process beside one of each, by process, for the stream and for synchronous calls."""
+    """Processor time with more instances of a process or other settings beside what is shipped, by process."""
     preflight.check(seconds=seconds)
     try:
-        counts = {name: int(count) for name, _, count in (each.partition("=") for each in copies)}
+        counts = {name: int(count) for name, _, count in (each.partition("=") for each in copies or ())}
     except ValueError:
-        raise typer.BadParameter("copies are name=count") from None
-    _run(lambda var: growth.measure(var, counts, compare.Plan("", rounds=rounds, seconds=seconds), _say))
+        raise typer.BadParameter("copies are process=count") from None
+    asked = variant.Variant(counts, {name: value for name, _, value in (each.partition("=") for each in setting or ())})
+    _run(lambda var: variant.measure(var, asked, compare.Plan("", rounds=rounds, seconds=seconds), _say))
 
 
 @app.command(name="pii")
