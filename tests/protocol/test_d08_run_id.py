@@ -73,6 +73,35 @@ async def test_a_call_that_was_already_on_its_way_is_refused_too(private_redis) 
     await assert_fails_without("D8", check, swapped(RedisLink, "_run", trusting))
 
 
+@pytest.mark.parametrize("reconnects", [True, False])
+async def test_what_was_decided_before_a_restart_is_not_confirmed(private_redis, reconnects) -> None:
+    """The generation key is the same, and whoever connects again may have done so before it is asked."""
+
+    async def by_key_alone(self, generation):
+        if await self.command("GET", self.prefix + "generation") != generation.encode():
+            raise StoreForgotten
+
+    async def check() -> None:
+        async with opened(private_redis) as shelf:
+            await shelf.store.observe([seen(1)])
+            generation = shelf.link.generation
+            await shelf.store.confirm(generation)
+            restart(private_redis)
+            if reconnects:
+                await shelf.link.redis.ping()
+                shelf.link.generation = generation
+            assert await refused(lambda: shelf.store.confirm(generation))
+
+    await assert_fails_without("D8", check, swapped(RedisLink, "confirm", by_key_alone))
+
+
+async def test_what_was_decided_is_confirmed_by_a_process_that_lost_its_scripts(private_redis) -> None:
+    async with opened(private_redis) as shelf:
+        await shelf.store.observe([seen(1)])
+        await shelf.link.command("SCRIPT", "FLUSH")
+        await shelf.store.confirm(shelf.link.generation)
+
+
 async def test_a_process_that_starts_later_sees_it_as_well(private_redis) -> None:
     async def check() -> None:
         async with opened(private_redis, prefix="later:"):

@@ -28,6 +28,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from risk_scoring.adapters.held_connections import HeldConnections
 from risk_scoring.ports import StoreForgotten
 
+_DOWN = (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError)
+_FORGOT = "the feature store was restored by somebody else or forgot"
 _LOCK_MS = 6_000  # renewed while it is held; a holder that dies, or Redis with it, blocks the others this long
 
 
@@ -55,8 +57,8 @@ class RedisLink:
         )
         self.redis: Redis = Redis(connection_pool=self._pool)
         self._execute: Callable[..., Awaitable[Any]] = self.redis.execute_command
-        self._script = HeldConnections(self._pool)
-        self._sources = {name: _script(name) for name in ("observe", "finalise", "confirm", "restore", "amend", "history", "compact")}
+        self._held = HeldConnections(self._pool)
+        self._sources = {name: _script(name) for name in ("observe", "finalise", "restore", "amend", "history", "compact")}
         self._digests = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in self._sources.items()}
         self._run_id: str | None = None  # of the process that was looked at last, by adopt
         self.generation: str | None = None
@@ -86,25 +88,35 @@ class RedisLink:
         return await self._run(name, args, timeout_s, check=False)
 
     async def _run(self, name: str, args: tuple[bytes | str, ...], timeout_s: float | None, *, check: bool) -> Any:
+        until_s = self._until_s(timeout_s)
         try:
-            async with asyncio.timeout(self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)):
-                try:
-                    return await self._script("EVALSHA", self._digests[name], 0, *args)
-                except NoScriptError:
-                    # Redis keeps no scripts over a restart. The generation key it does keep, and this call may have been on its way.
-                    if check and not (await self.adopt() and self.generation == args[1]):
-                        raise StoreForgotten("the feature store restarted") from None
-                    return await self._script("EVAL", self._sources[name], 0, *args)
+            try:
+                return await self._held(until_s, "EVALSHA", self._digests[name], 0, *args)
+            except NoScriptError:
+                if check:
+                    await self._same_process(args[1])
+                return await self._held(until_s, "EVAL", self._sources[name], 0, *args)
         except ResponseError as error:
             raise self._refused(error) from error
-        except (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError) as error:
-            raise Unavailable("feature store does not answer", reason="FEATURE_STORE_DOWN", retry_after_s=0.2) from error
+        except _DOWN as error:
+            raise _down() from error
+
+    def _until_s(self, timeout_s: float | None) -> float:
+        return asyncio.get_running_loop().time() + (self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s))
+
+    async def _same_process(self, generation: bytes | str) -> None:
+        """Raise StoreForgotten unless the process that has no script is the one that was restored.
+
+        Redis keeps no scripts over a restart. The generation key it does keep, and what was asked may have been on its way.
+        """
+        if not (await self.adopt() and self.generation == generation):
+            raise StoreForgotten("the feature store restarted") from None
 
     def _refused(self, error: ResponseError) -> Exception:
         text = str(error)
         if "GENERATION" in text:
             self.generation = None
-            return StoreForgotten("the feature store was restored by somebody else or forgot")
+            return StoreForgotten(_FORGOT)
         if "RESTORE" in text:
             return Unavailable("somebody else restores the feature store", reason="RESTORE_ELSEWHERE")
         if "INVALID" in text:
@@ -116,8 +128,8 @@ class RedisLink:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._execute(*args)
-        except (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError) as error:
-            raise Unavailable("feature store does not answer", reason="FEATURE_STORE_DOWN", retry_after_s=0.2) from error
+        except _DOWN as error:
+            raise _down() from error
         except RedisError as error:
             raise Unavailable("feature store refused a command", reason="FEATURE_STORE_DOWN") from error
 
@@ -132,8 +144,25 @@ class RedisLink:
         return self.generation is not None
 
     async def confirm(self, generation: str) -> None:
-        """Raise StoreForgotten when Redis forgot or was restored since this generation."""
-        await self._run("confirm", (self.prefix, generation), None, check=True)
+        """Raise StoreForgotten when Redis forgot or was restored since this generation.
+
+        Two plain commands say what a script's check of the generation says, for a third of its price: a restart shows by the scripts being
+        gone. The one that is asked for was used by what is confirmed.
+        """
+        try:
+            scripts, stored = await self._held.together(
+                self._until_s(None), ("SCRIPT", "EXISTS", self._digests["observe"]), ("GET", self.prefix + "generation")
+            )
+        except _DOWN as error:
+            raise _down() from error
+        for answer in (scripts, stored):
+            if isinstance(answer, ResponseError):
+                raise self._refused(answer) from answer
+        if not scripts[0]:
+            await self._same_process(generation)
+        if stored != generation.encode():
+            self.generation = None
+            raise StoreForgotten(_FORGOT)
 
     async def check_durability(self) -> None:
         """Refuse a Redis that evicts keys or keeps nothing on disk (rule D8). Raises FailedPrecondition."""
@@ -185,6 +214,10 @@ class RedisLink:
         generation = f"{self._run_id}:{uuid4().hex}"
         await self.command("SET", self.prefix + "generation", generation)
         self.generation = generation
+
+
+def _down() -> Unavailable:
+    return Unavailable("feature store does not answer", reason="FEATURE_STORE_DOWN", retry_after_s=0.2)
 
 
 def _text(value: bytes | str) -> str:
