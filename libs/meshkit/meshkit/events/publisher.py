@@ -6,7 +6,7 @@ Methods raise Unavailable: EVENT_LOG_DOWN when no broker answers, NOT_RECORDED w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -14,7 +14,7 @@ from aiokafka.structs import RecordMetadata
 
 from meshkit.config import KafkaSettings
 from meshkit.errors import FailedPrecondition, Unavailable
-from meshkit.events import clients
+from meshkit.events import clients, direct
 from meshkit.events.clients import event_log_down, stopped
 from meshkit.events.message import Message
 
@@ -41,9 +41,11 @@ class Publisher:
         except KafkaError as error:
             raise not_recorded() from error
 
-    async def send(self, messages: Iterable[Message]) -> list[asyncio.Future[RecordMetadata]]:
-        """Hand messages over; they leave in this order. ``recorded`` waits for what is returned."""
-        producer = await self._connected()
+    async def send(self, messages: Iterable[Message]) -> Sequence[Awaitable[RecordMetadata]]:
+        """Hand messages over; they leave in this order. What is returned is for ``recorded``, at once."""
+        producer, messages = await self._connected(), list(messages)
+        if len(messages) == 1 and (way := direct.free(producer, messages[0])) is not None:
+            return [way.go()]
         try:
             return [await producer.send(m.topic, m.value, m.key, m.partition, headers=m.headers) for m in messages]
         except KafkaError as error:
@@ -54,6 +56,8 @@ class Publisher:
         await recorded(await self.send(messages))
 
     async def _connected(self) -> AIOKafkaProducer:
+        if self._producer is not None:
+            return self._producer
         async with self._starting:
             if self._producer is None:
                 self._producer = await self._started()
@@ -66,10 +70,13 @@ class Publisher:
             raise event_log_down() from error
 
 
-async def recorded(sent: Sequence[asyncio.Future[RecordMetadata]]) -> None:
+async def recorded(sent: Sequence[Awaitable[RecordMetadata]]) -> None:
     """Return when all in-sync replicas have what was sent."""
     try:
-        await asyncio.gather(*sent)
+        if len(sent) == 1:
+            await sent[0]
+        else:
+            await asyncio.gather(*sent)
     except KafkaError as error:
         raise not_recorded() from error
 
