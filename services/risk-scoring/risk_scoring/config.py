@@ -87,6 +87,9 @@ class StreamConfig(RiskScoringConfig):
     stream_linger_ms: Annotated[int, Field(ge=0, le=1_000)] = Field(
         default=4, description="how long a partition without a backlog waits between two batches, for fewer transactions"
     )
+    stream_busy_linger_ms: Annotated[int, Field(ge=0, le=1_000)] = Field(
+        default=24, description="how long it waits at most, a quarter of a millisecond for each record of its last batch"
+    )
 
 
 class RpcConfig(RiskScoringConfig):

@@ -28,6 +28,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
     """Consumes one topic as a group member and answers it exactly once. ``run`` ends only by cancellation or by a bug.
 
     ``linger_s``: how long a partition without a backlog waits after a batch before it fetches the next: fewer and larger transactions.
+    ``busy_linger_s``: how long it does so at most after a large batch.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         sealer: Sealer,
         max_batch: int = 256,
         linger_s: float = 0.0,
+        busy_linger_s: float = 0.0,
     ) -> None:
         self._kafka = kafka
         self._topic = kafka.topic_prefix + topic
@@ -51,6 +53,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
         self._isolation = Isolation(self._topic, health)
         self._max_batch = max_batch
         self._linger_s = linger_s
+        self._busy_linger_s = busy_linger_s
         self._workers: dict[int, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[None] | None = None
         self._member: AIOKafkaConsumer | None = None  # of the group: it is told its partitions, and reads none
@@ -115,6 +118,7 @@ class ExactlyOnce(ConsumerRebalanceListener):  # type: ignore[misc]
             isolation=self._isolation,
             max_batch=self._max_batch,
             linger_s=self._linger_s,
+            busy_linger_s=self._busy_linger_s,
             member=self._member,
         )
         for tp in assigned:

@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 
 _STAND_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # between looks at a batch of which all failed: each look handles every record of it alone
 _IDLE_MS = 1_000
+_GATHER_S = 0.25e-3  # for each record of the batch before
 _CALM_S = 5.0  # a worker that ran for so long begins its next pauses from the shortest
 
 
@@ -87,7 +88,16 @@ class Work:
     isolation: Isolation
     max_batch: int
     linger_s: float
+    busy_linger_s: float
     member: AIOKafkaConsumer
+
+
+def linger_s(work: Work, before: int) -> float:
+    """Return how long a partition without a backlog waits after a batch of ``before`` records.
+
+    Most of what a small batch costs is the transaction around it: the busier a partition is, the more of its records share one.
+    """
+    return max(work.linger_s, min(before * _GATHER_S, work.busy_linger_s))
 
 
 class PartitionWorker:
@@ -141,15 +151,17 @@ class PartitionWorker:
     async def _loop(self, reader: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
         """Answer batch after batch; a backlog's next records are fetched meanwhile."""
         written: Written = {}
+        before = 0
         while True:
-            records = await self._fetched(reader)
+            records = await self._fetched(reader, before)
+            before = len(records)
             written = await self._answered_in_the_end(reader, producer, records, written)
             await self._work.handler.committed(self._tp.partition, written)
 
-    async def _fetched(self, reader: AIOKafkaConsumer) -> Sequence[Record]:
-        """Return the next batch's records, at least one."""
+    async def _fetched(self, reader: AIOKafkaConsumer, before: int) -> Sequence[Record]:
+        """Return the next batch's records, at least one. ``before``: how many the last one had."""
         if reader.paused():
-            await asyncio.sleep(self._work.linger_s)
+            await asyncio.sleep(linger_s(self._work, before))
             reader.resume(self._tp)
         records: Sequence[Record] | None = None
         while not records:

@@ -73,7 +73,6 @@ async def serve(config: StreamConfig, service: Service) -> None:
 
     async def work() -> None:
         await until_restored(parts.link, parts.restorer, service)
-        linger_s = config.stream_linger_ms / 1000
         await asyncio.gather(
             ExactlyOnce(
                 kafka=kafka,
@@ -83,7 +82,8 @@ async def serve(config: StreamConfig, service: Service) -> None:
                 health=service,
                 sealer=sealer,
                 max_batch=config.stream_max_batch,
-                linger_s=linger_s,
+                linger_s=config.stream_linger_ms / 1000,
+                busy_linger_s=config.stream_busy_linger_ms / 1000,
             ).run(),
             ExactlyOnce(
                 kafka=kafka, topic=PACS008_TOPIC, group="risk-scoring-pacs008", handler=transfers, health=service, sealer=sealer
