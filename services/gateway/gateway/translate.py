@@ -6,8 +6,7 @@ The owner's response is never parsed here: it is wrapped by putting the tag of f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from finmesh.audit.v1 import audit_record_pb2
@@ -34,8 +33,7 @@ _MAX_TOKENS = 10**9
 _FIELD_1_BYTES = b"\x0a"  # field 1, wire type 2 (length-delimited)
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """An unpacked request: ``body`` is the owner's message, always serialised alike. ``tenant`` is None where the method has none,
     ``scenario`` and ``grade`` are empty and 0 where it does not say them.
     """

@@ -58,7 +58,7 @@ async def test_what_the_policy_refuses_is_recorded_with_whose_it_was(open_door: 
         assert len(record.policy_hash) == 32 and len(record.trace_id) == 16
         assert record.build == "gateway/development"
 
-    await assert_fails_without("denials", check, swapped(Admit, "_denied", lambda *_: None))
+    await assert_fails_without("denials", check, swapped(Admit, "denied", lambda *_: None))
 
 
 async def test_the_caller_s_request_id_finds_the_record(door: Door) -> None:

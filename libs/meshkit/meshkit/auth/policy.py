@@ -2,8 +2,9 @@
 
 Allowed only if Cedar says Allow and reports no error: a ``forbid`` that reads a missing attribute is skipped by the engine, so an error
 must deny. Policies are validated against the schema when they are loaded; a broken file keeps the last good set. Surprising: Cedar's parser
-recurses on the C stack and takes the process along, so nesting is bounded before it sees a text. Decisions are remembered for a second,
-because one costs 60 µs.
+recurses on the C stack and takes the process along, so nesting is bounded before it sees a text. An answer follows from the question and
+the policies alone (Cedar reads no clock): it is remembered while they are in force, because asking costs 60 µs; that the engine failed, for
+a second.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import logging
 import re
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
 import cedarpy
 
@@ -26,13 +29,12 @@ POLICIES_INVALID = "POLICIES_INVALID"
 _MAX_DEPTH = 50
 _MAX_FILES = 100
 _NESTING = re.compile(r"""//[^\n]*|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|(?P<open>[(\[{]|\bif\b)|(?P<close>[)\]}])""", re.DOTALL)
-_REMEMBER_S = 1.0
+_REMEMBER_FAILURE_S = 1.0
 _REMEMBERED = 8192
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One question to the policy. ``grade`` is the data grade, 1 to 5; ``workload`` the certificate's or empty."""
 
     subject: str
@@ -127,14 +129,17 @@ class CedarPolicy:
         answer = self._answers.get(question)
         if answer is not None and now_s < answer[0]:
             return answer[1]
-        allowed = self._ask(question, loaded)
+        allowed, until_s = self._ask(question, loaded), inf
+        if allowed is None:
+            allowed, until_s = False, now_s + _REMEMBER_FAILURE_S
         if len(self._answers) >= _REMEMBERED:
             self._answers.clear()
-        self._answers[question] = (now_s + _REMEMBER_S, allowed)
+        self._answers[question] = (until_s, allowed)
         return allowed
 
     @staticmethod
-    def _ask(question: Question, loaded: _Loaded) -> bool:
+    def _ask(question: Question, loaded: _Loaded) -> bool | None:
+        """Return the answer, None when the engine or a policy fails."""
         principal = {"type": "Principal", "id": question.subject}
         entities = [
             {
@@ -165,9 +170,9 @@ class CedarPolicy:
             if not is_failure(error):
                 raise
             _logger.error("the policy engine failed; denied", extra={"facts": {"action": question.action, "error": type(error).__name__}})
-            return False
+            return None
         if result.diagnostics.errors:
             count = len(result.diagnostics.errors)
             _logger.error("a policy failed; denied", extra={"facts": {"action": question.action, "errors": count}})
-            return False
+            return None
         return bool(result.allowed)

@@ -43,7 +43,7 @@ class KeyedIds:
         return blake2b(content, digest_size=16, key=self._fingerprint).digest()
 
 
-def uuid_text(raw: bytes) -> str:
+def uuid_text(raw: bytes | bytearray) -> str:
     """Return 16 bytes in the canonical text form of a UUID."""
     digits = raw.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
@@ -59,6 +59,7 @@ def uuid_bytes(text: str) -> bytes:
 
 def uuid7() -> str:
     """Return a new UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then random bits."""
-    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))
+    raw = bytearray((time.time_ns() // 1_000_000 & (1 << 48) - 1).to_bytes(6, "big") + os.urandom(10))
+    raw[6] = raw[6] & 0x0F | 0x70
+    raw[8] = raw[8] & 0x3F | 0x80
+    return uuid_text(raw)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from gateway.domain.token_shares import TokenCount
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """How the call came in. ``certificate_sha256`` is base64url without padding, asked for only when a token is bound to a certificate."""
 
     authorization: str
@@ -21,8 +20,7 @@ class Caller:
     certificate_sha256: Callable[[], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A call that goes on: for whom, what for, by which policy (hexadecimal digest), and the owner's request.
 
     ``tokens``: bound of what a generation may use; None for what costs no tokens. ``budget_key``: stands for its principal in budgets.

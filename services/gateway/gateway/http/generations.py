@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -78,7 +77,7 @@ class Generations:
                 check_type(exchange)
                 asked = read()
                 for request in asked.requests[1:]:
-                    pump.add(self._stream(exchange, replace(caller, request_id=uuid7()), request))
+                    pump.add(self._stream(exchange, caller._replace(request_id=uuid7()), request))
                 return self._envelope(exchange, tenant, asked.request)
 
             pump.add(self._forward_stream(self._route, self._bounds, caller, unpack, metered))

@@ -8,8 +8,7 @@ denial: nobody lacked a right.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Protocol
 
 from meshkit.audit.denials import Asked, Refusal
@@ -74,35 +73,22 @@ class Admit:
         self._tokens, self._policy, self._quotas, self._keys, self._denials = tokens, policy, quotas, keys, denials
         self._budget_key = budget_key
 
-    @asynccontextmanager
-    async def __call__(self, route: Route, caller: Caller, unpack: Callable[[str], Unpacked]) -> AsyncIterator[Admitted]:
-        """Yield what goes on to the owner. Raises typed errors; a denial inside, the owner's that is, is recorded as well.
-
-        ``unpack`` is told the tenant of the token, for a door whose requests name none.
-        """
-        principal: Principal | None = None
-        scenario = route.scenario
-        try:
-            principal = self._verified(caller)
-            _check_holder(principal, caller)
-            request = unpack(principal.tenant)
-            scenario = route.scenario_of(request.scenario)
-            yield await self._admitted(principal, route, scenario, caller, request)
-        except (Unauthenticated, PermissionDenied) as error:
-            self._denied(error, principal, route, scenario, caller)
-            raise
+    def __call__(self, route: Route, caller: Caller, unpack: Callable[[str], Unpacked]) -> Admission:
+        """Return what is entered for one call. ``unpack`` is told the tenant of the token, for a door whose requests name none."""
+        return Admission(self, route, caller, unpack)
 
     def permits(self, route: Route, caller: Caller, scenario: str) -> bool:
         """Whether the policy would let a caller in with data of the lowest grade: for lists of what they may use. Nothing is recorded.
 
         Raises Unauthenticated, PermissionDenied for a token that is not theirs.
         """
-        principal = self._verified(caller)
+        principal = self.verified(caller)
         _check_holder(principal, caller)
         purpose = _purpose(principal, caller.purpose)
         return self._policy.allows(_question(principal, route, scenario, caller, purpose, tenant=principal.tenant, grade=1))
 
-    def _denied(self, error: MeshError, principal: Principal | None, route: Route, scenario: str, caller: Caller) -> None:
+    def denied(self, error: MeshError, principal: Principal | None, route: Route, scenario: str, caller: Caller) -> None:
+        """Record a denial."""
         refusal = Refusal(error.reason, route.method, caller.workload)
         if principal is None:
             self._denials.unverified(refusal)
@@ -111,7 +97,8 @@ class Admit:
         facts = (caller.request_id, scenario, purpose, self._policy.hash)
         self._denials.verified(refusal, Asked(principal.subject, principal.tenant, *facts))
 
-    async def _admitted(self, principal: Principal, route: Route, scenario: str, caller: Caller, request: Unpacked) -> Admitted:
+    async def admitted(self, principal: Principal, route: Route, scenario: str, caller: Caller, request: Unpacked) -> Admitted:
+        """Return the call as it goes on. Raises typed errors."""
         tenant = self._tenant(principal, request.tenant, ".".join(route.tenant_path))
         purpose = _purpose(principal, caller.purpose)
         question = _question(principal, route, scenario, caller, purpose, tenant=tenant, grade=route.grade_of(request.grade))
@@ -139,7 +126,8 @@ class Admit:
             budget_key=self._budget_key(tenant, principal.subject) if request.tokens is not None else b"",
         )
 
-    def _verified(self, caller: Caller) -> Principal:
+    def verified(self, caller: Caller) -> Principal:
+        """Return whose token it is. Raises Unauthenticated."""
         scheme, _, token = caller.authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("a bearer token is required", reason="TOKEN_MISSING")
@@ -154,6 +142,36 @@ class Admit:
         if checked_tenant(named, field) != principal.tenant:
             raise PermissionDenied("the token is for another tenant", reason="TENANT_MISMATCH")
         return named
+
+
+class Admission:
+    """One call on its way in: entered, it gives what goes on to the owner. A denial, the owner's inside of it too, is recorded."""
+
+    __slots__ = ("_admit", "_caller", "_principal", "_route", "_scenario", "_unpack")
+
+    def __init__(self, admit: Admit, route: Route, caller: Caller, unpack: Callable[[str], Unpacked]) -> None:
+        self._admit, self._route, self._caller, self._unpack = admit, route, caller, unpack
+        self._principal: Principal | None = None
+        self._scenario = route.scenario
+
+    async def __aenter__(self) -> Admitted:
+        """Raises typed errors."""
+        try:
+            principal = self._principal = self._admit.verified(self._caller)
+            _check_holder(principal, self._caller)
+            request = self._unpack(principal.tenant)
+            self._scenario = self._route.scenario_of(request.scenario)
+            return await self._admit.admitted(principal, self._route, self._scenario, self._caller, request)
+        except (Unauthenticated, PermissionDenied) as error:
+            self._denied(error)
+            raise
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (Unauthenticated, PermissionDenied)):
+            self._denied(error)
+
+    def _denied(self, error: MeshError) -> None:
+        self._admit.denied(error, self._principal, self._route, self._scenario, self._caller)
 
 
 def _question(principal: Principal, route: Route, scenario: str, caller: Caller, purpose: str, *, tenant: str, grade: int) -> Question:

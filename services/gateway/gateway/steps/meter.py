@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -49,6 +49,9 @@ class _Free:
 
     async def saw(self, response: bytes) -> None:
         """Nothing."""
+
+
+_FREE: AbstractAsyncContextManager[Metered] = nullcontext(_Free())
 
 
 class _Generation:
@@ -137,15 +140,15 @@ class Meter:
         self._budgets, self._codec, self._clock = budgets, codec, clock
         self._settling: set[asyncio.Task[None]] = set()
 
+    def __call__(self, admitted: Admitted) -> AbstractAsyncContextManager[Metered]:
+        """Return what is entered for one call. Raises QuotaExceeded then, when there is nothing left to begin with."""
+        return _FREE if admitted.tokens is None else self._metered(admitted, admitted.tokens)
+
     @asynccontextmanager
-    async def __call__(self, admitted: Admitted) -> AsyncIterator[Metered]:
-        """Yield the call. Raises QuotaExceeded when there is nothing left to begin with."""
-        if admitted.tokens is None:
-            yield _Free()
-            return
+    async def _metered(self, admitted: Admitted, most: TokenCount) -> AsyncIterator[Metered]:
         whose = Whose(admitted.tenant, admitted.scenario, admitted.budget_key, admitted.principal)
         generation = _Generation(self._budgets, self._codec, whose, admitted.request_id, self._clock)
-        await generation.hold(_LEAST, admitted.tokens)
+        await generation.hold(_LEAST, most)
         failed = False
         try:
             yield generation

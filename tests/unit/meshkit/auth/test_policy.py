@@ -1,7 +1,6 @@
 """Deny by default, deny on error, keep the last good policies."""
 
 import contextlib
-from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -34,25 +33,25 @@ def folder(tmp_path: Path) -> Path:
 def test_only_what_is_permitted(folder: Path) -> None:
     policy = CedarPolicy(folder)
     assert policy.allows(QUESTION)
-    assert not policy.allows(replace(QUESTION, action="Read"))
-    assert not policy.allows(replace(QUESTION, grade=4))
-    assert not policy.allows(replace(QUESTION, roles=frozenset()))
+    assert not policy.allows(QUESTION._replace(action="Read"))
+    assert not policy.allows(QUESTION._replace(grade=4))
+    assert not policy.allows(QUESTION._replace(roles=frozenset()))
 
 
 def test_an_action_that_the_schema_does_not_know_is_denied(folder: Path) -> None:
-    assert not CedarPolicy(folder).allows(replace(QUESTION, action="Transfer"))
+    assert not CedarPolicy(folder).allows(QUESTION._replace(action="Transfer"))
 
 
 def test_an_evaluation_error_denies_although_cedar_would_allow(folder: Path) -> None:
     (folder / "b.cedar").write_text("forbid (principal, action, resource) when { context.grade * 9223372036854775807 > 0 };")
     policy = CedarPolicy(folder)
-    assert not policy.allows(replace(QUESTION, grade=2))  # the forbid overflows and is skipped; Cedar says Allow with an error
+    assert not policy.allows(QUESTION._replace(grade=2))  # the forbid overflows and is skipped; Cedar says Allow with an error
 
 
 @pytest.mark.parametrize("subject", ['core"', "core\n", "核心系统", 'x"]; permit(principal,action,resource);//'])
 def test_a_subject_is_data(folder: Path, subject: str) -> None:
-    assert CedarPolicy(folder).allows(replace(QUESTION, subject=subject))
-    assert not CedarPolicy(folder).allows(replace(QUESTION, subject=subject, roles=frozenset()))
+    assert CedarPolicy(folder).allows(QUESTION._replace(subject=subject))
+    assert not CedarPolicy(folder).allows(QUESTION._replace(subject=subject, roles=frozenset()))
 
 
 @pytest.mark.parametrize(
@@ -131,14 +130,28 @@ def test_an_engine_that_panics_denies(folder: Path, monkeypatch: pytest.MonkeyPa
     assert not policy.allows(QUESTION)
 
 
-def test_an_answer_is_remembered_for_a_second(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("answer", "asked_again"), [(True, 0), (False, 0), (None, 1)], ids=["allowed", "denied", "failed"])
+def test_an_answer_is_remembered_and_a_failure_for_a_second(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, answer: bool | None, asked_again: int
+) -> None:
     clock = FakeClock()
     policy = CedarPolicy(folder, clock)
     asked: list[Question] = []
-    monkeypatch.setattr(policy, "_ask", lambda question, _: asked.append(question) or True)
+    monkeypatch.setattr(policy, "_ask", lambda question, _: asked.append(question) or answer)
     for _ in range(5):
-        policy.allows(QUESTION)
+        assert policy.allows(QUESTION) is bool(answer)
+    assert len(asked) == 1
     clock.advance(1.0)
     policy.allows(QUESTION)
-    policy.allows(replace(QUESTION, tenant="bank-b"))
-    assert len(asked) == 3
+    assert len(asked) == 1 + asked_again
+    policy.allows(QUESTION._replace(tenant="bank-b"))
+    assert len(asked) == 2 + asked_again
+
+
+async def test_other_policies_answer_anew_at_once(folder: Path) -> None:
+    policy = CedarPolicy(folder, FakeClock())
+    assert policy.allows(QUESTION)
+    for file in folder.glob("*.cedar"):
+        file.write_text("forbid (principal, action, resource);")
+    await policy.reload()
+    assert not policy.allows(QUESTION)
