@@ -42,8 +42,8 @@ class AuditSettings(BaseModel):
     )
     keep_interval_s: Seconds = Field(default=10.0, description="how often keep_checkpoint is written at most")
     flush_records: int = Field(default=500, ge=1, le=10_000, description="messages in one transaction at most")
-    flush_bytes: int = Field(default=256 * 1024, ge=1, le=16 * 1024 * 1024, description="bytes after which a transaction starts")
-    flush_delay_ms: Milliseconds = Field(default=100, description="how long the first message of a transaction waits for others")
+    flush_bytes: int = Field(default=1024 * 1024, ge=1, le=16 * 1024 * 1024, description="bytes after which a transaction starts")
+    flush_delay_ms: Milliseconds = Field(default=300, description="how long the first message of a transaction waits for others")
 
 
 class AuditKeys(KeySettings):
