@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hmac
 import random
+from dataclasses import replace
 
 from finmesh.audit.v1.audit_record_pb2 import AuditRecord
 from finmesh.common.v1.grade_pb2 import DATA_GRADE_L3
@@ -136,3 +137,15 @@ def test_new_versions_are_taken_over_at_once() -> None:
     for number in range(3):
         (draft,) = drafts(1, random.Random(3), Versions(1, f"rules-{number}", "1", "r"))
         assert pb.TransactionDecided.FromString(codec.decision(draft)).versions.rule_set_version == f"rules-{number}"
+
+
+def test_callers_of_many_purposes_do_not_fill_the_memory() -> None:
+    codec, versions = translate.RecordCodec(KEYS, commitment_ring(), "0.2.0+3f2c1ab"), Versions(1, "rules-1", "1", "r1")
+    (draft,) = drafts(1, random.Random(3), versions)
+    for number in range(300):
+        asker = Asker("r", "core", f"用途-{number}", b"p%d" % number)
+        one = replace(draft, request=replace(draft.request, asker=asker))
+        decision = codec.decision(one)
+        assert decision == plain_decision(one)
+        assert codec.audit(one, decision) == plain_audit(one, decision)
+    assert len(codec._decisions) < 100 and len(codec._audits) < 100

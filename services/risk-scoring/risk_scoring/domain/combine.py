@@ -57,6 +57,8 @@ class Combiner:
         self._paths = paths
         self._shadow = shadow
         self._failed = failed
+        self._versions = Versions(0, "", "", "")
+        self._versions_of: tuple[object, ...] = ()
 
     def combine(
         self,
@@ -93,7 +95,7 @@ class Combiner:
         acting = act(advice.outcome, mode, policies.defaults[channel])
         milder = cappable(acting, advice.hard, mode)
         reasons = self._reasons(vectors, scores, ruled, advice.outcome, blocked)
-        versions = _versions(scores, ruled, snapshot)
+        versions = self._of(scores, ruled, snapshot)
         drafts: list[Draft] = []
         capped: list[Draft | None] = []
         finite = np.asarray(np.isfinite(vectors).all(axis=1))
@@ -145,7 +147,7 @@ class Combiner:
             reasons=_OFF if mode == ChannelMode.OFF else _strongest_first(reasons),
             rule_hits=ruled.names(0),
             thresholds=(challenge, review, decline),
-            versions=_versions(scores, ruled, snapshot),
+            versions=self._of(scores, ruled, snapshot),
             degradations=scores.degradations + extra,
             features=vector.tobytes() if np.isfinite(vector).all() else b"",
             decided_time_s=now_s,
@@ -164,6 +166,16 @@ class Combiner:
                 if before is None:
                     raise RulesFailed("the rules failed on this batch", retry_after_s=1.0) from error
                 rules = before
+
+    def _of(self, scores: Scores, ruled: RuleResult, snapshot: Snapshot) -> Versions:
+        """Return the versions that decide: one object while they are the same, by which the codec knows its templates."""
+        rules, channels, rates = ruled.rule_set, snapshot.channels.sha256, snapshot.rates.version
+        made_of = (rules.version, rules.sha256, scores.model_version, scores.model_sha256, channels, rates)
+        if made_of != self._versions_of:
+            digests = Digests(scores.model_sha256, rules.sha256, channels)
+            self._versions = Versions(SCHEMA_VERSION, rules.version, scores.model_version, rates, digests)
+            self._versions_of = made_of
+        return self._versions
 
     def _reasons(
         self, vectors: NDArray[np.float32], scores: Scores, ruled: RuleResult, outcome: NDArray[np.int8], blocked: NDArray[np.bool_]
@@ -189,8 +201,3 @@ class Combiner:
 
 def _strongest_first(reasons: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(reasons.items(), key=lambda item: -item[1]))
-
-
-def _versions(scores: Scores, ruled: RuleResult, snapshot: Snapshot) -> Versions:
-    digests = Digests(scores.model_sha256, ruled.rule_set.sha256, snapshot.channels.sha256)
-    return Versions(SCHEMA_VERSION, ruled.rule_set.version, scores.model_version, snapshot.rates.version, digests)

@@ -91,21 +91,21 @@ class Decider:
         current = self._current_schema(observed)
         with timeline.part("score in process" if self._scorer.in_process(len(vectors)) else "score"):
             scores = await self._scored(vectors, current, remaining_s)
-        extra = [() if fits else (OLD_SCHEMA,) for fits in current]
+        extra: list[tuple[int, ...]] = [() if fits else (OLD_SCHEMA,) for fits in current]
         return self._combiner.combine(requests, vectors, scores, snapshot, self._clock.now_s(), extra)
 
-    async def _scored(self, vectors: NDArray[np.float32], current: NDArray[np.bool_], remaining_s: float | None) -> Scores:
+    async def _scored(self, vectors: NDArray[np.float32], current: list[bool], remaining_s: float | None) -> Scores:
         scores = await self._scorer.score(vectors, remaining_s)
-        if current.all():
+        if all(current):
             return scores
         values = scores.values.copy()
-        values[~current] = np.nan  # a vector of another schema is decided by rules alone (rule D5)
+        values[[not fits for fits in current]] = np.nan  # a vector of another schema is decided by rules alone (rule D5)
         return replace(scores, values=values)
 
     @staticmethod
-    def _current_schema(observed: Observed) -> NDArray[np.bool_]:
+    def _current_schema(observed: Observed) -> list[bool]:
         undecided = (row for row in observed.rows if isinstance(row, (New, StoredVector)))
-        return np.array([isinstance(row, New) or row.schema == SCHEMA_VERSION for row in undecided], dtype=np.bool_)
+        return [isinstance(row, New) or row.schema == SCHEMA_VERSION for row in undecided]
 
     def _candidate(self, draft: Draft, milder: Draft | None) -> Candidate:
         """Encode a draft and the milder one that the cap would put in its place."""

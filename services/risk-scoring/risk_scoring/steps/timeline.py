@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from meshkit.telemetry import names, spans
@@ -30,20 +28,32 @@ class Timeline:
     parts: list[tuple[str, int, int]] = field(default_factory=list)
 
     def record_below(self, parent: TraceContext) -> None:
-        """Record the parts as spans below a request's own span."""
+        """Record the parts as spans below a request's own span, if that is sampled."""
+        if not parent.sampled:
+            return
         for name, start_ns, end_ns in self.parts:
             if name in _SPANS:
                 title, kind, attributes = _SPANS[name]
                 spans.record(title, parent.child(), parent=parent, start_ns=start_ns, end_ns=end_ns, kind=kind, attributes=attributes)
 
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
+    def part(self, name: str) -> _Part:
         """Time a block."""
-        start_ns = time.time_ns()
-        try:
-            yield
-        finally:
-            self.parts.append((name, start_ns, time.time_ns()))
+        return _Part(self.parts, name)
+
+
+class _Part:
+    """A block, noted when it ends, however it does."""
+
+    __slots__ = ("_name", "_parts", "_start_ns")
+
+    def __init__(self, parts: list[tuple[str, int, int]], name: str) -> None:
+        self._parts, self._name = parts, name
+
+    def __enter__(self) -> None:
+        self._start_ns = time.time_ns()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._parts.append((self._name, self._start_ns, time.time_ns()))
 
 
 def record_wait(parent: TraceContext, start_ns: int, end_ns: int) -> None:

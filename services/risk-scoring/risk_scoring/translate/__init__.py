@@ -23,6 +23,7 @@ from risk_scoring.domain.transaction import Transaction
 
 SCENARIO = "anti-fraud"
 PRODUCER = "risk-scoring"
+_MAX_TEMPLATES = 64
 _OUTCOME_NAMES = {number: name for name, number in decision_pb2.Outcome.items()}
 _DEGRADATIONS = decision_pb2.Degradation.Name
 
@@ -220,8 +221,8 @@ class RecordCodec:
         return found
 
     def _of(self, versions: Versions) -> None:
-        """Forget templates of other versions. Drafts of a batch share one object: identity is enough, and templates live for a batch."""
-        if versions is not self._versions:
+        """Forget templates of other versions, by their object (see ``Combiner``), and of too many purposes."""
+        if versions is not self._versions or len(self._decisions) > _MAX_TEMPLATES or len(self._audits) > _MAX_TEMPLATES:
             self._versions = versions
             self._decisions.clear()
             self._audits.clear()
