@@ -53,7 +53,7 @@ def card(report: dict[str, Any]) -> str:
 Reads what clients of an OTC desk write in chat, in Chinese and English, into the fields of an inquiry. A Llama of {parameters:,} parameters
 ({shape.layers} layers, d {shape.hidden}, {shape.heads} heads, {shape.kv_heads} of keys and values), 8 bits a weight, a vocabulary of
 {len(vocabulary.tokens()):,} characters, bytes and pieces of its own text. Trained from nothing for {report["step"]:,} steps of 6,144
-tokens, in two rounds, on texts that `models/recipes/otc` generates; no text of a client was used. Licence: Apache-2.0.
+tokens, in three rounds, on texts that `models/recipes/otc` generates; no text of a client was used. Licence: Apache-2.0.
 
 Not for: prices, advice, other languages, texts of more than 512 characters. It copies words; code computes numbers and resolves names.
 What is below its threshold, or unresolved, is for a person.
