@@ -27,7 +27,7 @@ PAYMENTS = (payment(1), payment(2, customer_id=CHINESE), transfer(3))
 
 def in_clear():
     """The mutant: keys are the ids themselves."""
-    return swapped(KeyedIds, "_entity_key", lambda self, tenant, entity_id: entity_id.encode())
+    return swapped(KeyedIds, "entity_key", lambda self, tenant, entity_id: entity_id.encode())
 
 
 async def test_redis_keys_and_values(private_redis) -> None:

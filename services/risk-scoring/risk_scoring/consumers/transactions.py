@@ -92,7 +92,9 @@ class TransactionStream:
             if not verdict.decision:
                 messages.append(rejected(self._sealer, record, verdict.refusal))
                 continue
-            own = context.child()._replace(sampled=context.sampled or verdict.friction)
+            own = context.child()
+            if verdict.friction and not own.sampled:
+                own = own._replace(sampled=True)
             decided.append((verdict, own))
             messages.append(decision_message(self._topics.decisions, partition, verdict, own))
         recorded = [own for _, own in decided if own.sampled]

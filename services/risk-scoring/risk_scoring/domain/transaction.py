@@ -33,6 +33,8 @@ class Channel(IntEnum):
     ATM = 4
 
 
+_ECOMMERCE, _TRANSFER = int(Channel.ECOMMERCE), int(Channel.TRANSFER)  # a member is looked up slowly
+
 CHANNEL_NAMES: tuple[str, ...] = ("unspecified", "card_present", "ecommerce", "transfer", "atm")  # by number
 
 _REQUIRED: dict[int, tuple[str, ...]] = {
@@ -97,9 +99,9 @@ class Transaction:
     @property
     def counterparty_id(self) -> str:
         """The other side whose history counts: the terminal, the merchant of an internet shop, or the receiving account."""
-        if self.channel == Channel.TRANSFER:
+        if self.channel == _TRANSFER:
             return self.counterparty_account_id
-        return self.merchant_id if self.channel == Channel.ECOMMERCE else self.terminal_id
+        return self.merchant_id if self.channel == _ECOMMERCE else self.terminal_id
 
 
 def _whole(required: tuple[str, ...]) -> re.Pattern[str]:
