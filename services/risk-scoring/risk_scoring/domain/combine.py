@@ -25,6 +25,7 @@ from risk_scoring.domain.snapshot import Snapshot
 from risk_scoring.domain.tree_paths import TreePaths
 
 _TOP_REASONS = 4
+_IS_OFF = int(ChannelMode.OFF)  # a member is looked up slowly
 _OFF = (("R_CHANNEL_DEFAULT", 0.0),)
 _MIN_CONTRIBUTION = 0.05  # log-odds below which a feature is no reason
 
@@ -76,18 +77,11 @@ class Combiner:
         if len(requests) == 1 and (snapshot.shadow is None or self._shadow is None):
             draft, milder_draft = self._single(requests[0], vectors[0], scores, snapshot, now_s, extra[0])
             return [draft], [milder_draft]
-        n = len(requests)
-        lists = snapshot.lists
-        blocked = np.fromiter((lists.blocks(r.transaction, now_s) for r in requests), np.bool_, n)
-        trusted = np.fromiter((lists.trusts(r.transaction, now_s) for r in requests), np.bool_, n)
-        amounts = np.fromiter((snapshot.rates.to_reference_major(r.observation.amount_minor) for r in requests), np.float64, n)
-        columns = dict(zip(NAMES, vectors.T, strict=True))
-        columns.update(request_columns([r.transaction for r in requests], amounts, blocked, trusted))
-        ruled = self._ruled(snapshot.rules, columns, n)
-        channel = np.fromiter((r.transaction.channel for r in requests), np.int8, n)
+        columns, blocked, trusted = _columns(requests, vectors, snapshot, now_s)
+        ruled = self._ruled(snapshot.rules, columns, len(requests))
+        channel = np.array([r.transaction.channel for r in requests], dtype=np.int8)
         policies = snapshot.channels
-        mode = policies.modes[channel]
-        thresholds = policies.thresholds[channel]
+        mode, thresholds = policies.modes[channel], policies.thresholds[channel]
         advice = recommend(scores.values, ruled.action, blocked, trusted, thresholds)
         if snapshot.shadow is not None and self._shadow is not None:
             evidence = Evidence(columns, scores.values, blocked, trusted, thresholds)
@@ -96,29 +90,35 @@ class Combiner:
         milder = cappable(acting, advice.hard, mode)
         reasons = self._reasons(vectors, scores, ruled, advice.outcome, blocked)
         versions = self._of(scores, ruled, snapshot)
-        drafts: list[Draft] = []
-        capped: list[Draft | None] = []
-        finite = np.asarray(np.isfinite(vectors).all(axis=1))
-        for i, request in enumerate(requests):
-            score = float(scores.values[i])
-            draft = Draft(
+        limits = [(challenge, review, decline) for challenge, review, decline in thresholds.tolist()]
+        rows = zip(
+            requests, map(ruled.names, range(len(requests))), mode.tolist(), acting.tolist(), advice.outcome.tolist(),
+            scores.values.tolist(), reasons, limits, vectors, np.asarray(np.isfinite(vectors).all(axis=1)).tolist(),
+            extra, blocked.tolist(), trusted.tolist(), strict=True,
+        )  # fmt: skip
+        drafts = [
+            Draft(
                 request=request,
-                mode=int(mode[i]),
-                outcome=int(acting[i]),
-                recommended=int(advice.outcome[i]),
+                mode=row_mode,
+                outcome=outcome,
+                recommended=recommended,
                 score=None if math.isnan(score) else score,
-                reasons=_OFF if mode[i] == ChannelMode.OFF else reasons[i],
-                rule_hits=ruled.names(i),
-                thresholds=(float(thresholds[i, 0]), float(thresholds[i, 1]), float(thresholds[i, 2])),
+                reasons=_OFF if row_mode == _IS_OFF else why,
+                rule_hits=names,
+                thresholds=limit,
                 versions=versions,
-                degradations=scores.degradations + extra[i],
-                features=vectors[i].tobytes() if finite[i] else b"",
+                degradations=scores.degradations + more,
+                features=vector.tobytes() if finite else b"",
                 decided_time_s=now_s,
-                blocked=bool(blocked[i]),
-                trusted=bool(trusted[i]),
+                blocked=is_blocked,
+                trusted=is_trusted,
             )
-            drafts.append(draft)
-            capped.append(replace(draft, outcome=int(policies.overflows[channel[i]]), capped=True) if milder[i] else None)
+            for request, names, row_mode, outcome, recommended, score, why, limit, vector, finite, more, is_blocked, is_trusted in rows
+        ]
+        capped = [
+            replace(draft, outcome=overflow, capped=True) if mild else None
+            for draft, overflow, mild in zip(drafts, policies.overflows[channel].tolist(), milder.tolist(), strict=True)
+        ]
         return drafts, capped
 
     def _single(
@@ -199,5 +199,18 @@ class Combiner:
                     reasons[code] = max(reasons.get(code, 0.0), weight)
 
 
+def _columns(
+    requests: Sequence[Request], vectors: NDArray[np.float32], snapshot: Snapshot, now_s: float
+) -> tuple[dict[str, Array], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return everything a rule may read, and what the lists say: blocked, trusted."""
+    n, lists = len(requests), snapshot.lists
+    blocked = np.fromiter((lists.blocks(r.transaction, now_s) for r in requests), np.bool_, n)
+    trusted = np.fromiter((lists.trusts(r.transaction, now_s) for r in requests), np.bool_, n)
+    amounts = np.fromiter((snapshot.rates.to_reference_major(r.observation.amount_minor) for r in requests), np.float64, n)
+    columns: dict[str, Array] = dict(zip(NAMES, vectors.T, strict=True))
+    columns.update(request_columns([r.transaction for r in requests], amounts, blocked, trusted))
+    return columns, blocked, trusted
+
+
 def _strongest_first(reasons: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
-    return tuple(sorted(reasons.items(), key=lambda item: -item[1]))
+    return tuple(sorted(reasons.items(), key=lambda item: -item[1])) if reasons else ()

@@ -67,14 +67,16 @@ class RuleResult:
 
     def reasons(self, row: int) -> tuple[tuple[str, float], ...]:
         """Reason codes with the highest weight behind each, strongest first; typologies count from their alert level on."""
+        fired = self._fired[row]
+        if not fired:
+            return ()
         strongest: dict[str, float] = {}
-        for position in self._fired[row]:
+        for position in fired:
             rule = self.rule_set.rules[position]
             strongest[rule.reason] = max(strongest.get(rule.reason, 0.0), float(rule.weight))
-        if strongest:
-            for typology, score in zip(self.rule_set.typologies, self.typology_scores[row].tolist(), strict=True):
-                if score >= typology.alert_at:
-                    strongest[typology.reason] = max(strongest.get(typology.reason, 0.0), score)
+        for typology, score in zip(self.rule_set.typologies, self.typology_scores[row].tolist(), strict=True):
+            if score >= typology.alert_at:
+                strongest[typology.reason] = max(strongest.get(typology.reason, 0.0), score)
         return tuple(sorted(strongest.items(), key=lambda reason: (-reason[1], reason[0])))
 
     @cached_property
