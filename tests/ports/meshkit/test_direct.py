@@ -85,6 +85,15 @@ async def test_a_record_is_what_the_sender_would_have_written(log: Log, ways: li
     assert (first.offset, second.offset) == (0, 1) and 0 <= second.timestamp - first.timestamp < 60_000
 
 
+@pytest.mark.parametrize("headers", [(), tuple(HEADERS)])
+async def test_headers_are_any_sequence_either_way(log: Log, ways: list[bool], headers: tuple[tuple[str, bytes], ...]) -> None:
+    message = Message(log.topic, 0, b"k", b"1", headers)
+    await log.publisher.write([message])
+    await log.publisher.write([message, message])
+    assert ways == [True]
+    assert [record.headers for record in await log.written()] == [headers] * 3
+
+
 async def test_many_at_once_stand_once_each_and_in_the_order_they_were_sent(log: Log, ways: list[bool]) -> None:
     sent = []
     for number in range(60):

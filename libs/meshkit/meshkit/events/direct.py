@@ -146,6 +146,6 @@ def free(producer: AIOKafkaProducer, message: Message) -> Way | None:
     if tp in producer._sender._muted_partitions or tp in accumulator._batches or accumulator._closed or accumulator._exception is not None:
         return None
     builder = producer.create_batch()
-    if builder.append(timestamp=None, key=message.key, value=message.value, headers=message.headers) is None:
+    if builder.append(timestamp=None, key=message.key, value=message.value, headers=list(message.headers)) is None:
         return None
     return Way(producer, leader, MessageBatch(tp, builder, accumulator._batch_ttl, 0))

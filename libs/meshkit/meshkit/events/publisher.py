@@ -47,7 +47,7 @@ class Publisher:
         if len(messages) == 1 and (way := direct.free(producer, messages[0])) is not None:
             return [way.go()]
         try:
-            return [await producer.send(m.topic, m.value, m.key, m.partition, headers=m.headers) for m in messages]
+            return [await producer.send(m.topic, m.value, m.key, m.partition, headers=list(m.headers)) for m in messages]
         except KafkaError as error:
             raise not_recorded() from error
 
