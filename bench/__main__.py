@@ -191,7 +191,7 @@ def llm_command(
     preflight.check()
     try:
         found = uvloop.run(llm.measure(None, llm.Plan(rounds, waves, only), _say))
-    except (MissingToolError, StartError, LookupError, ValueError) as error:
+    except (MissingToolError, StartError, LookupError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
     for figures in found.values():
@@ -210,7 +210,7 @@ def _run(work: Callable[[Path | None], Awaitable[Figures]]) -> None:
     gc.disable()  # a collection among the bank's objects would hold the load generator up, and be measured as the mesh's latency
     try:
         figures = uvloop.run(main())
-    except (MissingToolError, StartError, LookupError, ValueError) as error:
+    except (MissingToolError, StartError, LookupError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
     show(figures, console)

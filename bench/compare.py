@@ -74,16 +74,12 @@ class Plan:
 
 @dataclass
 class Side:
-    """One mesh: where it is, how its usage by process is looked at, and what each turn cost (µs by process)."""
+    """One mesh: where it is, its meter, and what each turn cost (µs by process)."""
 
     site: Site
-    look: Callable[[], Mapping[str, Usage]]
+    meter: Meter
     stream_us: list[dict[str, float]] = field(default_factory=list)
     sync_us: list[dict[str, float]] = field(default_factory=list)
-    meter: Meter = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.meter = Meter(self.look)
 
 
 async def measure(var: Path | None, plan: Plan, say: Say) -> Figures:
@@ -93,7 +89,7 @@ async def measure(var: Path | None, plan: Plan, say: Say) -> Figures:
     banks = [await asyncio.to_thread(bank_of, plan) for _ in "AB"]
     async with AsyncExitStack() as stack:
         sites = [await stack.enter_async_context(_up(where, parent)) for where in (ROOT, folder)]
-        sides = [Side(site, partial(_usage, site.places)) for site in sites]
+        sides = [Side(site, Meter(partial(_usage, site.places))) for site in sites]
         say("both meshes are up")
         await in_turns(sides, banks, plan, say)
     this, base = sides

@@ -18,6 +18,7 @@ from localmesh.processes import ONE_EACH, table
 from localmesh.rows import Row, only
 
 from bench.compare import NAMES, ORDER, Plan, Say, Side, bank_of, figures, in_turns
+from bench.cost import Meter
 from bench.processes import Usage
 from bench.report import Figures
 from bench.site import Site, opened_with
@@ -34,22 +35,26 @@ class Variant:
         return ", ".join(f"{name}={value}" for name, value in {**self.copies, **self.settings}.items())
 
     def rows(self, places: Places, ports: Ports) -> list[Row]:
-        """Return what runs. Raises ValueError for copies of nobody, and for a setting that nobody reads."""
+        """Return what runs. Raises LookupError for copies of nobody, and for a setting that nobody reads."""
         names = [*NAMES, *(instance(name, number) for name, count in self.copies.items() for number in range(2, count + 1))]
-        rows = [(row, _given(row, self.settings)) for row in only(table(places, ports, copies=self.copies), names)]
+        try:
+            known = table(places, ports, copies=self.copies)
+        except ValueError as error:
+            raise LookupError(str(error)) from error
+        rows = [(row, _given(row, self.settings)) for row in only(known, names)]
         if unread := self.settings.keys() - {name for _, given in rows for name in given}:
-            raise ValueError(f"nobody reads {', '.join(sorted(unread))}")
+            raise LookupError(f"nobody reads {', '.join(sorted(unread))}")
         return [replace(row, env={**row.env, **given}) for row, given in rows]
 
 
 async def measure(var: Path | None, variant: Variant, plan: Plan, say: Say) -> Figures:
-    """Run it. Raises StartError, LookupError, ValueError."""
+    """Run it. Raises StartError, LookupError."""
     banks = [await asyncio.to_thread(bank_of, plan) for _ in "AB"]
     async with AsyncExitStack() as stack:
         sides = []
         for each in (variant, Variant()):
             site = await stack.enter_async_context(opened_with(var, each.rows))
-            sides.append(Side(site, partial(summed, site, each.copies)))
+            sides.append(Side(site, Meter(partial(summed, site, each.copies))))
         say("both meshes are up")
         await in_turns(sides, banks, plan, say)
     mine, shipped = sides

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -49,3 +51,9 @@ class FakeClock:
         """Move both clocks on."""
         self._now_s += seconds
         self._monotonic_s += seconds
+
+
+@lru_cache(maxsize=4)
+def utc_text(second: int) -> str:
+    """Return a Unix second as RFC 3339 in UTC, without its zone: whoever writes many times of one second adds fraction and zone."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:-6]

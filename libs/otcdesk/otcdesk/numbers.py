@@ -76,7 +76,8 @@ def numbers(text: str) -> Numbers:
                 for end in range(start + 1, min(len(stretch), start + _LONGEST_STRETCH) + 1):
                     for value, has_large in _values(stretch[start:end]):
                         if 0 <= value < _LARGEST:
-                            amounts |= set() if is_foreign else {value}
+                            if not is_foreign:
+                                amounts.add(value)
                             if not has_large:
                                 plain[f"{value:f}"] = value
     values = set(plain.values())

@@ -25,5 +25,5 @@ def test_a_setting_reaches_whoever_reads_it(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(variant, "NAMES", ("risk-stream", "audit"))
     found = variant.Variant(settings={"FINMESH_COMPACT_AFTER_S": "1"}).rows(cast(Any, None), cast(Any, None))
     assert found == [replace(reader, env={"FINMESH_COMPACT_AFTER_S": "1"}), other]
-    with pytest.raises(ValueError, match="nobody reads FINMESH_NO_SUCH"):
+    with pytest.raises(LookupError, match="nobody reads FINMESH_NO_SUCH"):
         variant.Variant(settings={"FINMESH_NO_SUCH": "1"}).rows(cast(Any, None), cast(Any, None))

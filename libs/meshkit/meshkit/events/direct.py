@@ -37,8 +37,25 @@ class _Answer(NamedTuple):
     log_start: int
 
 
+class _Response:
+    @staticmethod
+    def decode(response: BytesIO) -> _Answer:
+        """Read what stands behind the header: one topic with one partition."""
+        topics, length = struct.unpack(">ih", response.read(6))
+        response.seek(length, 1)
+        partitions, _, *answer = struct.unpack(">iihqqq", response.read(34))
+        if topics != 1 or partitions != 1:
+            raise KafkaError("the answer is of other batches")
+        return _Answer(*answer)
+
+
 class _Correlation(NamedTuple):
     correlation_id: int
+
+
+class _Encoded(bytes):
+    def encode(self) -> bytes:
+        return self
 
 
 class _Produce:
@@ -51,7 +68,7 @@ class _Produce:
         self._acks, self._timeout_ms = acks, timeout_ms
         self._head = b""
 
-    RESPONSE_TYPE: Any = None  # set below: reads the response
+    RESPONSE_TYPE = _Response
 
     def prepare(self, versions: Mapping[int, tuple[int, int]]) -> _Produce:
         """Return the request for a broker that speaks these versions."""
@@ -74,26 +91,6 @@ class _Produce:
     def parse_response_header(self, response: BytesIO) -> _Correlation:
         """Read the header."""
         return _Correlation(*struct.unpack(">i", response.read(4)))
-
-
-class _Encoded(bytes):
-    def encode(self) -> bytes:
-        return self
-
-
-class _Response:
-    @staticmethod
-    def decode(response: BytesIO) -> _Answer:
-        """Read what stands behind the header: one topic with one partition."""
-        topics, length = struct.unpack(">ih", response.read(6))
-        response.seek(length, 1)
-        partitions, _, *answer = struct.unpack(">iihqqq", response.read(34))
-        if topics != 1 or partitions != 1:
-            raise KafkaError("the answer is of other batches")
-        return _Answer(*answer)
-
-
-_Produce.RESPONSE_TYPE = _Response
 
 
 class Way:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeAlias
 
 from aiokafka import ConsumerRecord
 from aiokafka.partitioner import murmur2
+
+from meshkit.clock import utc_text
 
 Record: TypeAlias = ConsumerRecord
 Headers = Sequence[tuple[str, bytes]]
@@ -40,15 +41,10 @@ def _constant(name: str, text: str) -> tuple[str, bytes]:
     return name, text.encode()
 
 
-@lru_cache(maxsize=4)
-def _second(time_s: int) -> str:
-    return datetime.fromtimestamp(time_s, UTC).isoformat()[:-6]
-
-
 @lru_cache(maxsize=16)
 def _stamp(time_ms: int) -> bytes:
     """RFC 3339 in UTC; events of a batch share the millisecond."""
-    return f"{_second(time_ms // 1000)}.{time_ms % 1000:03d}Z".encode()
+    return f"{utc_text(time_ms // 1000)}.{time_ms % 1000:03d}Z".encode()
 
 
 def cloud_event(

@@ -13,7 +13,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
@@ -62,6 +62,8 @@ class Call:
 
 
 Scope = AbstractContextManager[None]
+UNSCOPED: Scope = nullcontext()
+"""Of a middleware that has nothing to do for a call."""
 Middleware = Callable[[Call], Scope]
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 
 from meshkit.errors import DeadlineExceeded
-from meshkit.rpc.chain import Call, Scope
+from meshkit.rpc.chain import UNSCOPED, Call, Scope
 
 _deadline_s: ContextVar[float | None] = ContextVar("finmesh_deadline_s", default=None)  # of time.monotonic()
 
@@ -73,10 +73,7 @@ class Deadlines:
 
     def __call__(self, call: Call) -> Scope:
         """Middleware: bounds the call and publishes its deadline to outgoing calls. Long streams (health, reflection) pass."""
-        return _Bounded(self, call) if call.is_ours else _UNBOUNDED
-
-
-_UNBOUNDED = nullcontext()
+        return _Bounded(self, call) if call.is_ours else UNSCOPED
 
 
 class _Bounded:

@@ -7,13 +7,12 @@ that is a valid SPIFFE id, so a DNS SAN that looks like one does not count.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 from cryptography import x509
 
 from meshkit.errors import MeshError, PermissionDenied, Unauthenticated
-from meshkit.rpc.chain import Call, Scope
+from meshkit.rpc.chain import UNSCOPED, Call, Scope
 
 TRUST_DOMAIN = "finmesh.local"
 _HEALTH = "/grpc.health.v1.Health/"
@@ -38,7 +37,6 @@ def uris(certificate: bytes) -> dict[str, list[bytes]]:
     return {"peer_spiffe_id": [uri.encode("utf-8") for uri in found]}
 
 
-_ADMITTED = nullcontext()
 Refused = Callable[[Call, MeshError], None]
 
 
@@ -60,7 +58,7 @@ class Peers:
             if self._refused is not None:
                 self._refused(call, error)
             raise
-        return _ADMITTED
+        return UNSCOPED
 
     def _admit(self, call: Call) -> None:
         call.peer = identity(call.context.auth_context())

@@ -11,22 +11,16 @@ import logging
 import sys
 import threading
 import traceback
-from datetime import UTC, datetime
-from functools import lru_cache
 from types import TracebackType
 from typing import Any, TextIO
 
 from pii import mask
 
+from meshkit.clock import utc_text
 from meshkit.telemetry.context import current
 from meshkit.telemetry.redactor import redact, redacted
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
-
-
-@lru_cache(maxsize=4)
-def _second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).isoformat()[:-6]
 
 
 class JsonFormatter(logging.Formatter):
@@ -40,7 +34,7 @@ class JsonFormatter(logging.Formatter):
         """Return the line."""
         second, rest = divmod(record.created, 1)
         line: dict[str, Any] = {
-            "time": f"{_second(int(second))}.{int(rest * 1e3):03d}+00:00",
+            "time": f"{utc_text(int(second))}.{int(rest * 1e3):03d}+00:00",
             "level": record.levelname.lower(),
             "service": self._service,
             "logger": record.name,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import nullcontext
 
 import grpc
 
 from meshkit.errors import MeshError
 from meshkit.rpc import status
-from meshkit.rpc.chain import OWN_PREFIX, Call, Scope
+from meshkit.rpc.chain import OWN_PREFIX, UNSCOPED, Call, Scope
 from meshkit.telemetry import context as trace
 from meshkit.telemetry import metrics, names, spans
 
@@ -40,10 +39,7 @@ class ServerTelemetry:
 
     def __call__(self, call: Call) -> Scope:
         """Record the call once it is over."""
-        return _Incoming(self, call) if call.is_ours else _SILENT
-
-
-_SILENT = nullcontext()
+        return _Incoming(self, call) if call.is_ours else UNSCOPED
 
 
 class _Incoming:
